@@ -1,0 +1,20 @@
+"""Accelerator -> Verilog."""
+
+from __future__ import annotations
+
+from amaranth.back import verilog as amaranth_verilog
+
+from bnnhw.dataflow.layers import Network
+from bnnhw.dataflow.plan import Plan
+from bnnhw.generate.accelerator import Accelerator
+
+
+def verilog(plan: Plan, network: Network) -> str:
+    """The module ``accelerator`` as Verilog 2005: ports ``clk``, ``rst``, ``i__payload``, ``i__valid``, ``i__ready`` and so on.
+
+    Raises
+    ------
+    ToolError
+        If Yosys, which writes the Verilog, is not installed.
+    """
+    return amaranth_verilog.convert(Accelerator(plan, network), name="accelerator", strip_internal_attrs=True)
