@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from bnnhw.dtypes import DataType
 from bnnhw.errors import ModelError
+from bnnhw.ir.bounds import reach
 from bnnhw.ir.graph import Graph
 from bnnhw.ir.nodes import ArgMax, Dense, Encode, Threshold
 
@@ -74,9 +75,7 @@ class Layer:
     @property
     def reach(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Lowest and highest accumulator of each channel, (MH,) each."""
-        weight = self.dense.weight.astype(np.int64)
-        ends = weight * self.input.min, weight * self.input.max
-        return np.minimum(*ends).sum(axis=1), np.maximum(*ends).sum(axis=1)
+        return reach(self.dense.weight, self.input)
 
     @property
     def thresholds(self) -> int:

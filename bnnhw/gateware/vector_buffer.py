@@ -5,8 +5,9 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from bnnhw.gateware.memory import RAM_STYLE
 from bnnhw.gateware.streams import frame_layout
+
+RAM_STYLE = {"block": "block", "lutram": "distributed", "registers": "logic"}
 
 
 class VectorBuffer(wiring.Component):
@@ -21,7 +22,7 @@ class VectorBuffer(wiring.Component):
     repeats : int
         How often each vector goes out.
     kind : str
-        Kind of memory, ``"block"`` or ``"lut"`` (registers on iCE40, which has no LUT RAM).
+        ``"block"``, ``"lutram"`` (not on iCE40) or ``"registers"``.
 
     Members
     -------
@@ -32,9 +33,16 @@ class VectorBuffer(wiring.Component):
     ------
     The first beat goes out 2 cycles after the vector's last beat came in, if the vectors before are gone; then
     one beat per cycle, ``beats * repeats`` cycles per vector. Input stalls while both places are taken.
+
+    Raises
+    ------
+    ValueError
+        If the kind of memory is unknown.
     """
 
     def __init__(self, width, beats, repeats, *, kind="block"):
+        if kind not in RAM_STYLE:
+            raise ValueError(f"memory kind must be one of {', '.join(RAM_STYLE)}, not {kind!r}")
         self._width = width
         self._beats = beats
         self._repeats = repeats
@@ -49,10 +57,8 @@ class VectorBuffer(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         places = 1 << max(0, (self._beats - 1).bit_length())
-        style = "distributed" if self._kind == "lut" else RAM_STYLE[self._kind]
-        m.submodules.memory = memory = Memory(
-            shape=self._width, depth=2 * places, init=[], attrs={"ram_style": style}
-        )
+        attrs = {"ram_style": RAM_STYLE[self._kind]}
+        m.submodules.memory = memory = Memory(shape=self._width, depth=2 * places, init=[], attrs=attrs)
         write, read = memory.write_port(), memory.read_port(domain="sync")
 
         full = Signal(range(3))  # vectors that are complete and not yet read for the last time

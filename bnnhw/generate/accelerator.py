@@ -50,7 +50,7 @@ class Accelerator(wiring.Component):
             for k, (layer, folded) in enumerate(zip(layers, plan.layers, strict=True))
         ]
         for k, (layer, folded, image) in enumerate(zip(layers, plan.layers, images, strict=True)):
-            self._chain += layer_units(layer, folded, image)
+            self._chain += layer_units(layer, folded, image, plan.device.family)
             lanes = plan.layers[k + 1].simd if k + 1 < len(layers) else 1
             self._chain.append(
                 (f"converter_{k}", WidthConverter(image.element_bits, layer.mh, folded.pe, lanes))
@@ -91,13 +91,17 @@ class Accelerator(wiring.Component):
         return m
 
 
-def layer_units(layer: Layer, plan: LayerPlan, image: LayerImage) -> list[tuple[str, wiring.Component]]:
+def layer_units(
+    layer: Layer, plan: LayerPlan, image: LayerImage, family: str
+) -> list[tuple[str, wiring.Component]]:
     """The units of one layer with their names, in the order of the data: the table of builders of a dense layer."""
     name = identifier(layer.name)
     units: list[tuple[str, wiring.Component]] = []
     if plan.nf > 1:
         width = plan.simd * layer.input.bits
-        units.append((f"{name}_buffer", VectorBuffer(width, plan.sf, plan.nf, kind=plan.buffer_memory)))
+        in_luts = "lutram" if family == "ecp5" else "registers"
+        kind = plan.buffer_memory if plan.buffer_memory == "block" else in_luts
+        units.append((f"{name}_buffer", VectorBuffer(width, plan.sf, plan.nf, kind=kind)))
     units.append(
         (
             f"{name}_mvu",

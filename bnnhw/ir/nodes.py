@@ -92,13 +92,14 @@ class BipolarQuant(Node):
 @dataclass(frozen=True, eq=False, kw_only=True)
 class MultiThreshold(Node):
     """``out_scale * count(x >= T) + out_bias``, T ascending or not, shape (1, n) or (C, n), C the channel
-    (first axis of a sample; last axis if `channels_last`). `strict` counts ``x > T`` instead."""
+    (first of a sample's `sample_rank` axes; last axis if `channels_last`). `strict` counts ``x > T`` instead."""
 
     thresholds: NDArray[np.float32]
     out_scale: float
     out_bias: float
     strict: bool = False
     channels_last: bool = False
+    sample_rank: int = 1
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -156,10 +157,16 @@ class ArgMax(Node):
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Encode(Node):
-    """Float values that are whole multiples of `scale` become those integers, of format `dtype`."""
+    """Float values that are whole multiples of `scale` become those integers, of format `dtype`.
+
+    The integers that occur are ``offset + step * k`` for k in 0 .. levels - 1.
+    """
 
     dtype: DataType
     scale: float
+    offset: int
+    step: int
+    levels: int
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

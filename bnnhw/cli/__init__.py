@@ -1,0 +1,65 @@
+"""The command line: parses arguments, calls the verbs of `bnnhw`, prints tables. `docs/cli.md` describes it."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+from bnnhw.cli import building, catalogue, compiling, demo, running
+from bnnhw.errors import BnnhwError, InputError
+
+MISMATCH, USER_ERROR, INTERRUPTED = 1, 2, 130
+
+
+class Parser(argparse.ArgumentParser):
+    """Reports wrong arguments like every other error of the user."""
+
+    def error(self, message: str) -> NoReturn:
+        raise InputError(f"{message} (see {self.prog} --help)")
+
+
+def parser() -> argparse.ArgumentParser:
+    """The parser of all commands."""
+    top = Parser(
+        prog="bnnhw",
+        description="Binary and ternary neural networks as FPGA accelerators, compared bit by bit with the software.",
+        epilog="MODEL is the name of a shipped model (see: bnnhw models) or the path of a QONNX file, .onnx or .onnx.gz.",
+    )
+    top.add_argument("--version", action="version", version=f"bnnhw {version()}")
+    commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for group in (catalogue, demo, compiling, running, building):
+        group.add_commands(commands)
+    return top
+
+
+def version() -> str:
+    """The version that is installed."""
+    from importlib.metadata import PackageNotFoundError
+    from importlib.metadata import version as installed
+
+    try:
+        return installed("bnnhw")
+    except PackageNotFoundError:  # a checkout on the path, not installed
+        return "(not installed)"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command and gives its exit status: 0, 1 for a mismatch, 2 for an error of the user, 130 if interrupted."""
+    try:
+        options = parser().parse_args(arguments)
+        status: int = options.command_function(options)
+        sys.stdout.flush()
+    except BnnhwError as error:
+        print(f"bnnhw: error: {error}", file=sys.stderr)
+        return USER_ERROR
+    except KeyboardInterrupt:
+        print("bnnhw: interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader of our output (head, less) has left. Python would complain when it flushes stdout at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return MISMATCH
+    return status

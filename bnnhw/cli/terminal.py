@@ -1,0 +1,61 @@
+"""What the command line writes: tables, JSON, and progress that only a terminal gets to see."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+Cell = str | int | float | None
+
+
+def text_of(cell: Cell) -> str:
+    """A table's cell: thousands in groups, floats with two decimals, nothing as a dash."""
+    if cell is None:
+        return "-"
+    if isinstance(cell, float):
+        return f"{cell:,.2f}"
+    return f"{cell:,}" if isinstance(cell, int) else cell
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[Cell]]) -> str:
+    """Aligned columns under `header`: numbers to the right, text to the left."""
+    rows = list(rows)
+    texts = [list(header), *([text_of(cell) for cell in row] for row in rows)]
+    widths = [max(len(line[k]) for line in texts) for k in range(len(header))]
+    right = [bool(rows) and all(not isinstance(row[k], str) for row in rows) for k in range(len(header))]
+    lines = []
+    for line in texts:
+        cells = [c.rjust(w) if r else c.ljust(w) for c, w, r in zip(line, widths, right, strict=True)]
+        lines.append("  ".join(cells).rstrip())
+    return "\n".join(lines)
+
+
+def facts(items: Mapping[str, Cell]) -> str:
+    """One line per item, names and values aligned."""
+    width = max(len(name) for name in items)
+    return "\n".join(f"{name.ljust(width)}  {text_of(value)}" for name, value in items.items())
+
+
+def write(as_json: bool, data: Any, text: str) -> None:
+    """The result of a command on stdout: `data` as JSON, or `text`."""
+    print(json.dumps(data, indent=2) if as_json else text)
+
+
+@contextmanager
+def progress(what: str) -> Iterator[None]:
+    """Says on stderr, if it is a terminal, that `what` is going on, and how long it took."""
+    if not sys.stderr.isatty():
+        yield
+        return
+    started = time.monotonic()
+    print(f"{what} ...", end="", file=sys.stderr, flush=True)
+    try:
+        yield
+    except BaseException:
+        print(file=sys.stderr)
+        raise
+    print(f"\r{what}: {time.monotonic() - started:.1f} s", file=sys.stderr)

@@ -1,0 +1,100 @@
+"""Arithmetic with constants, Relu, Clip and batch normalisation."""
+
+from __future__ import annotations
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+
+from bnnhw.frontend.attributes import attribute, floats, of_sample
+from bnnhw.frontend.importer import Context
+from bnnhw.frontend.refusal import Refusal
+from bnnhw.ir.nodes import Arithmetic, Clip
+
+
+def _operand(context: Context, node: onnx.NodeProto) -> tuple[NDArray[np.float32], bool]:
+    """The constant of a binary operator, and whether it stands on the left."""
+    data = context.data(node)
+    left = node.input[0] != data
+    array = floats(context.constants[node.input[0 if left else 1]], "operand")
+    return of_sample(array, len(context.shape(data)), "operand"), left
+
+
+def arithmetic(operation: str, operand: NDArray[np.float32]) -> Arithmetic:
+    return Arithmetic(name="", inputs=(), output="", operation=operation, operand=np.asarray(operand, np.float32))  # type: ignore[arg-type]
+
+
+def add(context: Context, node: onnx.NodeProto) -> str:
+    operand, _ = _operand(context, node)
+    context.emit(node, arithmetic("add", operand))
+    return "arithmetic"
+
+
+def sub(context: Context, node: onnx.NodeProto) -> str:
+    operand, left = _operand(context, node)
+    if left:
+        context.emit(node, arithmetic("mul", np.array(-1)), arithmetic("add", operand))
+    else:
+        context.emit(node, arithmetic("add", -operand))
+    return "arithmetic"
+
+
+def mul(context: Context, node: onnx.NodeProto) -> str:
+    operand, _ = _operand(context, node)
+    context.emit(node, arithmetic("mul", operand))
+    return "arithmetic"
+
+
+def div(context: Context, node: onnx.NodeProto) -> str:
+    operand, left = _operand(context, node)
+    if left:
+        raise Refusal("a constant divided by data", "only division by a constant maps")
+    if (operand == 0).any():
+        raise Refusal("a division by zero", "train or export the model again")
+    context.emit(node, arithmetic("div", operand))
+    return "arithmetic"
+
+
+def neg(context: Context, node: onnx.NodeProto) -> str:
+    context.emit(node, arithmetic("mul", np.array(-1)))
+    return "arithmetic"
+
+
+def relu(context: Context, node: onnx.NodeProto) -> str:
+    context.emit(node, Clip(name="", inputs=(), output="", low=0.0, high=np.inf))
+    return "clip at 0"
+
+
+def clip(context: Context, node: onnx.NodeProto) -> str:
+    bounds = []
+    for position, name, default in ((1, "min", -np.inf), (2, "max", np.inf)):
+        if position < len(node.input) and node.input[position]:
+            array = np.asarray(context.constant(node, position, name), np.float32)
+            if array.size != 1:
+                raise Refusal(f"its {name} has {array.size} values", "use one")
+            bounds.append(float(array.reshape(())))
+        else:
+            bounds.append(float(attribute(node, name, default)))
+    if not bounds[0] <= bounds[1]:
+        raise Refusal(f"a range from {bounds[0]:g} to {bounds[1]:g}", "use an ascending one")
+    context.emit(node, Clip(name="", inputs=(), output="", low=bounds[0], high=bounds[1]))
+    return "clip"
+
+
+def batch_normalization(context: Context, node: onnx.NodeProto) -> str:
+    """The two float32 operations that onnxruntime performs: a factor and an addend per channel."""
+    if attribute(node, "training_mode", 0) or sum(bool(name) for name in node.output) > 1:
+        raise Refusal("batch normalisation in training mode", "export the model in evaluation mode")
+    gamma, beta, mean, variance = (
+        floats(context.constant(node, k, what), what) for k, what in enumerate(("scale", "bias", "mean", "variance"), 1)
+    )
+    epsilon = np.float32(attribute(node, "epsilon", 1e-5))
+    if (variance + epsilon <= 0).any():
+        raise Refusal("a variance that is not positive", "train or export the model again")
+    inverse = np.float32(1) / np.sqrt(variance + epsilon)
+    factor = inverse * gamma
+    addend = beta - mean * factor
+    # One value per channel, and the channel is the axis after the batch.
+    shape = (-1, *([1] * (len(context.shape(context.data(node))) - 2)))
+    context.emit(node, arithmetic("mul", factor.reshape(shape)), arithmetic("add", addend.reshape(shape)))
+    return "batch normalisation"

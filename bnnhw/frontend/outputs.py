@@ -1,0 +1,51 @@
+"""What may follow the last layer: Softmax, Sigmoid, ArgMax, TopK."""
+
+from __future__ import annotations
+
+import numpy as np
+import onnx
+
+from bnnhw.frontend.attributes import attribute
+from bnnhw.frontend.importer import Context, node_name
+from bnnhw.frontend.refusal import Refusal
+from bnnhw.ir.nodes import ArgMax, Sigmoid, Softmax
+
+
+def _over_classes(context: Context, node: onnx.NodeProto, axis: int) -> None:
+    shape = context.shape(context.data(node))
+    if axis % len(shape) != len(shape) - 1 or any(size != 1 for size in shape[:-1]):
+        raise Refusal(f"over axis {axis} of {shape}", "apply it over the classes, the last axis")
+
+
+def softmax(context: Context, node: onnx.NodeProto) -> str:
+    _over_classes(context, node, int(attribute(node, "axis", -1)))
+    context.emit(node, Softmax(name="", inputs=(), output=""))
+    context.notes.append(f"{node_name(node)}: Softmax keeps the order; hardware leaves it out, software computes it")
+    return "software, after the hardware (the class is the same without it)"
+
+
+def sigmoid(context: Context, node: onnx.NodeProto) -> str:
+    context.emit(node, Sigmoid(name="", inputs=(), output=""))
+    context.notes.append(f"{node_name(node)}: Sigmoid keeps the order; hardware leaves it out, software computes it")
+    return "software, after the hardware (the class is the same without it)"
+
+
+def argmax(context: Context, node: onnx.NodeProto) -> str:
+    _over_classes(context, node, int(attribute(node, "axis", 0)))
+    if attribute(node, "select_last_index", 0):
+        raise Refusal("the last index on a tie", "use the first, which is the default")
+    context.emit(node, ArgMax(name="", inputs=(), output=""))
+    return "class"
+
+
+def topk(context: Context, node: onnx.NodeProto) -> str:
+    k = attribute(node, "k", None)
+    count = int(np.asarray(context.constant(node, 1, "k") if k is None else k).reshape(()))
+    if count != 1 or not attribute(node, "largest", 1):
+        raise Refusal(f"the {count} {'largest' if attribute(node, 'largest', 1) else 'smallest'}", "ask for the largest one")
+    if context.file.output == node.output[0]:
+        raise Refusal("the output is the value, not the index", "output the index")
+    _over_classes(context, node, int(attribute(node, "axis", -1)))
+    context.emit(node, ArgMax(name="", inputs=(), output=""))
+    context.current[node.output[1]] = node.output[0]
+    return "class"

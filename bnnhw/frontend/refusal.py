@@ -1,0 +1,12 @@
+"""Why a node of a model file does not map."""
+
+from __future__ import annotations
+
+
+class Refusal(Exception):
+    """One node is refused: the reason, and what the user can do. The importer collects them all."""
+
+    def __init__(self, reason: str, remedy: str) -> None:
+        super().__init__(f"{reason}; {remedy}")
+        self.reason = reason
+        self.remedy = remedy

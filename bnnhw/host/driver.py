@@ -1,0 +1,240 @@
+"""Inference on a board: many frames in flight, lost and damaged packets sent again."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+from collections import deque
+from collections.abc import Callable
+from typing import NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bnnhw.errors import InputError, LinkError
+from bnnhw.host.protocol import Packet, Parser, encode_packet, pack_frame, unpack_result
+from bnnhw.packets import Identity, Request, Status
+
+NOISE_LIMIT = 1 << 18
+"""Bytes without a whole packet among them after which the line is taken for dead: more than the longest packet."""
+
+
+class Port(Protocol):
+    """A transport of bytes: a pyserial `Serial`, or anything that behaves like one.
+
+    `read` waits until it has `size` bytes, but at most `timeout` seconds for them; `in_waiting` is how many it would
+    give at once.
+    """
+
+    timeout: float | None
+
+    @property
+    def in_waiting(self) -> int: ...
+
+    def read(self, size: int = 1, /) -> bytes: ...
+
+    def write(self, content: bytes, /) -> int | None: ...
+
+
+class Results(NamedTuple):
+    """What the board computed.
+
+    `integers` (N, output elements) int64: the last layer's integers. `labels` (N,) int64: the class that the board
+    selected. `errors` (N,) bool: the accelerator found the frame damaged; its integers mean nothing.
+    """
+
+    integers: NDArray[np.int64]
+    labels: NDArray[np.int64]
+    errors: NDArray[np.bool_]
+
+
+def open_port(name: str, baud: int = 1_000_000) -> Port:
+    """Opens a serial port.
+
+    Parameters
+    ----------
+    name
+        The port as the system names it: ``/dev/ttyUSB1``, ``COM4``.
+    baud
+        Bits per second, as the board was built.
+
+    Raises
+    ------
+    LinkError
+        If the port cannot be opened.
+    """
+    import serial  # here, because only a real board needs it
+
+    try:
+        port = serial.Serial(name, baud)
+    except (serial.SerialException, ValueError) as error:
+        raise LinkError(f"cannot open the port {name}: {error}") from error
+    # USB adapters collect bytes for up to 16 ms; where the system lets us, have them delivered at once.
+    with contextlib.suppress(AttributeError, NotImplementedError, OSError, ValueError):
+        port.set_low_latency_mode(True)
+    opened: Port = port
+    return opened
+
+
+class Driver:
+    """Speaks the link protocol over a port.
+
+    Parameters
+    ----------
+    port
+        Where the board is. Its `timeout` is set.
+    timeout
+        Seconds of silence after which a request or its answer is taken for lost. Longer than the board
+        takes for one frame.
+    attempts
+        How often a request is sent before giving up.
+    digest
+        What the board's design must be: 8 bytes. Without it, any design will do.
+    """
+
+    def __init__(self, port: Port, *, timeout: float = 2.0, attempts: int = 4, digest: bytes | None = None) -> None:
+        self._port = port
+        port.timeout = timeout
+        self._timeout = timeout
+        self._attempts = attempts
+        self._digest = digest
+        self._parser = Parser()
+        self._identity: Identity | None = None
+        # Answers to requests of an earlier program may still be on their way: do not start where it did.
+        self._sequence = random.randrange(256)
+
+    def identify(self) -> Identity:
+        """What the board says about its design; asked once.
+
+        Raises
+        ------
+        LinkError
+            If there is no answer, or the design is another one than `digest`.
+        """
+        if self._identity is not None:
+            return self._identity
+        for _ in range(self._attempts):
+            sequence = self._send(Request.IDENTIFY)
+            while packets := self._receive():
+                for packet in packets:
+                    if packet.sequence == sequence and packet.kind == Status.IDENTITY:
+                        self._identity = self._check_identity(packet.payload)
+                        return self._identity
+        raise LinkError(
+            f"no answer from the board, {self._attempts} times within {self._timeout:g} s: "
+            "check the port and its speed, and that the board is programmed with a design of bnnhw"
+        )
+
+    def infer(self, codes: NDArray[np.integer], progress: Callable[[int, int], None] | None = None) -> Results:
+        """Runs frames on the board.
+
+        Parameters
+        ----------
+        codes
+            Storage codes of the inputs, as `DataType.encode` gives them: shape (N, elements) or (elements,) for one.
+        progress
+            Called with the frames done and N, after each answer.
+
+        Raises
+        ------
+        InputError
+            If a code does not have the bits of the board's inputs.
+        LinkError
+            If the frames are not of the board's size, or the board does not answer or refuses a frame time and again.
+        """
+        identity = self.identify()
+        codes = np.atleast_2d(codes)
+        if codes.ndim != 2 or codes.shape[1] != identity.input_elements:
+            raise LinkError(
+                f"the board's design takes frames of {identity.input_elements} elements, not {codes.shape[1:]}: "
+                "program the board with the design of this model"
+            )
+        if codes.size and not 0 <= codes.min() <= codes.max() < 1 << identity.input_bits:
+            raise InputError(f"inputs must be codes of {identity.input_bits} bits, not {codes.min()}..{codes.max()}")
+        results = Results(
+            np.zeros((len(codes), identity.output_elements), np.int64),
+            np.zeros(len(codes), np.int64),
+            np.zeros(len(codes), np.bool_),
+        )
+        done = 0
+        failures = [0] * len(codes)
+        waiting = deque(range(len(codes)))
+        in_flight: dict[int, int] = {}  # sequence number: frame, in the order of sending
+
+        def again(frame: int, reason: str) -> None:
+            failures[frame] += 1
+            if failures[frame] >= self._attempts:
+                raise LinkError(f"frame {frame} failed {self._attempts} times, at last because {reason}")
+            waiting.append(frame)
+
+        while waiting or in_flight:
+            while waiting and len(in_flight) < identity.depth:
+                frame = waiting.popleft()
+                in_flight[self._send(Request.INFER, pack_frame(codes[frame], identity.input_bits))] = frame
+            packets = self._receive()
+            if not packets:
+                for frame in in_flight.values():
+                    again(frame, f"the board did not answer within {self._timeout:g} s")
+                in_flight.clear()
+            for packet in packets:
+                if packet.sequence not in in_flight:
+                    continue  # an answer that was given up
+                # Answers come in order: what was sent before this one and has no answer was lost.
+                for sequence in list(in_flight):
+                    frame = in_flight.pop(sequence)
+                    if sequence == packet.sequence:
+                        break
+                    again(frame, "the board's answer was damaged")
+                if packet.kind != Status.RESULT:
+                    again(frame, f"the board answered {_name(packet.kind)}")
+                    continue
+                try:
+                    integers, label, error = unpack_result(packet.payload, identity)
+                except ValueError as mismatch:
+                    raise LinkError(f"the board's answer does not fit its identity: {mismatch}") from None
+                results.integers[frame], results.labels[frame], results.errors[frame] = integers, label, error
+                done += 1
+                if progress is not None:
+                    progress(done, len(codes))
+        return results
+
+    def _check_identity(self, payload: bytes) -> Identity:
+        try:
+            identity = Identity.unpack(payload)
+        except ValueError as error:
+            raise LinkError(str(error)) from None
+        if self._digest is not None and identity.digest != self._digest:
+            raise LinkError(
+                f"the board runs another design ({identity.digest.hex()}) than this one ({self._digest.hex()}): "
+                "program the board first"
+            )
+        return identity
+
+    def _send(self, kind: Request, payload: bytes = b"") -> int:
+        """Sends a request and returns its sequence number."""
+        self._sequence = (self._sequence + 1) % 256
+        try:
+            self._port.write(encode_packet(kind, self._sequence, payload))
+        except OSError as error:
+            raise LinkError(f"the port failed while sending: {error}") from error
+        return self._sequence
+
+    def _receive(self) -> list[Packet]:
+        """The next packets; none after silence, or after nothing but noise."""
+        noise = 0
+        while noise < NOISE_LIMIT:
+            try:
+                received = self._port.read(max(1, self._port.in_waiting))
+            except OSError as error:
+                raise LinkError(f"the port failed while receiving: {error}") from error
+            if not received:
+                return []
+            packets = list(self._parser.feed(received))
+            if packets:
+                return packets
+            noise += len(received)
+        return []
+
+
+def _name(kind: int) -> str:
+    return Status(kind).name if kind in list(Status) else f"with a status it does not have ({kind:#04x})"

@@ -1,0 +1,123 @@
+"""Packets as bytes and bytes as packets, seen from the host. The format is in `bnnhw.packets`."""
+
+from __future__ import annotations
+
+import binascii
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bnnhw.packets import (
+    CHECKSUM_BYTES,
+    ESCAPE,
+    ESCAPE_MASK,
+    FLAG_DAMAGED,
+    HEADER,
+    MAX_PAYLOAD,
+    RESULT_TRAILER,
+    START,
+    Identity,
+)
+
+
+def checksum(content: bytes) -> int:
+    """CRC-16/XMODEM: polynomial 0x1021, initially 0, highest bit first."""
+    return binascii.crc_hqx(content, 0)
+
+
+def encode_packet(kind: int, sequence: int, payload: bytes = b"") -> bytes:
+    """A packet as it goes over the line.
+
+    Raises
+    ------
+    ValueError
+        If the payload is longer than MAX_PAYLOAD.
+    """
+    if len(payload) > MAX_PAYLOAD:
+        raise ValueError(f"a packet carries at most {MAX_PAYLOAD} bytes, not {len(payload)}")
+    content = HEADER.pack(kind, sequence, len(payload)) + payload
+    content += checksum(content).to_bytes(CHECKSUM_BYTES, "big")
+    for byte in (ESCAPE, START):
+        content = content.replace(bytes([byte]), bytes([ESCAPE, byte ^ ESCAPE_MASK]))
+    return bytes([START]) + content
+
+
+@dataclass(frozen=True)
+class Packet:
+    """A packet that arrived undamaged."""
+
+    kind: int
+    sequence: int
+    payload: bytes
+
+
+class Parser:
+    """Finds the packets in a stream of bytes; whatever is not a whole packet with the right checksum is skipped."""
+
+    def __init__(self) -> None:
+        self._content: bytearray | None = None  # of the packet that is arriving
+        self._escaped = False
+
+    def feed(self, received: bytes) -> Iterator[Packet]:
+        """Yields the packets that `received` completes."""
+        for byte in received:
+            if byte == START:
+                self._content, self._escaped = bytearray(), False
+            elif self._content is None:
+                continue
+            elif byte == ESCAPE:
+                self._escaped = True
+            else:
+                self._content.append(byte ^ ESCAPE_MASK if self._escaped else byte)
+                self._escaped = False
+                if self._is_whole(self._content):
+                    content, self._content = bytes(self._content), None
+                    if checksum(content) == 0:
+                        kind, sequence, _ = HEADER.unpack_from(content)
+                        yield Packet(kind, sequence, content[HEADER.size : -CHECKSUM_BYTES])
+
+    @staticmethod
+    def _is_whole(content: bytearray) -> bool:
+        if len(content) < HEADER.size + CHECKSUM_BYTES:
+            return False
+        length: int = HEADER.unpack_from(content)[2]
+        return len(content) == HEADER.size + length + CHECKSUM_BYTES
+
+
+def pack_frame(codes: NDArray[np.integer], bits: int) -> bytes:
+    """A frame as the payload of an INFER.
+
+    Parameters
+    ----------
+    codes
+        Storage codes, shape (elements,), each ``0 <= code < 2**bits``.
+    bits
+        Bits per element.
+
+    Returns
+    -------
+    ``ceil(elements * bits / 8)`` bytes: element 0 in the lowest bits of the first byte, no gaps between elements, zeros
+    after the last one.
+    """
+    planes = (codes[:, None] >> np.arange(bits)) & 1
+    return np.packbits(planes.astype(np.uint8), bitorder="little").tobytes()
+
+
+def unpack_result(payload: bytes, identity: Identity) -> tuple[NDArray[np.int64], int, bool]:
+    """The payload of a RESULT: its integers, shape (output elements,), the label, and whether the frame was damaged.
+
+    Raises
+    ------
+    ValueError
+        If the payload does not have the length that `identity` promises.
+    """
+    if len(payload) != identity.result_bytes:
+        raise ValueError(f"a result must have {identity.result_bytes} bytes, not {len(payload)}")
+    octets = np.frombuffer(payload, np.uint8, identity.output_elements * identity.output_bytes)
+    place = 8 * np.arange(identity.output_bytes)
+    integers = (octets.reshape(-1, identity.output_bytes).astype(np.int64) << place).sum(axis=1)
+    sign = 1 << (8 * identity.output_bytes - 1)
+    label, flags = RESULT_TRAILER.unpack_from(payload, octets.size)
+    return (integers ^ sign) - sign, label, bool(flags & FLAG_DAMAGED)

@@ -1,0 +1,138 @@
+"""The rules of a Graph at each stage, checked at every border between passes."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+
+from bnnhw.errors import ModelError
+from bnnhw.ir.elementwise import ELEMENTWISE
+from bnnhw.ir.graph import Graph
+from bnnhw.ir.nodes import (
+    ArgMax,
+    Dense,
+    Dequant,
+    Encode,
+    MatMul,
+    Node,
+    Reshape,
+    Softmax,
+    Threshold,
+    Transpose,
+)
+from bnnhw.ir.shapes import infer
+
+Stage = Literal["imported", "encoded", "thresholded", "integer"]
+
+_FLOAT = (*(kind for kind in ELEMENTWISE if kind not in (Encode, Dequant)), Reshape, Transpose, Softmax, ArgMax)
+ALLOWED: dict[Stage, tuple[type[Node], ...]] = {
+    "imported": (*_FLOAT, MatMul),
+    "encoded": (*_FLOAT, Encode, Dense, Dequant),
+    "thresholded": (*_FLOAT, Encode, Dense, Threshold, Dequant),
+    "integer": (*_FLOAT, Encode, Dense, Threshold, Dequant),
+}
+
+
+def verify(graph: Graph, stage: Stage) -> Graph:
+    """`graph` itself, if it keeps the rules of `stage`.
+
+    Raises
+    ------
+    ModelError
+        With every rule that is broken, each naming its node.
+    """
+    problems = [*_structure(graph), *(f"{n.name}: {n.op} has no place here" for n in _foreign(graph, stage))]
+    if not problems:
+        problems = [*_types(graph), *_values(graph)]
+    if not problems and stage == "integer":
+        problems = list(_integer_order(graph))
+    if problems:
+        raise ModelError(f"model {graph.name}: not a valid graph of stage {stage}", tuple(problems))
+    return graph
+
+
+def chain(graph: Graph, node: Node) -> list[Node]:
+    """The nodes after `node`, one after the other, up to an output or a place with several readers."""
+    found: list[Node] = []
+    while len(after := [n for n in graph.consumers(node.output) if not _labels(n)]) == 1:
+        node = after[0]
+        found.append(node)
+    return found
+
+
+def _labels(node: Node) -> bool:
+    return isinstance(node, ArgMax) and node.scale is not None
+
+
+def _structure(graph: Graph) -> list[str]:
+    problems = []
+    known = {graph.input}
+    names: set[str] = set()
+    for node in graph.nodes:
+        if node.name in names:
+            problems.append(f"{node.name}: the name occurs twice")
+        names.add(node.name)
+        problems += [f"{node.name}: reads {name!r}, which nothing before it makes" for name in set(node.inputs) - known]
+        if node.output in known:
+            problems.append(f"{node.name}: makes {node.output!r}, which exists already")
+        known.add(node.output)
+    problems += [f"{role}: no tensor {name!r}" for role, name in graph.outputs.items() if name not in known]
+    problems += [f"{name}: a tensor without a type" for name in known - set(graph.tensors)]
+    return problems
+
+
+def _foreign(graph: Graph, stage: Stage) -> list[Node]:
+    return [node for node in graph.nodes if not isinstance(node, ALLOWED[stage])]
+
+
+def _types(graph: Graph) -> list[str]:
+    problems = []
+    for node in graph.nodes:
+        try:
+            made = infer(node, graph.tensors[node.inputs[0]])
+        except ValueError as error:
+            problems.append(f"{node.name}: {error}")
+            continue
+        if made != graph.tensors[node.output]:
+            problems.append(f"{node.name}: makes {made}, but {node.output!r} is {graph.tensors[node.output]}")
+    return problems
+
+
+def _values(graph: Graph) -> list[str]:
+    problems = []
+    for node in graph.nodes:
+        if isinstance(node, (MatMul, Dense)) and not node.weight_dtype.contains(node.weight):
+            problems.append(f"{node.name}: weights outside {node.weight_dtype}")
+        if isinstance(node, Dense) and graph.tensors[node.inputs[0]].dtype is None:
+            problems.append(f"{node.name}: its input is not of an integer format")
+        if isinstance(node, Threshold):
+            if np.any(np.diff(node.thresholds, axis=1) < 0):
+                problems.append(f"{node.name}: thresholds that descend")
+            codes = node.offset + node.step * np.arange(node.thresholds.shape[1] + 1)
+            if not node.dtype.contains(codes):
+                problems.append(f"{node.name}: values {codes[0]}..{codes[-1]} outside {node.dtype}")
+    return problems
+
+
+def _integer_order(graph: Graph) -> list[str]:
+    """Software before the one Encode, hardware after it, software after the last integers."""
+    encodes = [node for node in graph.nodes if isinstance(node, Encode)]
+    if len(encodes) != 1:
+        return [f"{graph.name}: {len(encodes)} places where values become integers, instead of one"]
+    inside, problems = graph.nodes.index(encodes[0]), []
+    dense = [node for node in graph.nodes if isinstance(node, Dense)]
+    if not dense:
+        return [f"{graph.name}: no layer with weights"]
+    end = graph.nodes.index(dense[-1])
+    for k, node in enumerate(graph.nodes):
+        if isinstance(node, (Dense, Threshold)) and k < inside:
+            problems.append(f"{node.name}: integers before they exist")
+        if inside < k < end and not isinstance(node, (Dense, Threshold)):
+            problems.append(f"{node.name}: {node.op} between the hardware's layers")
+    for role in ("integers", "prediction"):
+        if role not in graph.outputs:
+            problems.append(f"{graph.name}: no output for {role}")
+    return problems
+
+

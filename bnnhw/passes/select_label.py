@@ -1,0 +1,108 @@
+"""Finds integer scores whose order is the order of the model's own float outputs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bnnhw.errors import ModelError
+from bnnhw.ir.bounds import reach
+from bnnhw.ir.elementwise import apply
+from bnnhw.ir.graph import Graph
+from bnnhw.ir.nodes import ArgMax, Dense, Node, Reshape, Sigmoid, Softmax, Threshold
+from bnnhw.passes.rewrite import label, rebuild
+
+# Scores get up to so many bits below the largest scale: past a float32's own, nothing is left to tell apart.
+MOST_SCALE_BITS = 26
+# Integers of one class times classes that are checked one by one; beyond, every 2^k-th integer is.
+MOST_PAIRS = 1 << 21
+
+
+def run(graph: Graph) -> Graph:
+    """Adds the outputs ``integers`` and ``prediction``, the argmax of ``scale[c] * integer[c] + bias[c]``.
+
+    The scale and bias are the coarsest power-of-two rounding of the float32 function after the last layer for which every
+    reachable pair of (class, integer) keeps its order. Pairs that float32 itself cannot keep apart may fall either
+    way; a note tells how near they are.
+
+    Raises
+    ------
+    ModelError
+        If no such scores exist: the function after the last layer is no affine one, or mixes classes.
+    """
+    last = next(node for node in reversed(graph.nodes) if isinstance(node, (Dense, Threshold)))
+    suffix = list(graph.nodes[graph.nodes.index(last) + 1 :])
+    low, high = _range(graph, last)
+    stride = max(1, -(-int((high - low).max() + 1) * len(low) // MOST_PAIRS))
+    span = np.arange(0, int((high - low).max()) + 1, stride)
+    values = np.minimum(low + span[:, None], high)
+    floats = _scores(values, suffix)
+    notes = graph.notes
+    scale, bias, exact = _affine(graph, last, values, floats)
+    if not exact:
+        notes = (*notes, f"{label(last)}: some outputs are closer than float32 tells apart; either may be predicted there")
+    prediction = ArgMax(name="prediction", inputs=(last.output,), output="prediction", scale=scale, bias=bias)
+    outputs = {**graph.outputs, "integers": last.output, "prediction": "prediction"}
+    return replace(rebuild(graph, [*graph.nodes, prediction], outputs), notes=notes)
+
+
+def _range(graph: Graph, last: Node) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    if isinstance(last, Threshold):
+        channels = np.zeros(last.thresholds.shape[0], np.int64)
+        return channels + last.offset, channels + last.offset + last.step * last.thresholds.shape[1]
+    assert isinstance(last, Dense)
+    dtype = graph.tensors[last.inputs[0]].dtype
+    assert dtype is not None
+    return reach(last.weight, dtype)
+
+
+def _scores(values: NDArray[np.int64], suffix: list[Node]) -> NDArray[np.float64]:
+    """The float outputs at `values` (integers, classes), as far as they decide the order."""
+    result: NDArray[np.generic] = values
+    for node in suffix:
+        if isinstance(node, (Softmax, Sigmoid, ArgMax)):
+            break  # these keep the order, and nothing but them follows
+        if not isinstance(node, Reshape):
+            result = apply(node, result)
+    return np.asarray(result, np.float64)
+
+
+def _affine(
+    graph: Graph, last: Node, values: NDArray[np.int64], floats: NDArray[np.float64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64], bool]:
+    """Integer scale and bias of each class, and whether they keep the order of exactly equal floats as well."""
+    span = np.maximum(values[-1] - values[0], 1)
+    gain = (floats[-1] - floats[0]) / span
+    start = floats[0] - gain * values[0]
+    largest = np.abs(gain).max()
+    if largest == 0 or not np.isfinite(floats).all():
+        raise ModelError(f"model {graph.name}: layer {label(last)}: its outputs are constant or infinite, so there is no class")
+    noise = 4 * np.finfo(np.float32).eps * np.abs(floats).max()
+    for tolerance in (0.0, noise):
+        for bits in range(MOST_SCALE_BITS):
+            unit = largest / (1 << bits)
+            scale = np.rint(gain / unit).astype(np.int64)
+            bias = np.rint((start - start.min()) / unit).astype(np.int64)
+            if _same_order(values * scale + bias, floats, tolerance):
+                return scale, bias, tolerance == 0.0
+    raise ModelError(
+        f"model {graph.name}: layer {label(last)}: what follows it is not a scale and a bias per class; "
+        "end the model with the layer's own outputs"
+    )
+
+
+def _same_order(scores: NDArray[np.int64], floats: NDArray[np.float64], tolerance: float) -> bool:
+    """Whether scores of different classes compare as their floats do, floats nearer than `tolerance` excepted."""
+    classes = np.broadcast_to(np.arange(scores.shape[1]), scores.shape).reshape(-1)
+    score, value = scores.reshape(-1), floats.reshape(-1)
+    order = np.lexsort((value, score))
+    score, value, classes = score[order], value[order], classes[order]
+    if (np.maximum.accumulate(value)[:-1] > value[1:] + tolerance).any():
+        return False
+    differ = classes[1:] != classes[:-1]
+    tie = score[1:] == score[:-1]
+    near = value[1:] - value[:-1] <= tolerance
+    # Equal scores must be equal floats; without tolerance, equal floats must be equal scores as well.
+    return not (differ & tie & ~near).any() and (tolerance > 0 or not (differ & ~tie & near).any())

@@ -1,0 +1,123 @@
+"""What a Graph means, in numpy, to the last bit."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from bnnhw.errors import InputError
+from bnnhw.ir.graph import Graph
+from bnnhw.ir.nodes import ArgMax, Dense, Encode, Node, Sigmoid, Softmax, Threshold
+from bnnhw.reference import packed as packed_kernels
+from bnnhw.reference.kernels import evaluate
+
+Array = NDArray[np.generic]
+
+
+def run(graph: Graph, inputs: ArrayLike, *, packed: bool = True) -> dict[str, Array]:
+    """Every output of `graph`, by role: ``outputs``, ``prediction`` and, in the integer stage, ``integers``.
+
+    Parameters
+    ----------
+    inputs
+        (N, ...) as the model's own input takes them.
+    packed
+        Multiply on packed bits instead of plainly; the integers are the same.
+
+    Raises
+    ------
+    InputError
+        If the inputs have another shape, are no numbers, or are not finite.
+    """
+    tensors = run_all(graph, inputs, packed=packed)
+    result = {role: tensors[name] for role, name in graph.outputs.items()}
+    result.setdefault("prediction", _prediction(graph, tensors))
+    return result
+
+
+def run_all(graph: Graph, inputs: ArrayLike, *, packed: bool = True) -> dict[str, Array]:
+    """Every tensor of `graph`, by name, (N, ...) each; see `run`."""
+    tensors: dict[str, Array] = {graph.input: check_inputs(graph, inputs)}
+    for node in graph.nodes:
+        tensors[node.output] = _evaluate(graph, node, tensors[node.inputs[0]], packed)
+    return tensors
+
+
+def trace(graph: Graph, inputs: ArrayLike, *, packed: bool = True) -> dict[str, Array]:
+    """Accumulators and activations of an integer-stage graph, in layer order.
+
+    ``act0`` is the quantised input, ``acc<i>`` the accumulator of layer i as the model file has it (channels that the compiler
+    flipped are flipped back), ``act<i+1>`` the activation after it; all integers, (N, channels) each.
+    """
+    tensors = run_all(graph, inputs, packed=packed)
+    found: dict[str, Array] = {}
+    layer = 0
+    for node in graph.nodes:
+        value = tensors[node.output]
+        if isinstance(node, Encode):
+            found["act0"] = value
+        elif isinstance(node, Dense):
+            found[f"acc{layer}"] = np.where(node.flip, -np.asarray(value), value)
+            layer += 1
+        elif isinstance(node, Threshold):
+            found[f"act{layer}"] = value
+    return found
+
+
+def encode_inputs(graph: Graph, inputs: ArrayLike) -> NDArray[np.int32]:
+    """What the software does before the hardware: the network's integer input values, (N, MW)."""
+    value: Array = check_inputs(graph, inputs)
+    for node in graph.nodes:
+        value = _evaluate(graph, node, value, False)
+        if isinstance(node, Encode):
+            break
+    return np.asarray(value, np.int32)
+
+
+def finish(graph: Graph, integers: ArrayLike) -> dict[str, Array]:
+    """What the software does after the hardware: ``outputs`` and ``prediction`` of the last layer's integers (N, C)."""
+    tensors: dict[str, Array] = {graph.outputs["integers"]: np.asarray(integers)}
+    for node in graph.nodes:
+        if node.inputs[0] in tensors:
+            tensors[node.output] = evaluate(node, tensors[node.inputs[0]])
+    return {role: tensors[name] for role, name in graph.outputs.items()}
+
+
+def check_inputs(graph: Graph, inputs: ArrayLike) -> NDArray[np.float32]:
+    """`inputs` as float32 (N, *input shape).
+
+    Raises
+    ------
+    InputError
+        If they have another shape, are no numbers, or are not finite.
+    """
+    array = np.asarray(inputs)
+    shape = graph.tensors[graph.input].shape
+    wanted = f"(N, {', '.join(str(size) for size in shape)})"
+    if array.dtype.kind not in "fiub":
+        raise InputError(f"inputs of model {graph.name} must be numbers, not {array.dtype}")
+    if array.ndim == 0 or array.shape[1:] != shape:
+        raise InputError(f"inputs of model {graph.name} must have the shape {wanted}, not {array.shape}")
+    values = array.astype(np.float32)
+    if not np.isfinite(values).all():
+        raise InputError(f"inputs of model {graph.name} hold NaN or infinity: clean the data")
+    if graph.input_format is not None and not graph.input_format.contains(values):
+        raise InputError(f"inputs of model {graph.name} must be {graph.input_format} values, as the model states")
+    return values
+
+
+def _evaluate(graph: Graph, node: Node, x: Array, packed: bool) -> Array:
+    if packed and isinstance(node, Dense):
+        dtype = graph.tensors[node.inputs[0]].dtype
+        assert dtype is not None
+        return packed_kernels.dense(np.asarray(x, np.int32), dtype, node.weight, node.weight_dtype)
+    return evaluate(node, x)
+
+
+def _prediction(graph: Graph, tensors: dict[str, Array]) -> Array:
+    """The class of a graph that has no integer scores yet: of what goes into a final softmax or sigmoid."""
+    node = graph.producer(graph.outputs["outputs"])
+    if isinstance(node, ArgMax):
+        return tensors[node.output]
+    name = node.inputs[0] if isinstance(node, (Softmax, Sigmoid)) else graph.outputs["outputs"]
+    return evaluate(ArgMax(name="", inputs=(), output=""), tensors[name])

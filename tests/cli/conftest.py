@@ -1,0 +1,60 @@
+"""The command line, called inside the test's own process."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from bnnhw.cli import main
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a command left: exit status, stdout, stderr."""
+
+    status: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        """Stdout, which must be one JSON document."""
+        return json.loads(self.out)
+
+
+CLI = Callable[..., Outcome]
+
+
+@pytest.fixture
+def cli(capsys: pytest.CaptureFixture[str]) -> CLI:
+    """Runs ``bnnhw`` with the given arguments, each made a string."""
+
+    def run(*arguments: object) -> Outcome:
+        try:
+            status = main([str(argument) for argument in arguments])
+        except SystemExit as leave:  # --help and --version
+            status = leave.code if isinstance(leave.code, int) else 0
+        written = capsys.readouterr()
+        return Outcome(status, written.out, written.err)
+
+    return run
+
+
+@pytest.fixture
+def refused(cli: CLI) -> CLI:
+    """Runs a command that must fail as the user's error: status 2, nothing on stdout, a short message, no traceback."""
+
+    def run(*arguments: object, lines: int = 2) -> Outcome:
+        outcome = cli(*arguments)
+        assert outcome.status == 2, outcome
+        assert outcome.out == ""
+        assert outcome.err.startswith("bnnhw: error: ")
+        assert "Traceback" not in outcome.err
+        assert len(outcome.err.splitlines()) <= lines, outcome.err
+        return outcome
+
+    return run

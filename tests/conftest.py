@@ -1,0 +1,13 @@
+"""Marks: a test without one of the others is a unit test."""
+
+from __future__ import annotations
+
+import pytest
+
+OTHERS = {"sim", "synth", "end2end"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if not OTHERS & {mark.name for mark in item.iter_markers()}:
+            item.add_marker(pytest.mark.unit)

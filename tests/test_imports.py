@@ -1,0 +1,113 @@
+"""The import table: which part of the package may know which. Read from the sources, so that a lazy import counts too."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import bnnhw
+
+PACKAGE = Path(bnnhw.__file__).parent
+
+BASE = {"errors", "dtypes", "parts", "resources", "files", "packets"}
+ABOVE_REFERENCE = {"ir", "frontend", "passes", "reference"}
+HARDWARE = {"dataflow", "gateware", "generate", "build"}
+
+# Part -> the parts that it may import; each may import itself and the base.
+TABLE: dict[str, set[str]] = {
+    **{name: set() for name in BASE},
+    "ir": set(),
+    "frontend": {"ir"},
+    "passes": {"ir"},
+    "reference": {"ir"},
+    "dataflow": {"ir"},
+    "gateware": set(),
+    "generate": {"dataflow", "gateware"},
+    "build": {"generate", "dataflow"},
+    "host": set(),
+    "verify": ABOVE_REFERENCE | HARDWARE | {"host"},
+}
+# The verbs and the command line stand above all parts.
+TOP = {"__init__", "__main__", "cli", "design", "models"}
+
+SOURCES = sorted(PACKAGE.rglob("*.py"))
+
+
+def part_of(path: Path) -> str:
+    first = path.relative_to(PACKAGE).parts[0]
+    return first.removesuffix(".py")
+
+
+def module_of(path: Path) -> str:
+    parts = ("bnnhw", *path.relative_to(PACKAGE).with_suffix("").parts)
+    return ".".join(parts).removesuffix(".__init__")
+
+
+def imports(path: Path) -> Iterator[ast.Import | ast.ImportFrom]:
+    for node in ast.walk(ast.parse(path.read_text(), str(path))):
+        if isinstance(node, (ast.Import, ast.ImportFrom)):
+            yield node
+
+
+def imported_modules(path: Path) -> set[str]:
+    """Modules of bnnhw that `path` imports, as dotted names; a name imported from a package counts if it is a module."""
+    modules = {module_of(source) for source in SOURCES}
+    found: set[str] = set()
+    for node in imports(path):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names if alias.name in modules}
+        elif node.module in modules:
+            inner = {f"{node.module}.{alias.name}" for alias in node.names}
+            found |= (inner & modules) or {node.module}
+    return found
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=[str(path.relative_to(PACKAGE)) for path in SOURCES])
+def test_file_keeps_the_table(path: Path) -> None:
+    part = part_of(path)
+    for node in imports(path):
+        line = f"{path.name}:{node.lineno}"
+        if isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{line}: relative import"
+            assert all(alias.name != "*" for alias in node.names), f"{line}: star import"
+    if part in TOP:
+        return
+    assert part in TABLE, f"{path}: the table does not know {part}"
+    allowed = BASE | TABLE[part] | {part}
+    for module in imported_modules(path):
+        known = module.split(".")[1:2]
+        assert known, f"{path}: imports the top of the package, where the verbs are"
+        assert known[0] in allowed, f"{path}: {part} must not import {known[0]}"
+
+
+def test_gateware_knows_no_networks() -> None:
+    for path in (PACKAGE / "gateware").rglob("*.py"):
+        assert not {module.split(".")[1] for module in imported_modules(path)} & {"ir", "dataflow"}, path
+
+
+def test_first_steps_do_not_know_each_other() -> None:
+    trio = {"frontend", "passes", "reference"}
+    for name in trio:
+        assert not TABLE[name] & trio
+
+
+def test_table_has_every_part() -> None:
+    assert {part_of(path) for path in SOURCES} <= set(TABLE) | TOP
+
+
+def test_no_cycles() -> None:
+    graph = {module_of(path): imported_modules(path) - {module_of(path)} for path in SOURCES}
+    done: set[str] = set()
+
+    def visit(module: str, trail: tuple[str, ...]) -> None:
+        assert module not in trail, " -> ".join((*trail[trail.index(module) :], module))
+        if module not in done:
+            for other in sorted(graph[module]):
+                visit(other, (*trail, module))
+            done.add(module)
+
+    for module in sorted(graph):
+        visit(module, ())
