@@ -9,11 +9,13 @@ import argparse
 import gzip
 import json
 import sys
+import tempfile
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import onnx
 import torch
 from brevitas.core.bit_width import BitWidthImplType
 from brevitas.core.quant import QuantType
@@ -54,14 +56,12 @@ class Recipe:
     activation_bits: int
     input_bits: int
     input_scale: float  # the graph computes 2 * input / input_scale - 1 before the first quantiser
-    input_shape: tuple[int, ...]
     epochs: int
     batch: int = 256
     rate: float = 4e-3
     seed: int = 1
     teacher: tuple[int, ...] = ()
     shift: int = 0
-    notes: dict[str, object] = field(default_factory=dict)
 
 
 class Perceptron(nn.Module):
@@ -199,7 +199,7 @@ def accuracy(net: nn.Module, x: torch.Tensor, y: torch.Tensor) -> float:
 def train(recipe: Recipe, data: Data, folder: Path) -> None:
     """Trains, exports and measures one model into `folder`."""
     torch.manual_seed(recipe.seed)
-    torch.set_num_threads(2)
+    torch.set_num_threads(1)  # layers this small lose more to a second thread than they gain
     teacher = teacher_logits(recipe, data) if recipe.teacher else None
     if teacher is not None:
         print(f"teacher: {accuracy(teacher, data.test_x, data.test_y):.4f}", flush=True)
@@ -209,7 +209,11 @@ def train(recipe: Recipe, data: Data, folder: Path) -> None:
     print(f"{recipe.title}: {found:.4f} on {len(data.test_x)} test images", flush=True)
     folder.mkdir(parents=True, exist_ok=True)
     example = data.test_x[:1]
-    export_qonnx(net.eval(), args=example, export_path=str(folder / "model.onnx"))
+    with tempfile.TemporaryDirectory() as scratch:
+        path = Path(scratch) / "model.onnx"
+        export_qonnx(net.eval(), args=example, export_path=str(path))
+        # The exporter may leave the weights in a second file; one file is easier to hand on.
+        onnx.save(onnx.load(path), folder / "model.onnx", save_as_external_data=False)
 
 
 def main(recipe: Recipe, folder: Path, *, needs_mnist: bool) -> None:

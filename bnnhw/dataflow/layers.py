@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from math import gcd
 
 import numpy as np
@@ -72,7 +73,7 @@ class Layer:
         """What all plane weights have in common; the last layer keeps whole integers."""
         return 1 if self.threshold is None else gcd(*self.input.plane_weights)
 
-    @property
+    @cached_property
     def reach(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Lowest and highest accumulator of each channel, (MH,) each."""
         return reach(self.dense.weight, self.input)
@@ -82,7 +83,7 @@ class Layer:
         """Thresholds per channel."""
         return 0 if self.threshold is None else int(self.threshold.thresholds.shape[1])
 
-    @property
+    @cached_property
     def width(self) -> int:
         """Bits of what the PEs accumulate: the accumulator, less its first threshold."""
         low, high = self.reach

@@ -15,7 +15,6 @@ RECIPE = Recipe(
     activation_bits=2,
     input_bits=3,
     input_scale=16.0,
-    input_shape=(64,),
     epochs=120,
     batch=64,
     teacher=(256, 256),

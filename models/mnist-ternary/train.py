@@ -15,9 +15,8 @@ RECIPE = Recipe(
     activation_bits=2,
     input_bits=2,
     input_scale=1.0,
-    input_shape=(1, 28, 28),
-    epochs=60,
-    batch=200,
+    epochs=40,
+    batch=250,
     teacher=(512, 512),
     shift=1,
 )

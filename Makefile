@@ -1,0 +1,38 @@
+# Everything runs in .venv, which is made when it is missing or older than pyproject.toml.
+PYTHON ?= python3
+BIN := .venv/bin
+ENV := PATH="$(CURDIR)/$(BIN):$$PATH"
+
+.PHONY: help demo test lint bench clean
+
+help:
+	@echo "make demo    a trained network becomes a bitstream, simulated and compared on the way (two minutes)"
+	@echo "make test    the whole test suite with its coverage"
+	@echo "make lint    style, format and types"
+	@echo "make bench   measures, and writes the tables of the documentation"
+	@echo "make clean   removes .venv and what the other targets left"
+
+demo: .venv/installed
+	@$(ENV) bnnhw demo
+
+test: .venv/installed-dev
+	@$(ENV) pytest -n 2 --cov --cov-report=term:skip-covered
+
+lint: .venv/installed-dev
+	@$(ENV) ruff check .
+	@$(ENV) ruff format --check .
+	@$(ENV) mypy
+
+bench: .venv/installed-dev
+	@$(ENV) python benchmarks/tables.py
+
+clean:
+	rm -rf .venv build dist bnnhw-demo .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage .coverage.*
+
+.venv/installed: TARGET = .
+.venv/installed-dev: TARGET = .[dev]
+.venv/installed .venv/installed-dev: pyproject.toml
+	@echo "Setting up .venv (once; a few minutes where packages must be downloaded)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(BIN)/pip install --quiet --disable-pip-version-check --editable "$(TARGET)"
+	@touch $@

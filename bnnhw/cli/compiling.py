@@ -1,0 +1,84 @@
+"""``check`` and ``compile``: what a model file holds, and what hardware becomes of it."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from pathlib import Path
+from typing import Any
+
+import bnnhw
+from bnnhw.cli import options
+from bnnhw.cli.terminal import facts, progress, table, write
+from bnnhw.errors import ModelError
+
+
+def add_commands(commands: options.Commands) -> None:
+    parser = options.add_command(commands, "check", check, "what is in a model file, what maps to hardware, what not and why")
+    options.add_model(parser, or_folder=False)
+    parser = options.add_command(commands, "compile", compile_, "plan, Verilog and estimates, without synthesis")
+    options.add_model(parser, or_folder=False)
+    parser.add_argument("--board", required=True, help="board to plan for (see: bnnhw boards)")
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="DIR", help="folder to write")
+    options.add_folding(parser)
+    parser.add_argument(
+        "--clock-mhz", type=options.positive, metavar="F", help="clock that --fps is reckoned with (default: the part's usual)"
+    )
+
+
+def check(arguments: Namespace) -> int:
+    found = bnnhw.check(arguments.model, input_format=arguments.input_format)
+    write(arguments.json, found, check_text(found))
+    if not found["maps"]:
+        raise ModelError(f"{found['file']}: {found['problem']}")
+    return 0
+
+
+def check_text(found: dict[str, Any]) -> str:
+    """The nodes of the file, the layers of the hardware, and the remarks."""
+    rows = [(n["node"], n["op"], n["becomes"] if n["ok"] else f"NOT POSSIBLE: {n['becomes']}") for n in found["nodes"]]
+    parts = [table(("node", "operator", "becomes"), rows)]
+    if found["layers"]:
+        header = ("layer", "inputs", "outputs", "weights", "takes", "gives")
+        layers = [[layer[key] for key in ("name", "inputs", "outputs", "weight", "input", "output")] for layer in found["layers"]]
+        parts.append(table(header, layers))
+    parts += [f"note: {note}" for note in found["notes"]]
+    if found["maps"]:
+        parts.append(f"{found['model']} maps to hardware: {found['macs']:,} multiply-accumulates, {found['weight_bits']:,} weight bits")
+    return "\n\n".join(parts)
+
+
+def compile_(arguments: Namespace) -> int:
+    with progress(f"planning {arguments.model} for {arguments.board}"):
+        design = bnnhw.compile(
+            arguments.model,
+            board=arguments.board,
+            folder=arguments.output,
+            fps=arguments.fps,
+            clock_mhz=arguments.clock_mhz,
+            folding=arguments.folding,
+            input_format=arguments.input_format,
+        )
+    write(arguments.json, design.estimate, estimate_text(design.estimate) + f"\n\nwritten to {arguments.output}")
+    return 0
+
+
+def estimate_text(estimate: dict[str, Any]) -> str:
+    """Layers with their folding, and the whole."""
+    header = ("layer", "MW", "MH", "PE", "SIMD", "cycles", "LUT4", "block RAM")
+    keys = ("name", "mw", "mh", "pe", "simd", "cycles", "lut4", "block_ram")
+    layers = table(header, [[layer[key] for key in keys] for layer in estimate["layers"]])
+    used = estimate["utilization"]
+    whole = {
+        "board": f"{estimate['board']} ({estimate['part']})",
+        "cycles per inference": estimate["cycles_per_inference"],
+        "latency": f"{estimate['latency_cycles']:,} cycles",
+        "inferences per second": f"{estimate['inferences_per_second']:,.0f} at {estimate['clock_mhz']:g} MHz",
+        "MACs per cycle": f"{estimate['macs_per_cycle']:,.0f} of {min(estimate['limit'].values()):,.0f} that the part allows",
+        **{name: share(used[key]) for key, name in (("lut4", "LUT4 (estimated)"), ("block_ram", "block RAM"))},
+    }
+    return f"{layers}\n\n{facts(whole)}"
+
+
+def share(count: dict[str, int]) -> str:
+    """``used of available (percent)``."""
+    return f"{count['used']:,} of {count['available']:,} ({100 * count['used'] / count['available']:.0f} %)"

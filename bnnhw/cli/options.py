@@ -1,0 +1,98 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Protocol
+
+from bnnhw.dtypes import DataType
+
+
+class Commands(Protocol):
+    """What `argparse.ArgumentParser.add_subparsers` gives."""
+
+    def add_parser(self, name: str, **kwargs: Any) -> argparse.ArgumentParser: ...
+
+
+Function = Callable[[argparse.Namespace], int]
+
+
+def add_command(commands: Commands, name: str, function: Function, summary: str) -> argparse.ArgumentParser:
+    """A command with ``--json``; `function` runs it and gives the exit status."""
+    parser = commands.add_parser(name, help=summary, description=summary[0].upper() + summary[1:] + ".")
+    parser.set_defaults(command_function=function)
+    parser.add_argument("--json", action="store_true", help="print the result as JSON")
+    return parser
+
+
+def add_model(parser: argparse.ArgumentParser, *, or_folder: bool = True) -> None:
+    """The positional MODEL, or MODEL|DIR, and what belongs to reading one."""
+    text = "name of a shipped model, or path of an .onnx or .onnx.gz file"
+    if or_folder:
+        parser.add_argument("work", metavar="MODEL|DIR", help=f"{text}, or a folder that `bnnhw compile` wrote")
+    else:
+        parser.add_argument("model", metavar="MODEL", help=text)
+    parser.add_argument(
+        "--input-format",
+        type=input_format,
+        metavar="FORMAT",
+        help="format of the input's values (bipolar, ternary, uint1..16, int2..16), for a model file that does not tell",
+    )
+
+
+def add_board(parser: argparse.ArgumentParser) -> None:
+    """``--board``, for commands where it may be left out."""
+    parser.add_argument("--board", help="board to plan for (default: the smallest that the model fits)")
+
+
+def add_inputs(parser: argparse.ArgumentParser, *, samples: int) -> None:
+    """``--inputs`` and ``--samples``."""
+    parser.add_argument(
+        "--inputs",
+        type=Path,
+        metavar="X.npz",
+        help="file with `inputs` (N, ...) and optionally `labels` (N,) (default: a shipped model's own, else random ones)",
+    )
+    parser.add_argument(
+        "--samples", type=at_least_one, default=samples, metavar="N", help="how many of them (default: %(default)s)"
+    )
+
+
+def add_folding(parser: argparse.ArgumentParser) -> None:
+    """What the plan can be asked for."""
+    parser.add_argument("--fps", type=positive, metavar="N", help="inferences per second to reach with the fewest LUTs")
+    parser.add_argument(
+        "--folding", type=Path, metavar="FILE", help="a plan.json, or part of one: foldings and memories of single layers"
+    )
+
+
+def at_least_one(text: str) -> int:
+    """A whole number from 1."""
+    try:
+        value = int(text)
+    except ValueError:
+        value = 0
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"must be a whole number from 1, not {text!r}")
+    return value
+
+
+def positive(text: str) -> float:
+    """A number above 0."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"must be a number above 0, not {text!r}")
+    return value
+
+
+def input_format(text: str) -> DataType:
+    """A number format."""
+    try:
+        return DataType.parse(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None

@@ -1,0 +1,129 @@
+"""Graph -> Plan: folding, memories, cycles and area of every layer."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+from typing import Any
+
+from bnnhw.dataflow import cost
+from bnnhw.dataflow.folding import Budget, fastest, within
+from bnnhw.dataflow.layers import Network
+from bnnhw.dataflow.plan import Folding, LayerPlan, Plan, load_folding, load_plan
+from bnnhw.dataflow.timing import Cycles, measure
+from bnnhw.errors import PlanError
+from bnnhw.parts import Part
+
+__all__ = ["Cycles", "Network", "Plan", "estimate", "load_folding", "load_plan", "make_plan", "measure"]
+
+# Beyond this share of a part's LUTs, routing fails or the clock drops.
+FILL = 0.78
+# Without --fps a plan is as fast as this many LUTs allow: place and route of more takes long, and nobody asked for it.
+UNASKED_LUTS = 9000
+ESTIMATE_SCHEMA = 1
+
+
+def make_plan(
+    network: Network,
+    part: Part,
+    *,
+    board: str = "",
+    fps: float | None = None,
+    clock_mhz: float | None = None,
+    folding: Folding | None = None,
+) -> Plan:
+    """The plan of `network` on `part`, behind the link of a board.
+
+    Parameters
+    ----------
+    fps
+        Inferences per second to reach, with the fewest LUTs; None for as many as fit (within `UNASKED_LUTS`).
+    clock_mhz
+        The clock that `fps` is reckoned with; None for one that the part usually reaches.
+    folding
+        What the user asks of single layers, by name; the rest is found.
+
+    Raises
+    ------
+    PlanError
+        If the network does not fit, the folding names an unknown layer, or `fps` is out of reach.
+    """
+    wanted = folding or {}
+    names = [layer.name for layer in network.layers]
+    for name in wanted:
+        if name not in names:
+            raise PlanError(f"--folding: no layer {name!r} in model {network.model}; it has {', '.join(names)}")
+    clock = part.fmax_guess_mhz if clock_mhz is None else clock_mhz
+    for option, value in (("--clock-mhz", clock), ("--fps", fps)):
+        if value is not None and not 0 < value < 1e12:
+            raise PlanError(f"{option} must be a positive number, not {value}")
+    link = cost.coefficients(part.family)
+    blocks = part.block_ram - round(link["board_block_ram"])
+    budget = Budget(FILL * part.lut4 - link["board"], blocks)
+    if fps is not None:
+        interval = int(clock * 1e6 / fps)
+        if interval < 1:
+            raise PlanError(f"--fps {fps:g} at {clock:g} MHz is less than a cycle per inference: ask for fewer")
+        layers = within(network, part, interval, budget, wanted).layers
+    elif all({"pe", "simd"} <= set(wanted.get(name, {})) for name in names):
+        layers = within(network, part, 1 << 40, budget, wanted).layers
+    else:
+        layers = fastest(network, part, replace(budget, luts=min(budget.luts, UNASKED_LUTS)), wanted).layers
+    return Plan(network.model, digest(network, layers), board, part.name, clock, layers)
+
+
+def digest(network: Network, layers: tuple[LayerPlan, ...]) -> str:
+    """16 hexadecimal digits that differ when the integers or the folding do."""
+    content = hashlib.sha256(repr(layers).encode())
+    for layer in network.layers:
+        content.update(layer.dense.weight.tobytes())
+        if layer.threshold is not None:
+            content.update(layer.threshold.thresholds.tobytes())
+    content.update(repr((network.score_scales, network.score_biases)).encode())
+    return content.hexdigest()[:16]
+
+
+def estimate(plan: Plan, network: Network) -> dict[str, Any]:
+    """What estimate.json holds: cycles, area, and the part's limits.
+
+    Cycles are exact. LUTs and block RAMs include the link of a board where the plan names one.
+    """
+    part = plan.device
+    cycles = measure(plan, network)
+    luts = cost.luts(part, cost.network_features(network, plan.layers))
+    blocks = sum(cost.layer_block_rams(part, layer, p) for layer, p in zip(network.layers, plan.layers, strict=True))
+    if plan.board:
+        link = cost.coefficients(part.family)
+        luts += link["board"]
+        blocks += round(link["board_block_ram"])
+    layers = [
+        {
+            "name": folded.name,
+            "mw": folded.mw,
+            "mh": folded.mh,
+            "pe": folded.pe,
+            "simd": folded.simd,
+            "cycles": folded.cycles,
+            "lut4": round(cost.luts(part, cost.layer_features(layer, folded))),
+            "block_ram": cost.layer_block_rams(part, layer, folded),
+        }
+        for layer, folded in zip(network.layers, plan.layers, strict=True)
+    ]
+    return {
+        "schema": ESTIMATE_SCHEMA,
+        "model": plan.model,
+        "board": plan.board,
+        "part": plan.part,
+        "clock_mhz": plan.clock_mhz,
+        "cycles_per_inference": cycles.interval,
+        "latency_cycles": cycles.latency,
+        "inferences_per_second": plan.clock_mhz * 1e6 / cycles.interval,
+        "macs_per_inference": plan.macs,
+        "macs_per_cycle": plan.macs / cycles.interval,
+        "limit": {"logic": part.logic_macs_per_cycle, "memory_bandwidth": part.bandwidth_macs_per_cycle},
+        "utilization": {
+            "lut4": {"used": round(luts), "available": part.lut4},
+            "block_ram": {"used": blocks, "available": part.block_ram},
+        },
+        "layers": layers,
+    }

@@ -1,0 +1,116 @@
+"""Graph <-> folder: graph.json for the structure, tensors.npz for the arrays. No pickle, nothing that runs code."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bnnhw.dtypes import DataType
+from bnnhw.errors import InputError, ModelError
+from bnnhw.files import write_npz, write_text
+from bnnhw.ir import nodes as node_types
+from bnnhw.ir.graph import Graph, TensorType
+from bnnhw.ir.nodes import Node
+from bnnhw.ir.spec import verify
+
+SCHEMA = 1
+GRAPH, TENSORS = "graph.json", "tensors.npz"
+
+_KINDS = {
+    name: kind for name, kind in vars(node_types).items() if isinstance(kind, type) and issubclass(kind, Node) and kind is not Node
+}
+
+
+def save(graph: Graph, folder: Path) -> None:
+    """Writes an integer-stage `graph` into `folder`.
+
+    Raises
+    ------
+    InputError
+        If `folder` cannot be written.
+    """
+    arrays: dict[str, NDArray[np.generic]] = {}
+    content = {
+        "schema": SCHEMA,
+        "name": graph.name,
+        "input": graph.input,
+        "input_format": graph.input_format and graph.input_format.name,
+        "outputs": dict(graph.outputs),
+        "notes": list(graph.notes),
+        "tensors": {
+            name: {"shape": list(type_.shape), "format": type_.dtype and type_.dtype.name}
+            for name, type_ in graph.tensors.items()
+        },
+        "nodes": [_pack(node, arrays) for node in graph.nodes],
+    }
+    write_npz(folder / TENSORS, arrays)
+    write_text(folder / GRAPH, json.dumps(content, indent=1) + "\n")
+
+
+def load(folder: Path) -> Graph:
+    """Reads what `save` wrote.
+
+    Raises
+    ------
+    InputError
+        If a file is missing, damaged, of another version, or no valid graph.
+    """
+    path = folder / GRAPH
+    try:
+        content = json.loads(path.read_text())
+        with np.load(folder / TENSORS, allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in archive.files}
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise InputError(f"{folder}: {GRAPH} or {TENSORS} cannot be read ({error}): compile again") from None
+    if not isinstance(content, dict) or content.get("schema") != SCHEMA:
+        raise InputError(f"{path}: not a graph of schema {SCHEMA}, which this bnnhw reads: compile again")
+    try:
+        graph = Graph(
+            name=content["name"],
+            input=content["input"],
+            nodes=tuple(_unpack(entry, arrays) for entry in content["nodes"]),
+            tensors={
+                name: TensorType(tuple(entry["shape"]), entry["format"] and DataType.parse(entry["format"]))
+                for name, entry in content["tensors"].items()
+            },
+            outputs=content["outputs"],
+            notes=tuple(content["notes"]),
+            input_format=content["input_format"] and DataType.parse(content["input_format"]),
+        )
+        return verify(graph, "integer")
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError, ModelError) as error:
+        raise InputError(f"{path}: not a valid graph ({error}): compile again") from None
+
+
+def _pack(node: Node, arrays: dict[str, NDArray[np.generic]]) -> dict[str, Any]:
+    entry: dict[str, Any] = {"op": node.op}
+    for field in fields(node):
+        value = getattr(node, field.name)
+        if isinstance(value, np.ndarray):
+            arrays[f"{node.name}/{field.name}"] = value
+            value = {"tensor": f"{node.name}/{field.name}"}
+        elif isinstance(value, DataType):
+            value = {"format": value.name}
+        entry[field.name] = value
+    return entry
+
+
+def _unpack(entry: dict[str, Any], arrays: dict[str, NDArray[np.generic]]) -> Node:
+    kind = _KINDS[entry["op"]]
+    values: dict[str, Any] = {}
+    for field in fields(kind):
+        value = entry[field.name]
+        if isinstance(value, dict) and "tensor" in value:
+            value = arrays[value["tensor"]]
+        elif isinstance(value, dict):
+            value = DataType.parse(value["format"])
+        elif isinstance(value, list):
+            value = tuple(value)
+        values[field.name] = value
+    return kind(**values)

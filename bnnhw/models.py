@@ -1,0 +1,77 @@
+"""The models that are shipped, and how a user names a model: by a shipped name or by the path of a file."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bnnhw.errors import InputError
+from bnnhw.resources import folder
+
+SUFFIXES = (".onnx", ".onnx.gz")
+
+
+@dataclass(frozen=True)
+class ShippedModel:
+    """One folder of ``models/``.
+
+    Parameters
+    ----------
+    name
+        The folder's name.
+    folder
+        Where ``model.onnx``, ``model.json`` and ``golden.npz`` lie.
+    facts
+        The content of ``model.json``.
+    """
+
+    name: str
+    folder: Path
+    facts: dict[str, Any]
+
+    @property
+    def file(self) -> Path:
+        return self.folder / "model.onnx"
+
+    @property
+    def golden(self) -> Path:
+        """Real inputs with their labels, and the outputs of an executor that is not ours."""
+        return self.folder / "golden.npz"
+
+
+def shipped_models() -> dict[str, ShippedModel]:
+    """All shipped models by name, sorted."""
+    found = {}
+    for file in sorted(folder("models").glob("*/model.json")):
+        name = file.parent.name
+        found[name] = ShippedModel(name, file.parent, json.loads(file.read_text()))
+    return found
+
+
+def find_model(model: str | Path) -> tuple[str, Path]:
+    """Name and file of what a user calls `model`.
+
+    Raises
+    ------
+    InputError
+        If there is neither such a shipped model nor such a file.
+    """
+    shipped = shipped_models()
+    if str(model) in shipped:
+        return str(model), shipped[str(model)].file
+    path = Path(model)
+    if path.is_file():
+        return model_name(path), path
+    if path.is_dir():
+        raise InputError(f"{path}: a folder without a plan.json: give one that `bnnhw compile -o` wrote, or a model")
+    raise InputError(f"{model}: no such file, nor a shipped model ({', '.join(shipped)})")
+
+
+def model_name(path: Path) -> str:
+    """The name of the model in the file `path`: its file name without the endings."""
+    name = path.name
+    for suffix in sorted(SUFFIXES, key=len, reverse=True):
+        name = name.removesuffix(suffix)
+    return name
