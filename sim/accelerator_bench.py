@@ -1,0 +1,119 @@
+"""cocotb bench of a whole accelerator: frames in, frames out, every cycle counted.
+
+The job comes as a JSON file, named by the environment variable BNNHW_JOB:
+
+    beats    file with one beat per line in hexadecimal, `last` as the top bit
+    answers  file to write, one output beat per line: cycle and payload in hexadecimal
+    starts   file to write, one line per frame: the cycle that took its first beat
+    frames   how many frames come out
+    i_stall, o_stall, seed   stall patterns, see `streams.stalls`
+    reset_at beat before which the accelerator is reset in mid-frame, or -1; counting restarts with the beats after it
+
+One coroutine drives and watches both streams: a second one would double the time spent outside the simulator.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import cocotb
+from cocotb.clock import Clock
+from cocotb.triggers import RisingEdge
+from streams import stalls
+
+# So many cycles without a handshake on either stream mean that the accelerator hangs, or that stalls never end.
+MOST_IDLE = 200_000
+
+
+@cocotb.test()
+async def frames(dut) -> None:
+    job = json.loads(Path(os.environ["BNNHW_JOB"]).read_text())
+    beats = [int(line, 16) for line in Path(job["beats"]).read_text().split()]
+    top = 1 << (len(dut.i__payload) - 1)
+    cocotb.start_soon(Clock(dut.clk, 2, unit="ns").start())
+    await _reset(dut)
+    if job["reset_at"] >= 0:
+        await _feed(dut, beats[: job["reset_at"]])
+        await _reset(dut)
+        beats = beats[job["reset_at"] :]
+
+    edge = RisingEdge(dut.clk)
+    i_stalls, o_stalls = stalls(job["seed"], job["i_stall"]), stalls(job["seed"] + 1, job["o_stall"])
+    steady = job["i_stall"] <= 0 and job["o_stall"] <= 0
+    i_valid, i_ready, i_payload = dut.i__valid, dut.i__ready, dut.i__payload
+    o_valid, o_ready, o_payload = dut.o__valid, dut.o__ready, dut.o__payload
+    out_top = len(o_payload) - 1
+    answers: list[str] = []
+    starts: list[str] = []
+    sent, ended, cycle, idle = 0, 0, 0, 0
+    offered = bool(beats) and (steady or not next(i_stalls))
+    taking = steady or not next(o_stalls)
+    i_valid.value = offered
+    if offered:
+        i_payload.value = beats[0]
+    o_ready.value = taking
+    first = True
+    held: int | None = None
+    while ended < job["frames"]:
+        await edge
+        idle += 1
+        if offered and i_ready.value == 1:
+            if first:
+                starts.append(f"{cycle}\n")
+            first = bool(beats[sent] & top)
+            sent += 1
+            idle = 0
+            offered = sent < len(beats) and (steady or not next(i_stalls))
+            i_valid.value = offered
+            if offered:
+                i_payload.value = beats[sent]
+        elif not offered and sent < len(beats):
+            # A beat that is offered stays so until it is taken; only the start of an offer may wait.
+            offered = not next(i_stalls)
+            if offered:
+                i_valid.value = 1
+                i_payload.value = beats[sent]
+        if o_valid.value == 1:
+            if taking or not steady:
+                payload = int(o_payload.value)
+                assert held is None or payload == held, f"cycle {cycle}: the payload changed before it was taken"
+                held = payload
+            if taking:
+                answers.append(f"{cycle:x} {payload:x}\n")
+                ended += payload >> out_top
+                held = None
+                idle = 0
+        else:
+            assert held is None, f"cycle {cycle}: valid dropped before the beat was taken"
+        if not steady:
+            taking = not next(o_stalls)
+            o_ready.value = taking
+        cycle += 1
+        assert idle < MOST_IDLE, f"cycle {cycle}: nothing moved for {idle} cycles, {ended} of {job['frames']} frames are out"
+    Path(job["answers"]).write_text("".join(answers))
+    Path(job["starts"]).write_text("".join(starts))
+
+
+async def _reset(dut) -> None:
+    dut.rst.value = 1
+    dut.i__valid.value = 0
+    dut.i__payload.value = 0
+    dut.o__ready.value = 0
+    for _ in range(4):
+        await RisingEdge(dut.clk)
+    dut.rst.value = 0
+    await RisingEdge(dut.clk)
+
+
+async def _feed(dut, beats: list[int]) -> None:
+    """Offers `beats` and lets what comes out go."""
+    dut.o__ready.value = 1
+    for beat in beats:
+        dut.i__valid.value = 1
+        dut.i__payload.value = beat
+        await RisingEdge(dut.clk)
+        while dut.i__ready.value != 1:
+            await RisingEdge(dut.clk)
+    dut.i__valid.value = 0

@@ -1,0 +1,19 @@
+"""Stall patterns for cocotb benches: which cycles a source or a sink sits out."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+
+
+def stalls(seed: int, rate: float) -> Iterator[bool]:
+    """Whether to stall, cycle by cycle: never for a `rate` of 0, else at random, in runs of one to a few cycles."""
+    if rate <= 0:
+        while True:
+            yield False
+    source = random.Random(seed)
+    while True:
+        # Runs make both long waits and long bursts; single random cycles would never fill a buffer.
+        for _ in range(source.randint(1, 6)):
+            yield source.random() < rate
+        yield from [True] * (source.randint(0, 8) if source.random() < rate / 4 else 0)
