@@ -27,10 +27,13 @@ class Design:
         The network of stage ``integer``.
     plan
         Its folding and memories for one part.
+    source
+        The graph as it was imported, where the model file was at hand.
     """
 
     graph: Graph
     plan: Plan
+    source: Graph | None = None
 
     @cached_property
     def network(self) -> Network:
@@ -50,18 +53,14 @@ class Design:
         return verilog(self.plan, self.network)
 
     def save(self, folder: Path) -> None:
-        """Writes the files of the design into `folder`; nothing at all if one of them cannot be made.
+        """Writes the files of the design into `folder`; none of them if one cannot be made.
 
         Raises
         ------
         InputError
             If `folder` cannot be written.
         """
-        texts = {
-            ESTIMATE: json.dumps(self.estimate, indent=2) + "\n",
-            VERILOG: self.verilog,
-            PLAN: self.plan.to_json(),
-        }
+        texts = {ESTIMATE: json.dumps(self.estimate, indent=2) + "\n", VERILOG: self.verilog, PLAN: self.plan.to_json()}
         store.save(self.graph, folder)
         for name, text in texts.items():
             files.write_text(folder / name, text)
@@ -80,11 +79,8 @@ def load_design(folder: Path) -> Design:
     InputError
         If a file is missing or damaged, or the plan is not that of the graph or was edited.
     """
-    graph = store.load(folder)
-    plan = dataflow.load_plan(folder / PLAN)
-    design = Design(graph, plan)
-    if [layer.name for layer in plan.layers] != [layer.name for layer in design.network.layers]:
-        raise InputError(f"{folder / PLAN}: the layers are not those of {folder / 'graph.json'}: compile again")
-    if plan.digest != dataflow.digest(design.network, plan.layers):
-        raise InputError(f"{folder / PLAN}: edited since it was compiled: compile again with --folding {folder / PLAN}")
+    path = folder / PLAN
+    design = Design(store.load(folder), dataflow.load_plan(path))
+    if design.plan.digest != dataflow.digest(design.network, design.plan.layers):
+        raise InputError(f"{path}: edited since, or of another model: compile again, with --folding {path} to keep the edits")
     return design

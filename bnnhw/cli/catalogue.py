@@ -6,7 +6,7 @@ from argparse import Namespace
 
 import bnnhw
 from bnnhw.cli import options
-from bnnhw.cli.terminal import table, write
+from bnnhw.cli.terminal import percent, table, write
 
 
 def add_commands(commands: options.Commands) -> None:
@@ -16,15 +16,14 @@ def add_commands(commands: options.Commands) -> None:
 
 def models(arguments: Namespace) -> int:
     found = bnnhw.models()
-    header = ("name", "layers", "weights", "weight bits", "accuracy %", "data", "what")
-    keys = ("name", "layers", "weight", "weight_bits", "accuracy", "dataset", "title")
-    write(arguments.json, found, table(header, [[model[key] for key in keys] for model in found]))
+    rows = [(m["name"], m["task"], m["weight_bits"], percent(m["accuracy"]), m["samples"], m["data"]) for m in found]
+    write(arguments.json, found, table(("name", "task", "weight bits", "accuracy", "of samples", "data"), rows))
     return 0
 
 
 def boards(arguments: Namespace) -> int:
     found = bnnhw.boards()
-    header = ("name", "part", "LUT4", "block RAM", "kbit", "clock MHz", "host link")
-    keys = ("name", "part", "lut4", "block_ram", "block_ram_kbit", "clock_mhz", "link")
+    header = ("name", "part", "LUT4", "block RAM", "memory kbit", "clock MHz", "host link")
+    keys = ("name", "part", "lut4", "block_ram", "block_ram_kbit", "clock_mhz", "host_link")
     write(arguments.json, found, table(header, [[board[key] for key in keys] for board in found]))
     return 0

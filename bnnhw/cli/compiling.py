@@ -8,7 +8,7 @@ from typing import Any
 
 import bnnhw
 from bnnhw.cli import options
-from bnnhw.cli.terminal import facts, progress, table, write
+from bnnhw.cli.terminal import facts, progress, share, table, write
 from bnnhw.errors import ModelError
 
 
@@ -43,22 +43,23 @@ def check_text(found: dict[str, Any]) -> str:
         parts.append(table(header, layers))
     parts += [f"note: {note}" for note in found["notes"]]
     if found["maps"]:
-        parts.append(f"{found['model']} maps to hardware: {found['macs']:,} multiply-accumulates, {found['weight_bits']:,} weight bits")
+        macs, bits = (sum(layer[key] for layer in found["layers"]) for key in ("macs", "weight_bits"))
+        parts.append(f"{found['model']} maps to hardware: {macs:,} multiply-accumulates, {bits:,} weight bits")
     return "\n\n".join(parts)
 
 
 def compile_(arguments: Namespace) -> int:
-    with progress(f"planning {arguments.model} for {arguments.board}"):
-        design = bnnhw.compile(
-            arguments.model,
-            board=arguments.board,
-            folder=arguments.output,
-            fps=arguments.fps,
-            clock_mhz=arguments.clock_mhz,
-            folding=arguments.folding,
-            input_format=arguments.input_format,
-        )
-    write(arguments.json, design.estimate, estimate_text(design.estimate) + f"\n\nwritten to {arguments.output}")
+    design = bnnhw.compile(
+        arguments.model,
+        board=arguments.board,
+        folder=arguments.output,
+        fps=arguments.fps,
+        clock_mhz=arguments.clock_mhz,
+        folding=arguments.folding,
+        input_format=arguments.input_format,
+        progress=progress,
+    )
+    write(arguments.json, design.estimate, f"{estimate_text(design.estimate)}\n\nwritten to {arguments.output}")
     return 0
 
 
@@ -78,7 +79,3 @@ def estimate_text(estimate: dict[str, Any]) -> str:
     }
     return f"{layers}\n\n{facts(whole)}"
 
-
-def share(count: dict[str, int]) -> str:
-    """``used of available (percent)``."""
-    return f"{count['used']:,} of {count['available']:,} ({100 * count['used'] / count['available']:.0f} %)"

@@ -60,6 +60,11 @@ def add_inputs(parser: argparse.ArgumentParser, *, samples: int) -> None:
     )
 
 
+def add_simulator(parser: argparse.ArgumentParser) -> None:
+    """``--simulator``."""
+    parser.add_argument("--simulator", default="verilator", help="verilator or icarus (default: %(default)s)")
+
+
 def add_folding(parser: argparse.ArgumentParser) -> None:
     """What the plan can be asked for."""
     parser.add_argument("--fps", type=positive, metavar="N", help="inferences per second to reach with the fewest LUTs")

@@ -40,6 +40,16 @@ def facts(items: Mapping[str, Cell]) -> str:
     return "\n".join(f"{name.ljust(width)}  {text_of(value)}" for name, value in items.items())
 
 
+def share(count: Mapping[str, int]) -> str:
+    """``used of available (percent)``."""
+    return f"{count['used']:,} of {count['available']:,} ({100 * count['used'] / count['available']:.0f} %)"
+
+
+def percent(part: float | None) -> str | None:
+    """A share of 1 as percent."""
+    return None if part is None else f"{100 * part:.2f} %"
+
+
 def write(as_json: bool, data: Any, text: str) -> None:
     """The result of a command on stdout: `data` as JSON, or `text`."""
     print(json.dumps(data, indent=2) if as_json else text)

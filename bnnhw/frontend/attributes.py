@@ -47,5 +47,5 @@ def of_sample(array: NDArray[np.float32], rank: int, what: str) -> NDArray[np.fl
     if array.ndim > rank or (array.ndim == rank and array.shape[0] != 1):
         if array.size == 1:
             return array.reshape(())
-        raise Refusal(f"its {what} of shape {array.shape} differs between samples", "use one per channel or one for all")
+        raise Refusal(f"its {what} of shape {array.shape} differs between samples", "use one per channel, or one")
     return array[0] if array.ndim == rank else array

@@ -15,16 +15,27 @@ from bnnhw.frontend.refusal import Refusal
 Array = NDArray[np.generic]
 
 # Standard operators that exporters leave in constant expressions; onnx's own reference evaluates them.
-FOLDABLE = frozenset(
-    "Abs Add And Cast Ceil Clip Concat Constant ConstantOfShape Div Equal Exp Expand Flatten Floor Gather Identity Max Min Mul "
-    "Neg Not Pow Range ReduceMax ReduceMin ReduceProd ReduceSum Reciprocal Reshape Round Shape Sign Size Slice Sqrt Squeeze Sub "
-    "Transpose Unsqueeze Where".split()
-)
+# fmt: off
+FOLDABLE = {
+    "Abs", "Add", "And", "Cast", "Ceil", "Clip", "Concat", "Constant", "ConstantOfShape", "Div", "Dropout", "Equal",
+    "Exp", "Expand", "Flatten", "Floor", "Gather", "Greater", "Identity", "Less", "Log", "Max", "Min", "Mul", "Neg",
+    "Not", "Or", "Pow", "Range", "Reciprocal", "ReduceMax", "ReduceMean", "ReduceMin", "ReduceProd", "ReduceSum",
+    "Relu", "Reshape", "Round", "Shape", "Sign", "Size", "Slice", "Sqrt", "Squeeze", "Sub", "Tanh", "Tile",
+    "Transpose", "Unsqueeze", "Where",
+}
 
-_ELEMENTWISE = frozenset("Add Sub Mul Div Pow Max Min Where Equal And".split())
+# Their outputs have the shape that their inputs broadcast to.
+_BROADCASTING = {"Add", "And", "Div", "Equal", "Greater", "Less", "Max", "Min", "Mul", "Or", "Pow", "Sub", "Where"}
+
+# What they do to a constant they do to its scale: they move elements about, or change their sign.
+_SCALE_KEEPING = {
+    "Cast", "Dropout", "Expand", "Flatten", "Gather", "Identity", "Neg", "Reshape", "Slice", "Squeeze", "Tile",
+    "Transpose", "Unsqueeze",
+}
+# fmt: on
 
 
-def fold(node: onnx.NodeProto, inputs: list[Array | None], opsets: tuple[onnx.OperatorSetIdProto, ...]) -> list[Array]:
+def fold(node: onnx.NodeProto, inputs: list[Array | None], opset: int) -> list[Array]:
     """The outputs of a standard operator on constants.
 
     Raises
@@ -34,40 +45,82 @@ def fold(node: onnx.NodeProto, inputs: list[Array | None], opsets: tuple[onnx.Op
     """
     if node.op_type not in FOLDABLE or any(a.type in (a.GRAPH, a.GRAPHS) for a in node.attribute):
         raise Refusal("an operator that is not evaluated on constants", "fold the constants before the export")
-    _check_size(node, inputs)
-    names = [name or f"_{k}" for k, name in enumerate(node.input)]
-    version = next((o.version for o in opsets if o.domain in ("", "ai.onnx")), 13)
-    clone = onnx.NodeProto()
-    clone.CopyFrom(node)
-    clone.domain = ""
-    present = {name: array for name, array in zip(names, inputs, strict=True) if array is not None}
+    arrays = [array for array in inputs if array is not None]
+    try:
+        size = _size(node, arrays)
+        if not size <= MOST_ELEMENTS:
+            raise Refusal(f"a constant of {size:.3g} elements", "export the model again")
+        with np.errstate(all="ignore"):
+            return [np.asarray(value) for value in _evaluator(node, inputs, opset).run(None, _named(node, inputs))]
+    except Refusal:
+        raise
+    except Exception as error:  # whatever a malformed node makes the evaluator raise
+        reason = f"cannot be evaluated on constants ({error})".replace("\n", " ")[:160]
+        raise Refusal(reason, "export the model again") from None
+
+
+def _evaluator(node: onnx.NodeProto, inputs: list[Array | None], opset: int) -> ReferenceEvaluator:
+    """onnx's reference for this one node."""
+    alone = onnx.NodeProto()
+    alone.CopyFrom(node)
+    alone.domain = ""
+    types = {name: onnx.helper.np_dtype_to_tensor_dtype(array.dtype) for name, array in _named(node, inputs).items()}
     graph = onnx.helper.make_graph(
-        [clone],
+        [alone],
         "constant",
-        [onnx.helper.make_tensor_value_info(n, onnx.helper.np_dtype_to_tensor_dtype(a.dtype), a.shape) for n, a in present.items()],
+        [onnx.helper.make_tensor_value_info(name, element, None) for name, element in types.items()],
         [onnx.helper.make_value_info(name, onnx.TypeProto()) for name in node.output if name],
     )
-    model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", version)])
-    try:
-        with np.errstate(all="ignore"):
-            return [np.asarray(value) for value in ReferenceEvaluator(model).run(None, present)]
-    except Exception as error:  # whatever a malformed node makes the evaluator raise
-        raise Refusal(f"cannot be evaluated on constants ({error})".replace("\n", " ")[:160], "export the model again") from None
+    return ReferenceEvaluator(onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", opset)]))
 
 
-def _check_size(node: onnx.NodeProto, inputs: list[Array | None]) -> None:
-    """Refuses expressions that would fill the memory before they are run."""
-    arrays = [array for array in inputs if array is not None]
-    size = float(sum(array.size for array in arrays))
-    try:
-        if node.op_type in _ELEMENTWISE:
-            size = float(prod(np.broadcast_shapes(*(array.shape for array in arrays))))
-        elif node.op_type in ("ConstantOfShape", "Expand"):
-            size = float(np.prod(np.maximum(np.asarray(arrays[-1], float), 1))) * max(1, arrays[0].size)
-        elif node.op_type == "Range":
-            start, limit, delta = (float(array) for array in arrays)  # type: ignore[arg-type]
-            size = abs((limit - start) / delta) if delta else np.inf
-    except (ValueError, TypeError, IndexError) as error:
-        raise Refusal(f"operands that do not fit ({error})", "export the model again") from None
-    if not size <= MOST_ELEMENTS:
-        raise Refusal(f"a constant of {size:.3g} elements", "export the model again")
+def _named(node: onnx.NodeProto, inputs: list[Array | None]) -> dict[str, Array]:
+    return {name: array for name, array in zip(node.input, inputs, strict=True) if array is not None}
+
+
+def _size(node: onnx.NodeProto, arrays: list[Array]) -> float:
+    """At most so many elements the node's outputs have: known before it is run, since it may not fit the memory."""
+    if node.op_type in _BROADCASTING:
+        return prod(np.broadcast_shapes(*(array.shape for array in arrays)))
+    if node.op_type == "Expand":
+        return prod(np.broadcast_shapes(arrays[0].shape, tuple(_sizes(arrays[1]))))
+    if node.op_type == "ConstantOfShape":
+        return prod(_sizes(arrays[0]))
+    if node.op_type == "Tile":
+        return arrays[0].size * prod(_sizes(arrays[1]))
+    if node.op_type == "Gather":
+        axis = next((int(a.i) for a in node.attribute if a.name == "axis"), 0)
+        return arrays[1].size * arrays[0].size // max(1, int(arrays[0].shape[axis]))
+    if node.op_type == "Range":
+        start, limit, delta = (float(np.float64(array.item())) for array in arrays)
+        return abs((limit - start) / delta) if delta else np.inf
+    return sum(array.size for array in arrays)
+
+
+def _sizes(array: Array) -> list[int]:
+    return [int(size) for size in array.reshape(-1)]
+
+
+def folded_scale(
+    node: onnx.NodeProto, inputs: list[Array | None], scales: list[Array | None], opset: int
+) -> Array | None:
+    """The scale whose whole multiples a node's output is, given those of its inputs; None where none is known."""
+    scale: Array | None = None
+    if node.op_type in _SCALE_KEEPING and scales[0] is not None:
+        scale = fold(node, [scales[0], *inputs[1:]], opset)[0]
+    elif node.op_type in ("Mul", "Div") and (place := _integers_place(node, inputs, scales)) is not None:
+        units = list(inputs)
+        units[place] = np.ones_like(inputs[place]) if scales[place] is None else scales[place]
+        scale = fold(node, units, opset)[0]
+    return None if scale is None or (scale == 0).any() else scale
+
+
+def _integers_place(node: onnx.NodeProto, inputs: list[Array | None], scales: list[Array | None]) -> int | None:
+    """Which factor of a product holds the integers, so that the other one scales them."""
+    most = max(value.size for value in inputs if value is not None)
+    for place, (value, scale) in enumerate(zip(inputs, scales, strict=True)):
+        if value is None or value.size < most or (place and node.op_type == "Div"):
+            continue
+        if scale is not None or (value.dtype.kind in "fiu" and np.array_equal(value, np.rint(value))):
+            return place
+    return None

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import gzip
 import zlib
+from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
+from graphlib import CycleError, TopologicalSorter
+from heapq import heappop, heappush
+from math import prod
 from pathlib import Path
 
 import numpy as np
@@ -18,15 +23,26 @@ from bnnhw.errors import ModelError
 # Far above any network that fits a part here; keeps a hostile file from filling the memory.
 MOST_BYTES = 256 << 20
 MOST_ELEMENTS = 1 << 26
+# Before it, operators kept shapes and broadcasting rules in attributes.
+OLDEST_OPSET = 7
+# For files that name none.
+DEFAULT_OPSET = 13
 
-_INTEGERS = {
+# Formats of integer inputs; wider integers tell nothing about the values.
+_INTEGERS: dict[int, str] = {
     onnx.TensorProto.INT8: "int8",
     onnx.TensorProto.UINT8: "uint8",
     onnx.TensorProto.INT16: "int16",
     onnx.TensorProto.UINT16: "uint16",
     onnx.TensorProto.BOOL: "uint1",
 }
-_FLOATS = (onnx.TensorProto.FLOAT, onnx.TensorProto.DOUBLE, onnx.TensorProto.FLOAT16)
+_WITHOUT_FORMAT = (
+    onnx.TensorProto.FLOAT,
+    onnx.TensorProto.INT32,
+    onnx.TensorProto.UINT32,
+    onnx.TensorProto.INT64,
+    onnx.TensorProto.UINT64,
+)
 
 
 @dataclass(frozen=True)
@@ -38,15 +54,15 @@ class Container:
     name
         The file's name without its endings.
     nodes
-        In an order in which each comes after those it reads from.
+        In the order of the file, but none before one that it reads from.
     constants
         Initialisers by name.
     input, input_shape, input_format
         The one input that is no initialiser; its shape with a batch axis of 1; its integer format, if the file tells.
     output
         The one output.
-    opsets
-        Version of each operator set.
+    opset
+        Version of the standard operator set.
     """
 
     name: str
@@ -56,7 +72,12 @@ class Container:
     input_shape: tuple[int, ...]
     input_format: DataType | None
     output: str
-    opsets: tuple[onnx.OperatorSetIdProto, ...]
+    opset: int
+
+    @cached_property
+    def tensors(self) -> set[str]:
+        """Names of all tensors."""
+        return {self.input, *self.constants, *(name for node in self.nodes for name in node.output)}
 
 
 def read(path: Path) -> Container:
@@ -67,21 +88,25 @@ def read(path: Path) -> Container:
     ModelError
         If the file cannot be read, is no ONNX model, keeps data outside itself, or has more than one input or output.
     """
-    graph_bytes = _bytes(path)
+    content = _bytes(path)
     try:
-        model = onnx.ModelProto.FromString(graph_bytes)
+        model = onnx.ModelProto.FromString(content)
     except Exception as error:  # protobuf has several error classes, by its back end
-        raise ModelError(f"{path}: not an ONNX file, or a damaged one ({type(error).__name__}): export it again") from None
+        raise ModelError(f"{path}: no ONNX file, or a damaged one ({type(error).__name__}): export it again") from None
     graph = model.graph
     if not graph.node or not graph.output:
         raise ModelError(f"{path}: holds no ONNX graph with nodes and an output: export it again")
     try:
+        opset = _opset(path, model)
+        _check_attributes(path, graph)
+        if graph.sparse_initializer:
+            raise ModelError(f"{path}: holds sparse tensors: export the model with dense ones")
         constants = {tensor.name: _array(path, tensor) for tensor in graph.initializer}
         inputs = [value for value in graph.input if value.name not in constants]
         if len(inputs) != 1 or len(graph.output) != 1:
             raise ModelError(
-                f"{path}: {len(inputs)} inputs ({_names(inputs)}) and {len(graph.output)} outputs ({_names(graph.output)}); "
-                "export a model with one of each"
+                f"{path}: {len(inputs)} inputs ({_names(inputs)}) and {len(graph.output)} outputs "
+                f"({_names(graph.output)}); export a model with one of each"
             )
         return Container(
             name=path.name.removesuffix(".gz").removesuffix(".onnx"),
@@ -91,16 +116,18 @@ def read(path: Path) -> Container:
             input_shape=_input_shape(path, inputs[0]),
             input_format=_input_format(path, graph, inputs[0]),
             output=graph.output[0].name,
-            opsets=tuple(model.opset_import),
+            opset=opset,
         )
-    except (UnicodeDecodeError, ValueError, TypeError, OverflowError) as error:
+    except (ValueError, TypeError, OverflowError) as error:
         raise ModelError(f"{path}: damaged: {error}: export it again") from None
 
 
 def _bytes(path: Path) -> bytes:
     try:
+        if path.exists() and not path.is_file():
+            raise ModelError(f"{path}: not a file: name an .onnx or .onnx.gz file")
         if path.stat().st_size > MOST_BYTES:
-            raise ModelError(f"{path}: larger than {MOST_BYTES >> 20} MiB: no network of that size fits an FPGA here")
+            raise ModelError(f"{path}: larger than {MOST_BYTES >> 20} MiB: no such network fits an FPGA here")
         content = path.read_bytes()
         if content[:2] != b"\x1f\x8b":
             return content
@@ -109,15 +136,37 @@ def _bytes(path: Path) -> bytes:
     except (OSError, EOFError, zlib.error) as error:
         raise ModelError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from None
     if len(content) > MOST_BYTES:
-        raise ModelError(f"{path}: unpacks to more than {MOST_BYTES >> 20} MiB: no network of that size fits an FPGA here")
+        raise ModelError(f"{path}: unpacks to more than {MOST_BYTES >> 20} MiB: no such network fits an FPGA here")
     return content
 
 
-def _array(path: Path, tensor: onnx.TensorProto) -> NDArray[np.generic]:
+def _opset(path: Path, model: onnx.ModelProto) -> int:
+    versions = [entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")]
+    opset = versions[0] if versions else DEFAULT_OPSET
+    if opset < OLDEST_OPSET:
+        raise ModelError(f"{path}: made for operator set {opset}: export it for 9 or a later one")
+    return opset
+
+
+def _check_attributes(path: Path, graph: onnx.GraphProto) -> None:
+    """Tensors in attributes are read later, by onnx itself: what they may not be is refused here."""
+    for node in graph.node:
+        for attribute in node.attribute:
+            if attribute.HasField("sparse_tensor") or attribute.sparse_tensors:
+                raise ModelError(f"{path}: node {node.name!r} holds a sparse tensor: export the model with dense ones")
+            for tensor in (attribute.t, *attribute.tensors):
+                _check_tensor(path, tensor)
+
+
+def _check_tensor(path: Path, tensor: onnx.TensorProto) -> None:
     if tensor.data_location == onnx.TensorProto.EXTERNAL or tensor.external_data:
-        raise ModelError(f"{path}: tensor {tensor.name!r} lies in another file: save the model with all its data inside")
-    if any(size < 0 for size in tensor.dims) or np.prod([float(size) for size in tensor.dims]) > MOST_ELEMENTS:
+        raise ModelError(f"{path}: tensor {tensor.name!r} lies in another file: save the model with its data inside")
+    if any(size < 0 for size in tensor.dims) or prod(tensor.dims) > MOST_ELEMENTS:
         raise ModelError(f"{path}: tensor {tensor.name!r} has an impossible shape {list(tensor.dims)}")
+
+
+def _array(path: Path, tensor: onnx.TensorProto) -> NDArray[np.generic]:
+    _check_tensor(path, tensor)
     try:
         return np.asarray(numpy_helper.to_array(tensor))
     except Exception as error:  # onnx raises whatever its conversion meets
@@ -125,25 +174,31 @@ def _array(path: Path, tensor: onnx.TensorProto) -> NDArray[np.generic]:
 
 
 def _sorted(path: Path, graph: onnx.GraphProto, known: set[str]) -> tuple[onnx.NodeProto, ...]:
-    """The nodes in order of their edges; the file's own order need not be that."""
-    waiting = list(graph.node)
-    made: set[str] = set()
-    for node in waiting:
-        for name in node.output:
-            if name and (name in made or name in known):
+    """The nodes in the order of the file, but none before one that it reads from."""
+    makers: dict[str, int] = {}
+    for k, node in enumerate(graph.node):
+        for name in filter(None, node.output):
+            if name in makers or name in known:
                 raise ModelError(f"{path}: tensor {name!r} is made twice: export the model again")
-            made.add(name)
-    ready, done = set(known) | {""}, []
-    while waiting:
-        now = [node for node in waiting if all(name in ready for name in node.input)]
-        if not now:
-            lost = sorted({name for node in waiting for name in node.input} - ready - made)
-            reason = f"nothing makes tensor {lost[0]!r}" if lost else "its nodes form a circle"
-            raise ModelError(f"{path}: {reason}: export the model again")
-        done += now
-        ready |= {name for node in now for name in node.output}
-        taken = set(map(id, now))
-        waiting = [node for node in waiting if id(node) not in taken]
+            makers[name] = k
+    order: TopologicalSorter[int] = TopologicalSorter()
+    for k, node in enumerate(graph.node):
+        read = {name for name in node.input if name} - known
+        if lost := sorted(read - makers.keys()):
+            raise ModelError(f"{path}: nothing makes tensor {lost[0]!r}: export the model again")
+        order.add(k, *(makers[name] for name in read))
+    try:
+        order.prepare()
+    except CycleError:
+        raise ModelError(f"{path}: its nodes form a circle: export the model again") from None
+    waiting: list[int] = []
+    done: list[onnx.NodeProto] = []
+    while order.is_active():
+        for k in order.get_ready():
+            heappush(waiting, k)
+        first = heappop(waiting)
+        done.append(graph.node[first])
+        order.done(first)
     return tuple(done)
 
 
@@ -152,26 +207,40 @@ def _input_shape(path: Path, value: onnx.ValueInfoProto) -> tuple[int, ...]:
     sizes = tuple(int(dim.dim_value) for dim in dims[1:])
     if not sizes or any(size < 1 for size in sizes):
         shown = [dim.dim_value or dim.dim_param or "?" for dim in dims]
-        raise ModelError(f"{path}: input {value.name!r} has the shape {shown}; it needs a batch axis and fixed sizes after it")
-    if np.prod([float(size) for size in sizes]) > MOST_ELEMENTS:
+        raise ModelError(
+            f"{path}: input {value.name!r} has the shape {shown}: use a batch axis and fixed sizes after it"
+        )
+    if prod(sizes) > MOST_ELEMENTS:
         raise ModelError(f"{path}: input {value.name!r} has an impossible shape {list(sizes)}")
     return (1, *sizes)
 
 
 def _input_format(path: Path, graph: onnx.GraphProto, value: onnx.ValueInfoProto) -> DataType | None:
-    """The integer format of the input, from its element type or FINN's annotation; None for floats."""
+    """The integer format of the input, from its element type or FINN's annotation; None where neither tells one."""
+    element = value.type.tensor_type.elem_type
+    if element not in _INTEGERS and element not in _WITHOUT_FORMAT:
+        raise ModelError(
+            f"{path}: input {value.name!r} has element type {_element_name(element)}: export it as float32 or integers"
+        )
     for annotation in graph.quantization_annotation:
         if annotation.tensor_name == value.name:
             for entry in annotation.quant_parameter_tensor_names:
-                if entry.key == "finn_datatype" and not entry.value.startswith("FLOAT"):
-                    return DataType.parse(entry.value)
-    element = value.type.tensor_type.elem_type
-    if element in _FLOATS:
+                if entry.key == "finn_datatype":
+                    return _finn_format(entry.value)
+    return DataType.parse(_INTEGERS[element]) if element in _INTEGERS else None
+
+
+def _finn_format(name: str) -> DataType | None:
+    """FINN also annotates floats, fixed point, and integers of any width: None for those."""
+    try:
+        return DataType.parse(name)
+    except ValueError:
         return None
-    if element not in _INTEGERS:
-        raise ModelError(f"{path}: input {value.name!r} has element type {element}; use floats, or integers of up to 16 bits")
-    return DataType.parse(_INTEGERS[element])
 
 
-def _names(values: object) -> str:
-    return ", ".join(repr(value.name) for value in values)  # type: ignore[attr-defined]
+def _element_name(element: int) -> str:
+    return next((name for name, value in onnx.TensorProto.DataType.items() if value == element), str(element))
+
+
+def _names(values: Iterable[onnx.ValueInfoProto]) -> str:
+    return ", ".join(repr(value.name) for value in values)

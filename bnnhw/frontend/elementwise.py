@@ -7,7 +7,7 @@ import onnx
 from numpy.typing import NDArray
 
 from bnnhw.frontend.attributes import attribute, floats, of_sample
-from bnnhw.frontend.importer import Context
+from bnnhw.frontend.context import Context
 from bnnhw.frontend.refusal import Refusal
 from bnnhw.ir.nodes import Arithmetic, Clip
 
@@ -16,7 +16,10 @@ def _operand(context: Context, node: onnx.NodeProto) -> tuple[NDArray[np.float32
     """The constant of a binary operator, and whether it stands on the left."""
     data = context.data(node)
     left = node.input[0] != data
-    array = floats(context.constants[node.input[0 if left else 1]], "operand")
+    constant = context.constants[node.input[0 if left else 1]]
+    if constant.dtype != np.float32:
+        raise Refusal(f"arithmetic in {constant.dtype}", "export the model in float32; cast integer inputs to it first")
+    array = floats(constant, "operand")
     return of_sample(array, len(context.shape(data)), "operand"), left
 
 
@@ -85,15 +88,18 @@ def batch_normalization(context: Context, node: onnx.NodeProto) -> str:
     """The two float32 operations that onnxruntime performs: a factor and an addend per channel."""
     if attribute(node, "training_mode", 0) or sum(bool(name) for name in node.output) > 1:
         raise Refusal("batch normalisation in training mode", "export the model in evaluation mode")
+    if not attribute(node, "spatial", 1):
+        raise Refusal("batch normalisation of each element by itself", "use one factor per channel")
     gamma, beta, mean, variance = (
         floats(context.constant(node, k, what), what) for k, what in enumerate(("scale", "bias", "mean", "variance"), 1)
     )
     epsilon = np.float32(attribute(node, "epsilon", 1e-5))
-    if (variance + epsilon <= 0).any():
+    if not (variance + epsilon > 0).all():
         raise Refusal("a variance that is not positive", "train or export the model again")
-    inverse = np.float32(1) / np.sqrt(variance + epsilon)
-    factor = inverse * gamma
-    addend = beta - mean * factor
+    with np.errstate(over="ignore"):
+        factor = np.float32(1) / np.sqrt(variance + epsilon) * gamma
+        addend = beta - mean * factor
+    floats(addend, "combined bias")
     # One value per channel, and the channel is the axis after the batch.
     shape = (-1, *([1] * (len(context.shape(context.data(node))) - 2)))
     context.emit(node, arithmetic("mul", factor.reshape(shape)), arithmetic("add", addend.reshape(shape)))

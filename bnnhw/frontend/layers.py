@@ -2,55 +2,77 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import onnx
-from numpy.typing import NDArray
 
 from bnnhw.frontend.attributes import attribute, floats, of_sample
+from bnnhw.frontend.context import Array, Context
 from bnnhw.frontend.elementwise import arithmetic
-from bnnhw.frontend.importer import Context
 from bnnhw.frontend.refusal import Refusal
 from bnnhw.frontend.weights import split
 from bnnhw.ir.nodes import MatMul, Node
 
 
 def matmul(context: Context, node: onnx.NodeProto) -> str:
-    if node.input[1] not in context.constants:
-        raise Refusal("its right operand is not a constant", "multiply data by weights, in this order")
-    return _layer(context, node, transposed=False, factor=1.0, after=[])
+    weight, scales = _weights(context, node)
+    return _layer(context, node, weight, scales)
 
 
 def gemm(context: Context, node: onnx.NodeProto) -> str:
     if attribute(node, "transA", 0):
         raise Refusal("a transposed left operand", "transpose the weights instead")
-    after: list[Node] = []
-    beta = float(attribute(node, "beta", 1.0))
-    if len(node.input) > 2 and node.input[2] and beta:
-        bias = floats(context.constant(node, 2, "bias"), "bias") * np.float32(beta)
-        after.append(arithmetic("add", of_sample(bias, 2, "bias")))
-    if node.input[1] not in context.constants:
-        raise Refusal("its right operand is not a constant", "multiply data by weights, in this order")
+    weight, scales = _weights(context, node)
     factor = float(attribute(node, "alpha", 1.0))
     if factor == 0 or not np.isfinite(factor):
         raise Refusal(f"alpha is {factor:g}", "use a finite factor other than 0")
-    return _layer(context, node, transposed=bool(attribute(node, "transB", 0)), factor=factor, after=after)
+    beta = float(attribute(node, "beta", 1.0))
+    after: list[Node] = []
+    if len(node.input) > 2 and node.input[2] and beta:
+        bias = floats(context.constant(node, 2, "bias"), "bias") * np.float32(beta)
+        after.append(arithmetic("add", of_sample(bias, 2, "bias")))
+    return _layer(context, node, weight, scales, factor=factor, after=after)
 
 
-def _layer(context: Context, node: onnx.NodeProto, *, transposed: bool, factor: float, after: list[Node]) -> str:
-    context.data(node)
-    name = node.input[1]
-    weight, scales = context.constants[name], context.scales.get(name)
+def xnor_popcount(context: Context, node: onnx.NodeProto) -> str:
+    """FINN's product of bits that stand for -1 and +1: how many of them agree."""
+    bits = context.constant(node, 1, "right operand")
+    if not np.isin(bits, (0, 1)).all():
+        raise Refusal("weights other than 0 and 1", "export the model again")
+    signs = 2 * bits.astype(np.float32) - 1
+    before = [arithmetic("mul", np.array(2)), arithmetic("add", np.array(-1))]
+    after: list[Node] = [arithmetic("add", np.array(bits.shape[0] / 2))]
+    return _layer(context, node, signs, None, factor=0.5, before=before, after=after)
+
+
+def _weights(context: Context, node: onnx.NodeProto) -> tuple[Array, Array | None]:
+    """The weights (MW, MH) that a MatMul or Gemm has on its right, and their scales, if those are known."""
+    if node.input[1] not in context.constants and node.input[0] in context.constants:
+        raise Refusal("the weights are on its left", "multiply data by weights, in this order")
+    weight, scales = context.constant(node, 1, "right operand"), context.scales.get(node.input[1])
     if weight.ndim != 2 or weight.size == 0 or weight.dtype.kind not in "fiu":
-        raise Refusal(f"weights of shape {weight.shape}", "use a matrix of numbers")
-    turned: list[NDArray[np.generic] | None] = [
-        array if transposed or array is None else array.T for array in (weight, scales)
-    ]
-    assert turned[0] is not None
-    integers, dtype, scale = split(turned[0], turned[1])
+        raise Refusal(f"weights of shape {weight.shape} and type {weight.dtype}", "use a matrix of numbers")
+    if attribute(node, "transB", 0):
+        return weight.T, None if scales is None else scales.T
+    return weight, scales
+
+
+def _layer(
+    context: Context,
+    node: onnx.NodeProto,
+    weight: Array,
+    scales: Array | None,
+    *,
+    factor: float = 1.0,
+    before: Sequence[Node] = (),
+    after: Sequence[Node] = (),
+) -> str:
+    integers, dtype, scale = split(weight.T, None if scales is None else scales.T)
     layer = MatMul(
         name="", inputs=(), output="", weight=integers, weight_dtype=dtype, weight_scale=np.asarray(scale * factor)
     )
-    context.emit(node, layer, *after)
+    context.emit(node, *before, layer, *after)
     context.layers += 1
     mh, mw = integers.shape
     return f"layer {context.layers - 1}: {mw} -> {mh}, {dtype} weights"

@@ -8,11 +8,11 @@ import numpy as np
 import onnx
 
 from bnnhw.frontend.attributes import attribute
-from bnnhw.frontend.importer import Context
+from bnnhw.frontend.context import Context
 from bnnhw.frontend.refusal import Refusal
-from bnnhw.ir.nodes import Reshape, Transpose
+from bnnhw.ir.nodes import ArgMax, Reshape, Transpose
 
-_FLOATS = (onnx.TensorProto.FLOAT, onnx.TensorProto.DOUBLE, onnx.TensorProto.FLOAT16)
+_INDICES = (onnx.TensorProto.INT32, onnx.TensorProto.INT64, onnx.TensorProto.UINT32, onnx.TensorProto.UINT64)
 
 
 def unchanged(context: Context, node: onnx.NodeProto) -> str:
@@ -20,20 +20,28 @@ def unchanged(context: Context, node: onnx.NodeProto) -> str:
     return "nothing"
 
 
+def dropout(context: Context, node: onnx.NodeProto) -> str:
+    if len(node.input) > 2 and node.input[2] and np.any(context.constant(node, 2, "training mode")):
+        raise Refusal("dropout in training mode", "export the model in evaluation mode")
+    return unchanged(context, node)
+
+
 def cast(context: Context, node: onnx.NodeProto) -> str:
-    if attribute(node, "to", onnx.TensorProto.FLOAT) not in _FLOATS:
-        raise Refusal("a cast to integers, which rounds", "quantise with Quant instead")
-    context.alias(node)
-    return "nothing"
+    to = attribute(node, "to", onnx.TensorProto.FLOAT)
+    if to != onnx.TensorProto.FLOAT and not (isinstance(context.end, ArgMax) and to in _INDICES):
+        raise Refusal("a cast to another type than float32, which rounds", "quantise with Quant instead")
+    return unchanged(context, node)
 
 
 def _to(context: Context, node: onnx.NodeProto, shape: tuple[int, ...]) -> str:
     """A reshape to `shape`, batch axis included."""
     before = context.shape(context.data(node))
-    if prod(shape) != prod(before) or not shape:
-        raise Refusal(f"cannot reshape {before} to {shape}", "export the model again")
+    if isinstance(context.end, ArgMax):
+        return unchanged(context, node)  # one number per sample stays that, whatever its axes
     if len(shape) < 2 or shape[0] != 1:
-        raise Refusal(f"a reshape to {shape}, which mixes samples", "keep the batch axis in front")
+        raise Refusal(f"a reshape to {shape}, which mixes samples", "keep the batch axis, 1 or symbolic, in front")
+    if prod(shape) != prod(before):
+        raise Refusal(f"cannot reshape {before} to {shape}", "export the model again")
     context.emit(node, Reshape(name="", inputs=(), output="", shape=shape[1:]))
     return f"reshape to {', '.join(str(size) for size in shape[1:])}"
 
@@ -51,38 +59,42 @@ def reshape(context: Context, node: onnx.NodeProto) -> str:
     if -1 in sizes:
         rest = prod(size for size in sizes if size != -1)
         if prod(before) % rest:
-            raise Refusal(f"cannot reshape {before} to {sizes}", "export the model again")
+            raise Refusal(f"cannot reshape {before} to {sizes}", "export the model with a batch of 1 or a symbolic one")
         sizes[sizes.index(-1)] = prod(before) // rest
     return _to(context, node, tuple(sizes))
 
 
 def flatten(context: Context, node: onnx.NodeProto) -> str:
     before = context.shape(context.data(node))
-    axis = int(attribute(node, "axis", 1)) % (len(before) + 1)
+    axis = int(attribute(node, "axis", 1))
+    axis += len(before) if axis < 0 else 0
     return _to(context, node, (prod(before[:axis]), prod(before[axis:])))
 
 
-def _axes(context: Context, node: onnx.NodeProto, rank: int) -> list[int] | None:
+def _axes(context: Context, node: onnx.NodeProto) -> list[int] | None:
+    """The axes of a squeeze: an attribute at first, an input since operator set 13."""
     axes = attribute(node, "axes", None)
     if axes is None and len(node.input) > 1 and node.input[1]:
         axes = context.constant(node, 1, "axes")
-    return None if axes is None else [int(axis) % rank for axis in np.asarray(axes).reshape(-1)]
+    return None if axes is None else [int(axis) for axis in np.asarray(axes).reshape(-1)]
 
 
 def squeeze(context: Context, node: onnx.NodeProto) -> str:
     before = context.shape(context.data(node))
-    axes = _axes(context, node, len(before))
+    axes = _axes(context, node)
     if axes is None:
         raise Refusal("a squeeze of all axes, which may take the batch axis", "name the axes")
-    return _to(context, node, tuple(size for k, size in enumerate(before) if k not in axes))
+    gone = {axis % len(before) for axis in axes}
+    return _to(context, node, tuple(size for k, size in enumerate(before) if k not in gone))
 
 
 def unsqueeze(context: Context, node: onnx.NodeProto) -> str:
     before = context.shape(context.data(node))
-    extra = np.asarray(attribute(node, "axes", context.constants.get(node.input[1] if len(node.input) > 1 else "", ()))).size
-    axes = _axes(context, node, len(before) + extra) or []
+    axes = _axes(context, node)
+    if axes is None:
+        raise Refusal("no axes", "export the model again")
     after = list(before)
-    for axis in sorted(axes):
+    for axis in sorted(axis % (len(before) + len(axes)) for axis in axes):
         after.insert(axis, 1)
     return _to(context, node, tuple(after))
 

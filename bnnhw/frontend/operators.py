@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from bnnhw.frontend import elementwise, layers, layout, outputs, quantisers
-from bnnhw.frontend.importer import Handler
+from bnnhw.frontend.context import Handler
 from bnnhw.frontend.refusal import Refusal
 
-# Quantisers work on constants and on data alike.
-QUANTISERS: dict[str, Handler] = {
+# These work on constants as well as on data.
+CONSTANT_QUANTISERS: dict[str, Handler] = {
     "Quant": quantisers.quant,
     "IntQuant": quantisers.quant,
     "BipolarQuant": quantisers.bipolar_quant,
+    "MultiThreshold": quantisers.multi_threshold,
 }
 
 HANDLERS: dict[str, Handler] = {
-    **QUANTISERS,
-    "MultiThreshold": quantisers.multi_threshold,
+    **CONSTANT_QUANTISERS,
     "Sign": quantisers.sign,
     "Add": elementwise.add,
     "Sub": elementwise.sub,
@@ -26,7 +26,7 @@ HANDLERS: dict[str, Handler] = {
     "Clip": elementwise.clip,
     "BatchNormalization": elementwise.batch_normalization,
     "Identity": layout.unchanged,
-    "Dropout": layout.unchanged,
+    "Dropout": layout.dropout,
     "Cast": layout.cast,
     "Reshape": layout.reshape,
     "Flatten": layout.flatten,
@@ -35,18 +35,19 @@ HANDLERS: dict[str, Handler] = {
     "Transpose": layout.transpose,
     "MatMul": layers.matmul,
     "Gemm": layers.gemm,
+    "XnorPopcountMatMul": layers.xnor_popcount,
     "Softmax": outputs.softmax,
     "Sigmoid": outputs.sigmoid,
     "ArgMax": outputs.argmax,
     "TopK": outputs.topk,
 }
 
-# Layout operators, under which the scales of quantised constants move along.
-SCALE_KEEPERS = frozenset(("Identity", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose"))
-
-_IMAGES = frozenset(
-    ("Conv", "ConvTranspose", "MaxPool", "AveragePool", "GlobalAveragePool", "GlobalMaxPool", "Pad", "Im2Col", "QuantMaxNHWC")
-)
+# fmt: off
+_IMAGES = {
+    "AveragePool", "Conv", "ConvTranspose", "GlobalAveragePool", "GlobalMaxPool", "Im2Col", "MaxPool", "MaxPoolNHWC",
+    "Pad", "QuantAvgPool2d",
+}
+# fmt: on
 
 
 def explain_unknown(op: str) -> Refusal:

@@ -6,7 +6,7 @@ import numpy as np
 import onnx
 
 from bnnhw.frontend.attributes import attribute
-from bnnhw.frontend.importer import Context, node_name
+from bnnhw.frontend.context import Context, node_name
 from bnnhw.frontend.refusal import Refusal
 from bnnhw.ir.nodes import ArgMax, Sigmoid, Softmax
 
@@ -34,18 +34,21 @@ def argmax(context: Context, node: onnx.NodeProto) -> str:
     _over_classes(context, node, int(attribute(node, "axis", 0)))
     if attribute(node, "select_last_index", 0):
         raise Refusal("the last index on a tie", "use the first, which is the default")
-    context.emit(node, ArgMax(name="", inputs=(), output=""))
+    context.emit(node, ArgMax(name="", inputs=(), output="", keepdims=bool(attribute(node, "keepdims", 1))))
     return "class"
 
 
 def topk(context: Context, node: onnx.NodeProto) -> str:
     k = attribute(node, "k", None)
     count = int(np.asarray(context.constant(node, 1, "k") if k is None else k).reshape(()))
-    if count != 1 or not attribute(node, "largest", 1):
-        raise Refusal(f"the {count} {'largest' if attribute(node, 'largest', 1) else 'smallest'}", "ask for the largest one")
-    if context.file.output == node.output[0]:
+    largest = attribute(node, "largest", 1)
+    if count != 1 or not largest:
+        raise Refusal(f"the {count} {'largest' if largest else 'smallest'}", "ask for the largest one")
+    if node.output[0] in context.needed:
         raise Refusal("the output is the value, not the index", "output the index")
     _over_classes(context, node, int(attribute(node, "axis", -1)))
-    context.emit(node, ArgMax(name="", inputs=(), output=""))
+    context.emit(node, ArgMax(name="", inputs=(), output="", keepdims=True))
+    # The index is the second output, the value the first.
     context.current[node.output[1]] = node.output[0]
+    context.shapes[node.output[1]] = context.shapes[node.output[0]]
     return "class"

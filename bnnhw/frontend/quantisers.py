@@ -10,101 +10,119 @@ from numpy.typing import NDArray
 
 from bnnhw.dtypes import MAX_BITS
 from bnnhw.frontend.attributes import attribute, floats, of_sample
-from bnnhw.frontend.importer import Context
+from bnnhw.frontend.context import Context
 from bnnhw.frontend.refusal import Refusal
 from bnnhw.ir.elementwise import ROUNDINGS, apply
 from bnnhw.ir.nodes import BipolarQuant, MultiThreshold, Node, Quant
 
+Float = NDArray[np.float32]
+
+# Biases are quantised to as many; of weights, 8 are checked where they meet their layer.
+MOST_CONSTANT_BITS = 32
 # The smallest positive float32: x >= it is x > 0.
 TINIEST = np.float32(2.0**-149)
+# Where the channels are, by the tensor's rank, if a MultiThreshold does not tell (qonnx, custom_op/general).
+LAYOUTS = {2: "NC", 3: "NWC", 4: "NCHW"}
 
 
 def quant(context: Context, node: onnx.NodeProto) -> str:
-    scale, zero = _parameter(context, node, 1, "scale"), _parameter(context, node, 2, "zero point")
-    if (scale == 0).any():
-        raise Refusal("its scale is zero", "train or export the model again")
+    scale, zero = _scale(context, node), _parameter(context, node, 2, "zero point")
     width = _parameter(context, node, 3, "bit width")
-    bits = int(width.flat[0])
-    if (width != bits).any() or not 1 <= bits <= MAX_BITS:
-        raise Refusal(f"its bit width is {width.flat[0]:g}", f"use one whole number of bits from 1 to {MAX_BITS}")
+    bits, most = int(width.flat[0]), MOST_CONSTANT_BITS if node.input[0] in context.constants else MAX_BITS
+    if (width != bits).any() or not 1 <= bits <= most:
+        raise Refusal(f"its bit width is {width.flat[0]:g}", f"use one whole number of bits from 1 to {most}")
     signed, narrow = bool(attribute(node, "signed", 1)), bool(attribute(node, "narrow", 0))
-    rounding = str(attribute(node, "rounding_mode", "ROUND")).upper()
+    rounding = str(attribute(node, "rounding_mode", "ROUND")).upper().replace("HALF_EVEN", "ROUND")
     if rounding not in ROUNDINGS:
         raise Refusal(f"its rounding mode is {rounding}", f"use one of {', '.join(ROUNDINGS)}")
     if bits == 1 and signed:
-        if zero.any():
-            raise Refusal("one signed bit with a zero point", "use a zero point of 0")
-        return _place(context, node, scale, lambda s: _bipolar(s))
+        if zero.any() or (scale < 0).any():
+            raise Refusal("one signed bit with a zero point or a negative scale", "use neither")
+        return _place(context, node, _bipolar, scale)
     if bits == 1 and narrow:
         raise Refusal("one narrow unsigned bit, which holds only 0", "use a wider or not narrow format")
 
-    def make(scale: NDArray[np.float32]) -> Node:
+    def make(scale: Float, zero: Float) -> Node:
         return Quant(
             name="",
             inputs=(),
             output="",
             scale=scale,
-            zero_point=zero if zero.ndim == scale.ndim or zero.ndim == 0 else zero.reshape(()),
+            zero_point=zero,
             bits=bits,
             signed=signed,
             narrow=narrow,
             rounding=rounding,
         )
 
-    return _place(context, node, scale, make)
+    return _place(context, node, make, scale, zero)
 
 
 def bipolar_quant(context: Context, node: onnx.NodeProto) -> str:
-    scale = _parameter(context, node, 1, "scale")
-    if (scale == 0).any():
-        raise Refusal("its scale is zero", "train or export the model again")
-    return _place(context, node, scale, _bipolar)
+    return _place(context, node, _bipolar, _scale(context, node))
 
 
-def _bipolar(scale: NDArray[np.float32]) -> Node:
+def _bipolar(scale: Float) -> Node:
     return BipolarQuant(name="", inputs=(), output="", scale=scale)
 
 
-def _place(
-    context: Context, node: onnx.NodeProto, scale: NDArray[np.float32], make: Callable[[NDArray[np.float32]], Node]
-) -> str:
-    """A quantiser on a constant is evaluated at once; on data it becomes a node."""
-    if node.input[0] in context.constants:
-        value = floats(context.constants[node.input[0]], "input")
-        context.constants[node.output[0]] = np.asarray(apply(make(scale), value), np.float32)
-        context.scales[node.output[0]] = np.broadcast_to(scale, value.shape)
-        return "quantised weights"
-    context.emit(node, make(of_sample(scale, len(context.shape(node.input[0])), "scale")))
-    return "quantiser"
+def _scale(context: Context, node: onnx.NodeProto) -> Float:
+    scale = _parameter(context, node, 1, "scale")
+    if (scale == 0).any():
+        raise Refusal("its scale is zero", "train or export the model again")
+    return scale
 
 
-def _parameter(context: Context, node: onnx.NodeProto, position: int, what: str) -> NDArray[np.float32]:
+def _parameter(context: Context, node: onnx.NodeProto, position: int, what: str) -> Float:
     return floats(context.constant(node, position, what), what)
+
+
+def _place(context: Context, node: onnx.NodeProto, make: Callable[..., Node], scale: Float, *others: Float) -> str:
+    """A quantiser on a constant is evaluated at once; on data it becomes a node."""
+    parameters = (scale, *others)
+    if node.input[0] not in context.constants:
+        rank = len(context.shape(context.data(node)))
+        context.emit(node, make(*(of_sample(array, rank, "parameter") for array in parameters)))
+        return "quantiser"
+    value = floats(context.constants[node.input[0]], "input")
+    if np.broadcast_shapes(value.shape, *(array.shape for array in parameters)) != value.shape:
+        raise Refusal(f"parameters that do not fit its input of shape {value.shape}", "export the model again")
+    context.define(node.output[0], np.asarray(apply(make(*parameters), value), np.float32))
+    context.scales[node.output[0]] = np.broadcast_to(scale, value.shape)
+    return "constant, quantised"
 
 
 def multi_threshold(context: Context, node: onnx.NodeProto) -> str:
     thresholds = np.asarray(context.constant(node, 1, "thresholds"), np.float32)
     if thresholds.ndim != 2 or thresholds.size == 0 or np.isnan(thresholds).any():
-        raise Refusal(f"thresholds of shape {thresholds.shape}, or NaN among them", "use finite ones of shape (channels, steps)")
-    shape = context.shape(context.data(node))
+        raise Refusal(f"thresholds of shape {thresholds.shape}, or NaN among them", "use numbers (channels, steps)")
+    if thresholds.shape[1] >= 1 << MAX_BITS:
+        raise Refusal(f"{thresholds.shape[1]} thresholds", f"use fewer than {1 << MAX_BITS}")
     scale, bias = float(attribute(node, "out_scale", 1.0)), float(attribute(node, "out_bias", 0.0))
     if not np.isfinite([scale, bias]).all() or scale == 0:
         raise Refusal(f"out_scale {scale:g} and out_bias {bias:g}", "use finite ones, and a scale other than 0")
-    layout = str(attribute(node, "data_layout", "NCHW"))
-    context.emit(
-        node,
-        MultiThreshold(
-            name="",
-            inputs=(),
-            output="",
-            thresholds=thresholds,
-            out_scale=scale,
-            out_bias=bias,
-            channels_last=layout.endswith("C") and len(layout) > 2,
-            sample_rank=len(shape) - 1,
-        ),
+    constant = context.constants.get(node.input[0])
+    shape = context.shape(context.data(node)) if constant is None else constant.shape
+    layout = str(attribute(node, "data_layout", "")) or LAYOUTS.get(len(shape), "NC")
+    made = MultiThreshold(
+        name="",
+        inputs=(),
+        output="",
+        thresholds=thresholds,
+        out_scale=scale,
+        out_bias=bias,
+        channels_last=layout.endswith("C") and len(layout) > 2,
+        sample_rank=len(shape) - 1,
     )
-    return "thresholds"
+    if constant is None:
+        context.emit(node, made)
+        return "thresholds"
+    if len(shape) != 2 or thresholds.shape[0] not in (1, shape[1]):
+        raise Refusal(
+            f"{thresholds.shape[0]} rows of thresholds on a constant of shape {shape}", "use Quant for weights"
+        )
+    context.define(node.output[0], np.asarray(apply(made, floats(constant, "input")), np.float32))
+    return "constant, quantised"
 
 
 def sign(context: Context, node: onnx.NodeProto) -> str:

@@ -18,8 +18,8 @@ def split(
 ) -> tuple[NDArray[np.int16], DataType, NDArray[np.float64]]:
     """Integers (MH, MW), their format, and the scale, scalar or (MH,), of float weights (MH, MW).
 
-    `scales` are those of the quantiser that made the weights, of the same shape; without one, the weights must be integers, or
-    have one magnitude besides zero.
+    `scales` are those of the quantiser that made the weights, of the same shape; without one, the weights must be
+    integers, or have one magnitude besides zero.
 
     Raises
     ------
@@ -49,7 +49,7 @@ def _scale(values: NDArray[np.float64], scales: NDArray[np.generic] | None) -> N
     if scales is not None:
         per_output = np.asarray(scales, np.float64)
         if np.ptp(per_output, axis=1).any():
-            raise Refusal("weight scales that differ between inputs", "use one scale per output channel, or one for all")
+            raise Refusal("weight scales that differ between inputs", "use one scale per output, or one for all")
         return per_output[:, 0]
     if np.array_equal(values, np.rint(values)):
         return np.ones(len(values))

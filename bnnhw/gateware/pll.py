@@ -1,4 +1,4 @@
-"""Clocks of a board: the oscillator for the link, a PLL for the accelerator, and the resets of both."""
+"""Clocks of a board: its oscillator for the link, a PLL for the accelerator, and the resets of both."""
 
 from math import ceil
 
@@ -9,14 +9,55 @@ from amaranth.lib.cdc import FFSynchronizer, ResetSynchronizer
 # iCE40 block RAM reads zero for about 3 us after configuration: five times that.
 RESET_SECONDS = 15e-6
 
-ICE40_PORTS = (("i", "RESETB", Const(1)), ("i", "BYPASS", Const(0)))
-ECP5_PORTS = tuple(("i", name, Const(0)) for name in ("RST", "STDBY", "PHASESEL0", "PHASESEL1", "PHASEDIR", "PHASESTEP", "PHASELOADREG", "PLLWAKESYNC", "ENCLKOP"))
+# What stays the same whatever the frequency is. On ECP5 the output CLKOP only closes the loop, so that the divider of
+# the other output, CLKOS, is free.
+_CONSTANT_PARAMETERS = {
+    "SB_PLL40_CORE": {"FEEDBACK_PATH": "SIMPLE", "PLLOUT_SELECT": "GENCLK"},
+    "SB_PLL40_2_PAD": {"FEEDBACK_PATH": "SIMPLE", "PLLOUT_SELECT_PORTB": "GENCLK"},
+    "EHXPLLL": {
+        "FEEDBK_PATH": "CLKOP",
+        "CLKFB_DIV": 1,
+        "CLKOP_ENABLE": "ENABLED",
+        "CLKOP_CPHASE": 9,
+        "CLKOP_FPHASE": 0,
+        "CLKOS_ENABLE": "ENABLED",
+        "CLKOS_CPHASE": 0,
+        "CLKOS_FPHASE": 0,
+        "OUTDIVIDER_MUXA": "DIVA",
+        "OUTDIVIDER_MUXB": "DIVB",
+        "OUTDIVIDER_MUXC": "DIVC",
+        "OUTDIVIDER_MUXD": "DIVD",
+        "PLLRST_ENA": "DISABLED",
+        "INTFB_WAKE": "DISABLED",
+        "STDBY_ENABLE": "DISABLED",
+        "DPHASE_SOURCE": "DISABLED",
+    },
+}
+# The loop filter of ECP5 is set by attributes; these are the values that Lattice's own tool writes.
+_ATTRIBUTES = {
+    "EHXPLLL": {"ICP_CURRENT": "12", "LPF_RESISTOR": "8", "MFG_ENABLE_FILTEROPAMP": "1", "MFG_GMCREF_SEL": "2"},
+}
+_CONSTANT_INPUTS = {
+    "SB_PLL40_CORE": {"RESETB": 1, "BYPASS": 0},
+    "SB_PLL40_2_PAD": {"RESETB": 1, "BYPASS": 0},
+    "EHXPLLL": {
+        "RST": 0,
+        "STDBY": 0,
+        "ENCLKOP": 0,
+        "PHASESEL0": 0,
+        "PHASESEL1": 0,
+        "PHASEDIR": 1,
+        "PHASESTEP": 1,
+        "PHASELOADREG": 1,
+        "PLLWAKESYNC": 0,
+    },
+}
 
 
 class ClockGenerator(wiring.Component):
-    """Makes the clock domains `sync` (the oscillator) and `accel` (the PLL's output), and resets them together.
+    """Drives the clock domains `sync` (the oscillator) and `accel` (the PLL's output), and resets them together.
 
-    The PLL's dividers are parameters of one instance, named `pll`, so that they can be changed in a netlist.
+    The parent defines the two domains. The PLL is one instance, named `pll`: its dividers can be changed in a netlist, after place and route.
 
     Parameters
     ----------
@@ -25,15 +66,16 @@ class ClockGenerator(wiring.Component):
     clk_hz : int or float
         Its frequency.
     primitive : str or None
-        ``"SB_PLL40_2_PAD"`` where the oscillator sits on the pin that belongs to an iCE40's PLL, ``"SB_PLL40_CORE"`` where it
-        sits on another one, ``"EHXPLLL"`` for ECP5; None for no PLL: then `accel` is the oscillator too.
-    parameters : dict
-        The instance's parameters.
+        ``"SB_PLL40_2_PAD"`` where the oscillator sits on the pin that an iCE40's PLL takes for itself,
+        ``"SB_PLL40_CORE"`` where it sits on another one, ``"EHXPLLL"`` for ECP5. None for no PLL: then `accel` is the
+        oscillator as well.
+    dividers : dict of str to int
+        The parameters of the instance that make the frequency.
 
     Timing
     ------
-    Both domains are in reset for 15 us after configuration and until the PLL has locked, and again whenever it loses its lock.
-    `sync` leaves reset first, `accel` two of its cycles later.
+    Both domains are in reset for 15 us after configuration and until the PLL has locked, and again when it loses its
+    lock. They leave it within a few cycles of each other.
 
     Raises
     ------
@@ -41,40 +83,53 @@ class ClockGenerator(wiring.Component):
         If the primitive is unknown.
     """
 
-    def __init__(self, pin, clk_hz, *, primitive=None, parameters=None):
-        if primitive not in (None, "SB_PLL40_2_PAD", "SB_PLL40_CORE", "EHXPLLL"):
-            raise ValueError(f"PLL must be SB_PLL40_2_PAD, SB_PLL40_CORE, EHXPLLL or None, not {primitive!r}")
+    def __init__(self, pin, clk_hz, *, primitive=None, dividers=None):
+        if primitive is not None and primitive not in _CONSTANT_PARAMETERS:
+            raise ValueError(f"PLL must be {', '.join(_CONSTANT_PARAMETERS)} or None, not {primitive!r}")
         self._pin = pin
         self._clk_hz = clk_hz
         self._primitive = primitive
-        self._parameters = parameters or {}
+        self._dividers = dividers or {}
         super().__init__({})
 
     def elaborate(self, platform):
         m = Module()
         clock, fast, locked = Signal(), Signal(), Signal()
-        # Without a reset of its own: what makes the resets must run first.
+        # Never in reset: what makes the resets must run first.
         m.domains += ClockDomain("startup", reset_less=True, local=True)
-        m.domains.sync = ClockDomain()
-        m.domains.accel = ClockDomain()
         m.d.comb += [
             ClockSignal("startup").eq(clock),
             ClockSignal("sync").eq(clock),
             ClockSignal("accel").eq(fast),
         ]
+
         if self._primitive == "SB_PLL40_2_PAD":
-            # The pad's input buffer belongs to the PLL, which hands the clock through on its port A.
-            self._add_pll(m, ("io", "PACKAGEPIN", self._pin.io), ("o", "PLLOUTGLOBALA", clock), ("o", "PLLOUTGLOBALB", fast), *ICE40_PORTS, ("o", "LOCK", locked))
+            # The input buffer of the pin is the PLL's, which hands the clock through on its port A.
+            ports = [
+                ("io", "PACKAGEPIN", self._pin.io),
+                ("o", "PLLOUTGLOBALA", clock),
+                ("o", "PLLOUTGLOBALB", fast),
+            ]
         else:
             m.submodules.buffer = buffer = io.Buffer("i", self._pin)
             m.d.comb += clock.eq(buffer.i)
-        if self._primitive == "SB_PLL40_CORE":
-            self._add_pll(m, ("i", "REFERENCECLK", clock), ("o", "PLLOUTGLOBAL", fast), *ICE40_PORTS, ("o", "LOCK", locked))
-        elif self._primitive == "EHXPLLL":
-            feedback = Signal()
-            self._add_pll(m, ("i", "CLKI", clock), ("o", "CLKOP", feedback), ("i", "CLKFB", feedback), ("o", "CLKOS", fast), *ECP5_PORTS, ("o", "LOCK", locked))
-        elif self._primitive is None:
+            ports = [("i", "REFERENCECLK", clock), ("o", "PLLOUTGLOBAL", fast)]
+        if self._primitive == "EHXPLLL":
+            loop = Signal()
+            ports = [("i", "CLKI", clock), ("o", "CLKOP", loop), ("i", "CLKFB", loop), ("o", "CLKOS", fast)]
+
+        if self._primitive is None:
             m.d.comb += [fast.eq(clock), locked.eq(1)]
+        else:
+            m.submodules.pll = Instance(
+                self._primitive,
+                *(("p", name, value) for name, value in _CONSTANT_PARAMETERS[self._primitive].items()),
+                *(("p", name, value) for name, value in self._dividers.items()),
+                *(("a", name, value) for name, value in _ATTRIBUTES.get(self._primitive, {}).items()),
+                *(("i", name, Const(value, 1)) for name, value in _CONSTANT_INPUTS[self._primitive].items()),
+                *ports,
+                ("o", "LOCK", locked),
+            )
 
         stable, ready = Signal(), Signal()
         m.submodules.lock = FFSynchronizer(locked, stable, o_domain="startup")
@@ -87,7 +142,3 @@ class ClockGenerator(wiring.Component):
         m.d.comb += ResetSignal("sync").eq(~ready)
         m.submodules.accel_reset = ResetSynchronizer(~ready, domain="accel")
         return m
-
-    def _add_pll(self, m, *ports):
-        parameters = (("p", name, value) for name, value in self._parameters.items())
-        m.submodules.pll = Instance(self._primitive, *parameters, *ports)

@@ -143,13 +143,14 @@ class MatMul(Node):
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class ArgMax(Node):
-    """Index of the largest of ``scale * x + bias`` (lowest index on a tie), as int32 of shape ().
+    """Index of the largest of ``scale * x + bias`` (lowest index on a tie), int64 of shape (), or (1,) with `keepdims`.
 
     On floats `scale` and `bias` are None: the plain argmax. On integers they are int64 arrays (C,).
     """
 
     scale: NDArray[np.int64] | None = None
     bias: NDArray[np.int64] | None = None
+    keepdims: bool = False
 
 
 # ---- between floats and integers ---------------------------------------------------------------

@@ -55,7 +55,7 @@ def infer(node: Node, x: TensorType) -> TensorType:
             raise ValueError(f"thresholds of {node.thresholds.shape[0]} channels do not fit a tensor of shape {x.shape}")
         return TensorType(x.shape, node.dtype)
     if isinstance(node, ArgMax):
-        return TensorType(())
+        return TensorType((1,) if node.keepdims else ())
     if isinstance(node, Softmax):
         return TensorType(x.shape)
     raise ValueError(f"no shape rule for {node.op}")
@@ -70,7 +70,10 @@ def _check_operands(node: Node, shape: tuple[int, ...]) -> None:
     }.get(type(node), ())
     for name in operands:
         operand = np.asarray(getattr(node, name))
-        if np.broadcast_shapes(operand.shape, shape) != shape:
+        fits = operand.ndim <= len(shape) and all(
+            size in (1, whole) for size, whole in zip(operand.shape[::-1], shape[::-1], strict=False)
+        )
+        if not fits:
             raise ValueError(f"{name} of shape {operand.shape} does not fit a tensor of shape {shape}")
     if isinstance(node, MultiThreshold):
         channels = shape[-1] if node.channels_last else shape[0] if shape else 0

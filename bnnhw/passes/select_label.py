@@ -73,12 +73,12 @@ def _affine(
     graph: Graph, last: Node, values: NDArray[np.int64], floats: NDArray[np.float64]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], bool]:
     """Integer scale and bias of each class, and whether they keep the order of exactly equal floats as well."""
+    if not np.isfinite(floats).all() or (floats[0] == floats[-1]).all():
+        raise ModelError(f"model {graph.name}: layer {label(last)}: its outputs are constant or infinite, so there is no class")
     span = np.maximum(values[-1] - values[0], 1)
     gain = (floats[-1] - floats[0]) / span
     start = floats[0] - gain * values[0]
     largest = np.abs(gain).max()
-    if largest == 0 or not np.isfinite(floats).all():
-        raise ModelError(f"model {graph.name}: layer {label(last)}: its outputs are constant or infinite, so there is no class")
     noise = 4 * np.finfo(np.float32).eps * np.abs(floats).max()
     for tolerance in (0.0, noise):
         for bits in range(MOST_SCALE_BITS):

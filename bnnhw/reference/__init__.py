@@ -118,6 +118,6 @@ def _prediction(graph: Graph, tensors: dict[str, Array]) -> Array:
     """The class of a graph that has no integer scores yet: of what goes into a final softmax or sigmoid."""
     node = graph.producer(graph.outputs["outputs"])
     if isinstance(node, ArgMax):
-        return tensors[node.output]
+        return tensors[node.output].reshape(-1)
     name = node.inputs[0] if isinstance(node, (Softmax, Sigmoid)) else graph.outputs["outputs"]
     return evaluate(ArgMax(name="", inputs=(), output=""), tensors[name])

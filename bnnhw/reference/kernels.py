@@ -51,10 +51,11 @@ def threshold(node: Threshold, x: Array) -> NDArray[np.int32]:
     return np.int32(node.offset) + np.int32(node.step) * count
 
 
-def argmax(node: ArgMax, x: Array) -> NDArray[np.int32]:
+def argmax(node: ArgMax, x: Array) -> NDArray[np.int64]:
     """Index of the largest score of (N, C), the lowest on a tie."""
     scores = x if node.scale is None else np.asarray(x, np.int64) * node.scale + node.bias
-    return np.argmax(scores.reshape(len(x), -1), axis=1).astype(np.int32)
+    found = np.argmax(scores.reshape(len(x), -1), axis=1).astype(np.int64)
+    return found[:, None] if node.keepdims else found
 
 
 def softmax(x: Array) -> NDArray[np.float32]:

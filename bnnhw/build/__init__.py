@@ -1,0 +1,127 @@
+"""Plan -> bitstream, with the accelerator's clock chosen from what timing allows."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from pathlib import Path
+from typing import Any
+
+from bnnhw.build import flow, tools
+from bnnhw.build.bitstream import Job
+from bnnhw.build.boards import Board, all_boards, find_board
+from bnnhw.build.programmer import program
+from bnnhw.build.report import REPORT, make_report
+from bnnhw.build.tools import Progress
+from bnnhw.dataflow import Cycles, Network, Plan
+from bnnhw.errors import InputError, PlanError
+
+__all__ = ["Board", "all_boards", "build", "find_board", "program"]
+
+MAX_SEED = 2**31 - 1
+
+
+def _silent(step: str) -> AbstractContextManager[None]:
+    return nullcontext()
+
+
+def build(
+    plan: Plan,
+    network: Network,
+    directory: Path,
+    *,
+    board: Board,
+    cycles: Cycles,
+    clock_mhz: float | None = None,
+    seed: int = 1,
+    progress: Progress = _silent,
+) -> dict[str, Any]:
+    """Makes the bitstream and report.json of `plan` in `directory`: all files or none.
+
+    The accelerator runs at the fastest clock that the board's PLL can make and that the timing of this route allows;
+    the host link runs at the oscillator's clock.
+
+    Parameters
+    ----------
+    directory
+        Where the files go; made if it does not exist. Other files in it stay as they are.
+    cycles
+        Latency and interval of the accelerator, as measured.
+    clock_mhz
+        Run no faster than this; None for as fast as timing allows.
+    seed
+        Of the placer. The same seed and tools give the same bitstream.
+    progress
+        Told of each step.
+
+    Returns
+    -------
+    dict
+        What report.json holds: see ``docs/boards.md``.
+
+    Raises
+    ------
+    PlanError
+        If the design does not fit the part or the link, or timing does not allow `clock_mhz`, or no clock at all.
+    ToolError
+        If a tool is missing or fails.
+    InputError
+        If the directory cannot be written, or `seed` or `clock_mhz` is no such thing.
+    """
+    if not 0 <= seed <= MAX_SEED:
+        raise InputError(f"--seed must be 0 to {MAX_SEED}, not {seed}")
+    if clock_mhz is not None and not (math.isfinite(clock_mhz) and clock_mhz > 0):
+        raise InputError(f"--clock-mhz must be a positive number, not {clock_mhz}")
+    if plan.part != board.part:
+        raise PlanError(f"the plan is for {plan.part}, but board {board.name} has {board.part}: compile for this board")
+    for tool in tools.of_family(board.device.family):
+        tools.prepare(tool, progress)
+    with _workspace(directory) as folder:
+        job = Job(plan, network, board, folder, seed, progress)
+        clock, timing = job.run(clock_mhz)
+        report = make_report(
+            plan,
+            board,
+            folder,
+            cycles=cycles,
+            clock_mhz=float(clock),
+            timing=timing,
+            link_frames_per_second=job.link_frames_per_second,
+            options={"seed": seed, "clock_mhz": clock_mhz},
+            seconds=job.seconds,
+        )
+        (folder / REPORT).write_text(json.dumps(report, indent=2) + "\n")
+        products = (board.bitstream, flow.SYNTHESIS_LOG, flow.ROUTE_LOG, flow.ROUTE_REPORT, REPORT)
+        _move(folder, directory, products)
+    return report
+
+
+@contextmanager
+def _workspace(directory: Path) -> Iterator[Path]:
+    """A folder beside `directory`, so that its files can be moved there; gone afterwards."""
+    try:
+        parent = directory.absolute().parent
+        parent.mkdir(parents=True, exist_ok=True)
+        folder = Path(tempfile.mkdtemp(dir=parent, prefix=f".{directory.name}."))
+    except OSError as error:
+        raise InputError(f"{directory}: cannot be written: {error.strerror or error}") from None
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _move(source: Path, target: Path, names: tuple[str, ...]) -> None:
+    """Moves files; the last one says that all are there, so an older one of its name goes first."""
+    try:
+        target.mkdir(exist_ok=True)
+        (target / names[-1]).unlink(missing_ok=True)
+        for name in names:
+            os.replace(source / name, target / name)
+    except OSError as error:
+        raise InputError(f"{target}: cannot be written: {error.strerror or error}") from None

@@ -1,0 +1,214 @@
+"""From a board's top to its bitstream: synthesis, place and route, the PLL's dividers, packing.
+
+Everything happens in one folder, under fixed file names, with relative paths only.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bnnhw.build import tools
+from bnnhw.build.boards import Board
+from bnnhw.errors import PlanError, ToolError
+
+NETLIST, STATISTICS, SYNTHESIS_LOG = "top.json", "stat.json", "yosys.log"
+ROUTE_LOG, ROUTE_REPORT = "nextpnr.log", "nextpnr.json"
+ROUTED, CONFIGURATION = "routed.json", "top.config"
+
+# On ECP5, wide multiplexers made of LUT4 pairs double the area of popcounts: -nowidelut.
+SYNTHESIS = {"ice40": "synth_ice40", "ecp5": "synth_ecp5 -nowidelut"}
+CONSTRAINTS = {"ice40": "top.pcf", "ecp5": "top.lpf"}
+
+
+@dataclass(frozen=True)
+class Timing:
+    """What the router says about the clocks.
+
+    Parameters
+    ----------
+    accel_mhz
+        The highest frequency of the accelerator's clock.
+    link_mhz
+        The highest frequency of the host link's.
+    """
+
+    accel_mhz: float
+    link_mhz: float
+
+
+def elaborate(top: Any, board: Board, folder: Path) -> None:
+    """Writes the board's top as RTLIL, with the constraints of its pins and clocks."""
+    # Without source locations, the netlist does not depend on where bnnhw is installed.
+    plan = board.platform().build(top, name="top", do_build=False, emit_src=False)
+    for name in ("top.il", CONSTRAINTS[board.device.family]):
+        (folder / name).write_text(plan.files[name])
+
+
+def synthesize(board: Board, folder: Path) -> None:
+    """RTLIL -> netlist.
+
+    Raises
+    ------
+    ToolError
+        If yosys is missing or fails.
+    """
+    script = f"""\
+read_rtlil top.il
+{SYNTHESIS[board.device.family]} -top top
+write_json {NETLIST}
+tee -q -o {STATISTICS} stat -json
+"""
+    (folder / "top.ys").write_text(script)
+    tools.run(tools.YOSYS, ["-q", "-l", SYNTHESIS_LOG, "top.ys"], folder)
+
+
+def route(board: Board, folder: Path, *, seed: int) -> None:
+    """Netlist -> routed design and its report, whatever its timing is.
+
+    Raises
+    ------
+    PlanError
+        If the design is too large for the part.
+    ToolError
+        If nextpnr is missing or fails otherwise.
+    """
+    family = board.device.family
+    tool = tools.NEXTPNR[family]
+    constraints = {"ice40": "--pcf", "ecp5": "--lpf"}[family]
+    results = {"ice40": ["--asc", CONFIGURATION, "--write", ROUTED], "ecp5": ["--textcfg", CONFIGURATION]}[family]
+    common = ["-q", *board.nextpnr, "--json", NETLIST, constraints, CONSTRAINTS[family], "--report", ROUTE_REPORT]
+    arguments = [*common, *results, "--log", ROUTE_LOG, "--seed", str(seed), "--timing-allow-fail"]
+    try:
+        tools.run(tool, arguments, folder)
+    except ToolError:
+        # Without a placement there is no report, so ask again what is needed, without one.
+        tools.run(tool, [*common, "--pack-only"], folder)
+        check_capacity(board, read_json(folder / ROUTE_REPORT)["utilization"])
+        raise
+
+
+def check_capacity(board: Board, utilization: Mapping[str, Mapping[str, int]]) -> None:
+    """Refuses a design that needs more of something than the part has.
+
+    Raises
+    ------
+    PlanError
+        Naming everything of which there is too little.
+    """
+    names = {
+        "ICESTORM_LC": "LUTs",
+        "ICESTORM_RAM": "block RAMs",
+        "TRELLIS_COMB": "LUTs",
+        "TRELLIS_FF": "flip-flops",
+        "DP16KD": "block RAMs",
+    }
+    lacking = [
+        f"{count['used']} of {count['available']} {names.get(kind, kind)}"
+        for kind, count in utilization.items()
+        if count["used"] > count["available"]
+    ]
+    if lacking:
+        raise PlanError(
+            f"the design is too large for {board.part} on board {board.name}: it needs {', '.join(lacking)}; "
+            "use smaller pe and simd (--folding, --fps) or a larger board"
+        )
+
+
+def timing(folder: Path) -> Timing:
+    """Reads the highest frequencies from the report of the last route."""
+    clocks = {name: entry["achieved"] for name, entry in read_json(folder / ROUTE_REPORT)["fmax"].items()}
+    # The nets of the clock domains are called `accel_clk` and `clk`, in whatever module yosys found them first;
+    # nextpnr marks those on global wires.
+    names = {name: re.split(r"[.$]", name.removesuffix("_$glb_clk"))[-1] for name in clocks}
+    accel = [clocks[name] for name, last in names.items() if last == "accel_clk"]
+    link = [clocks[name] for name, last in names.items() if last != "accel_clk"]
+    # Without a PLL there is one clock for both.
+    return Timing(accel_mhz=min(accel or link), link_mhz=min(link or accel))
+
+
+def set_dividers(board: Board, folder: Path, dividers: Mapping[str, int]) -> None:
+    """Changes the dividers of the PLL in the routed design; nothing else moves.
+
+    On iCE40 the routed netlist is changed and read again, with its placement and its wires; on ECP5 the text from which
+    the bitstream is packed names the dividers.
+
+    Raises
+    ------
+    ToolError
+        If nextpnr fails.
+    """
+    if board.device.family == "ecp5":
+        path = folder / CONFIGURATION
+        text = path.read_text()
+        for name, value in dividers.items():
+            text, count = re.subn(rf"^word: {name} [01]{{7}}$", f"word: {name} {value - 1:07b}", text, flags=re.M)
+            assert count == 1, name
+        path.write_text(text)
+        return
+    netlist = read_json(folder / ROUTED)
+    (cell,) = (cell for cell in netlist["modules"]["top"]["cells"].values() if cell["type"] == "ICESTORM_PLL")
+    for name, value in dividers.items():
+        width = len(cell["parameters"][name])
+        cell["parameters"][name] = f"{value:0{width}b}"
+    (folder / ROUTED).write_text(json.dumps(netlist))
+    arguments = ["-q", *board.nextpnr, "--json", ROUTED, "--no-pack", "--no-place", "--asc", CONFIGURATION]
+    tools.run(tools.NEXTPNR["ice40"], [*arguments, "--report", ROUTE_REPORT, "--timing-allow-fail"], folder)
+
+
+def pack(board: Board, folder: Path) -> None:
+    """Routed design -> bitstream.
+
+    Raises
+    ------
+    ToolError
+        If the packer fails.
+    """
+    if board.device.family == "ice40":
+        tools.run(tools.PACK["ice40"], [CONFIGURATION, board.bitstream], folder)
+    else:
+        tools.run(tools.PACK["ecp5"], ["--compress", "--input", CONFIGURATION, "--bit", board.bitstream], folder)
+
+
+def utilization(board: Board, folder: Path) -> dict[str, dict[str, int]]:
+    """How much of the part the routed design takes.
+
+    ``lut4`` is what the placer hands out: on iCE40 logic cells (a LUT4 with its carry and its flip-flop, any of which
+    may be unused), on ECP5 TRELLIS_COMB (a LUT4 or half a CCU2C). ``ff`` are flip-flops and ``carry`` positions of
+    carry chains, of which there is one per LUT4.
+    """
+    report = read_json(folder / ROUTE_REPORT)["utilization"]
+    cells: dict[str, int] = read_json(folder / STATISTICS)["design"]["num_cells_by_type"]
+
+    def hard(kind: str) -> dict[str, int]:
+        entry = report.get(kind, {"used": 0, "available": 0})
+        return {"used": int(entry["used"]), "available": int(entry["available"])}
+
+    if board.device.family == "ice40":
+        lut4 = hard("ICESTORM_LC")
+        flip_flops = sum(count for kind, count in cells.items() if kind.startswith("SB_DFF"))
+        return {
+            "lut4": lut4,
+            "ff": {"used": flip_flops, "available": lut4["available"]},
+            "carry": {"used": cells.get("SB_CARRY", 0), "available": lut4["available"]},
+            "block_ram": hard("ICESTORM_RAM"),
+            "spram": hard("ICESTORM_SPRAM"),
+            "dsp": hard("ICESTORM_DSP"),
+        }
+    lut4 = hard("TRELLIS_COMB")
+    return {
+        "lut4": lut4,
+        "ff": hard("TRELLIS_FF"),
+        "carry": {"used": 2 * cells.get("CCU2C", 0), "available": lut4["available"]},
+        "block_ram": hard("DP16KD"),
+        "spram": {"used": 0, "available": 0},
+        "dsp": hard("MULT18X18D"),
+    }
+
+
+def read_json(path: Path) -> Any:
+    return json.loads(path.read_text())

@@ -1,0 +1,73 @@
+"""``build`` and ``program``: the bitstream, and the board."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from pathlib import Path
+from typing import Any
+
+import bnnhw
+from bnnhw.cli import options
+from bnnhw.cli.terminal import facts, progress, share, write
+
+
+def add_commands(commands: options.Commands) -> None:
+    parser = options.add_command(commands, "build", build, "bitstream for a board, and its report")
+    options.add_model(parser)
+    options.add_board(parser)
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="DIR", help="folder to write")
+    parser.add_argument(
+        "--clock-mhz",
+        type=clock,
+        default=None,
+        metavar="F|max",
+        help="clock of the accelerator (default: max, the fastest that timing allows)",
+    )
+    parser.add_argument("--seed", type=int, default=1, help="of the placer (default: %(default)s)")
+
+    parser = options.add_command(commands, "program", program, "loads a bitstream with the board's programmer")
+    parser.add_argument("folder", type=Path, metavar="DIR", help="folder that `bnnhw build` wrote")
+
+
+def clock(text: str) -> float | None:
+    """Megahertz, or None for ``max``."""
+    return None if text == "max" else options.positive(text)
+
+
+def build(arguments: Namespace) -> int:
+    report = bnnhw.build(
+        arguments.work,
+        folder=arguments.output,
+        board=arguments.board,
+        clock_mhz=arguments.clock_mhz,
+        seed=arguments.seed,
+        input_format=arguments.input_format,
+        progress=progress,
+    )
+    write(arguments.json, report, f"{report_text(report)}\n\nbitstream in {arguments.output / report['bitstream']}")
+    return 0
+
+
+def report_text(report: dict[str, Any]) -> str:
+    """What a report says, in a few lines."""
+    used = report["utilization"]
+    return facts(
+        {
+            "model": report["model"],
+            "board": f"{report['board']} ({report['part']})",
+            "clock": f"{report['clock_mhz']:.2f} MHz of {report['fmax_mhz']:.2f} MHz that timing allows",
+            "LUT4": share(used["lut4"]),
+            "block RAM": share(used["block_ram"]),
+            "cycles per inference": report["cycles_per_inference"],
+            "latency": f"{report['latency_cycles']:,} cycles",
+            "inferences per second": f"{report['inferences_per_second']:,.0f}",
+            "through the host link": f"{report['link_inferences_per_second']:,.0f}",
+            "MACs per cycle": f"{report['macs_per_cycle']:,.0f}, {100 * report['efficiency']:.0f} % of the part's limit",
+        }
+    )
+
+
+def program(arguments: Namespace) -> int:
+    bnnhw.program(arguments.folder)
+    write(arguments.json, {"folder": str(arguments.folder)}, f"loaded {arguments.folder}")
+    return 0

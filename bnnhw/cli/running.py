@@ -1,0 +1,140 @@
+"""``simulate``, ``compare`` and ``infer``: a model's answers at several levels."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from pathlib import Path
+from typing import Any
+
+import bnnhw
+from bnnhw.cli import options
+from bnnhw.cli.terminal import facts, percent, progress, table, write
+from bnnhw.files import write_npz
+
+MISMATCH = 1
+
+
+def add_commands(commands: options.Commands) -> None:
+    parser = options.add_command(commands, "simulate", simulate, "runs the generated Verilog under cocotb")
+    options.add_model(parser)
+    options.add_board(parser)
+    options.add_inputs(parser, samples=10)
+    options.add_simulator(parser)
+    parser.add_argument("--waves", type=Path, metavar="FILE", help="waveform to write, for GTKWave or Surfer")
+
+    parser = options.add_command(commands, "compare", compare, "computes samples at several levels and counts what differs")
+    options.add_model(parser)
+    options.add_board(parser)
+    options.add_inputs(parser, samples=100)
+    options.add_simulator(parser)
+    parser.add_argument(
+        "--levels", default="reference,rtl", metavar="L,L", help="levels to compare, of reference and rtl (default: both)"
+    )
+
+    parser = options.add_command(commands, "infer", infer, "the model's answers for a file of inputs")
+    options.add_model(parser)
+    options.add_board(parser)
+    parser.add_argument("--inputs", type=Path, required=True, metavar="X.npz", help="file with `inputs` (N, ...)")
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="OUT.npz", help="file to write")
+    parser.add_argument("--level", default="reference", help="reference or rtl (default: %(default)s)")
+    parser.add_argument(
+        "--all-tensors", action="store_true", help="every accumulator acc<i> and activation act<i> as well (reference only)"
+    )
+
+
+def simulate(arguments: Namespace) -> int:
+    result = bnnhw.simulate(
+        arguments.work,
+        inputs=arguments.inputs,
+        samples=arguments.samples,
+        board=arguments.board,
+        simulator=arguments.simulator,
+        waves=arguments.waves,
+        input_format=arguments.input_format,
+        progress=progress,
+    )
+    text = facts(
+        {
+            "model": f"{result['model']} on {result['part']}, simulated with {result['simulator']}",
+            "inputs": f"{result['samples']:,} of {result['inputs']}",
+            "predictions": shortened(result["prediction"]),
+            "accuracy": percent(result["accuracy"]),
+            "latency": f"{result['latency_cycles']:,} cycles",
+            "cycles per inference": result["cycles_per_inference"],
+            "simulated": f"{result['cycles']:,} cycles in {result['seconds']:.1f} s",
+        }
+    )
+    if arguments.waves is not None:
+        text += f"\n\nwaveform in {arguments.waves}"
+    write(arguments.json, result, text)
+    return 0
+
+
+def shortened(labels: list[int], most: int = 20) -> str:
+    """The first labels."""
+    return " ".join(str(label) for label in labels[:most]) + (" ..." if len(labels) > most else "")
+
+
+def compare(arguments: Namespace) -> int:
+    result = bnnhw.compare(
+        arguments.work,
+        inputs=arguments.inputs,
+        samples=arguments.samples,
+        levels=arguments.levels.split(","),
+        board=arguments.board,
+        folder=arguments.work if Path(arguments.work).is_dir() else None,
+        simulator=arguments.simulator,
+        input_format=arguments.input_format,
+        progress=progress,
+    )
+    write(arguments.json, result, comparison_text(result))
+    return MISMATCH if result["mismatches"] else 0
+
+
+def comparison_text(result: dict[str, Any]) -> str:
+    """One line per level, and the first difference where there is one."""
+    header = ("level", "samples", "values", "differ", "classes differ", "accuracy", "cycles", "seconds", "held against")
+    rows = []
+    differences = []
+    for name, level in result["levels"].items():
+        mismatches = level["mismatches"]
+        rows.append(
+            (
+                name,
+                level["samples"],
+                level["values"],
+                mismatches["logits"],
+                mismatches["class"],
+                percent(level["accuracy"]),
+                level["cycles"] or None,
+                level["seconds"],
+                level["against"],
+            )
+        )
+        if (first := level["first_difference"]) is not None:
+            place = f"sample {first['sample']}, element {first['element']}"
+            differences.append(f"{name}: {first['tensor']}, {place}: expected {first['expected']}, found {first['found']}")
+    return "\n\n".join((f"{result['model']} on {result['inputs']}", table(header, rows), *differences, verdict(result)))
+
+
+def verdict(result: dict[str, Any]) -> str:
+    """The comparison in one line."""
+    count = result["mismatches"]
+    return "no mismatch" if count == 0 else f"{count:,} mismatches"
+
+
+def infer(arguments: Namespace) -> int:
+    arrays = bnnhw.infer(
+        arguments.work,
+        arguments.inputs,
+        level=arguments.level,
+        all_tensors=arguments.all_tensors,
+        board=arguments.board,
+        input_format=arguments.input_format,
+        progress=progress,
+    )
+    write_npz(arguments.output, arrays)
+    listed = [{"name": name, "shape": list(array.shape), "dtype": array.dtype.name} for name, array in arrays.items()]
+    text = table(("array", "shape", "dtype"), [(a["name"], str(tuple(a["shape"])), a["dtype"]) for a in listed])
+    write(arguments.json, {"file": str(arguments.output), "arrays": listed}, f"{text}\n\nwritten to {arguments.output}")
+    return 0

@@ -1,0 +1,120 @@
+"""From what a user calls a model, or from a folder, to a design."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from bnnhw.build import Board, all_boards, find_board
+from bnnhw.build.tools import Progress
+from bnnhw.dataflow import Network, Plan, load_folding, make_plan
+from bnnhw.design import Design, is_design, load_design
+from bnnhw.dtypes import DataType
+from bnnhw.errors import InputError, ModelError, PlanError
+from bnnhw.frontend import inspect, load_qonnx
+from bnnhw.ir.graph import Graph
+from bnnhw.models import find_model, shipped_models
+from bnnhw.passes import to_integers
+
+
+def load_model(model: str | Path, input_format: DataType | None) -> Graph:
+    """The imported graph of a model file, under the name that the user gave it."""
+    name, path = find_model(model)
+    return replace(load_qonnx(path, input_format=input_format), name=name)
+
+
+def check_model(model: str | Path, input_format: DataType | None) -> dict[str, Any]:
+    """See `bnnhw.check`."""
+    name, path = find_model(model)
+    rows = inspect(path)
+    found: dict[str, Any] = {
+        "model": name,
+        "file": str(path),
+        "maps": all(row.ok for row in rows),
+        "problem": None,
+        "nodes": [{"node": row.node, "op": row.op, "becomes": row.becomes, "ok": row.ok} for row in rows],
+        "layers": [],
+        "notes": [],
+    }
+    try:
+        graph = to_integers(load_model(model, input_format))
+    except ModelError as error:
+        refused = sum(not row.ok for row in rows)
+        problem = f"{refused} of {len(rows)} nodes do not map to hardware, as listed" if refused else str(error)
+        return found | {"maps": False, "problem": problem}
+    layers = Network.of(graph).layers
+    return found | {
+        "layers": [
+            {
+                "name": layer.name,
+                "inputs": layer.mw,
+                "outputs": layer.mh,
+                "weight": layer.weight.name,
+                "input": layer.input.name,
+                "output": layer.threshold.dtype.name if layer.threshold else "integers",
+                "macs": layer.macs,
+                "weight_bits": layer.macs * layer.weight.bits,
+            }
+            for layer in layers
+        ],
+        "notes": list(graph.notes),
+    }
+
+
+def make_design(
+    model: str | Path | Graph,
+    *,
+    board: str | None,
+    fps: float | None = None,
+    clock_mhz: float | None = None,
+    folding: str | Path | None = None,
+    input_format: DataType | None = None,
+) -> Design:
+    """See `bnnhw.compile`."""
+    chosen = None if board is None else find_board(board)
+    wanted = None if folding is None else load_folding(Path(folding))
+    source = model if isinstance(model, Graph) else load_model(model, input_format)
+    graph = to_integers(source)
+    network = Network.of(graph)
+
+    def plan_for(candidate: Board) -> Plan:
+        return make_plan(
+            network, candidate.device, board=candidate.name, fps=fps, clock_mhz=clock_mhz, folding=wanted
+        )
+
+    if chosen is not None:
+        return Design(graph, plan_for(chosen), source)
+    *smaller, largest = sorted(all_boards(), key=lambda candidate: candidate.device.lut4)
+    for candidate in smaller:
+        try:
+            return Design(graph, plan_for(candidate), source)
+        except PlanError:
+            continue
+    return Design(graph, plan_for(largest), source)
+
+
+def open_design(
+    work: str | Path | Design,
+    *,
+    board: str | None,
+    input_format: DataType | None,
+    progress: Progress,
+) -> Design:
+    """The design that `work` is, holds, or has to be compiled to.
+
+    Raises
+    ------
+    BnnhwError
+        As `make_design`; if `work` is a folder with another board's design.
+    """
+    if isinstance(work, Design):
+        design = work
+    elif work not in shipped_models() and is_design(Path(work)):
+        design = load_design(Path(work))
+    else:
+        with progress(f"planning {work}"):
+            return make_design(work, board=board, input_format=input_format)
+    if board is not None and find_board(board).name != design.plan.board:
+        raise InputError(f"{work}: compiled for board {design.plan.board}, not {board}: compile the model for that one")
+    return design

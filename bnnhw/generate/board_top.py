@@ -1,0 +1,101 @@
+"""Accelerator -> everything on the board's FPGA: clocks, host link, accelerator, LEDs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from amaranth.hdl import ClockDomain, DomainRenamer, Elaboratable, Module
+from amaranth.lib import io, wiring
+
+from bnnhw.dataflow import Network, Plan
+from bnnhw.gateware.board_link import BoardLink
+from bnnhw.gateware.pll import ClockGenerator
+from bnnhw.generate.accelerator import Accelerator
+
+
+class BoardTop(Elaboratable):  # type: ignore[misc]
+    """The accelerator behind the host link of a board.
+
+    The link runs at the oscillator's clock, domain `sync`, whatever clock the accelerator gets: domain `accel`.
+
+    Parameters
+    ----------
+    plan : Plan
+        Folding and memories.
+    network : Network
+        The integers that the plan folds.
+    clk_hz : int or float
+        Frequency of the oscillator.
+    baud : int
+        Bits per second of the host link.
+    clock, uart : tuple of (str, int)
+        Names and numbers of the platform's resources.
+    leds : dict of str to tuple of (str, int)
+        The platform's LED for ``"busy"``, ``"activity"`` and ``"error"`` of the link, as far as there is one.
+    pll, dividers : str or None, dict of str to int
+        As `ClockGenerator` takes them.
+
+    Attributes
+    ----------
+    link : BoardLink
+        The host link, which knows its speed and what it answers to IDENTIFY.
+
+    Raises
+    ------
+    ValueError
+        If the oscillator cannot give the baud rate, or the network does not fit the link's protocol.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        network: Network,
+        *,
+        clk_hz: float,
+        baud: int,
+        clock: tuple[str, int],
+        uart: tuple[str, int],
+        leds: Mapping[str, tuple[str, int]],
+        pll: str | None = None,
+        dividers: Mapping[str, int] | None = None,
+    ) -> None:
+        self._accelerator: Any = Accelerator(plan, network)
+        self._clk_hz = clk_hz
+        self._clock = clock
+        self._uart = uart
+        self._leds = leds
+        self._pll = pll
+        self._dividers = dividers
+        self.link = BoardLink(
+            clk_hz=clk_hz,
+            baud=baud,
+            digest=bytes.fromhex(plan.digest),
+            input_elements=plan.input_elements,
+            input_bits=plan.input_dtype.bits,
+            input_simd=plan.input_simd,
+            output_elements=plan.output_elements,
+            output_width=self._accelerator.output_width,
+        )
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        m.domains += [ClockDomain("sync"), ClockDomain("accel")]
+        m.submodules.clocks = ClockGenerator(
+            platform.request(*self._clock, dir="-"), self._clk_hz, primitive=self._pll, dividers=self._dividers
+        )
+        m.submodules.accelerator = DomainRenamer("accel")(self._accelerator)
+        m.submodules.link = link = self.link
+        wiring.connect(m, link.o, self._accelerator.i)
+        wiring.connect(m, self._accelerator.o, link.i)
+
+        pins = platform.request(*self._uart, dir="-")
+        m.submodules.rx = rx = io.Buffer("i", pins.rx)
+        m.submodules.tx = tx = io.Buffer("o", pins.tx)
+        m.d.comb += [link.rx.eq(rx.i), tx.o.eq(link.tx)]
+
+        lights = {"busy": link.busy, "activity": link.activity, "error": link.error}
+        for role, resource in self._leds.items():
+            m.submodules[f"led_{role}"] = led = io.Buffer("o", platform.request(*resource, dir="-"))
+            m.d.comb += led.o.eq(lights[role])
+        return m

@@ -1,0 +1,141 @@
+"""Inputs for a model: from a user's .npz, from a shipped model's own file, or at random."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from bnnhw import models
+from bnnhw.errors import InputError
+from bnnhw.ir.graph import Graph
+from bnnhw.ir.nodes import Encode
+from bnnhw.reference import check_inputs, encode_inputs
+
+# What files of models take their inputs to be, the narrowest first.
+USUAL_RANGES = ((0, 1), (-1, 1), (0, 15), (0, 16), (0, 255), (-128, 127), (-32768, 32767))
+
+
+@dataclass(frozen=True, eq=False)
+class Inputs:
+    """Samples for one model.
+
+    Parameters
+    ----------
+    source
+        Where they come from, in words.
+    values
+        float32 (N, ...), as the model's own input takes them.
+    labels
+        (N,) int64 classes, or None.
+    golden
+        What else the file holds: arrays of another executor, for the first samples.
+    """
+
+    source: str
+    values: NDArray[np.float32]
+    labels: NDArray[np.int64] | None = None
+    golden: Mapping[str, NDArray[np.generic]] = field(default_factory=dict)
+
+    def first(self, count: int | None) -> Inputs:
+        """The first `count` samples, or all."""
+        labels = None if self.labels is None else self.labels[:count]
+        golden = {name: array[:count] for name, array in self.golden.items()}
+        return Inputs(self.source, self.values[:count], labels, golden)
+
+
+def inputs_for(graph: Graph, given: Path | str | ArrayLike | None, samples: int | None) -> Inputs:
+    """The inputs that a user means.
+
+    Parameters
+    ----------
+    graph
+        The integer-stage network.
+    given
+        Path of an .npz with ``inputs`` and maybe ``labels``; an array; or None for a shipped model's own, or random ones.
+    samples
+        Take the first so many; None for all that there are.
+
+    Raises
+    ------
+    InputError
+        If they cannot be read, or do not fit the model.
+    """
+    if isinstance(given, (str, Path)):
+        found = read_inputs(graph, Path(given))
+    elif given is not None:
+        found = Inputs("array", check_inputs(graph, given))
+    elif graph.name in models.shipped_models():
+        found = read_inputs(graph, models.shipped_models()[graph.name].golden)
+    else:
+        found = random_inputs(graph, samples or 100)
+    if not len(found.values):
+        raise InputError(f"{found.source}: no samples: `inputs` must be (N, ...) with N of at least 1")
+    return found.first(samples)
+
+
+def read_inputs(graph: Graph, path: Path) -> Inputs:
+    """What the .npz file `path` holds.
+
+    Raises
+    ------
+    InputError
+        If it cannot be read, has no ``inputs``, or they or the ``labels`` do not fit the model.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            if not hasattr(archive, "files"):
+                raise InputError(f"{path}: holds a single array: save it with numpy.savez(path, inputs=array)")
+            arrays = {name: np.asarray(archive[name]) for name in archive.files}
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise InputError(f"{path}: cannot be read as .npz: {getattr(error, 'strerror', None) or error}") from None
+    if "inputs" not in arrays:
+        raise InputError(f"{path}: has no array `inputs`, only {', '.join(arrays) or 'nothing'}")
+    try:
+        values = check_inputs(graph, arrays.pop("inputs"))
+        labels = check_labels(graph, arrays.pop("labels"), len(values)) if "labels" in arrays else None
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+    golden = {name: array for name, array in arrays.items() if array.ndim and array.dtype.kind in "fiub"}
+    return Inputs(str(path), values, labels, golden)
+
+
+def check_labels(graph: Graph, labels: ArrayLike, count: int) -> NDArray[np.int64]:
+    """`labels` as int64 (count,).
+
+    Raises
+    ------
+    InputError
+        If they are not that many whole numbers.
+    """
+    array = np.asarray(labels)
+    if array.shape != (count,) or array.dtype.kind not in "iub":
+        raise InputError(f"labels of model {graph.name} must be {count} integers, not {array.dtype} {array.shape}")
+    return array.astype(np.int64)
+
+
+def random_inputs(graph: Graph, count: int, *, seed: int = 1) -> Inputs:
+    """Evenly spread values of the range that the model seems to take: one that reaches the ends of its input's quantiser."""
+    rng = np.random.default_rng(seed)
+    shape = (count, *graph.tensors[graph.input].shape)
+    dtype = graph.input_format
+    if dtype is not None:
+        codes = rng.integers(0, 1 << dtype.bits, shape)
+        return Inputs(f"random {dtype} values", dtype.decode(codes).astype(np.float32))
+    low, high = _range_of(graph)
+    return Inputs(f"random values from {low} to {high}", rng.uniform(low, high, shape).astype(np.float32))
+
+
+def _range_of(graph: Graph) -> tuple[int, int]:
+    encode = next(node for node in graph.nodes if isinstance(node, Encode))
+    ends = {encode.offset, encode.offset + encode.step * (encode.levels - 1)}
+    shape = (1, *graph.tensors[graph.input].shape)
+    for low, high in USUAL_RANGES:
+        reached = [encode_inputs(graph, np.full(shape, value, np.float32)) for value in (low, high)]
+        if all(np.isin(codes, list(ends)).all() for codes in reached) and (reached[0] != reached[1]).any():
+            return low, high
+    return USUAL_RANGES[0]

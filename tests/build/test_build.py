@@ -1,0 +1,122 @@
+"""Bitstreams of a small network: the files, the report, and that the same input gives the same bits."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from bnnhw import build as builder
+from bnnhw.build import bitstream, find_board, flow
+from bnnhw.dataflow import Cycles
+from bnnhw.errors import InputError, PlanError
+from tests.build.networks import bipolar_network, folded
+
+NETWORK = bipolar_network(24, 8, 4)
+FOLDINGS = ((4, 8), (1, 4))
+CYCLES = Cycles(latency=50, interval=8)
+
+
+def build(board_name: str, folder: Path, **options: object) -> dict[str, object]:
+    board = find_board(board_name)
+    plan = folded(NETWORK, board, *FOLDINGS)
+    return builder.build(plan, NETWORK, folder, board=board, cycles=CYCLES, **options)
+
+
+@pytest.mark.synth
+@pytest.mark.parametrize("name", ["icebreaker", "ice40-hx8k-b-evn", "ulx3s-85f"])
+def test_every_board(name: str, tmp_path: Path) -> None:
+    board = find_board(name)
+    report = build(name, tmp_path / "out")
+    files = {path.name for path in (tmp_path / "out").iterdir()}
+    assert files == {board.bitstream, "report.json", "yosys.log", "nextpnr.log", "nextpnr.json"}
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+    assert json.loads((tmp_path / "out/report.json").read_text()) == report
+
+    assert (report["board"], report["part"], report["model"]) == (name, board.part, "small")
+    assert board.clock_mhz < report["clock_mhz"] <= report["fmax_mhz"] < report["clock_mhz"] * 1.05
+    assert report["link"]["fmax_mhz"] > board.clock_mhz
+    used = report["utilization"]
+    for count in used.values():
+        assert 0 <= count["used"] <= count["available"]
+    assert used["lut4"]["available"] == board.device.lut4
+    assert used["block_ram"]["available"] == board.device.block_ram
+    assert (used["spram"]["available"], used["dsp"]["available"]) == (board.device.spram, board.device.dsp)
+    assert used["lut4"]["used"] > 300 and used["ff"]["used"] > 200
+    assert used["carry"]["used"] > 20 and used["block_ram"]["used"] > 0
+
+    assert (report["cycles_per_inference"], report["latency_cycles"]) == (8, 50)
+    assert report["inferences_per_second"] == pytest.approx(report["clock_mhz"] * 1e6 / 8)
+    assert report["link_inferences_per_second"] == pytest.approx(1e6 / 10 / (10 + 8))  # 4 integers of 2 bytes
+    assert report["macs_per_inference"] == 24 * 8 + 8 * 4
+    assert report["macs_per_cycle"] == 28
+    assert report["efficiency"] == pytest.approx(28 / board.device.bandwidth_macs_per_cycle)
+    assert report["options"]["seed"] == 1
+    assert set(report["seconds"]) >= {"elaborate", "synthesize", "place_and_route", "pack"}
+
+
+@pytest.mark.synth
+def test_the_same_input_gives_the_same_bits(tmp_path: Path) -> None:
+    first, second = build("icebreaker", tmp_path / "a"), build("icebreaker", tmp_path / "b")
+    other = build("icebreaker", tmp_path / "c", seed=2)
+    bits = [(tmp_path / folder / "icebreaker.bin").read_bytes() for folder in "abc"]
+    assert bits[0] == bits[1] != bits[2]
+    assert first["sha256"] == second["sha256"] != other["sha256"]
+
+
+@pytest.mark.synth
+def test_new_dividers_move_nothing_else(tmp_path: Path) -> None:
+    """The routed design is read back: with the same dividers it gives the same bits, with others a few of the PLL's."""
+    board = find_board("icebreaker")
+    job = bitstream.Job(folded(NETWORK, board, *FOLDINGS), NETWORK, board, tmp_path, 1, builder._silent)
+    clock = bitstream.fastest_clock(board, 20.0)
+    assert clock is not None and clock.setting is not None
+    timing = job._route(clock)
+    routed = packed(tmp_path)
+    flow.set_dividers(board, tmp_path, clock.setting.dividers)
+    assert packed(tmp_path) == routed
+    assert flow.timing(tmp_path) == timing
+    flow.set_dividers(board, tmp_path, dict(clock.setting.dividers) | {"DIVQ": 4})
+    changed = packed(tmp_path)
+    assert len(changed) == len(routed)
+    flipped = sum((a ^ b).bit_count() for a, b in zip(routed[:-8], changed[:-8], strict=True))  # without the checksum
+    assert flipped == 1
+
+
+def packed(folder: Path) -> bytes:
+    board = find_board("icebreaker")
+    flow.pack(board, folder)
+    return (folder / board.bitstream).read_bytes()
+
+
+@pytest.mark.synth
+def test_too_large_leaves_nothing(tmp_path: Path) -> None:
+    """One lane and 33 block RAMs of weights: quick to synthesise, and more than a UP5K has."""
+    board = find_board("icebreaker")
+    network = bipolar_network(512, 264, 2)
+    plan = folded(network, board, (1, 1), (1, 1))
+    with pytest.raises(PlanError, match=r"too large for ice40-up5k .* it needs \d+ of 30 block RAMs"):
+        builder.build(plan, network, tmp_path / "out", board=board, cycles=CYCLES)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_wrong_options_are_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="--seed must be 0 to 2147483647, not -1"):
+        build("icebreaker", tmp_path, seed=-1)
+    with pytest.raises(InputError, match="--clock-mhz must be a positive number, not nan"):
+        build("icebreaker", tmp_path, clock_mhz=float("nan"))
+
+
+def test_a_plan_for_another_part(tmp_path: Path) -> None:
+    board = find_board("icebreaker")
+    plan = replace(folded(NETWORK, board, *FOLDINGS), part="ecp5-85f")
+    with pytest.raises(PlanError, match="the plan is for ecp5-85f, but board icebreaker has ice40-up5k"):
+        builder.build(plan, NETWORK, tmp_path, board=board, cycles=CYCLES)
+
+
+def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match="cannot be written"):
+        build("icebreaker", tmp_path / "file" / "out")

@@ -1,0 +1,115 @@
+"""Which clock a build chooses, without running the tools: routes here are numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bnnhw.build import bitstream, find_board
+from bnnhw.build.bitstream import Job, slowest_mhz
+from bnnhw.build.flow import Timing
+from bnnhw.errors import PlanError
+from tests.build.networks import bipolar_network, folded
+
+BOARD = find_board("icebreaker")
+
+
+class Routes:
+    """Stands in for the tools: every route reaches `accel` and `link` MHz, those without a PLL `alone` MHz."""
+
+    def __init__(self, accel: float, link: float = 40.0, alone: float = 40.0) -> None:
+        self.reached = (accel, link, alone)
+        self.log: list[str] = []
+        self.dividers: Mapping[str, int] | None = None
+
+    def elaborate(self, top: Any, board: Any, folder: Path) -> None:
+        self.dividers = top._dividers
+        self.log.append("without PLL" if self.dividers is None else "with PLL")
+
+    def synthesize(self, board: Any, folder: Path) -> None:
+        pass
+
+    def route(self, board: Any, folder: Path, *, seed: int) -> None:
+        pass
+
+    def timing(self, folder: Path) -> Timing:
+        accel, link, alone = self.reached
+        return Timing(alone, alone) if self.dividers is None else Timing(accel, link)
+
+    def set_dividers(self, board: Any, folder: Path, dividers: Mapping[str, int]) -> None:
+        self.dividers = dividers
+        self.log.append("set")
+
+    def pack(self, board: Any, folder: Path) -> None:
+        self.log.append("pack")
+
+
+def run(routes: Routes, monkeypatch: pytest.MonkeyPatch, clock_mhz: float | None = None) -> float:
+    monkeypatch.setattr(bitstream, "flow", routes)
+    network = bipolar_network(12, 6, 4)
+    plan = folded(network, BOARD, (2, 4), (1, 3))
+    job = Job(plan, network, BOARD, Path(), 1, lambda step: nullcontext())
+    clock, _ = job.run(clock_mhz)
+    assert job.link_frames_per_second > 1000
+    assert {"elaborate", "synthesize", "place_and_route", "pack"} <= set(job.seconds)
+    return float(clock)
+
+
+def test_as_fast_as_timing_allows(monkeypatch: pytest.MonkeyPatch) -> None:
+    routes = Routes(accel=32.4)
+    assert run(routes, monkeypatch) == 32.25
+    assert routes.log == ["with PLL", "set", "pack"]
+    assert routes.dividers == {"DIVR": 0, "DIVF": 85, "DIVQ": 5, "FILTER_RANGE": 1}
+
+
+def test_as_slow_as_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    routes = Routes(accel=32.4)
+    assert run(routes, monkeypatch, 20.0) == 19.875
+    assert routes.log == ["with PLL", "pack"]  # the first route had that clock already
+
+
+def test_a_clock_from_a_report_was_rounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert run(Routes(accel=32.4), monkeypatch, 20.6249999) == 20.625
+
+
+def test_out_of_reach(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(PlanError, match=r"--clock-mhz 48: timing allows 32.40 MHz with --seed 1; ask for less"):
+        run(Routes(accel=32.4), monkeypatch, 48.0)
+
+
+def test_below_the_pll_the_oscillator_is_the_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    routes = Routes(accel=15.0, alone=14.0)
+    assert run(routes, monkeypatch) == 12.0
+    assert routes.log == ["with PLL", "without PLL", "pack"]
+
+
+def test_the_oscillator_may_be_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    routes = Routes(accel=32.4)
+    assert run(routes, monkeypatch, 12.0) == 12.0
+    assert routes.log == ["without PLL", "pack"]
+
+
+def test_too_slow_for_any_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(PlanError, match="timing allows 11.00 MHz on ice40-up5k, and the slowest clock .* is 12 MHz"):
+        run(Routes(accel=11.0), monkeypatch)
+    with pytest.raises(PlanError, match="timing allows 11.50 MHz"):
+        run(Routes(accel=13.0, alone=11.5), monkeypatch)
+
+
+def test_too_slow_for_the_link(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(PlanError, match="timing allows 10.00 MHz"):
+        run(Routes(accel=32.4, link=10.0), monkeypatch)
+
+
+def test_below_the_slowest(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(PlanError, match="--clock-mhz 5: the slowest clock of board icebreaker is 12 MHz"):
+        run(Routes(accel=32.4), monkeypatch, 5.0)
+
+
+def test_the_slowest_clocks() -> None:
+    assert slowest_mhz(BOARD) == 12.0
+    assert slowest_mhz(find_board("ulx3s")) == 3.125
