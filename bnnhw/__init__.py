@@ -72,8 +72,8 @@ def check(model: str | Path, *, input_format: DataType | None = None) -> dict[st
     Returns
     -------
     dict
-        ``model``, ``file``; ``maps`` and, where it does not, the ``problem``; ``nodes`` of the file, each with ``node``, ``op``,
-        ``becomes`` (or why not) and ``ok``; ``layers`` of the hardware; ``notes``.
+        ``model``, ``file``; ``maps`` and, where it does not, the ``problem``; ``nodes`` of the file, each with
+        ``node``, ``op``, ``becomes`` (or why not) and ``ok``; ``layers`` of the hardware; ``notes``.
 
     Raises
     ------
@@ -168,8 +168,8 @@ def simulate(
     Parameters
     ----------
     inputs, samples
-        Path of an .npz or an array, and how many of its samples (None: all). Without `inputs` a shipped model's own, or random
-        ones.
+        Path of an .npz or an array, and how many of its samples (None: all). Without `inputs` a shipped model's own, or
+        random ones.
     simulator
         ``verilator`` or ``icarus``.
     waves
@@ -178,7 +178,8 @@ def simulate(
     Returns
     -------
     dict
-        ``prediction`` of each sample, cycles (latency, per inference back to back, in all), seconds, ``accuracy`` or None.
+        ``prediction`` of each sample, ``accuracy`` or None, ``latency_cycles``, ``cycles_per_inference`` (back to
+        back; None for a single sample), ``cycles`` and ``seconds`` in all.
 
     Raises
     ------
@@ -197,7 +198,8 @@ def simulate(
             design.plan, design.network, design.verilog, simulator=simulator, waves=waves is not None
         )
     with progress(f"simulating {len(chosen.values)} samples"):
-        result = simulation.run(encode_inputs(design.graph, chosen.values), waves=None if waves is None else Path(waves))
+        codes = encode_inputs(design.graph, chosen.values)
+        result = simulation.run(codes, waves=None if waves is None else Path(waves))
     right = None if chosen.labels is None else float((result.labels == chosen.labels).mean())
     return {
         "model": design.plan.model,
@@ -231,9 +233,9 @@ def compare(
     Parameters
     ----------
     levels
-        ``reference``: the integers in numpy, held against the imported float model and against arrays of another executor
-        (``acc<i>``, ``act<i>``, ``outputs``, ``prediction``) in the file of `inputs`; ``rtl``: the simulated Verilog, held against the
-        reference.
+        ``reference``: the integers in numpy, held against the imported float model and against arrays of another
+        executor (``acc<i>``, ``act<i>``, ``outputs``, ``prediction``) in the file of `inputs`; ``rtl``: the simulated
+        Verilog, held against the reference.
     inputs, samples, simulator
         As `simulate` takes them.
     folder
@@ -266,7 +268,7 @@ def compare(
             golden=chosen.golden,
             simulator=simulator,
         )
-    result = {"inputs": chosen.source, **comparison.to_dict()}
+    result = {**comparison.to_dict(), "inputs": chosen.source}
     if folder is not None:
         write_text(Path(folder) / "compare.json", json.dumps(result, indent=2) + "\n")
     return result
@@ -294,8 +296,8 @@ def infer(
     Returns
     -------
     dict
-        ``outputs`` (N, ...) what the source model itself outputs, ``integers`` (N, C) those of the last layer, ``prediction`` (N,)
-        the class.
+        ``outputs`` (N, ...) what the source model itself outputs, ``integers`` (N, C) those of the last layer,
+        ``prediction`` (N,) the class.
 
     Raises
     ------

@@ -79,9 +79,7 @@ def make_design(
     network = Network.of(graph)
 
     def plan_for(candidate: Board) -> Plan:
-        return make_plan(
-            network, candidate.device, board=candidate.name, fps=fps, clock_mhz=clock_mhz, folding=wanted
-        )
+        return make_plan(network, candidate.device, board=candidate.name, fps=fps, clock_mhz=clock_mhz, folding=wanted)
 
     if chosen is not None:
         return Design(graph, plan_for(chosen), source)

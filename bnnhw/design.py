@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -47,10 +50,11 @@ class Design:
 
     @cached_property
     def verilog(self) -> str:
-        """The module ``accelerator``."""
+        """The module ``accelerator``. Making it raises a ToolError if Yosys is missing."""
         from bnnhw.generate.verilog import verilog
 
-        return verilog(self.plan, self.network)
+        with _yosys_for_amaranth():
+            return verilog(self.plan, self.network)
 
     def save(self, folder: Path) -> None:
         """Writes the files of the design into `folder`; none of them if one cannot be made.
@@ -64,6 +68,22 @@ class Design:
         store.save(self.graph, folder)
         for name, text in texts.items():
             files.write_text(folder / name, text)
+
+
+@contextmanager
+def _yosys_for_amaranth() -> Iterator[None]:
+    """Amaranth finds the Yosys that writes its Verilog only by this variable."""
+    from bnnhw.build import tools
+
+    saved = os.environ.get(tools.YOSYS.variable)
+    os.environ[tools.YOSYS.variable] = tools.find(tools.YOSYS)
+    try:
+        yield
+    finally:
+        if saved is None:
+            del os.environ[tools.YOSYS.variable]
+        else:
+            os.environ[tools.YOSYS.variable] = saved
 
 
 def is_design(folder: Path) -> bool:
@@ -82,5 +102,5 @@ def load_design(folder: Path) -> Design:
     path = folder / PLAN
     design = Design(store.load(folder), dataflow.load_plan(path))
     if design.plan.digest != dataflow.digest(design.network, design.plan.layers):
-        raise InputError(f"{path}: edited since, or of another model: compile again, with --folding {path} to keep the edits")
+        raise InputError(f"{path}: edited, or of another model: compile again, with --folding {path} to keep the edits")
     return design

@@ -56,7 +56,7 @@ def inputs_for(graph: Graph, given: Path | str | ArrayLike | None, samples: int 
     graph
         The integer-stage network.
     given
-        Path of an .npz with ``inputs`` and maybe ``labels``; an array; or None for a shipped model's own, or random ones.
+        Path of an .npz with ``inputs`` and maybe ``labels``; an array; None for a shipped model's own, or random ones.
     samples
         Take the first so many; None for all that there are.
 
@@ -119,7 +119,7 @@ def check_labels(graph: Graph, labels: ArrayLike, count: int) -> NDArray[np.int6
 
 
 def random_inputs(graph: Graph, count: int, *, seed: int = 1) -> Inputs:
-    """Evenly spread values of the range that the model seems to take: one that reaches the ends of its input's quantiser."""
+    """Evenly spread values of a range that reaches both ends of the quantiser at the model's input."""
     rng = np.random.default_rng(seed)
     shape = (count, *graph.tensors[graph.input].shape)
     dtype = graph.input_format

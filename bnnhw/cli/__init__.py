@@ -26,7 +26,7 @@ def parser() -> argparse.ArgumentParser:
     top = Parser(
         prog="bnnhw",
         description="Binary and ternary neural networks as FPGA accelerators, compared bit by bit with the software.",
-        epilog="MODEL is the name of a shipped model (see: bnnhw models) or the path of a QONNX file, .onnx or .onnx.gz.",
+        epilog="MODEL is the name of a shipped model (see: bnnhw models) or the path of an .onnx or .onnx.gz file.",
     )
     top.add_argument("--version", action="version", version=f"bnnhw {version()}")
     commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
@@ -47,7 +47,7 @@ def version() -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs one command and gives its exit status: 0, 1 for a mismatch, 2 for an error of the user, 130 if interrupted."""
+    """Runs one command; its exit status: 0, 1 for a mismatch, 2 for an error of the user, 130 if interrupted."""
     try:
         options = parser().parse_args(arguments)
         status: int = options.command_function(options)

@@ -8,14 +8,14 @@ from typing import Any
 
 import bnnhw
 from bnnhw.cli import options
-from bnnhw.cli.terminal import facts, progress, share, write
+from bnnhw.cli.terminal import facts, percent, progress, share, write
 
 
 def add_commands(commands: options.Commands) -> None:
     parser = options.add_command(commands, "build", build, "bitstream for a board, and its report")
     options.add_model(parser)
     options.add_board(parser)
-    parser.add_argument("-o", "--output", type=Path, required=True, metavar="DIR", help="folder to write")
+    options.add_output(parser)
     parser.add_argument(
         "--clock-mhz",
         type=clock,
@@ -62,7 +62,7 @@ def report_text(report: dict[str, Any]) -> str:
             "latency": f"{report['latency_cycles']:,} cycles",
             "inferences per second": f"{report['inferences_per_second']:,.0f}",
             "through the host link": f"{report['link_inferences_per_second']:,.0f}",
-            "MACs per cycle": f"{report['macs_per_cycle']:,.0f}, {100 * report['efficiency']:.0f} % of the part's limit",
+            "MACs per cycle": f"{report['macs_per_cycle']:,.0f}, {percent(report['efficiency'])} of the part's limit",
         }
     )
 

@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from pathlib import Path
 from typing import Any
 
 import bnnhw
 from bnnhw.cli import options
-from bnnhw.cli.terminal import facts, progress, share, table, write
+from bnnhw.cli.terminal import facts, percent, progress, share, table, write
 from bnnhw.errors import ModelError
 
 
 def add_commands(commands: options.Commands) -> None:
-    parser = options.add_command(commands, "check", check, "what is in a model file, what maps to hardware, what not and why")
+    parser = options.add_command(
+        commands, "check", check, "what a model file holds, what maps to hardware, what not and why"
+    )
     options.add_model(parser, or_folder=False)
     parser = options.add_command(commands, "compile", compile_, "plan, Verilog and estimates, without synthesis")
     options.add_model(parser, or_folder=False)
     parser.add_argument("--board", required=True, help="board to plan for (see: bnnhw boards)")
-    parser.add_argument("-o", "--output", type=Path, required=True, metavar="DIR", help="folder to write")
+    options.add_output(parser)
     options.add_folding(parser)
     parser.add_argument(
-        "--clock-mhz", type=options.positive, metavar="F", help="clock that --fps is reckoned with (default: the part's usual)"
+        "--clock-mhz",
+        type=options.positive,
+        metavar="F",
+        help="clock to reckon --fps with (default: the part's usual one)",
     )
 
 
@@ -39,8 +43,8 @@ def check_text(found: dict[str, Any]) -> str:
     parts = [table(("node", "operator", "becomes"), rows)]
     if found["layers"]:
         header = ("layer", "inputs", "outputs", "weights", "takes", "gives")
-        layers = [[layer[key] for key in ("name", "inputs", "outputs", "weight", "input", "output")] for layer in found["layers"]]
-        parts.append(table(header, layers))
+        keys = ("name", "inputs", "outputs", "weight", "input", "output")
+        parts.append(table(header, [[layer[key] for key in keys] for layer in found["layers"]]))
     parts += [f"note: {note}" for note in found["notes"]]
     if found["maps"]:
         macs, bits = (sum(layer[key] for layer in found["layers"]) for key in ("macs", "weight_bits"))
@@ -69,13 +73,14 @@ def estimate_text(estimate: dict[str, Any]) -> str:
     keys = ("name", "mw", "mh", "pe", "simd", "cycles", "lut4", "block_ram")
     layers = table(header, [[layer[key] for key in keys] for layer in estimate["layers"]])
     used = estimate["utilization"]
+    share_of_limit = estimate["macs_per_cycle"] / min(estimate["limit"].values())
     whole = {
         "board": f"{estimate['board']} ({estimate['part']})",
         "cycles per inference": estimate["cycles_per_inference"],
         "latency": f"{estimate['latency_cycles']:,} cycles",
         "inferences per second": f"{estimate['inferences_per_second']:,.0f} at {estimate['clock_mhz']:g} MHz",
-        "MACs per cycle": f"{estimate['macs_per_cycle']:,.0f} of {min(estimate['limit'].values()):,.0f} that the part allows",
-        **{name: share(used[key]) for key, name in (("lut4", "LUT4 (estimated)"), ("block_ram", "block RAM"))},
+        "MACs per cycle": f"{estimate['macs_per_cycle']:,.0f}, {percent(share_of_limit)} of the part's limit",
+        "LUT4 (estimated)": share(used["lut4"]),
+        "block RAM": share(used["block_ram"]),
     }
     return f"{layers}\n\n{facts(whole)}"
-

@@ -23,9 +23,7 @@ SIMULATED, COMPARED = 20, 100
 def add_commands(commands: options.Commands) -> None:
     summary = f"the whole path: {MODEL} becomes a bitstream for {BOARD}, simulated and compared on the way"
     parser = options.add_command(commands, "demo", demo, summary)
-    parser.add_argument(
-        "-o", "--output", type=Path, default=Path("bnnhw-demo"), metavar="DIR", help="folder to write (default: %(default)s)"
-    )
+    options.add_output(parser, default=Path("bnnhw-demo"))
 
 
 def demo(arguments: Namespace) -> int:

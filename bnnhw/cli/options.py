@@ -38,7 +38,7 @@ def add_model(parser: argparse.ArgumentParser, *, or_folder: bool = True) -> Non
         "--input-format",
         type=input_format,
         metavar="FORMAT",
-        help="format of the input's values (bipolar, ternary, uint1..16, int2..16), for a model file that does not tell",
+        help="of the input's values: bipolar, ternary, uint1..16 or int2..16; for a model file that does not tell",
     )
 
 
@@ -53,10 +53,18 @@ def add_inputs(parser: argparse.ArgumentParser, *, samples: int) -> None:
         "--inputs",
         type=Path,
         metavar="X.npz",
-        help="file with `inputs` (N, ...) and optionally `labels` (N,) (default: a shipped model's own, else random ones)",
+        help="file with `inputs` (N, ...) and maybe `labels` (N,) (default: a shipped model's own, else random ones)",
     )
     parser.add_argument(
         "--samples", type=at_least_one, default=samples, metavar="N", help="how many of them (default: %(default)s)"
+    )
+
+
+def add_output(parser: argparse.ArgumentParser, *, default: Path | None = None) -> None:
+    """``--output``."""
+    text = "folder to write" if default is None else "folder to write (default: %(default)s)"
+    parser.add_argument(
+        "-o", "--output", type=Path, default=default, required=default is None, metavar="DIR", help=text
     )
 
 
@@ -68,9 +76,7 @@ def add_simulator(parser: argparse.ArgumentParser) -> None:
 def add_folding(parser: argparse.ArgumentParser) -> None:
     """What the plan can be asked for."""
     parser.add_argument("--fps", type=positive, metavar="N", help="inferences per second to reach with the fewest LUTs")
-    parser.add_argument(
-        "--folding", type=Path, metavar="FILE", help="a plan.json, or part of one: foldings and memories of single layers"
-    )
+    parser.add_argument("--folding", type=Path, metavar="FILE", help="a plan.json, or part of one, that fixes layers")
 
 
 def at_least_one(text: str) -> int:

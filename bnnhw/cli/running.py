@@ -22,13 +22,15 @@ def add_commands(commands: options.Commands) -> None:
     options.add_simulator(parser)
     parser.add_argument("--waves", type=Path, metavar="FILE", help="waveform to write, for GTKWave or Surfer")
 
-    parser = options.add_command(commands, "compare", compare, "computes samples at several levels and counts what differs")
+    parser = options.add_command(
+        commands, "compare", compare, "computes samples at several levels and counts differences"
+    )
     options.add_model(parser)
     options.add_board(parser)
     options.add_inputs(parser, samples=100)
     options.add_simulator(parser)
     parser.add_argument(
-        "--levels", default="reference,rtl", metavar="L,L", help="levels to compare, of reference and rtl (default: both)"
+        "--levels", default="reference,rtl", metavar="L,L", help="of reference and rtl (default: %(default)s)"
     )
 
     parser = options.add_command(commands, "infer", infer, "the model's answers for a file of inputs")
@@ -37,9 +39,7 @@ def add_commands(commands: options.Commands) -> None:
     parser.add_argument("--inputs", type=Path, required=True, metavar="X.npz", help="file with `inputs` (N, ...)")
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="OUT.npz", help="file to write")
     parser.add_argument("--level", default="reference", help="reference or rtl (default: %(default)s)")
-    parser.add_argument(
-        "--all-tensors", action="store_true", help="every accumulator acc<i> and activation act<i> as well (reference only)"
-    )
+    parser.add_argument("--all-tensors", action="store_true", help="accumulators acc<i> and activations act<i> as well")
 
 
 def simulate(arguments: Namespace) -> int:
@@ -112,8 +112,8 @@ def comparison_text(result: dict[str, Any]) -> str:
             )
         )
         if (first := level["first_difference"]) is not None:
-            place = f"sample {first['sample']}, element {first['element']}"
-            differences.append(f"{name}: {first['tensor']}, {place}: expected {first['expected']}, found {first['found']}")
+            place = f"{first['tensor']}, sample {first['sample']}, element {first['element']}"
+            differences.append(f"{name}: {place}: expected {first['expected']}, found {first['found']}")
     return "\n\n".join((f"{result['model']} on {result['inputs']}", table(header, rows), *differences, verdict(result)))
 
 
@@ -134,7 +134,7 @@ def infer(arguments: Namespace) -> int:
         progress=progress,
     )
     write_npz(arguments.output, arrays)
-    listed = [{"name": name, "shape": list(array.shape), "dtype": array.dtype.name} for name, array in arrays.items()]
-    text = table(("array", "shape", "dtype"), [(a["name"], str(tuple(a["shape"])), a["dtype"]) for a in listed])
+    listed = [{"name": name, "shape": array.shape, "dtype": array.dtype.name} for name, array in arrays.items()]
+    text = table(("array", "shape", "dtype"), [(name, str(a.shape), a.dtype.name) for name, a in arrays.items()])
     write(arguments.json, {"file": str(arguments.output), "arrays": listed}, f"{text}\n\nwritten to {arguments.output}")
     return 0

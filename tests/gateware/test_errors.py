@@ -1,0 +1,55 @@
+"""What the units of a layer refuse, and that the message shows the value."""
+
+import pytest
+
+from bnnhw.dtypes import BIPOLAR
+from bnnhw.gateware.memory import Bank
+from bnnhw.gateware.mvu import MatrixVectorUnit
+from bnnhw.gateware.pe import PE
+from bnnhw.gateware.threshold import ThresholdUnit
+
+
+def threshold(**changes):
+    arguments = {"pe": 1, "width": 4, "thresholds": [[[0, 2]]], "codes": [0, 1, 2], "bits": 2, "tail": 1}
+    return ThresholdUnit(**{**arguments, **changes})
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"thresholds": [[[0]]]}, r"needs 2 ascending thresholds from 0 on, not \[0\]"),
+        ({"thresholds": [[[1, 2]]]}, r"not \[1, 2\]"),
+        ({"thresholds": [[[0, -1]]]}, r"not \[0, -1\]"),
+        ({"thresholds": [[[0, 1], [0, 1]]]}, "thresholds of 1 rows"),
+        ({"tail": 2}, "tail of 1 to 1, not 2"),
+    ],
+)
+def test_threshold_unit(changes, message):
+    with pytest.raises(ValueError, match=message):
+        threshold(**changes)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [((2, []), "needs words of 2 bits"), ((2, [4]), r"not \[4\]"), ((2, [-1]), r"not \[-1\]")],
+)
+def test_bank(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        Bank(*arguments)
+
+
+def test_bank_kind():
+    with pytest.raises(ValueError, match="must be one of block, lut, not 'tape'"):
+        Bank(2, [1], kind="tape")
+
+
+def test_pe_formats():
+    with pytest.raises(TypeError, match="must be a DataType, not 'bipolar'"):
+        PE(4, "bipolar", BIPOLAR, width=5)
+
+
+def test_mvu_rows():
+    with pytest.raises(ValueError, match="3 weight words do not fit 2 rows of 1 biases"):
+        MatrixVectorUnit(
+            pe=1, simd=1, input_dtype=BIPOLAR, weight_dtype=BIPOLAR, weights=[0, 1, 0], biases=[[0], [0]], width=3
+        )

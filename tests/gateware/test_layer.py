@@ -1,0 +1,119 @@
+"""One layer of hardware, vector buffer to thresholds, over the grid of formats, foldings and stalls."""
+
+import numpy as np
+import pytest
+from amaranth.hdl import Module
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from bnnhw.dataflow.images import layer_image
+from bnnhw.dtypes import BIPOLAR, DataType
+from bnnhw.gateware.streams import frame_layout
+from bnnhw.generate.accelerator import layer_units
+from tests.gateware.bench import run_stream, stalls
+from tests.random_networks import ACTIVATIONS, INPUTS, WEIGHTS, layer_plan, random_layer, random_values
+
+
+class LayerUnits(wiring.Component):
+    """The units of one layer as one component; sums come as plain bits."""
+
+    def __init__(self, layer, plan):
+        self._image = layer_image(layer, plan, final=False)
+        self._units = [unit for _, unit in layer_units(layer, plan, self._image, "ecp5")]
+        width = plan.pe * self._image.element_bits
+        super().__init__(
+            {
+                "i": In(stream.Signature(frame_layout(plan.simd * layer.input.bits))),
+                "o": Out(stream.Signature(frame_layout(width))),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        source = wiring.flipped(self.i)
+        for unit in self._units:
+            m.submodules += unit
+            wiring.connect(m, source, unit.i)
+            source = unit.o
+        wiring.connect(m, source, wiring.flipped(self.o))
+        return m
+
+
+def beats(plan, dtype, vectors):
+    codes = np.zeros((len(vectors), plan.sf * plan.simd), np.int64)
+    codes[:, : plan.mw] = dtype.encode(vectors)
+    for row in codes.reshape(len(vectors), plan.sf, plan.simd):
+        for k, beat in enumerate(row):
+            yield {
+                "data": sum(int(code) << (lane * dtype.bits) for lane, code in enumerate(beat)),
+                "last": int(k == plan.sf - 1),
+            }
+
+
+def unpack(plan, bits, seen):
+    rows = np.array([[(beat["data"] >> (bits * p)) & ((1 << bits) - 1) for p in range(plan.pe)] for beat in seen])
+    return rows.reshape(-1, plan.nf * plan.pe)
+
+
+def check(rng, weight, x, activation, mw, mh, pe, simd, levels, *, stall=0.3, vectors=5):
+    layer = random_layer(rng, "fc", mw, mh, weight, x, activation)
+    plan = layer_plan(layer, pe, simd, levels)
+    dut = LayerUnits(layer, plan)
+    values = random_values(rng, x, (vectors, mw))
+    seen = run_stream(
+        dut,
+        beats(plan, x, values),
+        i_stall=stalls(1, stall),
+        o_stall=stalls(2, stall),
+        count=vectors * plan.nf,
+    )
+    assert [beat["last"] for beat in seen.beats] == ([0] * (plan.nf - 1) + [1]) * vectors
+    sums = values @ layer.dense.weight.T.astype(np.int64)
+    node = layer.threshold
+    bits = dut._image.element_bits
+    found = unpack(plan, bits, seen.beats)
+    if node is None:
+        signed = found[:, :mh] - ((found[:, :mh] >> (bits - 1)) << bits)
+        assert (signed == sums).all()
+    else:
+        expected = node.offset + node.step * (sums[:, :, None] >= node.thresholds[None]).sum(axis=-1)
+        assert (node.dtype.decode(found[:, :mh]) == expected).all()
+        assert not found[:, mh:].any(), "rows past the matrix must be zero"
+    return plan, seen
+
+
+@pytest.mark.parametrize("x", INPUTS, ids=str)
+@pytest.mark.parametrize("weight", WEIGHTS, ids=str)
+def test_grid_of_formats(weight, x):
+    rng = np.random.default_rng([WEIGHTS.index(weight), INPUTS.index(x)])
+    activation = [None, *ACTIVATIONS][int(rng.integers(len(ACTIVATIONS) + 1))]
+    mw, mh = int(rng.integers(2, 15)), int(rng.integers(1, 8))
+    pe, simd = int(rng.integers(1, mh + 1)), int(rng.integers(1, mw + 1))
+    check(rng, weight, x, activation, mw, mh, pe, simd, [None, 1, 2][int(rng.integers(3))])
+
+
+@pytest.mark.parametrize("simd", [1, 2, 5, 7, 12])
+@pytest.mark.parametrize("pe", [1, 2, 3, 5])
+def test_grid_of_foldings(pe, simd):
+    check(np.random.default_rng(pe * 20 + simd), BIPOLAR, BIPOLAR, BIPOLAR, 12, 5, pe, simd, None)
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS, ids=str)
+def test_every_kind_of_threshold(activation):
+    check(np.random.default_rng(7), BIPOLAR, BIPOLAR, activation, 9, 5, 2, 4, None)
+
+
+def test_eight_bit_activations_are_searched():
+    check(np.random.default_rng(8), BIPOLAR, DataType("uint", 8), DataType("uint", 8), 6, 3, 2, 3, None, vectors=3)
+
+
+@pytest.mark.parametrize(("pe", "simd", "levels"), [(4, 3, None), (2, 3, None), (2, 4, 1), (4, 12, 2)])
+def test_timing(pe, simd, levels):
+    """Back to back, a vector takes nf * sf cycles, and sums follow the last beat of a pass by the documented latency."""
+    plan, seen = check(np.random.default_rng(3), BIPOLAR, BIPOLAR, BIPOLAR, 12, 4, pe, simd, levels, stall=0.0, vectors=8)
+    steady = np.diff(seen.emit_cycles[plan.nf * 4 :])
+    assert (steady == plan.sf).all()
+    if plan.nf == 1:
+        from bnnhw.gateware.popcount import popcount_latency
+
+        assert seen.emit_cycles[0] - seen.accept_cycles[plan.sf - 1] == 2 + popcount_latency(simd, levels)

@@ -1,0 +1,111 @@
+"""Random networks of integers, folded at random, and what they compute in plain numpy: for tests of the hardware.
+
+`forward` shares no code with `bnnhw.reference`, so that a mistake there cannot hide one in the gateware.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bnnhw.dataflow import Network, Plan
+from bnnhw.dataflow.layers import Layer
+from bnnhw.dataflow.plan import LayerPlan
+from bnnhw.dtypes import BIPOLAR, TERNARY, DataType
+from bnnhw.ir.bounds import reach
+from bnnhw.ir.nodes import Dense, Threshold
+
+WEIGHTS = (BIPOLAR, TERNARY, DataType("uint", 2), DataType("int", 3), DataType("int", 8))
+ACTIVATIONS = (BIPOLAR, TERNARY, DataType("uint", 1), DataType("uint", 2), DataType("int", 2), DataType("uint", 4))
+INPUTS = (*ACTIVATIONS, DataType("int", 8), DataType("uint", 3))
+
+
+def random_values(rng: np.random.Generator, dtype: DataType, shape: tuple[int, ...]) -> NDArray[np.int64]:
+    """Values of `dtype`, each as likely as any other."""
+    if dtype.kind == "bipolar":
+        return rng.integers(0, 2, shape) * 2 - 1
+    return rng.integers(dtype.min, dtype.max + 1, shape)
+
+
+def random_layer(
+    rng: np.random.Generator, name: str, mw: int, mh: int, weight: DataType, x: DataType, out: DataType | None
+) -> Layer:
+    """A layer with thresholds all over the reachable range and just outside, equal ones among them."""
+    matrix = random_values(rng, weight, (mh, mw)).astype(np.int16)
+    flip = np.zeros(mh, dtype=np.bool_)
+    dense = Dense(name=name, inputs=("x",), output="acc", weight=matrix, weight_dtype=weight, flip=flip)
+    if out is None:
+        return Layer(dense, None, x)
+    low, high = reach(matrix, x)
+    offset, step = (-1, 2) if out.kind == "bipolar" else (out.min, 1)
+    count = (out.max - offset) // step
+    thresholds = np.sort([rng.integers(lo, hi + 2, count) for lo, hi in zip(low, high, strict=True)], axis=1)
+    node = Threshold(
+        name=f"{name}.t", inputs=("acc",), output="y", thresholds=thresholds, offset=offset, step=step, dtype=out
+    )
+    return Layer(dense, node, x)
+
+
+def random_network(
+    rng: np.random.Generator,
+    sizes: list[int],
+    *,
+    weight: DataType,
+    x: DataType,
+    activation: DataType,
+    affine: bool = False,
+    quantised_output: bool = False,
+) -> Network:
+    """Layers of `sizes`; the last one gives integers, or codes with `quantised_output`."""
+    layers = []
+    for k, (mw, mh) in enumerate(zip(sizes, sizes[1:], strict=False)):
+        last = k == len(sizes) - 2
+        out = None if last and not quantised_output else activation
+        layers.append(random_layer(rng, f"fc{k}", mw, mh, weight, x if k == 0 else activation, out))
+    classes = sizes[-1]
+    scales = [int(v) for v in rng.integers(-40, 50, classes)] if affine else [1] * classes
+    biases = [int(v) for v in rng.integers(-99, 99, classes)] if affine else [0] * classes
+    return Network("random", tuple(layers), scales, biases)
+
+
+def random_plan(rng: np.random.Generator, network: Network, *, memory: str = "lut", part: str = "ice40-hx8k") -> Plan:
+    """PE and SIMD anywhere from 1 to the whole layer, divisors or not."""
+    levels = [None, 1, 2][rng.integers(3)]
+    folded = [
+        layer_plan(layer, int(rng.integers(1, layer.mh + 1)), int(rng.integers(1, layer.mw + 1)), levels, memory)
+        for layer in network.layers
+    ]
+    return plan_of(network, folded, part)
+
+
+def layer_plan(layer: Layer, pe: int, simd: int, levels: int | None = None, memory: str = "lut") -> LayerPlan:
+    return LayerPlan(
+        name=layer.name,
+        mw=layer.mw,
+        mh=layer.mh,
+        pe=pe,
+        simd=simd,
+        weight_memory=memory,
+        buffer_memory=memory,
+        threshold_memory=memory,
+        popcount_levels=levels,
+        input=layer.input.name,
+        weight=layer.weight.name,
+        output=layer.threshold.dtype.name if layer.threshold else "",
+    )
+
+
+def plan_of(network: Network, layers: list[LayerPlan], part: str = "ice40-hx8k") -> Plan:
+    return Plan(network.model, "0" * 16, "", part, 12.0, tuple(layers))
+
+
+def forward(network: Network, x: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The last layer's integers (N, C) and the classes (N,) of input values (N, MW)."""
+    value = x.astype(np.int64)
+    for layer in network.layers:
+        value = value @ layer.dense.weight.T.astype(np.int64)
+        node = layer.threshold
+        if node is not None:
+            value = node.offset + node.step * (value[:, :, None] >= node.thresholds[None]).sum(axis=-1)
+    scores = value * np.array(network.score_scales) + np.array(network.score_biases)
+    return value, scores.argmax(axis=1)
