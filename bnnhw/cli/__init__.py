@@ -9,9 +9,13 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from bnnhw.cli import building, catalogue, compiling, demo, running
+from bnnhw.cli.terminal import printable
 from bnnhw.errors import BnnhwError, InputError
 
 MISMATCH, USER_ERROR, INTERRUPTED = 1, 2, 130
+
+# Of an error: a model that is no network for an FPGA has any number of problems.
+MOST_LINES = 20
 
 
 class Parser(argparse.ArgumentParser):
@@ -46,6 +50,13 @@ def version() -> str:
         return "(not installed)"
 
 
+def legible(message: str) -> str:
+    """`message` in as many lines and columns as a terminal can take."""
+    lines = [printable(line, 300) for line in message.split("\n")]
+    more = len(lines) - MOST_LINES
+    return "\n".join(lines if more <= 0 else [*lines[:MOST_LINES], f"  ... and {more} more; `bnnhw check` lists all"])
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command; its exit status: 0, 1 for a mismatch, 2 for an error of the user, 130 if interrupted."""
     try:
@@ -53,7 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         status: int = options.command_function(options)
         sys.stdout.flush()
     except BnnhwError as error:
-        print(f"bnnhw: error: {error}", file=sys.stderr)
+        print(f"bnnhw: error: {legible(str(error))}", file=sys.stderr)
         return USER_ERROR
     except KeyboardInterrupt:
         print("bnnhw: interrupted", file=sys.stderr)

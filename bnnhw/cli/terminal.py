@@ -12,13 +12,19 @@ from typing import Any
 Cell = str | int | float | None
 
 
+def printable(text: str, most: int) -> str:
+    """`text` without control characters and not longer than `most`: names in a foreign file may be anything."""
+    shown = "".join(c if c.isprintable() else "?" for c in text)
+    return shown if len(shown) <= most else f"{shown[: most - 4]} ..."
+
+
 def text_of(cell: Cell) -> str:
     """A table's cell: thousands in groups, floats with two decimals, nothing as a dash."""
     if cell is None:
         return "-"
     if isinstance(cell, float):
         return f"{cell:,.2f}"
-    return f"{cell:,}" if isinstance(cell, int) else cell
+    return f"{cell:,}" if isinstance(cell, int) else printable(cell, 160)
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[Cell]]) -> str:

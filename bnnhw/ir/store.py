@@ -64,7 +64,7 @@ def load(folder: Path) -> Graph:
     path = folder / GRAPH
     try:
         content = json.loads(path.read_text())
-        with np.load(folder / TENSORS, allow_pickle=False) as archive:
+        with (folder / TENSORS).open("rb") as file, np.load(file, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise InputError(f"{folder}: {GRAPH} or {TENSORS} cannot be read ({error}): compile again") from None
