@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from bnnhw import models
 from bnnhw.errors import InputError
+from bnnhw.files import read_npz
 from bnnhw.ir.graph import Graph
 from bnnhw.ir.nodes import Encode
 from bnnhw.reference import check_inputs, encode_inputs
@@ -86,13 +86,7 @@ def read_inputs(graph: Graph, path: Path) -> Inputs:
     InputError
         If it cannot be read, has no ``inputs``, or they or the ``labels`` do not fit the model.
     """
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            if not hasattr(archive, "files"):
-                raise InputError(f"{path}: holds a single array: save it with numpy.savez(path, inputs=array)")
-            arrays = {name: np.asarray(archive[name]) for name in archive.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise InputError(f"{path}: cannot be read as .npz: {getattr(error, 'strerror', None) or error}") from None
+    arrays = read_npz(path)
     if "inputs" not in arrays:
         raise InputError(f"{path}: has no array `inputs`, only {', '.join(arrays) or 'nothing'}")
     try:

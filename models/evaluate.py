@@ -1,4 +1,5 @@
-"""Measures the shipped models with qonnx's executor, which shares no code with bnnhw, and writes model.json and golden.npz.
+"""Measures the shipped models with qonnx's executor, which shares no code with bnnhw, and writes model.json and
+golden.npz.
 
     python models/evaluate.py [--check] [--data FOLDER] [MODEL ...]
 
@@ -110,7 +111,11 @@ def evaluate(name: str, data: Path, *, check: bool) -> bool:
     executor = Executor(folder / "model.onnx")
     outputs = executor.run(x, everything=False)["outputs"]
     accuracy = round(float((outputs.argmax(axis=1) == labels).mean()), 4)
-    macs = sum(int(np.prod(executor.model.get_tensor_shape(n.input[1]))) for n in executor.model.graph.node if n.op_type in ("Gemm", "MatMul"))
+    macs = sum(
+        int(np.prod(executor.model.get_tensor_shape(n.input[1])))
+        for n in executor.model.graph.node
+        if n.op_type in ("Gemm", "MatMul")
+    )
     facts = {
         "title": f"{name}: {FACTS[kind]['task']}, {name.split('-')[1]} weights and activations",
         **FACTS[kind],
@@ -127,7 +132,11 @@ def evaluate(name: str, data: Path, *, check: bool) -> bool:
         return bool(known["accuracy"] == accuracy and known["weights"] == macs)
     count = GOLDEN_SAMPLES[kind]
     golden = executor.run(x[:count], everything=True)
-    golden |= {"inputs": x[:count], "labels": labels[:count], "prediction": golden["outputs"].argmax(axis=1).astype(np.uint8)}
+    golden |= {
+        "inputs": x[:count],
+        "labels": labels[:count],
+        "prediction": golden["outputs"].argmax(axis=1).astype(np.uint8),
+    }
     np.savez_compressed(folder / "golden.npz", **golden)
     (folder / "model.json").write_text(json.dumps(facts, indent=2) + "\n")
     return True

@@ -1,6 +1,7 @@
 """What the four train.py share: quantised perceptrons in Brevitas, their training, export and golden outputs.
 
-Needs the extra ``train`` (torch, brevitas). Training is seeded; on one machine and one version of torch it repeats exactly.
+Needs the extra ``train`` (torch, brevitas). Training is seeded; on one machine and one version of torch it repeats
+exactly.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from torch.nn import functional
 
 def quantiser(solver: type, bits: int, **settings: object) -> type:
     """A Brevitas quantiser with constant scale: one bit is bipolar, two bits narrow are ternary."""
+
     class Quantiser(solver):  # type: ignore[misc, valid-type]
         quant_type = QuantType.BINARY if bits == 1 else QuantType.INT
         bit_width = bits

@@ -91,7 +91,9 @@ async def frames(dut) -> None:
             taking = not next(o_stalls)
             o_ready.value = taking
         cycle += 1
-        assert idle < MOST_IDLE, f"cycle {cycle}: nothing moved for {idle} cycles, {ended} of {job['frames']} frames are out"
+        assert idle < MOST_IDLE, (
+            f"cycle {cycle}: nothing moved for {idle} cycles, {ended} of {job['frames']} frames are out"
+        )
     Path(job["answers"]).write_text("".join(answers))
     Path(job["starts"]).write_text("".join(starts))
 

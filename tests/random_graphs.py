@@ -23,7 +23,9 @@ def graph_of(nodes: list[Node], shape: tuple[int, ...], name: str = "random") ->
         tensors[placed.output] = infer(placed, tensors[tensor])
         linked.append(placed)
         tensor = placed.output
-    return verify(Graph(name=name, input="x", nodes=tuple(linked), tensors=tensors, outputs={"outputs": tensor}), "imported")
+    return verify(
+        Graph(name=name, input="x", nodes=tuple(linked), tensors=tensors, outputs={"outputs": tensor}), "imported"
+    )
 
 
 def arithmetic(operation: str, operand: object) -> Node:
@@ -70,7 +72,8 @@ def matmul(rng: np.random.Generator, mw: int, mh: int, dtype: DataType, scale: o
 
 
 def batch_norm(rng: np.random.Generator, channels: int) -> list[Node]:
-    """Factors of both signs, a zero among them, one so small that the neuron is constant, and cuts outside the reach."""
+    """Factors of both signs, a zero among them, one so small that the neuron is constant, and cuts outside the
+    reach."""
     factor = rng.normal(0, 1, channels) * 10.0 ** rng.integers(-2, 1, channels)
     factor[rng.integers(channels)] = 0.0
     factor[rng.integers(channels)] = 1e-30

@@ -5,7 +5,12 @@ import pytest
 
 from bnnhw.dtypes import BIPOLAR, TERNARY, DataType
 
-FORMATS = [BIPOLAR, TERNARY, *(DataType("uint", n) for n in (1, 2, 8, 16)), *(DataType("int", n) for n in (2, 3, 8, 16))]
+FORMATS = [
+    BIPOLAR,
+    TERNARY,
+    *(DataType("uint", n) for n in (1, 2, 8, 16)),
+    *(DataType("int", n) for n in (2, 3, 8, 16)),
+]
 
 
 def values(dtype: DataType) -> np.ndarray:

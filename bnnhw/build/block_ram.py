@@ -19,7 +19,7 @@ def _reversed4(value: int) -> int:
 
 def _pins(width: int) -> list[int]:
     """The data pins of a port of `width` bits, bit 0 first."""
-    first = {16: 0, 8: 0, 4: 1, 2: 3}[width]
+    first = {16: 0, 8: 0, 4: 3, 2: 3}[width]
     return [_reversed4(bit) + first for bit in range(width)]
 
 
@@ -36,8 +36,12 @@ def ice40_techmap() -> str:
     reads, writes = [], []
     for width in WIDTHS:
         pins = _pins(width)
-        reads += [f"if (PORT_R_WIDTH == {width}) assign PORT_R_RD_DATA[{bit}] = RDATA[{pin}];" for bit, pin in enumerate(pins)]
-        writes += [f"if (PORT_W_WIDTH == {width}) assign WDATA[{pin}] = PORT_W_WR_DATA[{bit}];" for bit, pin in enumerate(pins)]
+        reads += [
+            f"if (PORT_R_WIDTH == {width}) assign PORT_R_RD_DATA[{bit}] = RDATA[{pin}];" for bit, pin in enumerate(pins)
+        ]
+        writes += [
+            f"if (PORT_W_WIDTH == {width}) assign WDATA[{pin}] = PORT_W_WR_DATA[{bit}];" for bit, pin in enumerate(pins)
+        ]
     masks = (f"if (PORT_W_WIDTH == 16) assign MASK[{pin}] = !PORT_W_WR_BE[{bit}];" for bit, pin in enumerate(_pins(16)))
     lines = "\n".join((*words, "generate", *reads, *writes, *masks, "endgenerate"))
     return f"""\
@@ -60,8 +64,8 @@ wire [15:0] RDATA, WDATA, MASK;
 {lines}
 SB_RAM40_4K #(
     {", ".join(parameters)},
-    .READ_MODE(PORT_R_WIDTH == 16 ? 0 : PORT_R_WIDTH == 8 ? 1 : PORT_R_WIDTH == 4 ? 2 : 3),
-    .WRITE_MODE(PORT_W_WIDTH == 16 ? 0 : PORT_W_WIDTH == 8 ? 1 : PORT_W_WIDTH == 4 ? 2 : 3)
+    .READ_MODE(PORT_R_WIDTH == 16 ? 2'd0 : PORT_R_WIDTH == 8 ? 2'd1 : PORT_R_WIDTH == 4 ? 2'd2 : 2'd3),
+    .WRITE_MODE(PORT_W_WIDTH == 16 ? 2'd0 : PORT_W_WIDTH == 8 ? 2'd1 : PORT_W_WIDTH == 4 ? 2'd2 : 2'd3)
 ) _TECHMAP_REPLACE_ (
     .RCLK(PORT_R_CLK), .RCLKE(PORT_R_RD_EN), .RE(1'b1), .RDATA(RDATA),
     .RADDR({{PORT_R_ADDR[0], PORT_R_ADDR[1], PORT_R_ADDR[2], PORT_R_ADDR[10:3]}}),

@@ -13,16 +13,25 @@ from pathlib import Path
 from typing import Any
 
 from bnnhw.build import tools
+from bnnhw.build.block_ram import ice40_techmap
 from bnnhw.build.boards import Board
 from bnnhw.errors import PlanError, ToolError
+from bnnhw.parts import Part
 
 NETLIST, STATISTICS, SYNTHESIS_LOG = "top.json", "stat.json", "yosys.log"
 ROUTE_LOG, ROUTE_REPORT = "nextpnr.log", "nextpnr.json"
 ROUTED, CONFIGURATION = "routed.json", "top.config"
 
-# On ECP5, wide multiplexers made of LUT4 pairs double the area of popcounts: -nowidelut.
-SYNTHESIS = {"ice40": "synth_ice40", "ecp5": "synth_ecp5 -nowidelut"}
+TECHMAP = "block_ram.v"
 CONSTRAINTS = {"ice40": "top.pcf", "ecp5": "top.lpf"}
+
+
+def synthesis(part: Part) -> str:
+    """The command of yosys that synthesises for `part`."""
+    if part.family == "ecp5":
+        # Wide multiplexers made of LUT4 pairs nearly double the area of popcounts.
+        return "synth_ecp5 -nowidelut"
+    return f"synth_ice40 -device {'u' if part.name == 'ice40-up5k' else 'hx'}"
 
 
 @dataclass(frozen=True)
@@ -57,13 +66,19 @@ def synthesize(board: Board, folder: Path) -> None:
     ToolError
         If yosys is missing or fails.
     """
-    script = f"""\
-read_rtlil top.il
-{SYNTHESIS[board.device.family]} -top top
-write_json {NETLIST}
-tee -q -o {STATISTICS} stat -json
-"""
-    (folder / "top.ys").write_text(script)
+    command = f"{synthesis(board.device)} -top top"
+    if board.device.family == "ecp5":
+        steps = [command]
+    else:
+        (folder / TECHMAP).write_text(ice40_techmap())
+        steps = [
+            f"{command} -run begin:map_ram",
+            "memory_libmap -lib +/ice40/brams.txt",
+            f"techmap -map {TECHMAP}",
+            f"{command} -run map_ffram:",
+        ]
+    script = ["read_rtlil top.il", *steps, f"write_json {NETLIST}", f"tee -q -o {STATISTICS} stat -json"]
+    (folder / "top.ys").write_text("\n".join(script) + "\n")
     tools.run(tools.YOSYS, ["-q", "-l", SYNTHESIS_LOG, "top.ys"], folder)
 
 

@@ -74,7 +74,7 @@ def make_report(
         "macs_per_cycle": macs_per_cycle,
         "limit": limit,
         "efficiency": macs_per_cycle / min(limit.values()),
-        "options": {**options, "synthesis": flow.SYNTHESIS[family]},
+        "options": {**options, "synthesis": flow.synthesis(part)},
         "tools": versions,
         "seconds": {step: round(value, 3) for step, value in seconds.items()},
     }

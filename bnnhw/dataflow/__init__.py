@@ -19,7 +19,7 @@ __all__ = ["Cycles", "Network", "Plan", "estimate", "load_folding", "load_plan",
 # Beyond this share of a part's LUTs, routing fails or the clock drops.
 FILL = 0.78
 # Without --fps a plan is as fast as this many LUTs allow: place and route of more takes long, and nobody asked for it.
-UNASKED_LUTS = 9000
+UNASKED_LUTS = 6000
 ESTIMATE_SCHEMA = 1
 
 

@@ -9,9 +9,11 @@ the smallest C, by bisection, for which that fits the part.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from itertools import product
 from math import gcd
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -80,7 +82,9 @@ def within(network: Network, part: Part, interval: int, budget: Budget, folding:
     if found is not None:
         return found
     if solve(network, part, interval, Budget(np.inf, 10**6), folding) is None:
-        raise PlanError(f"model {network.model}: no folding reaches {interval} cycles per inference: ask for fewer --fps")
+        raise PlanError(
+            f"model {network.model}: no folding reaches {interval} cycles per inference: ask for fewer --fps"
+        )
     raise _too_large(network, part, interval, budget, folding)
 
 
@@ -140,10 +144,9 @@ class _Candidate:
 
 
 def _candidates(
-    layer: Layer, part: Part, interval: int, most_block_ram: int, wanted: dict[str, object] | object
+    layer: Layer, part: Part, interval: int, most_block_ram: int, wanted: Mapping[str, Any]
 ) -> list[_Candidate]:
     """Foldings of one layer within `interval` cycles; `wanted` fixes what the user asks for."""
-    assert isinstance(wanted, dict)
     base = LayerPlan(
         name=layer.name,
         mw=layer.mw,
@@ -158,7 +161,8 @@ def _candidates(
         weight=layer.weight.name,
         output=layer.threshold.dtype.name if layer.threshold else "",
     )
-    base = replace(base, **{key: wanted[key] for key in FOLDING_KEYS if key in wanted})
+    changes: dict[str, Any] = {key: wanted[key] for key in FOLDING_KEYS if key in wanted}
+    base = replace(base, **changes)
     check_layer(base, "--folding")
     found: list[_Candidate] = []
     for pe, simd in _foldings(layer, interval, wanted):
@@ -177,7 +181,7 @@ def _candidates(
     return _frontier(found)
 
 
-def _foldings(layer: Layer, interval: int, wanted: dict[str, object]) -> set[tuple[int, int]]:
+def _foldings(layer: Layer, interval: int, wanted: Mapping[str, Any]) -> set[tuple[int, int]]:
     """Pairs of PE and SIMD that are worth a look."""
     if "pe" in wanted:
         rows = {wanted["pe"]}
@@ -185,9 +189,7 @@ def _foldings(layer: Layer, interval: int, wanted: dict[str, object]) -> set[tup
         rows = {-(-layer.mh // nf) for nf in range(1, min(layer.mh, interval) + 1)}
     pairs: set[tuple[int, int]] = set()
     for pe in rows:
-        assert isinstance(pe, int)
         if "simd" in wanted:
-            assert isinstance(wanted["simd"], int)
             pairs.add((pe, wanted["simd"]))
             continue
         sf = interval // -(-layer.mh // pe)
@@ -231,6 +233,6 @@ def _too_large(network: Network, part: Part, interval: int, budget: Budget, fold
             "take a larger board, or a smaller model"
         )
     return PlanError(
-        f"model {network.model} does not fit {part.name} at {interval:,} cycles per inference: about {fits_luts.luts:,.0f} "
-        f"LUTs are needed and {budget.luts:,.0f} may be used; take a larger board, fewer --fps or a smaller model"
+        f"model {network.model} does not fit {part.name} at {interval:,} cycles per inference: "
+        f"about {fits_luts.luts:,.0f} LUTs are needed and {budget.luts:,.0f} may be used; take a larger board, fewer --fps or a smaller model"
     )

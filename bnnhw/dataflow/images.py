@@ -11,8 +11,8 @@ Counting instead of multiplying leaves a constant out (DESIGN: bit-planes). With
 
     accumulator = sum_ij d_i c_j popcount_ij + constant,   constant = c0 * sum(w) - sum(c_j) * #(w = -1)
 
-(the second term only for signed lanes). A PE starts from `bias`, the constant less the channel's first threshold, all divided by
-the plane weights' common divisor, so that the first comparison is the sign of its total.
+(the second term only for signed lanes). A PE starts from `bias`, the constant less the channel's first threshold, all
+divided by the plane weights' common divisor, so that the first comparison is the sign of its total.
 """
 
 from __future__ import annotations

@@ -50,18 +50,20 @@ def search_steps(thresholds: int) -> int:
 
 
 def measure(plan: Plan, network: Network) -> Cycles:
-    """Latency and interval of `plan`, from a run of as many frames as the units can hold, and until three intervals agree."""
-    chain = _chain(plan, network)
+    """Latency and interval of `plan`, from a run of as many frames as the units can hold, and until three intervals
+    agree."""
+    source, *units = chain = _chain(plan, network)
+    assert isinstance(source, _Source)
     ends: list[int] = []
     cycle = 0
     enough = 2 * len(plan.layers) + 4
     while len(ends) < enough or len({b - a for a, b in zip(ends[-4:-1], ends[-3:], strict=True)}) > 1:
-        offers = [(True, chain[0].closes())]
-        for unit in chain[1:]:
+        offers = [(True, source.closes())]
+        for unit in units:
             offers.append(unit.offer(*offers[-1]))
         ready = True
         taken = [ready]
-        for unit, (valid, last) in zip(reversed(chain[1:]), reversed(offers[:-1]), strict=True):
+        for unit, (valid, last) in zip(reversed(units), reversed(offers[:-1]), strict=True):
             ready = unit.accept(valid, last, ready)
             taken.append(ready)
         taken.reverse()
@@ -253,8 +255,8 @@ class _Collect(_Register):
             self._index = 0 if ends else self._index + 1
 
 
-def _chain(plan: Plan, network: Network) -> list[_Source | _Unit]:
-    chain: list[_Source | _Unit] = [_Source(plan.input_beats)]
+def _chain(plan: Plan, network: Network) -> list[_Unit]:
+    chain: list[_Unit] = [_Source(plan.input_beats)]
     lanes = [*(layer.simd for layer in plan.layers[1:]), 1]
     for layer, folded, o_lanes in zip(network.layers, plan.layers, lanes, strict=True):
         chain += _layer(layer, folded)

@@ -31,7 +31,8 @@ class Bank(wiring.Component):
 
     Timing
     ------
-    `data` holds the word of `addr` one cycle after a cycle with `en`, and keeps it while `en` is low. A table of one word
+    `data` holds the word of `addr` one cycle after a cycle with `en`, and keeps it while `en` is low. A table of one
+    word
     is a constant: `data` is valid at once.
 
     Raises
@@ -56,9 +57,7 @@ class Bank(wiring.Component):
             m.d.comb += self.data.eq(Const(self._init[0], self._width))
             return m
         attrs = {"ram_style": RAM_STYLE[self._kind]}
-        m.submodules.memory = memory = Memory(
-            shape=self._width, depth=len(self._init), init=self._init, attrs=attrs
-        )
+        m.submodules.memory = memory = Memory(shape=self._width, depth=len(self._init), init=self._init, attrs=attrs)
         port = memory.read_port(domain="sync")
         m.d.comb += [port.addr.eq(self.addr), port.en.eq(self.en), self.data.eq(port.data)]
         return m

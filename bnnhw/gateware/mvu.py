@@ -12,7 +12,8 @@ from bnnhw.gateware.streams import frame_layout
 class MatrixVectorUnit(wiring.Component):
     """Multiplies vectors by a constant matrix, `pe` rows and `simd` columns at a time.
 
-    A vector arrives `nf` times over, `sf` beats each time; every pass yields the sums of `pe` rows. The weight bank holds
+    A vector arrives `nf` times over, `sf` beats each time; every pass yields the sums of `pe` rows. The weight bank
+    holds
     one word per beat, so that each word is read once per vector, straight into the PEs.
 
     Parameters

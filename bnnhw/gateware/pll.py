@@ -57,7 +57,8 @@ _CONSTANT_INPUTS = {
 class ClockGenerator(wiring.Component):
     """Drives the clock domains `sync` (the oscillator) and `accel` (the PLL's output), and resets them together.
 
-    The parent defines the two domains. The PLL is one instance, named `pll`: its dividers can be changed in a netlist, after place and route.
+    The parent defines the two domains. The PLL is one instance, named `pll`: its dividers can be changed in a
+    netlist, after place and route.
 
     Parameters
     ----------

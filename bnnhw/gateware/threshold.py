@@ -44,7 +44,8 @@ class ThresholdUnit(wiring.Component):
     Timing
     ------
     One threshold: combinational (`latency` 0), a beat per cycle. Two or three: latency 1, a beat per cycle. More:
-    latency ``steps + 1`` and a beat every `steps` cycles, ``steps = ceil_log2(thresholds + 1)``. A stalled output stalls the
+    latency ``steps + 1`` and a beat every `steps` cycles, ``steps = ceil_log2(thresholds + 1)``. A stalled output
+    stalls the
     input.
 
     Raises
@@ -131,9 +132,7 @@ class ThresholdUnit(wiring.Component):
         counts = []
         for p in range(self._pe):
             total = self.i.payload.data[p]
-            table = Array(
-                Cat(Const(t, signed(self._width + 1)) for t in beat[p][1:]) for beat in self._thresholds
-            )
+            table = Array(Cat(Const(t, signed(self._width + 1)) for t in beat[p][1:]) for beat in self._thresholds)
             row = Signal((self._width + 1) * (len(self._codes) - 2), name=f"thresholds{p}")
             m.d.comb += row.eq(table[fold])
             above = [total >= row.word_select(k, self._width + 1).as_signed() for k in range(len(self._codes) - 2)]

@@ -29,7 +29,8 @@ class Accelerator(wiring.Component):
     Members
     -------
     i : In(stream), payload ``{data: input_simd * input bits, last: 1}``
-        A frame is ``plan.input_beats`` beats, lane 0 in the low bits, `last` with the final one. A shorter or longer frame is
+        A frame is ``plan.input_beats`` beats, lane 0 in the low bits, `last` with the final one. A shorter or longer
+        frame is
         filled or cut, and answered with `error`; the frames after it are not touched.
     o : Out(stream), payload ``{data: signed(output width), label, error: 1, last: 1}``
         One integer of the last layer per beat; `label` and `error` count with `last`. One frame for each that came in.
@@ -52,9 +53,7 @@ class Accelerator(wiring.Component):
         for k, (layer, folded, image) in enumerate(zip(layers, plan.layers, images, strict=True)):
             self._chain += layer_units(layer, folded, image, plan.device.family)
             lanes = plan.layers[k + 1].simd if k + 1 < len(layers) else 1
-            self._chain.append(
-                (f"converter_{k}", WidthConverter(image.element_bits, layer.mh, folded.pe, lanes))
-            )
+            self._chain.append((f"converter_{k}", WidthConverter(image.element_bits, layer.mh, folded.pe, lanes)))
         self._output_width = images[-1].element_bits
         super().__init__(
             {
@@ -91,9 +90,7 @@ class Accelerator(wiring.Component):
         return m
 
 
-def layer_units(
-    layer: Layer, plan: LayerPlan, image: LayerImage, family: str
-) -> list[tuple[str, wiring.Component]]:
+def layer_units(layer: Layer, plan: LayerPlan, image: LayerImage, family: str) -> list[tuple[str, wiring.Component]]:
     """The units of one layer with their names, in the order of the data: the table of builders of a dense layer."""
     name = identifier(layer.name)
     units: list[tuple[str, wiring.Component]] = []

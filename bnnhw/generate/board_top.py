@@ -14,7 +14,7 @@ from bnnhw.gateware.pll import ClockGenerator
 from bnnhw.generate.accelerator import Accelerator
 
 
-class BoardTop(Elaboratable):  # type: ignore[misc]
+class BoardTop(Elaboratable):
     """The accelerator behind the host link of a board.
 
     The link runs at the oscillator's clock, domain `sync`, whatever clock the accelerator gets: domain `accel`.

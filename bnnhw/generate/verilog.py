@@ -10,7 +10,8 @@ from bnnhw.generate.accelerator import Accelerator
 
 
 def verilog(plan: Plan, network: Network) -> str:
-    """The module ``accelerator`` as Verilog 2005: ports ``clk``, ``rst``, ``i__payload``, ``i__valid``, ``i__ready`` and so on.
+    """The module ``accelerator`` as Verilog 2005: ports ``clk``, ``rst``, ``i__payload``, ``i__valid``, ``i__ready``
+    and so on.
 
     Raises
     ------

@@ -7,6 +7,7 @@ decide alike to the last bit. Quantisers follow QONNX (github.com/fastmachinelea
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,7 +48,7 @@ def code_range(node: Quant) -> tuple[int, int]:
     return 0, (1 << node.bits) - 1 - node.narrow
 
 
-def apply(node: Node, x: NDArray[np.generic]) -> NDArray[np.generic]:
+def apply(node: Node, x: NDArray[Any]) -> NDArray[Any]:
     """`node` on `x` of shape (..., *sample shape): float32, or the integers of an Encode (int32)."""
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):
         if isinstance(node, Dequant):

@@ -52,7 +52,9 @@ def infer(node: Node, x: TensorType) -> TensorType:
         return TensorType((*x.shape[:-1], mh))
     if isinstance(node, Threshold):
         if x.shape != (node.thresholds.shape[0],):
-            raise ValueError(f"thresholds of {node.thresholds.shape[0]} channels do not fit a tensor of shape {x.shape}")
+            raise ValueError(
+                f"thresholds of {node.thresholds.shape[0]} channels do not fit a tensor of shape {x.shape}"
+            )
         return TensorType(x.shape, node.dtype)
     if isinstance(node, ArgMax):
         return TensorType((1,) if node.keepdims else ())

@@ -134,5 +134,3 @@ def _integer_order(graph: Graph) -> list[str]:
         if role not in graph.outputs:
             problems.append(f"{graph.name}: no output for {role}")
     return problems
-
-

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import zipfile
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ from numpy.typing import NDArray
 
 from bnnhw.dtypes import DataType
 from bnnhw.errors import InputError, ModelError
-from bnnhw.files import write_npz, write_text
+from bnnhw.files import read_npz, write_npz, write_text
 from bnnhw.ir import nodes as node_types
 from bnnhw.ir.graph import Graph, TensorType
 from bnnhw.ir.nodes import Node
@@ -23,7 +22,9 @@ SCHEMA = 1
 GRAPH, TENSORS = "graph.json", "tensors.npz"
 
 _KINDS = {
-    name: kind for name, kind in vars(node_types).items() if isinstance(kind, type) and issubclass(kind, Node) and kind is not Node
+    name: kind
+    for name, kind in vars(node_types).items()
+    if isinstance(kind, type) and issubclass(kind, Node) and kind is not Node
 }
 
 
@@ -64,9 +65,8 @@ def load(folder: Path) -> Graph:
     path = folder / GRAPH
     try:
         content = json.loads(path.read_text())
-        with (folder / TENSORS).open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        arrays = read_npz(folder / TENSORS)
+    except (OSError, ValueError, InputError) as error:
         raise InputError(f"{folder}: {GRAPH} or {TENSORS} cannot be read ({error}): compile again") from None
     if not isinstance(content, dict) or content.get("schema") != SCHEMA:
         raise InputError(f"{path}: not a graph of schema {SCHEMA}, which this bnnhw reads: compile again")

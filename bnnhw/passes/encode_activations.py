@@ -141,13 +141,17 @@ def _values(dtype: DataType) -> NDArray[np.float32]:
 def _encode(name: str, at: Node, levels: NDArray[np.float32] | None, most_bits: int) -> Encode:
     """The integers of `levels`."""
     if levels is None:
-        raise ModelError("its input is not quantised; put a quantiser before it, or state the format of the network's input")
+        raise ModelError(
+            "its input is not quantised; put a quantiser before it, or state the format of the network's input"
+        )
     values = np.unique(levels.astype(np.float64))
     offset, step, scale = _integers(values)
     codes = offset + step * np.arange(len(values))
     dtype = BIPOLAR if codes.tolist() == [-1, 1] else DataType.smallest(int(codes[0]), int(codes[-1]))
     if dtype.bits > most_bits:
-        raise ModelError(f"its input has {dtype.bits} bits; at most {most_bits} are possible here, so quantise it further")
+        raise ModelError(
+            f"its input has {dtype.bits} bits; at most {most_bits} are possible here, so quantise it further"
+        )
     return Encode(
         name=name,
         inputs=(),

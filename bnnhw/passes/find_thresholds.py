@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -15,7 +17,8 @@ from bnnhw.passes.rewrite import joined
 def run(graph: Graph) -> Graph:
     """Each Dense, Dequant, .., Encode becomes Dense, Threshold.
 
-    The threshold of a level is the smallest accumulator at which the float32 chain reaches it. Every operation of the chain is
+    The threshold of a level is the smallest accumulator at which the float32 chain reaches it. Every operation of the
+    chain is
     monotone in float32, roundings included, and no channel falls any more; so bisection over the channel's reachable
     accumulators finds that point exactly, for all of them.
     """
@@ -43,8 +46,9 @@ def _threshold(graph: Graph, dense: Dense, chain: list[Node], encode: Encode) ->
     beyond = np.repeat(high[None, :] + 1, len(levels), axis=0)
     while (found < beyond).any():
         middle = (found + beyond) // 2
-        # Where the search is over, `middle` may be one past the reachable range; what the chain makes of it is not used.
-        value: NDArray[np.generic] = middle
+        # Where the search is over, `middle` may be one past the reachable range; what the chain makes of it is not
+        # used.
+        value: NDArray[Any] = middle
         for node in chain:
             value = apply(node, value)
         reached = value >= levels[:, None]

@@ -48,8 +48,8 @@ def _directions(graph: Graph, dense: Dense, chain: list[Node]) -> NDArray[np.int
             product = product * direction(node)
         except TypeError:
             raise ModelError(
-                f"model {graph.name}: layer {label(dense)}: {label(node)} ({node.op}) between it and its quantiser is not "
-                "monotone, so thresholds cannot replace it; use monotone activations"
+                f"model {graph.name}: layer {label(dense)}: {label(node)} ({node.op}) between it and its "
+                "quantiser is not monotone, so thresholds cannot replace it; use monotone activations"
             ) from None
     return product
 

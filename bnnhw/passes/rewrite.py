@@ -33,7 +33,9 @@ def sequence(graph: Graph) -> tuple[Node, ...]:
     tensor = graph.input
     for node in graph.nodes:
         if node.inputs != (tensor,):
-            raise ModelError(f"model {graph.name}: {label(node)}: the graph branches here; only one chain of layers maps")
+            raise ModelError(
+                f"model {graph.name}: {label(node)}: the graph branches here; only one chain of layers maps"
+            )
         tensor = node.output
     return graph.nodes
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +24,8 @@ MOST_PAIRS = 1 << 21
 def run(graph: Graph) -> Graph:
     """Adds the outputs ``integers`` and ``prediction``, the argmax of ``scale[c] * integer[c] + bias[c]``.
 
-    The scale and bias are the coarsest power-of-two rounding of the float32 function after the last layer for which every
+    The scale and bias are the coarsest power-of-two rounding of the float32 function after the last layer for which
+    every
     reachable pair of (class, integer) keeps its order. Pairs that float32 itself cannot keep apart may fall either
     way; a note tells how near they are.
 
@@ -42,7 +44,10 @@ def run(graph: Graph) -> Graph:
     notes = graph.notes
     scale, bias, exact = _affine(graph, last, values, floats)
     if not exact:
-        notes = (*notes, f"{label(last)}: some outputs are closer than float32 tells apart; either may be predicted there")
+        notes = (
+            *notes,
+            f"{label(last)}: some outputs are closer than float32 tells apart; either may be predicted there",
+        )
     prediction = ArgMax(name="prediction", inputs=(last.output,), output="prediction", scale=scale, bias=bias)
     outputs = {**graph.outputs, "integers": last.output, "prediction": "prediction"}
     return replace(rebuild(graph, [*graph.nodes, prediction], outputs), notes=notes)
@@ -60,7 +65,7 @@ def _range(graph: Graph, last: Node) -> tuple[NDArray[np.int64], NDArray[np.int6
 
 def _scores(values: NDArray[np.int64], suffix: list[Node]) -> NDArray[np.float64]:
     """The float outputs at `values` (integers, classes), as far as they decide the order."""
-    result: NDArray[np.generic] = values
+    result: NDArray[Any] = values
     for node in suffix:
         if isinstance(node, (Softmax, Sigmoid, ArgMax)):
             break  # these keep the order, and nothing but them follows
@@ -74,7 +79,9 @@ def _affine(
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], bool]:
     """Integer scale and bias of each class, and whether they keep the order of exactly equal floats as well."""
     if not np.isfinite(floats).all() or (floats[0] == floats[-1]).all():
-        raise ModelError(f"model {graph.name}: layer {label(last)}: its outputs are constant or infinite, so there is no class")
+        raise ModelError(
+            f"model {graph.name}: layer {label(last)}: its outputs are constant or infinite, so there is no class"
+        )
     span = np.maximum(values[-1] - values[0], 1)
     gain = (floats[-1] - floats[0]) / span
     start = floats[0] - gain * values[0]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -11,7 +13,7 @@ from bnnhw.ir.nodes import ArgMax, Dense, Encode, Node, Sigmoid, Softmax, Thresh
 from bnnhw.reference import packed as packed_kernels
 from bnnhw.reference.kernels import evaluate
 
-Array = NDArray[np.generic]
+Array = NDArray[Any]
 
 
 def run(graph: Graph, inputs: ArrayLike, *, packed: bool = True) -> dict[str, Array]:
@@ -46,7 +48,8 @@ def run_all(graph: Graph, inputs: ArrayLike, *, packed: bool = True) -> dict[str
 def trace(graph: Graph, inputs: ArrayLike, *, packed: bool = True) -> dict[str, Array]:
     """Accumulators and activations of an integer-stage graph, in layer order.
 
-    ``act0`` is the quantised input, ``acc<i>`` the accumulator of layer i as the model file has it (channels that the compiler
+    ``act0`` is the quantised input, ``acc<i>`` the accumulator of layer i as the model file has it (channels that the
+    compiler
     flipped are flipped back), ``act<i+1>`` the activation after it; all integers, (N, channels) each.
     """
     tensors = run_all(graph, inputs, packed=packed)

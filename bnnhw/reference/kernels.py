@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 from bnnhw.ir.elementwise import ELEMENTWISE, apply
 from bnnhw.ir.nodes import ArgMax, Dense, MatMul, Node, Reshape, Softmax, Threshold, Transpose
 
-Array = NDArray[np.generic]
+Array = NDArray[Any]
 
 
 def evaluate(node: Node, x: Array) -> Array:
@@ -53,7 +55,9 @@ def threshold(node: Threshold, x: Array) -> NDArray[np.int32]:
 
 def argmax(node: ArgMax, x: Array) -> NDArray[np.int64]:
     """Index of the largest score of (N, C), the lowest on a tie."""
-    scores = x if node.scale is None else np.asarray(x, np.int64) * node.scale + node.bias
+    scores = x
+    if node.scale is not None and node.bias is not None:
+        scores = np.asarray(x, np.int64) * node.scale + node.bias
     found = np.argmax(scores.reshape(len(x), -1), axis=1).astype(np.int64)
     return found[:, None] if node.keepdims else found
 

@@ -64,7 +64,9 @@ class Level:
         """Compares two arrays, samples along the first axis."""
         self.values += expected.size
         if found.shape != expected.shape:
-            raise InputError(f"{name}: shape {expected.shape} expected, {found.shape} found; the file is of another model")
+            raise InputError(
+                f"{name}: shape {expected.shape} expected, {found.shape} found; the file is of another model"
+            )
         differ = found != expected if exact else ~_near(found, expected)
         self.integer_mismatches += int(differ.sum())
         self._note(name, differ, found, expected)
@@ -162,7 +164,8 @@ def compare(
     source
         The imported graph, where the model file is at hand.
     golden
-        Arrays ``acc<i>``, ``act<i>``, ``outputs`` or ``logits``, ``prediction`` or ``pred`` of another executor, for the first
+        Arrays ``acc<i>``, ``act<i>``, ``outputs`` or ``logits``, ``prediction`` or ``pred`` of another executor, for
+        the first
         samples of `inputs`.
 
     Raises
@@ -185,7 +188,11 @@ def compare(
 
 
 def _reference(
-    design: Design, inputs: NDArray[np.float32], answers: dict[str, Array], source: Graph | None, golden: Mapping[str, Array]
+    design: Design,
+    inputs: NDArray[np.float32],
+    answers: dict[str, Array],
+    source: Graph | None,
+    golden: Mapping[str, Array],
 ) -> Level:
     against = ["plain arithmetic"]
     level = Level("", len(inputs))

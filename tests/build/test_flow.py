@@ -14,7 +14,9 @@ from bnnhw.errors import PlanError, ToolError
 ICE40, ECP5 = find_board("icebreaker"), find_board("ulx3s-85f")
 
 
-def report(folder: Path, *, fmax: dict[str, float] | None = None, used: dict[str, tuple[int, int]] | None = None) -> None:
+def report(
+    folder: Path, *, fmax: dict[str, float] | None = None, used: dict[str, tuple[int, int]] | None = None
+) -> None:
     content = {
         "fmax": {name: {"achieved": value, "constraint": 12.0} for name, value in (fmax or {}).items()},
         "utilization": {name: {"used": a, "available": b} for name, (a, b) in (used or {}).items()},

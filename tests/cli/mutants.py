@@ -27,7 +27,15 @@ def damaged_gzip(content: bytes, rng: Generator, count: int) -> Iterator[Mutant]
 
 def damaged_structure(content: bytes, rng: Generator, count: int) -> Iterator[Mutant]:
     """`count` well-formed ONNX files with something wrong in the graph."""
-    kinds = (_drop_node, _other_operator, _drop_constant, _reshape_constant, _poison_constant, _drop_attributes, _rewire)
+    kinds = (
+        _drop_node,
+        _other_operator,
+        _drop_constant,
+        _reshape_constant,
+        _poison_constant,
+        _drop_attributes,
+        _rewire,
+    )
     for k in range(count):
         model = onnx.ModelProto.FromString(content)
         kind = kinds[k % len(kinds)]

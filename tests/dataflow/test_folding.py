@@ -92,7 +92,9 @@ def test_too_fast():
         make_plan(net, UP5K, clock_mhz=float("nan"))
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{", '{"schema": 99}', '{"schema": 1}', '{"schema": 1, "layers": [{"x": 1}]}'])
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{", '{"schema": 99}', '{"schema": 1}', '{"schema": 1, "layers": [{"x": 1}]}']
+)
 def test_damaged_plan_files(tmp_path, text):
     path = tmp_path / "plan.json"
     path.write_text(text)
@@ -113,7 +115,9 @@ def test_estimate_is_plain_json():
     assert json.loads(json.dumps(estimate(make_plan(net, UP5K, board="icebreaker"), net)))["board"] == "icebreaker"
 
 
-@pytest.mark.parametrize(("width", "depth", "count"), [(16, 256, 1), (17, 256, 2), (16, 257, 2), (2, 2048, 1), (4, 1024, 1), (320, 157, 20)])
+@pytest.mark.parametrize(
+    ("width", "depth", "count"), [(16, 256, 1), (17, 256, 2), (16, 257, 2), (2, 2048, 1), (4, 1024, 1), (320, 157, 20)]
+)
 def test_block_rams_of_ice40(width, depth, count):
     assert cost.block_rams(UP5K, width, depth) == count
 
@@ -127,7 +131,9 @@ def test_cycle_model_knows_the_popcount(width, levels):
 def test_every_feature_has_a_coefficient():
     rng = np.random.default_rng(2)
     for k in range(20):
-        net = random_network(rng, [8, 6, 4], weight=TERNARY, x=DataType("uint", 2), activation=DataType("uint", 4), affine=True)
+        net = random_network(
+            rng, [8, 6, 4], weight=TERNARY, x=DataType("uint", 2), activation=DataType("uint", 4), affine=True
+        )
         plan = random_plan(rng, net, memory=("lut", "block")[k % 2])
         for family in ("ice40", "ecp5"):
             assert set(cost.network_features(net, plan.layers)) <= set(cost.coefficients(family))

@@ -42,7 +42,15 @@ def frame(start, length):
 
 @pytest.mark.parametrize("rate", [0.0, 0.4])
 def test_damaged_frames_cost_no_other_frame(rate):
-    given = [*frame(0x10, 4), *frame(0x20, 2), *frame(0x30, 4), *frame(0x40, 7), *frame(0x50, 4), *frame(0x60, 1), *frame(0x70, 4)]
+    given = [
+        *frame(0x10, 4),
+        *frame(0x20, 2),
+        *frame(0x30, 4),
+        *frame(0x40, 7),
+        *frame(0x50, 4),
+        *frame(0x60, 1),
+        *frame(0x70, 4),
+    ]
     dut = GuardWithStatus(4, tail=8)
     seen = run_stream(dut, given, i_stall=stalls(1, rate), o_stall=stalls(2, rate), count=28)
     frames = [seen.beats[k : k + 4] for k in range(0, 28, 4)]

@@ -32,7 +32,9 @@ class Labels(wiring.Component):
 
 def run(width, scales, biases, rows, rate=0.3):
     classes = len(scales)
-    beats = [{"data": int(v) & ((1 << width) - 1), "last": int(c == classes - 1)} for row in rows for c, v in enumerate(row)]
+    beats = [
+        {"data": int(v) & ((1 << width) - 1), "last": int(c == classes - 1)} for row in rows for c, v in enumerate(row)
+    ]
     dut = Labels(width, scales, biases)
     seen = run_stream(dut, beats, i_stall=stalls(1, rate), o_stall=stalls(2, rate), count=len(beats))
     assert [beat["data"] for beat in seen.beats] == [int(v) for row in rows for v in row]

@@ -109,8 +109,11 @@ def test_eight_bit_activations_are_searched():
 
 @pytest.mark.parametrize(("pe", "simd", "levels"), [(4, 3, None), (2, 3, None), (2, 4, 1), (4, 12, 2)])
 def test_timing(pe, simd, levels):
-    """Back to back, a vector takes nf * sf cycles, and sums follow the last beat of a pass by the documented latency."""
-    plan, seen = check(np.random.default_rng(3), BIPOLAR, BIPOLAR, BIPOLAR, 12, 4, pe, simd, levels, stall=0.0, vectors=8)
+    """Back to back, a vector takes nf * sf cycles, and sums follow the last beat of a pass by the documented
+    latency."""
+    plan, seen = check(
+        np.random.default_rng(3), BIPOLAR, BIPOLAR, BIPOLAR, 12, 4, pe, simd, levels, stall=0.0, vectors=8
+    )
     steady = np.diff(seen.emit_cycles[plan.nf * 4 :])
     assert (steady == plan.sf).all()
     if plan.nf == 1:

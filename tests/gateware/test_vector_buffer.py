@@ -25,7 +25,8 @@ def test_repeats_vectors(beats, repeats, rate):
 
 
 def test_timing():
-    """Two cycles from a vector's last beat to its first one out, then a beat per cycle without a gap between vectors."""
+    """Two cycles from a vector's last beat to its first one out, then a beat per cycle without a gap between
+    vectors."""
     seen = run_stream(VectorBuffer(8, 4, 3, kind="lutram"), vectors(4, 6), count=72)
     assert seen.emit_cycles[0] - seen.accept_cycles[3] == 2
     assert (np.diff(seen.emit_cycles) == 1).all()

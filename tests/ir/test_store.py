@@ -28,7 +28,9 @@ def test_comes_back_the_same(saved: Path) -> None:
     assert [n.source for n in again.nodes] == [n.source for n in graph.nodes]
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"schema": 7}', '{"schema": 1}', '{"schema": 1, "nodes": [{"op": "Node"}]}'])
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", '{"schema": 7}', '{"schema": 1}', '{"schema": 1, "nodes": [{"op": "Node"}]}']
+)
 def test_damaged_structure(saved: Path, text: str) -> None:
     (saved / "graph.json").write_text(text)
     with pytest.raises(InputError, match="compile again"):

@@ -113,7 +113,9 @@ def test_ties_and_sign_of_zero() -> None:
 def test_accumulators_keep_the_sign_of_the_model() -> None:
     rng = np.random.default_rng(0)
     weights = matmul(rng, 4, 3, TERNARY)
-    graph = graph_of([bipolar(), weights, arithmetic("mul", [1.0, -1.0, -1.0]), bipolar(), matmul(rng, 3, 2, BIPOLAR)], (4,))
+    graph = graph_of(
+        [bipolar(), weights, arithmetic("mul", [1.0, -1.0, -1.0]), bipolar(), matmul(rng, 3, 2, BIPOLAR)], (4,)
+    )
     x = np.where(rng.random((20, 4)) < 0.5, -1.0, 1.0).astype(np.float32)
     trace = reference.trace(to_integers(graph), x)
     assert (trace["acc0"] == x.astype(int) @ weights.weight.T).all()  # type: ignore[attr-defined]
@@ -121,7 +123,9 @@ def test_accumulators_keep_the_sign_of_the_model() -> None:
 
 def test_quantised_output() -> None:
     rng = np.random.default_rng(2)
-    graph = graph_of([bipolar(), matmul(rng, 9, 5, BIPOLAR), *batch_norm(rng, 5), bipolar(0.5), arithmetic("add", 1.0)], (9,))
+    graph = graph_of(
+        [bipolar(), matmul(rng, 9, 5, BIPOLAR), *batch_norm(rng, 5), bipolar(0.5), arithmetic("add", 1.0)], (9,)
+    )
     done = check_every_pass(graph, samples(graph))
     assert isinstance(done.producer(done.outputs["integers"]), Threshold)
 

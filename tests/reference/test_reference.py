@@ -16,7 +16,13 @@ from tests.random_networks import random_values
 
 FORMATS = [BIPOLAR, TERNARY, *(DataType("uint", n) for n in (1, 3, 8)), *(DataType("int", n) for n in (2, 5, 8, 16))]
 SHIPPED = sorted(path.parent.name for path in folder("models").glob("*/model.onnx"))
-ACCURACY = {"TFC_1W1A": 0.9296, "TFC_1W1A_clean": 0.9296, "TFC_2W2A": 0.9660, "TFC_2W2A_clean": 0.9660, "LFC_1W1A": 0.9834}
+ACCURACY = {
+    "TFC_1W1A": 0.9296,
+    "TFC_1W1A_clean": 0.9296,
+    "TFC_2W2A": 0.9660,
+    "TFC_2W2A_clean": 0.9660,
+    "LFC_1W1A": 0.9834,
+}
 
 
 @pytest.mark.parametrize("x", FORMATS, ids=str)
