@@ -43,7 +43,7 @@ def _silent(step: str) -> AbstractContextManager[None]:
 
 def models() -> list[dict[str, Any]]:
     """The shipped models: name, title, size, accuracy (share of right classes), data and licence."""
-    from bnnhw.models import shipped_models
+    from bnnhw.shipped import shipped_models
 
     return [{"name": model.name, **model.facts} for model in shipped_models().values()]
 

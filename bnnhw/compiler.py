@@ -14,8 +14,8 @@ from bnnhw.dtypes import DataType
 from bnnhw.errors import InputError, ModelError, PlanError
 from bnnhw.frontend import inspect, load_qonnx
 from bnnhw.ir.graph import Graph
-from bnnhw.models import find_model, shipped_models
 from bnnhw.passes import to_integers
+from bnnhw.shipped import find_model, shipped_models
 
 
 def load_model(model: str | Path, input_format: DataType | None) -> Graph:

@@ -9,15 +9,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bnnhw import models
 from bnnhw.errors import InputError
 from bnnhw.files import read_npz
 from bnnhw.ir.graph import Graph
 from bnnhw.ir.nodes import Encode
 from bnnhw.reference import check_inputs, encode_inputs
+from bnnhw.shipped import shipped_models
 
 # What files of models take their inputs to be, the narrowest first.
-USUAL_RANGES = ((0, 1), (-1, 1), (0, 15), (0, 16), (0, 255), (-128, 127), (-32768, 32767))
+USUAL_RANGES = ((0, 1), (-1, 1), (0, 16), (0, 255), (-128, 127), (-32768, 32767))
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,8 +69,8 @@ def inputs_for(graph: Graph, given: Path | str | ArrayLike | None, samples: int 
         found = read_inputs(graph, Path(given))
     elif given is not None:
         found = Inputs("array", check_inputs(graph, given))
-    elif graph.name in models.shipped_models():
-        found = read_inputs(graph, models.shipped_models()[graph.name].golden)
+    elif graph.name in shipped_models():
+        found = read_inputs(graph, shipped_models()[graph.name].golden)
     else:
         found = random_inputs(graph, samples or 100)
     if not len(found.values):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 import sysconfig
@@ -33,18 +32,8 @@ def call(*command: object, folder: Path) -> str:
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The ``bin`` of a fresh environment that holds the wheel; only its dependencies come from this one."""
     folder = tmp_path_factory.mktemp("wheel")
-    # Hatchling leaves out what git ignores only where it finds .gitignore: build from a copy without caches instead.
-    tree = folder / "tree"
-    kept = ("pyproject.toml", "README.md", "LICENSE", "CHANGELOG.md", "bnnhw", "boards", "sim", "models")
-    for name in kept:
-        source = ROOT / name
-        if source.is_dir():
-            shutil.copytree(source, tree / name, ignore=shutil.ignore_patterns("__pycache__"))
-        else:
-            shutil.copy(source, tree / name)
     pip = (sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check")
-    call(*pip, "wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", folder, tree, folder=folder)
-    shutil.rmtree(tree)
+    call(*pip, "wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", folder, ROOT, folder=folder)
     wheel = next(folder.glob("*.whl"))
 
     venv.create(folder / "env", symlinks=True)
@@ -53,7 +42,9 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     packages = Path(call(python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))", folder=folder).strip())
     # After the environment's own packages on the path, so that bnnhw itself cannot come from there.
     (packages / "dependencies.pth").write_text(sysconfig.get_path("purelib") + "\n")
-    return folder / "env" / "bin"
+    for script in Path(sysconfig.get_path("scripts")).glob("yowasp-*"):
+        (python.parent / script.name).symlink_to(script)
+    return python.parent
 
 
 def bnnhw(installed: Path, *arguments: object, folder: Path) -> str:

@@ -26,7 +26,8 @@ __all__ = ["Board", "all_boards", "build", "find_board", "program"]
 MAX_SEED = 2**31 - 1
 
 
-def _silent(step: str) -> AbstractContextManager[None]:
+def silent(step: str) -> AbstractContextManager[None]:
+    """Shows no progress."""
     return nullcontext()
 
 
@@ -39,7 +40,7 @@ def build(
     cycles: Cycles,
     clock_mhz: float | None = None,
     seed: int = 1,
-    progress: Progress = _silent,
+    progress: Progress = silent,
 ) -> dict[str, Any]:
     """Makes the bitstream and report.json of `plan` in `directory`: all files or none.
 

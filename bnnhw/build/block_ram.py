@@ -19,7 +19,7 @@ def _reversed4(value: int) -> int:
 
 def _pins(width: int) -> list[int]:
     """The data pins of a port of `width` bits, bit 0 first."""
-    first = {16: 0, 8: 0, 4: 3, 2: 3}[width]
+    first = {16: 0, 8: 0, 4: 1, 2: 3}[width]
     return [_reversed4(bit) + first for bit in range(width)]
 
 

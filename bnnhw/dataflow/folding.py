@@ -234,5 +234,6 @@ def _too_large(network: Network, part: Part, interval: int, budget: Budget, fold
         )
     return PlanError(
         f"model {network.model} does not fit {part.name} at {interval:,} cycles per inference: "
-        f"about {fits_luts.luts:,.0f} LUTs are needed and {budget.luts:,.0f} may be used; take a larger board, fewer --fps or a smaller model"
+        f"about {fits_luts.luts:,.0f} LUTs are needed and {budget.luts:,.0f} may be used; "
+        "take a larger board, fewer --fps or a smaller model"
     )

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from amaranth.back import rtlil
-from amaranth.hdl import Module, Signal
+from amaranth.hdl import ClockDomain, ClockSignal, Module, Signal
 from amaranth.lib.memory import Memory
 
 from bnnhw.build import tools
@@ -17,22 +17,24 @@ from bnnhw.build.block_ram import ice40_techmap
 
 
 def memories() -> tuple[Module, list[Signal]]:
-    """One memory for each port width, with random content, and a written one with byte enables."""
+    """One memory for each port width, with random content; the widest with an enable for every four bits."""
     m = Module()
-    ports = []
+    m.domains.write = ClockDomain()  # of its own: what is read while it is written does not matter here
+    ports = [ClockSignal("write")]
     source = random.Random(1)
-    for depth, width, granularity in ((256, 16, None), (512, 8, None), (1024, 4, None), (2048, 2, None), (256, 16, 4)):
+    for depth, width, granularity in ((256, 16, 4), (512, 8, 8), (1024, 4, 4), (2048, 2, 2)):
         content = [source.getrandbits(width) for _ in range(depth)]
-        memory = Memory(shape=width, depth=depth, init=content, attrs={"ram_style": "block"})
-        m.submodules[f"memory_{width}_{granularity}"] = memory
-        pairs = [(memory.read_port(domain="sync"), ("addr", "data", "en"))]
-        if granularity is not None:
-            pairs.append((memory.write_port(granularity=granularity), ("addr", "data", "en")))
-        for index, (port, names) in enumerate(pairs):
+        m.submodules[f"memory_{width}"] = memory = Memory(
+            shape=width, depth=depth, init=content, attrs={"ram_style": "block"}
+        )
+        r_port, w_port = memory.read_port(), memory.write_port(domain="write", granularity=granularity)
+        data = Signal(width, name=f"read_{width}")
+        m.d.comb += data.eq(r_port.data)
+        ports.append(data)
+        for prefix, port, names in (("r", r_port, ("addr", "en")), ("w", w_port, ("addr", "en", "data"))):
             for name in names:
-                wire = Signal.like(getattr(port, name), name=f"m{width}_{granularity}_{index}_{name}")
-                inward = name != "data" or index == 1
-                m.d.comb += getattr(port, name).eq(wire) if inward else wire.eq(getattr(port, name))
+                wire = Signal.like(getattr(port, name), name=f"{prefix}_{width}_{name}")
+                m.d.comb += getattr(port, name).eq(wire)
                 ports.append(wire)
     return m, ports
 
@@ -56,7 +58,7 @@ write_json out.json
     for cell in top["cells"].values():
         if cell["type"] == "$_NOT_":
             ((source,), (result,)) = cell["connections"]["A"], cell["connections"]["Y"]
-            nets[result] = f"not {nets.get(source)}"
+            nets[result] = f"not {nets[source]}"
     return [
         (cell["parameters"], {pin: [nets.get(bit, bit) for bit in bits] for pin, bits in cell["connections"].items()})
         for _, cell in sorted(top["cells"].items())

@@ -27,15 +27,8 @@ def damaged_gzip(content: bytes, rng: Generator, count: int) -> Iterator[Mutant]
 
 def damaged_structure(content: bytes, rng: Generator, count: int) -> Iterator[Mutant]:
     """`count` well-formed ONNX files with something wrong in the graph."""
-    kinds = (
-        _drop_node,
-        _other_operator,
-        _drop_constant,
-        _reshape_constant,
-        _poison_constant,
-        _drop_attributes,
-        _rewire,
-    )
+    of_nodes = (_drop_node, _other_operator, _drop_attributes, _rewire)
+    kinds = (*of_nodes, _drop_constant, _reshape_constant, _poison_constant)
     for k in range(count):
         model = onnx.ModelProto.FromString(content)
         kind = kinds[k % len(kinds)]
@@ -130,11 +123,8 @@ def _reshape_constant(graph: onnx.GraphProto, rng: Generator) -> None:
 
 def _poison_constant(graph: onnx.GraphProto, rng: Generator) -> None:
     tensor, values = _constant(graph, rng)
-    poison = rng.choice([np.nan, np.inf, -np.inf, 0.0, -1.0, 1e30, 0.3])
-    if values.dtype.kind == "f":
-        values = np.full_like(values, poison)
-    else:
-        values = np.full_like(values, -7)
+    poison = rng.choice([np.nan, np.inf, -np.inf, 0.0, -1.0, 1e30, 0.3]) if values.dtype.kind == "f" else -7
+    values = np.full_like(values, poison)
     tensor.CopyFrom(onnx.numpy_helper.from_array(values, tensor.name))
 
 

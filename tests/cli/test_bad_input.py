@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bnnhw.models import shipped_models
+from bnnhw.shipped import shipped_models
 from tests.cli import mutants
 from tests.cli.conftest import CLI, Outcome
 from tests.data import shared

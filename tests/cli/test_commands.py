@@ -1,0 +1,305 @@
+"""Every command, on a shipped model: what it prints, what it writes, and its exit status."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import bnnhw
+from bnnhw.cli import legible, main
+from bnnhw.cli.building import report_text
+from bnnhw.shipped import shipped_models
+from tests.cli.conftest import CLI
+from tests.data import CNV, shared
+
+MODEL = "digits-binary"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A design for iCEBreaker."""
+    path = tmp_path_factory.mktemp("design") / "work"
+    bnnhw.compile(MODEL, board="icebreaker", folder=path)
+    return path
+
+
+def test_models(cli: CLI) -> None:
+    names = {model["name"] for model in cli("models", "--json").json}
+    assert names == {"digits-binary", "digits-ternary", "mnist-binary", "mnist-ternary"}
+    text = cli("models").out
+    assert all(name in text for name in names)
+    assert "95.28 %" in text
+
+
+def test_boards(cli: CLI) -> None:
+    boards = {board["name"]: board for board in cli("boards", "--json").json}
+    assert set(boards) == {"icebreaker", "ice40-hx8k-b-evn", "ulx3s-85f"}
+    assert boards["icebreaker"]["lut4"] == 5280
+    assert boards["icebreaker"]["block_ram_kbit"] == 120
+    assert "ice40-up5k" in cli("boards").out
+
+
+def test_check_lists_nodes_and_layers(cli: CLI) -> None:
+    found = cli("check", MODEL, "--json").json
+    assert found["maps"]
+    assert [(layer["inputs"], layer["outputs"]) for layer in found["layers"]] == [(64, 128), (128, 64), (64, 10)]
+    assert all(node["ok"] for node in found["nodes"])
+    text = cli("check", MODEL).out
+    assert "BatchNormalization" in text
+    assert "maps to hardware: 17,024 multiply-accumulates" in text
+
+
+def test_check_says_what_does_not_map(cli: CLI) -> None:
+    path = shared(f"{CNV}/cnvW1A2_cifar10_qonnx.onnx.gz")
+    outcome = cli("check", path)
+    assert outcome.status == 2
+    assert "NOT POSSIBLE: convolutional layers" in outcome.out
+    assert outcome.err == f"bnnhw: error: {path}: 8 of 32 nodes do not map to hardware, as listed\n"
+    outcome = cli("check", path, "--json")
+    assert outcome.status == 2
+    assert not outcome.json["maps"]
+
+
+def test_compile_writes_the_design(cli: CLI, tmp_path: Path) -> None:
+    work = tmp_path / "work"
+    estimate = cli("compile", MODEL, "--board", "ICEBREAKER", "-o", work, "--json").json
+    assert {path.name for path in work.iterdir()} == {
+        "graph.json",
+        "tensors.npz",
+        "plan.json",
+        "estimate.json",
+        "accelerator.v",
+    }
+    assert json.loads((work / "estimate.json").read_text()) == estimate
+    plan = json.loads((work / "plan.json").read_text())
+    assert (plan["model"], plan["board"]) == (MODEL, "icebreaker")
+    assert all(
+        "schema" in json.loads((work / name).read_text()) for name in ("graph.json", "plan.json", "estimate.json")
+    )
+
+
+def test_compile_again_gives_the_same_files(cli: CLI, folder: Path, tmp_path: Path) -> None:
+    assert cli("compile", MODEL, "--board", "icebreaker", "-o", tmp_path).status == 0
+    for name in ("graph.json", "plan.json", "estimate.json", "accelerator.v"):
+        assert (tmp_path / name).read_text() == (folder / name).read_text()
+
+
+def test_edited_plan_is_fed_back(cli: CLI, folder: Path, tmp_path: Path) -> None:
+    plan = json.loads((folder / "plan.json").read_text())
+    for layer in plan["layers"]:
+        layer.update(pe=3, simd=5)
+    (tmp_path / "plan.json").write_text(json.dumps(plan))
+    out = tmp_path / "work"
+    folding = ("--folding", tmp_path / "plan.json")
+    estimate = cli("compile", MODEL, "--board", "icebreaker", "-o", out, *folding, "--json").json
+    assert [(layer["pe"], layer["simd"]) for layer in estimate["layers"]] == [(3, 5)] * 3
+
+
+def test_frame_rate_is_met_with_less_area(cli: CLI, folder: Path, tmp_path: Path) -> None:
+    options = ("--fps", "10000", "--clock-mhz", "12")
+    slow = cli("compile", MODEL, "--board", "icebreaker", "-o", tmp_path, *options, "--json").json
+    fast = json.loads((folder / "estimate.json").read_text())
+    assert slow["inferences_per_second"] >= 10000
+    assert slow["utilization"]["lut4"]["used"] < fast["utilization"]["lut4"]["used"]
+
+
+def test_infer_equals_another_executor(cli: CLI, tmp_path: Path, folder: Path) -> None:
+    golden = np.load(shipped_models()[MODEL].golden)
+    for work in (MODEL, folder):
+        out = tmp_path / "out.npz"
+        arguments = ("--inputs", shipped_models()[MODEL].golden, "-o", out, "--all-tensors", "--json")
+        listed = cli("infer", work, *arguments).json
+        answers = np.load(out)
+        assert {array["name"] for array in listed["arrays"]} == set(answers)
+        assert answers["outputs"].dtype == np.float32
+        for name in set(golden) - {"inputs", "labels"}:
+            np.testing.assert_array_equal(answers[name], golden[name], err_msg=name)
+
+
+@pytest.mark.sim
+def test_infer_at_the_hardware(cli: CLI, tmp_path: Path, folder: Path) -> None:
+    golden = np.load(shipped_models()[MODEL].golden)
+    np.savez(tmp_path / "x.npz", inputs=golden["inputs"][:5])
+    assert (
+        "outputs"
+        in cli("infer", folder, "--inputs", tmp_path / "x.npz", "-o", tmp_path / "o.npz", "--level", "rtl").out
+    )
+    answers = np.load(tmp_path / "o.npz")
+    np.testing.assert_array_equal(answers["outputs"], golden["outputs"][:5])
+    np.testing.assert_array_equal(answers["integers"], golden["acc2"][:5])
+    np.testing.assert_array_equal(answers["prediction"], golden["prediction"][:5])
+
+
+@pytest.mark.sim
+def test_simulate(cli: CLI, tmp_path: Path, folder: Path) -> None:
+    result = cli("simulate", folder, "--samples", "6", "--json").json
+    golden = np.load(shipped_models()[MODEL].golden)
+    assert result["prediction"] == golden["prediction"][:6].tolist()
+    estimate = json.loads((folder / "estimate.json").read_text())
+    assert result["cycles_per_inference"] == estimate["cycles_per_inference"]
+    assert result["latency_cycles"] == estimate["latency_cycles"]
+    text = cli("simulate", folder, "--samples", "6").out
+    assert "cycles per inference" in text
+
+
+@pytest.mark.sim
+def test_simulate_leaves_a_waveform(cli: CLI, tmp_path: Path, folder: Path) -> None:
+    outcome = cli("simulate", folder, "--samples", "1", "--waves", tmp_path / "waves.vcd")
+    assert "waveform in" in outcome.out
+    assert "$enddefinitions" in (tmp_path / "waves.vcd").read_text()[:2_000_000]
+
+
+@pytest.mark.sim
+def test_compare(cli: CLI, folder: Path) -> None:
+    outcome = cli("compare", folder, "--samples", "20", "--json")
+    assert outcome.status == 0
+    levels = outcome.json["levels"]
+    assert set(levels) == {"reference", "rtl"}
+    assert outcome.json["mismatches"] == 0
+    assert "golden values" in levels["reference"]["against"]
+    assert json.loads((folder / "compare.json").read_text()) == outcome.json
+    assert "no mismatch" in cli("compare", folder, "--samples", "20", "--levels", "reference").out
+
+
+def test_mismatch_exits_1(cli: CLI, tmp_path: Path) -> None:
+    golden = dict(np.load(shipped_models()[MODEL].golden))
+    golden["acc1"][3, 7] += 2
+    golden["prediction"][4] = 9
+    np.savez(tmp_path / "x.npz", **golden)
+    outcome = cli("compare", MODEL, "--inputs", tmp_path / "x.npz", "--levels", "reference")
+    assert outcome.status == 1
+    assert "2 mismatches" in outcome.out
+    assert "golden acc1, sample 3, element [7]" in outcome.out
+
+
+REPORT = {
+    "model": "m",
+    "board": "icebreaker",
+    "part": "ice40-up5k",
+    "bitstream": "icebreaker.bin",
+    "clock_mhz": 20.0,
+    "fmax_mhz": 21.5,
+    "utilization": {"lut4": {"used": 1000, "available": 5280}, "block_ram": {"used": 3, "available": 30}},
+    "cycles_per_inference": 100,
+    "latency_cycles": 300,
+    "inferences_per_second": 200000.0,
+    "link_inferences_per_second": 3000.0,
+    "macs_per_cycle": 120.0,
+    "efficiency": 0.25,
+}
+
+
+def test_report_text() -> None:
+    text = report_text(REPORT)
+    assert "20.00 MHz of 21.50 MHz" in text
+    assert "1,000 of 5,280 (19 %)" in text
+    assert "120, 25.00 % of the part's limit" in text
+
+
+def test_build_passes_its_options(cli: CLI, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: dict[str, object] = {}
+
+    def build(work: object, **options: object) -> dict[str, object]:
+        asked.update(work=work, **options)
+        return REPORT
+
+    monkeypatch.setattr(bnnhw, "build", build)
+    assert cli("build", MODEL, "--board", "icebreaker", "-o", tmp_path, "--clock-mhz", "max", "--json").json == REPORT
+    assert (asked["work"], asked["board"], asked["clock_mhz"], asked["seed"]) == (MODEL, "icebreaker", None, 1)
+    cli("build", MODEL, "--board", "icebreaker", "-o", tmp_path, "--clock-mhz", "12.5", "--seed", "3")
+    assert (asked["clock_mhz"], asked["seed"]) == (12.5, 3)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="the stand-in for a programmer is a shell script")
+def test_program_calls_the_programmer(cli: CLI, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "report.json").write_text(json.dumps({"schema": 1, "board": "icebreaker"}))
+    (tmp_path / "icebreaker.bin").write_bytes(b"bits")
+    programmer = tmp_path / "iceprog"
+    programmer.write_text(f'#!/bin/sh\necho "$@" > {tmp_path}/called\n')
+    programmer.chmod(0o755)
+    monkeypatch.setenv("ICEPROG", str(programmer))
+    assert cli("program", tmp_path).out == f"loaded {tmp_path}\n"
+    assert "icebreaker.bin" in (tmp_path / "called").read_text()
+
+
+@pytest.mark.end2end
+@pytest.mark.synth
+def test_demo_says_nothing_but_json_when_asked(cli: CLI, tmp_path: Path) -> None:
+    (tmp_path / "demo").mkdir()
+    (tmp_path / "demo" / "mine.txt").write_text("kept")
+    result = cli("demo", "-o", tmp_path / "demo", "--json").json
+    assert result["comparison"]["mismatches"] == 0
+    assert len(result["seconds"]) == 5
+    assert result["report"]["clock_mhz"] <= result["report"]["fmax_mhz"]
+    assert (tmp_path / "demo" / "icebreaker.bin").stat().st_size > 100_000
+    assert (tmp_path / "demo" / "mine.txt").read_text() == "kept"
+
+
+COMMANDS = ("models", "boards", "demo", "check", "compile", "simulate", "compare", "infer", "build", "program")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_explains_itself(cli: CLI, command: str) -> None:
+    outcome = cli(command, "--help")
+    assert outcome.status == 0
+    assert f"usage: bnnhw {command}" in outcome.out
+    assert "--json" in outcome.out
+
+
+def test_help_lists_all_commands(cli: CLI) -> None:
+    text = cli("--help").out
+    assert all(command in text for command in COMMANDS)
+
+
+def test_guide_describes_all_commands() -> None:
+    guide = (Path(__file__).parents[2] / "docs" / "cli.md").read_text()
+    assert all(f"## {command}" in guide for command in COMMANDS)
+
+
+def test_version(cli: CLI) -> None:
+    assert cli("--version").out.startswith("bnnhw ")
+
+
+def test_interrupt_ends_in_one_line(cli: CLI, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(bnnhw, "models", interrupted)
+    outcome = cli("models")
+    assert (outcome.status, outcome.out, outcome.err) == (130, "", "bnnhw: interrupted\n")
+
+
+def test_reader_that_leaves_early() -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "bnnhw", "models"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    assert process.stderr is not None
+    process.stdout.close()
+    errors = process.stderr.read()
+    process.stderr.close()
+    assert process.wait(60) == 1
+    assert errors == ""
+
+
+def test_error_is_legible() -> None:
+    assert legible("one\nline \x1b[2J") == "one\nline ?[2J"
+    assert len(legible("x" * 5000)) == 300
+    assert legible("\n".join("abc" for _ in range(50))).splitlines()[-1] == "  ... and 30 more; `bnnhw check` lists all"
+
+
+def test_defects_are_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
+    def defect() -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(bnnhw, "models", defect)
+    monkeypatch.setattr(sys, "stdout", io.StringIO())
+    with pytest.raises(ZeroDivisionError):
+        main(["models"])
