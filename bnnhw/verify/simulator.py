@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from bnnhw.errors import InputError, ToolError
+from bnnhw.files import whole
 from bnnhw.resources import folder
 
 SIMULATORS = ("verilator", "icarus")
@@ -60,19 +61,9 @@ class Bench:
         self._simulator = simulator
         self._waves = waves
         self._environment = _environment(simulator)
-        key = repr(
-            (
-                verilog,
-                top,
-                simulator,
-                waves,
-                VERILATOR_OPTIONS,
-                CONTROL_FILE,
-                version("cocotb"),
-                version("verilator"),
-                sys.executable,
-            )
-        )
+        # How this file compiles belongs to the key as much as what it compiles.
+        versions = (version("cocotb"), version("verilator"), sys.executable, Path(__file__).read_text())
+        key = repr((verilog, top, simulator, waves, versions))
         self._folder = cache_folder() / hashlib.sha256(key.encode()).hexdigest()[:24]
         if not self._folder.is_dir():
             self._compile(verilog)
@@ -88,8 +79,6 @@ class Bench:
         with tempfile.TemporaryDirectory(prefix="bnnhw-run-") as scratch, self._patched():
             results = Path(scratch) / "results.xml"
             log = Path(scratch) / "run.log"
-            trace = Path(scratch) / ("dump.vcd" if self._simulator == "verilator" else "dump.fst")
-            arguments = ["--trace", "--trace-file", str(trace)] if waves and self._simulator == "verilator" else []
             try:
                 self._runner().test(
                     hdl_toplevel=self._top,
@@ -99,24 +88,25 @@ class Bench:
                     test_dir=scratch,
                     results_xml=str(results),
                     extra_env={**environment, "PYTHONWARNINGS": "default"},
-                    test_args=arguments,
-                    waves=waves is not None and self._simulator == "icarus",
+                    waves=waves is not None,
                     log_file=log,
                 )
             except (SystemExit, RuntimeError) as error:
                 raise ToolError(f"the simulation failed: {_reason(log, str(error))}") from None
             _check_results(results, log)
             if waves is not None:
-                self._keep_waves(scratch, trace, waves)
+                self._keep_waves(Path(scratch), waves)
 
-    def _keep_waves(self, scratch: str, trace: Path, waves: Path) -> None:
-        found = [trace] if trace.is_file() else sorted(Path(scratch).glob("*.fst")) + sorted(self._folder.glob("*.fst"))
+    def _keep_waves(self, scratch: Path, waves: Path) -> None:
+        """Gives the waveform of a run, VCD of Verilator or FST of Icarus, the name that the user wants."""
+        found = [*scratch.glob("*.vcd"), *scratch.glob("*.fst"), *self._folder.glob("*.fst")]
         if not found:
             raise ToolError(f"{waves}: the simulator left no waveform")
-        waves.parent.mkdir(parents=True, exist_ok=True)
-        part = waves.with_name(f".{waves.name}.part")
-        shutil.move(found[0], part)
-        os.replace(part, waves)
+        try:
+            with whole(waves) as target, found[0].open("rb") as source:
+                shutil.copyfileobj(source, target)
+        finally:
+            found[0].unlink()
 
     def _compile(self, verilog: str) -> None:
         self._folder.parent.mkdir(parents=True, exist_ok=True)
@@ -137,8 +127,8 @@ class Bench:
                         sources=sources,
                         hdl_toplevel=self._top,
                         build_dir=scratch,
-                        build_args=options + (["--trace"] if self._waves and self._simulator == "verilator" else []),
-                        waves=self._waves and self._simulator == "icarus",
+                        build_args=options,
+                        waves=self._waves,
                         timescale=("1ns", "1ps"),
                         log_file=log,
                     )

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from amaranth.hdl import Elaboratable, Module
+from amaranth.hdl import ClockDomain, Elaboratable, Module, ResetSignal, Signal
 from amaranth.lib import io
 from amaranth.sim import Simulator
 
@@ -121,8 +121,6 @@ def test_a_board_answers_over_its_pins() -> None:
 
 
 def test_reset_lasts_until_block_ram_reads() -> None:
-    from amaranth.hdl import ClockDomain, ResetSignal, Signal
-
     pins = Pins()
     m = Module()
     m.domains += [ClockDomain("sync"), ClockDomain("accel")]

@@ -70,7 +70,10 @@ def test_rtl_of_a_shipped_model(digits: Design, known: dict[str, np.ndarray]) ->
 
 
 @pytest.mark.end2end
-@pytest.mark.parametrize(("name", "board", "samples"), [("TFC_1W1A", "icebreaker", 100), ("TFC_2W2A", "icebreaker", 100), ("LFC_1W1A", "ulx3s-85f", 5)])
+@pytest.mark.parametrize(
+    ("name", "board", "samples"),
+    [("TFC_1W1A", "icebreaker", 100), ("TFC_2W2A", "icebreaker", 100), ("LFC_1W1A", "ulx3s-85f", 5)],
+)
 def test_rtl_of_published_models(name: str, board: str, samples: int) -> None:
     """Golden values at every layer, then the hardware; cycles as estimated; on UP5K at most 160 for TFC_1W1A."""
     model, file = DENSE_MODELS[name]

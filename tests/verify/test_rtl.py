@@ -79,7 +79,12 @@ def test_damaged_frames(built: tuple[Network, Plan, RtlSimulation]) -> None:
     values = values_of(plan)
     lengths = np.full(FRAMES, plan.input_beats)
     damaged = np.zeros(FRAMES, bool)
-    for frame, beats in ((2, 1), (3, plan.input_beats + 3), (9, plan.input_beats - 1), (FRAMES - 2, 2 * plan.input_beats)):
+    for frame, beats in (
+        (2, 1),
+        (3, plan.input_beats + 3),
+        (9, plan.input_beats - 1),
+        (FRAMES - 2, 2 * plan.input_beats),
+    ):
         lengths[frame], damaged[frame] = beats, True
     found = simulation.run(values, lengths=lengths, i_stall=0.2, o_stall=0.2)
     assert (found.errors == damaged).all()
