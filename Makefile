@@ -33,6 +33,6 @@ clean:
 .venv/installed-dev: TARGET = .[dev]
 .venv/installed .venv/installed-dev: pyproject.toml
 	@echo "Setting up .venv (once; a few minutes where packages must be downloaded)"
-	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@test -x $(BIN)/pip || $(PYTHON) -m venv .venv
 	@$(BIN)/pip install --quiet --disable-pip-version-check --editable "$(TARGET)"
 	@touch $@

@@ -53,7 +53,7 @@ class Design:
         """The module ``accelerator``. Making it raises a ToolError if Yosys is missing."""
         from bnnhw.generate.verilog import verilog
 
-        with _yosys_for_amaranth():
+        with yosys_for_amaranth():
             return verilog(self.plan, self.network)
 
     def save(self, folder: Path) -> None:
@@ -71,7 +71,7 @@ class Design:
 
 
 @contextmanager
-def _yosys_for_amaranth() -> Iterator[None]:
+def yosys_for_amaranth() -> Iterator[None]:
     """Amaranth finds the Yosys that writes its Verilog only by this variable."""
     from bnnhw.build import tools
 
