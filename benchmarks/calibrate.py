@@ -38,22 +38,48 @@ DATA = HERE / "calibration.json"
 
 # Before any measurement: what the gateware's structure suggests, in LUTs per unit of each feature.
 PRIOR = {
-    "accelerator": 120, "layer": 45, "lane": 2.5, "registered_lane": 0.3, "accumulator_bit": 1.3, "input_bit": 1, "sum_bit": 1,
-    "search_bit": 2.5, "table": 1, "comparator_bit": 1.2, "bias_bit": 1, "buffer_bit": 2, "weight_table": 1, "cut_bit": 0.7,
-    "collect_bit": 1.1, "output_bit": 5, "score_bit": 1.3, "board": 600,
-}  # fmt: skip
+    "accelerator": 120,
+    "layer": 45,
+    "lane": 2.5,
+    "registered_lane": 0.3,
+    "accumulator_bit": 1.3,
+    "input_bit": 1,
+    "sum_bit": 1,
+    "search_bit": 2.5,
+    "table": 1,
+    "comparator_bit": 1.2,
+    "bias_bit": 1,
+    "buffer_bit": 2,
+    "weight_table": 1,
+    "cut_bit": 0.7,
+    "collect_bit": 1.1,
+    "output_bit": 5,
+    "score_bit": 1.3,
+    "board": 600,
+}
 PULL = 0.03
 LINK_BLOCK_RAM = 1  # the packet buffer
 
 PARTS_OF = {"ice40": "ice40-hx8k", "ecp5": "ecp5-85f"}
 LOGIC_CELLS = {"ice40": "ICESTORM_LC", "ecp5": "TRELLIS_COMB"}
 SIZES = (
-    (784, 64, 64, 64, 10), (64, 64, 64, 10), (100, 48, 32, 10), (196, 128, 64, 10), (256, 32, 32, 10), (300, 100, 10), (64, 32, 10),
-)  # fmt: skip
+    (784, 64, 64, 64, 10),
+    (64, 64, 64, 10),
+    (100, 48, 32, 10),
+    (196, 128, 64, 10),
+    (256, 32, 32, 10),
+    (300, 100, 10),
+    (64, 32, 10),
+)
 TYPES = (
-    ("bipolar", "bipolar", "bipolar"), ("ternary", "ternary", "ternary"), ("bipolar", "uint4", "bipolar"),
-    ("bipolar", "int8", "ternary"), ("int4", "uint4", "uint3"), ("ternary", "uint2", "bipolar"), ("bipolar", "uint2", "uint2"),
-)  # fmt: skip
+    ("bipolar", "bipolar", "bipolar"),
+    ("ternary", "ternary", "ternary"),
+    ("bipolar", "uint4", "bipolar"),
+    ("bipolar", "int8", "ternary"),
+    ("int4", "uint4", "uint3"),
+    ("ternary", "uint2", "bipolar"),
+    ("bipolar", "uint2", "uint2"),
+)
 MOST_LANES = {"ice40": 350, "ecp5": 1000}
 DESIGNS = 20
 
@@ -112,7 +138,7 @@ def random_plan(chooser: random.Random, network: Network, family: str) -> Plan:
                 layer.input.name,
                 layer.weight.name,
                 output,
-            )  # fmt: skip
+            )
         )
     return Plan("random", "0" * 16, "", PARTS_OF[family], 12.0, tuple(folded))
 

@@ -1,9 +1,10 @@
-"""Measures the shipped models with qonnx's executor, which shares no code with bnnhw, and writes model.json and
-golden.npz.
+"""Measures the shipped models with qonnx's executor, which shares no code with bnnhw.
 
-    python models/evaluate.py [--check] [--data FOLDER] [MODEL ...]
+    python models/evaluate.py [--check | --texts] [--data FOLDER] [MODEL ...]
 
-With ``--check`` nothing is written: the script fails if a model.json says something else. Needs the extra ``dev``.
+Writes model.json, golden.npz and README.md of each model. With ``--check`` nothing is written: the script fails if a model.json
+says something else. With ``--texts`` nothing is measured: README.md is written from model.json. Needs the extra
+``dev``.
 """
 
 from __future__ import annotations
@@ -76,6 +77,9 @@ class Executor:
         # Weights that cleanup has folded are integers already: their scale is 1.
         weight_scales = [scales.get(node.input[1], 1.0) for node in layers]
         self.accumulator_scales = [a * w for a, w in zip(self.activation_scales, weight_scales, strict=True)]
+        shapes = [np.asarray(self.model.get_tensor_shape(name)) for name in self.accumulators]
+        inputs = [np.asarray(self.model.get_tensor_shape(node.input[0])) for node in layers]
+        self.layers = [{"mw": int(i[-1]), "mh": int(o[-1])} for i, o in zip(inputs, shapes, strict=True)]
         assert len(weights) == len(self.activations) == len(self.accumulators)
 
     def _scalar(self, node: onnx.NodeProto) -> float:
@@ -111,11 +115,7 @@ def evaluate(name: str, data: Path, *, check: bool) -> bool:
     executor = Executor(folder / "model.onnx")
     outputs = executor.run(x, everything=False)["outputs"]
     accuracy = round(float((outputs.argmax(axis=1) == labels).mean()), 4)
-    macs = sum(
-        int(np.prod(executor.model.get_tensor_shape(n.input[1])))
-        for n in executor.model.graph.node
-        if n.op_type in ("Gemm", "MatMul")
-    )
+    macs = sum(layer["mw"] * layer["mh"] for layer in executor.layers)
     facts = {
         "title": f"{name}: {FACTS[kind]['task']}, {name.split('-')[1]} weights and activations",
         **FACTS[kind],
@@ -123,6 +123,7 @@ def evaluate(name: str, data: Path, *, check: bool) -> bool:
         "accuracy": accuracy,
         "weights": macs,
         "weight_bits": macs * (2 if name.endswith("ternary") else 1),
+        "layers": executor.layers,
         "trained_with": "torch 2.13.0, brevitas 0.13.4, seed 1",
         "measured_with": "qonnx 1.0.0",
     }
@@ -139,15 +140,51 @@ def evaluate(name: str, data: Path, *, check: bool) -> bool:
     }
     np.savez_compressed(folder / "golden.npz", **golden)
     (folder / "model.json").write_text(json.dumps(facts, indent=2) + "\n")
+    write_readme(name)
     return True
+
+
+def write_readme(name: str) -> None:
+    """README.md of a model, from its model.json."""
+    facts = json.loads((HERE / name / "model.json").read_text())
+    sizes = [entry["mw"] for entry in facts["layers"]] + [facts["layers"][-1]["mh"]]
+    kind = name.split("-")[1]
+    needs = "" if name.startswith("digits") else " --data FOLDER"
+    text = f"""# {name}
+
+A dense network for {facts["task"]}: {" - ".join(str(size) for size in sizes)}, {kind} weights and activations, and
+{facts["weight_bits"]:,} weight bits. Written by `models/evaluate.py`.
+
+| | |
+|---|---|
+| accuracy | {facts["accuracy"]:.2%} of {facts["samples"]:,} ({facts["test_set"]}), measured with {facts["measured_with"]} |
+| input | {facts["input"]} |
+| data | {facts["data"]} |
+| licence | {facts["licence"]} |
+| trained with | {facts["trained_with"]} |
+
+* `model.onnx`: as `brevitas.export.export_qonnx` wrote it.
+* `golden.npz`: inputs, labels, every accumulator (`acc0` ..), every activation (`act0` .., the first is the quantised input),
+  outputs and prediction of the first test samples, from qonnx's executor.
+
+Train it again, in an environment with `pip install .[train]`:
+
+    python models/{name}/train.py{needs} -o FOLDER
+"""
+    (HERE / name / "README.md").write_text(text)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("models", nargs="*", default=sorted(p.parent.name for p in HERE.glob("*/model.onnx")))
+    parser.add_argument("--texts", action="store_true", help="write README.md from model.json, measure nothing")
     parser.add_argument("--check", action="store_true", help="compare with model.json, write nothing")
     parser.add_argument("--data", type=Path, default=HERE.parent.parent / "shared" / "data" / "mnist")
     options = parser.parse_args()
+    if options.texts:
+        for name in options.models:
+            write_readme(name)
+        return
     wrong = [name for name in options.models if not evaluate(name, options.data, check=options.check)]
     if wrong:
         sys.exit(f"evaluate: model.json differs: {', '.join(wrong)}")

@@ -11,12 +11,12 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bnnhw.build import flow, pll
+from bnnhw.build import flow, pll, tools
 from bnnhw.build.boards import Board
 from bnnhw.build.flow import Timing
 from bnnhw.build.tools import Progress
 from bnnhw.dataflow import Network, Plan
-from bnnhw.errors import PlanError
+from bnnhw.errors import PlanError, ToolError
 
 if TYPE_CHECKING:
     from bnnhw.generate.board_top import BoardTop
@@ -110,7 +110,11 @@ class Job:
             with self._step("clock", "Setting the clock"):
                 flow.set_dividers(board, self.folder, choice.setting.dividers)
                 timing = flow.timing(self.folder)
-            assert choice.mhz <= timing.accel_mhz
+            if timing.accel_mhz < choice.mhz or timing.link_mhz < board.clock_mhz:
+                raise ToolError(
+                    f"{tools.NEXTPNR[board.device.family].name} changed the routed design when it read it back: "
+                    "use the version from PyPI"
+                )
         with self._step("pack", "Packing the bitstream"):
             flow.pack(board, self.folder)
         return choice.mhz, timing

@@ -12,7 +12,7 @@ import pytest
 from bnnhw.build import bitstream, find_board
 from bnnhw.build.bitstream import Job, slowest_mhz
 from bnnhw.build.flow import Timing
-from bnnhw.errors import PlanError
+from bnnhw.errors import PlanError, ToolError
 from tests.build.networks import bipolar_network, folded
 
 BOARD = find_board("icebreaker")
@@ -24,6 +24,7 @@ class Routes:
     def __init__(self, accel: float, link: float = 40.0, alone: float = 40.0) -> None:
         self.reached = (accel, link, alone)
         self.log: list[str] = []
+        self.unstable = False
         self.dividers: Mapping[str, int] | None = None
 
     def elaborate(self, top: Any, board: Any, folder: Path) -> None:
@@ -42,6 +43,8 @@ class Routes:
 
     def set_dividers(self, board: Any, folder: Path, dividers: Mapping[str, int]) -> None:
         self.dividers = dividers
+        if self.unstable:
+            self.reached = (20.0, 40.0, 40.0)
         self.log.append("set")
 
     def pack(self, board: Any, folder: Path) -> None:
@@ -103,6 +106,13 @@ def test_too_slow_for_any_clock(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_too_slow_for_the_link(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(PlanError, match="timing allows 10.00 MHz"):
         run(Routes(accel=32.4, link=10.0), monkeypatch)
+
+
+def test_a_route_that_does_not_keep_still(monkeypatch: pytest.MonkeyPatch) -> None:
+    routes = Routes(accel=32.4)
+    routes.unstable = True
+    with pytest.raises(ToolError, match="nextpnr-ice40 changed the routed design"):
+        run(routes, monkeypatch)
 
 
 def test_below_the_slowest(monkeypatch: pytest.MonkeyPatch) -> None:

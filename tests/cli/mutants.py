@@ -45,8 +45,8 @@ def foreign_files() -> Iterator[Mutant]:
     yield "png", b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 4
     yield "elf", b"\x7fELF\x02\x01\x01" + bytes(500)
     yield "zip", b"PK\x03\x04" + bytes(100)
-    yield "gzip of nothing", gzip.compress(b"")
-    yield "gzip of text", gzip.compress(b"This is not a model.\n")
+    yield "gzip of nothing", gzip.compress(b"", mtime=0)
+    yield "gzip of text", gzip.compress(b"This is not a model.\n", mtime=0)
     yield "gzip header alone", b"\x1f\x8b\x08"
     yield "empty model", onnx.ModelProto(ir_version=8).SerializeToString()
     yield "model of no nodes", onnx.ModelProto(ir_version=8, graph=onnx.GraphProto(name="g")).SerializeToString()

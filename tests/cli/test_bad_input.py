@@ -70,10 +70,10 @@ def test_damaged_models(cli: CLI, tmp_path: Path, source: str, family: str) -> N
     assert refused > PER_FAMILY // 4
 
 
-@pytest.mark.parametrize(("name", "content"), list(mutants.foreign_files()), ids=lambda value: str(value)[:20])
-def test_foreign_files(cli: CLI, tmp_path: Path, name: str, content: bytes) -> None:
+@pytest.mark.parametrize("name", dict(mutants.foreign_files()))
+def test_foreign_files(cli: CLI, tmp_path: Path, name: str) -> None:
     path = tmp_path / "model.onnx"
-    path.write_bytes(content)
+    path.write_bytes(dict(mutants.foreign_files())[name])
     assert assert_refused_alike(cli, path, name)
 
 
