@@ -2,8 +2,8 @@
 
     python models/evaluate.py [--check | --texts] [--data FOLDER] [MODEL ...]
 
-Writes model.json, golden.npz and README.md of each model. With ``--check`` nothing is written: the script fails if a model.json
-says something else. With ``--texts`` nothing is measured: README.md is written from model.json. Needs the extra
+Writes model.json, golden.npz and README.md of each model. With ``--check`` nothing is written: the script fails if a
+model.json says something else. With ``--texts`` nothing is measured: README.md is written from model.json. Needs the extra
 ``dev``.
 """
 
@@ -152,7 +152,8 @@ def write_readme(name: str) -> None:
     needs = "" if name.startswith("digits") else " --data FOLDER"
     text = f"""# {name}
 
-A dense network for {facts["task"]}: {" - ".join(str(size) for size in sizes)}, {kind} weights and activations, and
+A dense network for {facts["task"]}:
+{" - ".join(str(size) for size in sizes)}, {kind} weights and activations, and
 {facts["weight_bits"]:,} weight bits. Written by `models/evaluate.py`.
 
 | | |
@@ -164,8 +165,8 @@ A dense network for {facts["task"]}: {" - ".join(str(size) for size in sizes)}, 
 | trained with | {facts["trained_with"]} |
 
 * `model.onnx`: as `brevitas.export.export_qonnx` wrote it.
-* `golden.npz`: inputs, labels, every accumulator (`acc0` ..), every activation (`act0` .., the first is the quantised input),
-  outputs and prediction of the first test samples, from qonnx's executor.
+* `golden.npz`: inputs, labels, every accumulator (`acc0` ..), every activation (`act0` .., the first is the quantised
+  input), outputs and prediction of the first test samples, from qonnx's executor.
 
 Train it again, in an environment with `pip install .[train]`:
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from bnnhw.build import bitstream, find_board
+from bnnhw.build import Board, bitstream, find_board
 from bnnhw.build.bitstream import Job, slowest_mhz
 from bnnhw.build.flow import Timing
 from bnnhw.errors import PlanError, ToolError
@@ -51,11 +52,11 @@ class Routes:
         self.log.append("pack")
 
 
-def run(routes: Routes, monkeypatch: pytest.MonkeyPatch, clock_mhz: float | None = None) -> float:
+def run(routes: Routes, monkeypatch: pytest.MonkeyPatch, clock_mhz: float | None = None, board: Board = BOARD) -> float:
     monkeypatch.setattr(bitstream, "flow", routes)
     network = bipolar_network(12, 6, 4)
-    plan = folded(network, BOARD, (2, 4), (1, 3))
-    job = Job(plan, network, BOARD, Path(), 1, lambda step: nullcontext())
+    plan = folded(network, board, (2, 4), (1, 3))
+    job = Job(plan, network, board, Path(), 1, lambda step: nullcontext())
     clock, _ = job.run(clock_mhz)
     assert job.link_frames_per_second > 1000
     assert {"elaborate", "synthesize", "place_and_route", "pack"} <= set(job.seconds)
@@ -118,6 +119,11 @@ def test_a_route_that_does_not_keep_still(monkeypatch: pytest.MonkeyPatch) -> No
 def test_below_the_slowest(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(PlanError, match="--clock-mhz 5: the slowest clock of board icebreaker is 12 MHz"):
         run(Routes(accel=32.4), monkeypatch, 5.0)
+
+
+def test_a_link_that_cannot_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(PlanError, match="model small does not fit the host link of board icebreaker: .* 9000000 baud"):
+        run(Routes(accel=32.4), monkeypatch, board=replace(BOARD, baud=9_000_000))
 
 
 def test_the_slowest_clocks() -> None:
