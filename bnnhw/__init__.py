@@ -16,6 +16,7 @@ a model, a folder that `compile` wrote, or a `Design`. What the parts underneath
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
@@ -388,3 +389,54 @@ def program(folder: str | Path) -> None:
         If the programmer is missing or fails.
     """
     _build.program(Path(folder))
+
+
+def run(
+    folder: str | Path,
+    inputs: str | Path | ArrayLike | None = None,
+    *,
+    port: str,
+    samples: int | None = None,
+    progress: Progress = _silent,
+) -> dict[str, Any]:
+    """Inference on a board that `program` has loaded.
+
+    Parameters
+    ----------
+    folder
+        What `build` wrote: the board must run this very design.
+    inputs, samples
+        As `simulate` takes them.
+    port
+        The board's serial port, such as ``/dev/ttyUSB1``.
+
+    Returns
+    -------
+    dict
+        ``arrays`` as `infer` gives them, ``labels`` or None, ``inputs`` in words, and ``seconds``.
+
+    Raises
+    ------
+    InputError
+        If `folder` holds no design, or the inputs do not fit it.
+    LinkError
+        If the board does not answer, or runs another design.
+    """
+    from bnnhw import host, reference
+    from bnnhw.design import load_design
+    from bnnhw.errors import LinkError
+    from bnnhw.inputs import inputs_for
+
+    design = load_design(Path(folder))
+    chosen = inputs_for(design.graph, inputs, samples)
+    codes = design.plan.input_dtype.encode(reference.encode_inputs(design.graph, chosen.values))
+    opened = host.open_port(port, _build.find_board(design.plan.board).baud)
+    driver = host.Driver(opened, digest=bytes.fromhex(design.plan.digest))
+    started = time.monotonic()
+    with progress(f"running {len(codes)} samples"):
+        results = driver.infer(codes)
+    if results.errors.any():
+        raise LinkError(f"the board found {int(results.errors.sum())} of {len(codes)} frames damaged: program it again")
+    arrays = {**reference.finish(design.graph, results.integers), "prediction": results.labels}
+    seconds = round(time.monotonic() - started, 3)
+    return {"arrays": arrays, "labels": chosen.labels, "inputs": chosen.source, "seconds": seconds}

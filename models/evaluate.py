@@ -3,8 +3,8 @@
     python models/evaluate.py [--check | --texts] [--data FOLDER] [MODEL ...]
 
 Writes model.json, golden.npz and README.md of each model. With ``--check`` nothing is written: the script fails if a
-model.json says something else. With ``--texts`` nothing is measured: README.md is written from model.json. Needs the extra
-``dev``.
+model.json says something else. With ``--texts`` nothing is measured: README.md is written from model.json. Needs the
+extra ``dev``.
 """
 
 from __future__ import annotations
@@ -149,6 +149,7 @@ def write_readme(name: str) -> None:
     facts = json.loads((HERE / name / "model.json").read_text())
     sizes = [entry["mw"] for entry in facts["layers"]] + [facts["layers"][-1]["mh"]]
     kind = name.split("-")[1]
+    where = f"of {facts['samples']:,} ({facts['test_set']}), measured with {facts['measured_with']}"
     needs = "" if name.startswith("digits") else " --data FOLDER"
     text = f"""# {name}
 
@@ -158,7 +159,7 @@ A dense network for {facts["task"]}:
 
 | | |
 |---|---|
-| accuracy | {facts["accuracy"]:.2%} of {facts["samples"]:,} ({facts["test_set"]}), measured with {facts["measured_with"]} |
+| accuracy | {facts["accuracy"]:.2%} {where} |
 | input | {facts["input"]} |
 | data | {facts["data"]} |
 | licence | {facts["licence"]} |

@@ -1,4 +1,4 @@
-"""``build`` and ``program``: the bitstream, and the board."""
+"""``build``, ``program`` and ``run``: the bitstream, and the board."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import Any
 
 import bnnhw
 from bnnhw.cli import options
-from bnnhw.cli.terminal import facts, percent, progress, share, write
+from bnnhw.cli.terminal import facts, percent, progress, share, shortened, write
+from bnnhw.files import write_npz
 
 
 def add_commands(commands: options.Commands) -> None:
@@ -27,6 +28,12 @@ def add_commands(commands: options.Commands) -> None:
 
     parser = options.add_command(commands, "program", program, "loads a bitstream with the board's programmer")
     parser.add_argument("folder", type=Path, metavar="DIR", help="folder that `bnnhw build` wrote")
+
+    parser = options.add_command(commands, "run", run, "inference on a board that runs the bitstream")
+    parser.add_argument("folder", type=Path, metavar="DIR", help="folder that `bnnhw build` wrote")
+    parser.add_argument("--port", required=True, help="serial port of the board, such as /dev/ttyUSB1")
+    options.add_inputs(parser, samples=100)
+    parser.add_argument("-o", "--output", type=Path, metavar="OUT.npz", help="file to write the answers to")
 
 
 def clock(text: str) -> float | None:
@@ -70,4 +77,31 @@ def report_text(report: dict[str, Any]) -> str:
 def program(arguments: Namespace) -> int:
     bnnhw.program(arguments.folder)
     write(arguments.json, {"folder": str(arguments.folder)}, f"loaded {arguments.folder}")
+    return 0
+
+
+def run(arguments: Namespace) -> int:
+    result = bnnhw.run(
+        arguments.folder, arguments.inputs, port=arguments.port, samples=arguments.samples, progress=progress
+    )
+    arrays = result["arrays"]
+    labels, predicted = result["labels"], arrays["prediction"]
+    if arguments.output is not None:
+        write_npz(arguments.output, arrays)
+    data = {
+        "inputs": result["inputs"],
+        "samples": len(predicted),
+        "prediction": predicted.tolist(),
+        "accuracy": None if labels is None else float((predicted == labels).mean()),
+        "seconds": result["seconds"],
+        "file": None if arguments.output is None else str(arguments.output),
+    }
+    lines = {
+        "inputs": f"{data['samples']:,} of {data['inputs']}",
+        "predictions": shortened(data["prediction"]),
+        "accuracy": percent(data["accuracy"]),
+        "time": f"{data['seconds']:.2f} s with the link",
+        "written to": data["file"],
+    }
+    write(arguments.json, data, facts(lines))
     return 0

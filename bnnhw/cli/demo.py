@@ -13,8 +13,8 @@ import bnnhw
 from bnnhw.cli import options
 from bnnhw.cli.building import report_text
 from bnnhw.cli.compiling import estimate_text
-from bnnhw.cli.running import MISMATCH, comparison_text, shortened
-from bnnhw.cli.terminal import progress, write
+from bnnhw.cli.running import MISMATCH, comparison_text
+from bnnhw.cli.terminal import progress, shortened, write
 
 MODEL, BOARD = "digits-binary", "icebreaker"
 SIMULATED, COMPARED = 20, 100

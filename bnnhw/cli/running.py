@@ -8,7 +8,7 @@ from typing import Any
 
 import bnnhw
 from bnnhw.cli import options
-from bnnhw.cli.terminal import facts, percent, progress, table, write
+from bnnhw.cli.terminal import facts, percent, progress, shortened, table, write
 from bnnhw.files import write_npz
 
 MISMATCH = 1
@@ -68,11 +68,6 @@ def simulate(arguments: Namespace) -> int:
         text += f"\n\nwaveform in {arguments.waves}"
     write(arguments.json, result, text)
     return 0
-
-
-def shortened(labels: list[int], most: int = 20) -> str:
-    """The first labels."""
-    return " ".join(str(label) for label in labels[:most]) + (" ..." if len(labels) > most else "")
 
 
 def compare(arguments: Namespace) -> int:

@@ -56,6 +56,11 @@ def percent(part: float | None) -> str | None:
     return None if part is None else f"{100 * part:.2f} %"
 
 
+def shortened(labels: list[int], most: int = 20) -> str:
+    """The first labels."""
+    return " ".join(str(label) for label in labels[:most]) + (" ..." if len(labels) > most else "")
+
+
 def write(as_json: bool, data: Any, text: str) -> None:
     """The result of a command on stdout: `data` as JSON, or `text`."""
     print(json.dumps(data, indent=2) if as_json else text)

@@ -193,7 +193,7 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         data = json.loads(path.read_text())
     except (OSError, ValueError) as error:
-        raise InputError(f"{path}: cannot be read as JSON: {error}") from None
+        raise InputError(f"{path}: cannot be read as JSON ({error}): give a file that `bnnhw compile` wrote") from None
     if not isinstance(data, dict):
-        raise InputError(f"{path}: holds no JSON object")
+        raise InputError(f"{path}: holds no JSON object: give a file that `bnnhw compile` wrote")
     return data

@@ -9,7 +9,7 @@ import onnx
 
 from bnnhw.frontend.attributes import attribute
 from bnnhw.frontend.context import Context
-from bnnhw.frontend.refusal import Refusal
+from bnnhw.frontend.refusal import Refusal, shown
 from bnnhw.ir.nodes import ArgMax, Reshape, Transpose
 
 _INDICES = (onnx.TensorProto.INT32, onnx.TensorProto.INT64, onnx.TensorProto.UINT32, onnx.TensorProto.UINT64)
@@ -55,11 +55,13 @@ def reshape(context: Context, node: onnx.NodeProto) -> str:
     if not attribute(node, "allowzero", 0):
         sizes = [before[k] if size == 0 and k < len(before) else size for k, size in enumerate(sizes)]
     if sizes.count(-1) > 1 or any(size < -1 or size == 0 for size in sizes):
-        raise Refusal(f"a reshape to {sizes}", "export the model again")
+        raise Refusal(f"a reshape to {shown(sizes)}", "export the model again")
     if -1 in sizes:
         rest = prod(size for size in sizes if size != -1)
         if prod(before) % rest:
-            raise Refusal(f"cannot reshape {before} to {sizes}", "export the model with a batch of 1 or a symbolic one")
+            raise Refusal(
+                f"cannot reshape {before} to {shown(sizes)}", "export the model with a batch of 1 or a symbolic one"
+            )
         sizes[sizes.index(-1)] = prod(before) // rest
     return _to(context, node, tuple(sizes))
 

@@ -10,3 +10,8 @@ class Refusal(Exception):
         super().__init__(f"{reason}; {remedy}")
         self.reason = reason
         self.remedy = remedy
+
+
+def shown(sizes: list[int]) -> str:
+    """A list for a message: a hostile file can hold a very long one."""
+    return str(sizes) if len(sizes) <= 8 else f"[{', '.join(str(size) for size in sizes[:8])}, ...]"

@@ -13,8 +13,13 @@ import numpy as np
 import pytest
 
 import bnnhw
+from bnnhw import host
 from bnnhw.cli import legible, main
 from bnnhw.cli.building import report_text
+from bnnhw.design import load_design
+from bnnhw.host.protocol import Parser, encode_packet, pack_frame
+from bnnhw.packets import FLAG_DAMAGED, RESULT_TRAILER, Identity, Request, Status
+from bnnhw.reference import encode_inputs
 from bnnhw.shipped import shipped_models
 from tests.cli.conftest import CLI
 from tests.data import CNV, shared
@@ -229,6 +234,71 @@ def test_program_calls_the_programmer(cli: CLI, tmp_path: Path, monkeypatch: pyt
     assert "icebreaker.bin" in (tmp_path / "called").read_text()
 
 
+class Board:
+    """A serial port with a board behind it that has learnt the right answers by heart."""
+
+    timeout: float | None = None
+
+    def __init__(self, folder: Path) -> None:
+        design = load_design(folder)
+        plan = design.plan
+        self._golden = np.load(shipped_models()[MODEL].golden)
+        codes = plan.input_dtype.encode(encode_inputs(design.graph, self._golden["inputs"]))
+        self._samples = {pack_frame(frame, plan.input_dtype.bits): k for k, frame in enumerate(codes)}
+        sizes = (plan.input_elements, plan.input_dtype.bits, plan.input_simd, plan.output_elements, 2, 4)
+        self._identity = Identity(bytes.fromhex(plan.digest), *sizes)
+        self._parser = Parser()
+        self._answers = b""
+        self.damaged = False
+
+    @property
+    def in_waiting(self) -> int:
+        return len(self._answers)
+
+    def read(self, size: int = 1, /) -> bytes:
+        answer, self._answers = self._answers[:size], self._answers[size:]
+        return answer
+
+    def write(self, content: bytes, /) -> None:
+        for packet in self._parser.feed(content):
+            if packet.kind == Request.IDENTIFY:
+                self._answers += encode_packet(Status.IDENTITY, packet.sequence, self._identity.pack())
+                continue
+            sample = self._samples[packet.payload]
+            integers = self._golden["acc2"][sample].astype("<i2").tobytes()
+            trailer = RESULT_TRAILER.pack(self._golden["prediction"][sample], FLAG_DAMAGED if self.damaged else 0)
+            self._answers += encode_packet(Status.RESULT, packet.sequence, integers + trailer)
+
+
+@pytest.fixture
+def board(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Board:
+    found = Board(folder)
+    monkeypatch.setattr(host, "open_port", lambda name, baud: found)
+    return found
+
+
+def test_run_on_a_board(cli: CLI, tmp_path: Path, folder: Path, board: Board) -> None:
+    result = cli("run", folder, "--port", "any", "--samples", "9", "-o", tmp_path / "o.npz", "--json").json
+    golden = np.load(shipped_models()[MODEL].golden)
+    assert result["prediction"] == golden["prediction"][:9].tolist()
+    np.testing.assert_array_equal(np.load(tmp_path / "o.npz")["outputs"], golden["outputs"][:9])
+    assert "accuracy" in cli("run", folder, "--port", "any").out
+
+
+def test_run_on_a_board_with_another_design(refused: CLI, tmp_path: Path, board: Board) -> None:
+    bnnhw.compile("digits-ternary", board="icebreaker", folder=tmp_path)
+    assert "another design" in refused("run", tmp_path, "--port", "any").err
+
+
+def test_run_on_a_board_that_finds_damage(refused: CLI, folder: Path, board: Board) -> None:
+    board.damaged = True
+    assert "damaged" in refused("run", folder, "--port", "any", "--samples", "2").err
+
+
+def test_run_without_a_board(refused: CLI, folder: Path, tmp_path: Path) -> None:
+    assert "cannot open the port" in refused("run", folder, "--port", tmp_path / "none").err
+
+
 @pytest.mark.end2end
 @pytest.mark.synth
 def test_demo_says_nothing_but_json_when_asked(cli: CLI, tmp_path: Path) -> None:
@@ -242,7 +312,7 @@ def test_demo_says_nothing_but_json_when_asked(cli: CLI, tmp_path: Path) -> None
     assert (tmp_path / "demo" / "mine.txt").read_text() == "kept"
 
 
-COMMANDS = ("models", "boards", "demo", "check", "compile", "simulate", "compare", "infer", "build", "program")
+COMMANDS = ("models", "boards", "demo", "check", "compile", "simulate", "compare", "infer", "build", "program", "run")
 
 
 @pytest.mark.parametrize("command", COMMANDS)
