@@ -259,7 +259,7 @@ def _chain(plan: Plan, network: Network) -> list[_Unit]:
     chain: list[_Unit] = [_Source(plan.input_beats)]
     lanes = [*(layer.simd for layer in plan.layers[1:]), 1]
     for layer, folded, o_lanes in zip(network.layers, plan.layers, lanes, strict=True):
-        chain += _layer(layer, folded)
+        chain += layer_chain(layer, folded)
         chunk = gcd(folded.pe, o_lanes)
         if folded.pe > chunk:
             chain.append(_Cut(folded.pe // chunk, -(-folded.mh // chunk)))
@@ -269,7 +269,7 @@ def _chain(plan: Plan, network: Network) -> list[_Unit]:
     return chain
 
 
-def _layer(layer: Layer, plan: LayerPlan) -> list[_Unit]:
+def layer_chain(layer: Layer, plan: LayerPlan) -> list[_Unit]:
     units: list[_Unit] = []
     if plan.nf > 1:
         units.append(_VectorBuffer(plan.sf, plan.nf))

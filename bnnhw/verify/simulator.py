@@ -6,6 +6,7 @@ import hashlib
 import importlib.util
 import json
 import os
+import re
 import shutil
 import sys
 import tempfile
@@ -113,6 +114,8 @@ class Bench:
         scratch = Path(tempfile.mkdtemp(dir=self._folder.parent, prefix=".build-"))
         try:
             source = scratch / f"{self._top}.v"
+            if self._simulator == "icarus":
+                verilog = _wake(verilog)
             source.write_text(verilog)
             log = scratch / "build.log"
             options, sources = ["-g2012"], [source]
@@ -166,6 +169,17 @@ class Bench:
             os.environ.clear()
             os.environ.update(saved)
             sys.path[:] = path
+
+
+def _wake(verilog: str) -> str:
+    """Verilog whose combinational blocks all run at time 0.
+
+    Yosys gives each block an input of its own for that, a variable that starts at 0; Icarus sets it before the blocks
+    wait for a change, so that what only constants feed would stay X. Here it becomes 0 when the blocks wait.
+    """
+    return re.sub(
+        r"^  reg (\\\$auto\$verilog_backend\.cc:\S+ ) = 0;$", r"  reg \1; initial #0 \1 = 0;", verilog, flags=re.MULTILINE
+    )
 
 
 def cache_folder() -> Path:

@@ -1,0 +1,106 @@
+"""Units of a layer on their own under cocotb: the same benches that users find in ``sim/``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from amaranth.back import verilog
+
+from bnnhw.build import tools
+from bnnhw.dtypes import BIPOLAR
+from bnnhw.errors import ToolError
+from bnnhw.gateware.mvu import MatrixVectorUnit
+from bnnhw.gateware.vector_buffer import VectorBuffer
+from bnnhw.gateware.width_converter import WidthConverter
+from bnnhw.verify.simulator import Bench, job_file
+
+pytestmark = pytest.mark.sim
+
+
+def bench_of(unit: Any, monkeypatch: pytest.MonkeyPatch) -> Bench:
+    monkeypatch.setenv(tools.YOSYS.variable, tools.find(tools.YOSYS))
+    return Bench(verilog.convert(unit, name="unit"), "unit")
+
+
+def run(bench: Bench, folder: Path, beats: list[int], expected: list[int], stall: float) -> None:
+    for name, values in (("beats", beats), ("expected", expected)):
+        (folder / name).write_text("\n".join(f"{value:x}" for value in values))
+    job = {"beats": str(folder / "beats"), "expected": str(folder / "expected"), "seed": 3}
+    file = job_file(folder, {**job, "i_stall": stall, "o_stall": stall})
+    bench.run("unit_bench", {"BNNHW_JOB": str(file)})
+
+
+@pytest.mark.parametrize(("lanes", "stall"), [((6, 4), 0.0), ((6, 4), 0.4), ((3, 5), 0.4)])
+def test_width_converter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lanes: tuple[int, int], stall: float) -> None:
+    elements, bits = 17, 2
+    rng = np.random.default_rng(1)
+    frames = rng.integers(0, 1 << bits, (9, elements))
+
+    def packed(count: int) -> list[int]:
+        found = []
+        for frame in frames:
+            starts = range(0, elements, count)
+            for start in starts:
+                data = sum(int(v) << (bits * k) for k, v in enumerate(frame[start : start + count]))
+                found.append(data | (start + count >= elements) << (bits * count))
+        return found
+
+    bench = bench_of(WidthConverter(bits, elements, *lanes), monkeypatch)
+    run(bench, tmp_path, packed(lanes[0]), packed(lanes[1]), stall)
+
+
+def test_vector_buffer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    beats = [(value % 256) | (value % 3 == 2) << 8 for value in range(30)]
+    expected = []
+    for start in range(0, 30, 3):
+        vector = [beat & 0xFF for beat in beats[start : start + 3]]
+        expected += [*vector, *vector, *vector[:-1], vector[-1] | 1 << 8]
+    run(bench_of(VectorBuffer(8, 3, 3, kind="block"), monkeypatch), tmp_path, beats, expected, 0.3)
+
+
+def matrix_vector_unit(weight: np.ndarray) -> MatrixVectorUnit:
+    """Two rows and four lanes at a time; sums count equal bits, since nothing is taken off them."""
+    words = []
+    for rows in weight.reshape(-1, 2, weight.shape[1]):
+        for start in range(0, weight.shape[1], 4):
+            bits = rows[:, start : start + 4].reshape(-1)
+            words.append(sum(int(bit) << k for k, bit in enumerate(bits)))
+    return MatrixVectorUnit(
+        pe=2,
+        simd=4,
+        input_dtype=BIPOLAR,
+        weight_dtype=BIPOLAR,
+        weights=words,
+        biases=[[0, 0], [0, 0]],
+        width=6,
+        divisor=2,
+    )
+
+
+def products(weight: np.ndarray, rng: np.random.Generator) -> tuple[list[int], list[int]]:
+    beats, expected = [], []
+    for x in rng.integers(0, 2, (12, 8)):
+        chunks = [sum(int(bit) << k for k, bit in enumerate(x[start : start + 4])) for start in (0, 4)]
+        beats += [chunks[0], chunks[1], chunks[0], chunks[1] | 1 << 4]
+        counts = (weight == x).sum(axis=1)
+        expected += [int(counts[0]) | int(counts[1]) << 6, int(counts[2]) | int(counts[3]) << 6 | 1 << 12]
+    return beats, expected
+
+
+@pytest.mark.parametrize("stall", [0.0, 0.4])
+def test_matrix_vector_unit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stall: float) -> None:
+    rng = np.random.default_rng(1)
+    weight = rng.integers(0, 2, (4, 8))
+    run(bench_of(matrix_vector_unit(weight), monkeypatch), tmp_path, *products(weight, rng), stall)
+
+
+def test_the_bench_can_fail(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(1)
+    weight = rng.integers(0, 2, (4, 8))
+    beats, expected = products(weight, rng)
+    expected[5] ^= 1
+    with pytest.raises(ToolError, match="beat 5"):
+        run(bench_of(matrix_vector_unit(weight), monkeypatch), tmp_path, beats, expected, 0.0)
