@@ -178,7 +178,10 @@ def _wake(verilog: str) -> str:
     wait for a change, so that what only constants feed would stay X. Here it becomes 0 when the blocks wait.
     """
     return re.sub(
-        r"^  reg (\\\$auto\$verilog_backend\.cc:\S+ ) = 0;$", r"  reg \1; initial #0 \1 = 0;", verilog, flags=re.MULTILINE
+        r"^  reg (\\\$auto\$verilog_backend\.cc:\S+ ) = 0;$",
+        r"  reg \1; initial #0 \1 = 0;",
+        verilog,
+        flags=re.MULTILINE,
     )
 
 
