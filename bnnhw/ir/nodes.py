@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bnnhw.dtypes import DataType
+from bnnhw.ir.geometry import Geometry
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -142,6 +143,62 @@ class MatMul(Node):
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
+class Conv(Node):
+    """Convolution of a feature map (H, W, C) to (OH, OW, MH); cross-correlation, as in ONNX.
+
+    `weight` holds integers (MH, KH, KW, C); grouped convolutions are written out with zeros. `weight_scale` is as in
+    `MatMul`. `geometry` has no padding: that is a `Pad` of its own.
+    """
+
+    weight: NDArray[np.int16]
+    weight_dtype: DataType
+    weight_scale: NDArray[np.float64]
+    geometry: Geometry
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Pad(Node):
+    """Surrounds a map (H, W, C) with `value`: `pads` are rows above, columns left, rows below, columns right."""
+
+    pads: tuple[int, int, int, int]
+    value: float
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class MaxPool(Node):
+    """Largest value of each window of a feature map (H, W, C), channel by channel; on floats or integers.
+
+    In channels where `minimum` (scalar or (C,)) is set it is the smallest. Padding, which only integers have here, is
+    left out of the window.
+    """
+
+    geometry: Geometry
+    minimum: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class SumPool(Node):
+    """Sum of each window of a feature map (H, W, C), channel by channel; on floats (rounded once) or integers.
+
+    Padding, which only integers have here, counts zero.
+    """
+
+    geometry: Geometry
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Sum(Node):
+    """``sum(coefficient * input)`` of inputs of one shape; on floats all coefficients are 1."""
+
+    coefficients: tuple[int, ...]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Concat(Node):
+    """Joins feature maps or vectors along their last axis, the channels; on floats or integers."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
 class ArgMax(Node):
     """Index of the largest of ``scale * x + bias`` (lowest index on a tie), int64 of shape (), or (1,) with `keepdims`.
 
@@ -181,8 +238,19 @@ class Dequant(Node):
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
+class Window(Node):
+    """The windows of a feature map (H, W, C) as vectors (OH, OW, KH * KW * C), ordered by row, column, channel.
+
+    Positions outside the map hold `fill`.
+    """
+
+    geometry: Geometry
+    fill: int
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Dense(Node):
-    """The exact integer ``weight @ x``, weight (MH, MW).
+    """The exact integer ``weight @ x`` along the last axis, weight (MH, MW); after a `Window` it is a convolution.
 
     `flip` (MH,) marks the channels whose weights were negated against the model's, so that every
     comparison is >=; the accumulator of the model is the negated one there.
@@ -195,7 +263,7 @@ class Dense(Node):
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Threshold(Node):
-    """``offset + step * count(x >= T[channel])``; T int64 (C, n), ascending in each row, C the channels.
+    """``offset + step * count(x >= T[channel])``; T int64 (C, n), ascending in each row, C the channels (last axis).
 
     A threshold that no reachable accumulator meets, or that all meet, is clamped to just outside the
     reachable range, never wrapped.

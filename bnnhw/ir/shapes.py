@@ -6,34 +6,50 @@ from math import prod
 
 import numpy as np
 
+from bnnhw.dtypes import DataType
 from bnnhw.ir.elementwise import ELEMENTWISE
 from bnnhw.ir.graph import TensorType
 from bnnhw.ir.nodes import (
     ArgMax,
     Arithmetic,
     BipolarQuant,
+    Concat,
+    Conv,
     Dense,
     Dequant,
     Encode,
     MatMul,
+    MaxPool,
     MultiThreshold,
     Node,
+    Pad,
     Quant,
     Reshape,
     Softmax,
+    Sum,
+    SumPool,
     Threshold,
     Transpose,
+    Window,
 )
 
 
-def infer(node: Node, x: TensorType) -> TensorType:
-    """Type of what `node` makes of `x`.
+def infer(node: Node, *inputs: TensorType) -> TensorType:
+    """Type of what `node` makes of `inputs`.
 
     Raises
     ------
     ValueError
-        If `node` cannot take `x`; the message has no node name, which the caller knows.
+        If `node` cannot take them; the message has no node name, which the caller knows.
     """
+    if isinstance(node, (Sum, Concat)):
+        return _join(node, inputs)
+    if len(inputs) != 1:
+        raise ValueError(f"{node.op} takes one input, not {len(inputs)}")
+    return _of_one(node, inputs[0])
+
+
+def _of_one(node: Node, x: TensorType) -> TensorType:
     if isinstance(node, ELEMENTWISE):
         _check_operands(node, x.shape)
         return TensorType(x.shape, node.dtype if isinstance(node, Encode) else None)
@@ -47,20 +63,64 @@ def infer(node: Node, x: TensorType) -> TensorType:
         return TensorType(tuple(x.shape[axis] for axis in node.perm), x.dtype)
     if isinstance(node, (MatMul, Dense)):
         mh, mw = node.weight.shape
-        if not x.shape or x.shape[-1] != mw or (isinstance(node, Dense) and len(x.shape) != 1):
+        if not x.shape or x.shape[-1] != mw:
             raise ValueError(f"weights of {mw} inputs do not fit a tensor of shape {x.shape}")
         return TensorType((*x.shape[:-1], mh))
     if isinstance(node, Threshold):
-        if x.shape != (node.thresholds.shape[0],):
+        if x.shape[-1:] != (node.thresholds.shape[0],):
             raise ValueError(
                 f"thresholds of {node.thresholds.shape[0]} channels do not fit a tensor of shape {x.shape}"
             )
         return TensorType(x.shape, node.dtype)
+    if isinstance(node, (Conv, Pad, MaxPool, SumPool, Window)):
+        return _of_map(node, x)
     if isinstance(node, ArgMax):
         return TensorType((1,) if node.keepdims else ())
     if isinstance(node, Softmax):
         return TensorType(x.shape)
     raise ValueError(f"no shape rule for {node.op}")
+
+
+def _of_map(node: Conv | Pad | MaxPool | SumPool | Window, x: TensorType) -> TensorType:
+    if len(x.shape) != 3:
+        raise ValueError(f"{node.op} needs a feature map (height, width, channels), not a tensor of shape {x.shape}")
+    height, width, channels = x.shape
+    if isinstance(node, Pad):
+        above, left, below, right = node.pads
+        return TensorType((height + above + below, width + left + right, channels), x.dtype)
+    rows, columns = node.geometry.output(height, width)
+    if isinstance(node, Conv):
+        mh, *window = node.weight.shape
+        if tuple(window) != (*node.geometry.kernel, channels):
+            raise ValueError(f"weights of shape {node.weight.shape} do not fit a tensor of shape {x.shape}")
+        return TensorType((rows, columns, mh))
+    if isinstance(node, Window):
+        return TensorType((rows, columns, node.geometry.taps * channels), x.dtype)
+    if isinstance(node, MaxPool):
+        if node.minimum.shape not in ((), (channels,)):
+            raise ValueError(f"a choice of minimum for {node.minimum.shape} channels does not fit {x.shape}")
+        return TensorType((rows, columns, channels), x.dtype)
+    taps = node.geometry.taps
+    dtype = x.dtype and DataType.smallest(min(taps * x.dtype.min, x.dtype.min), max(taps * x.dtype.max, x.dtype.max))
+    return TensorType((rows, columns, channels), dtype)
+
+
+def _join(node: Sum | Concat, inputs: tuple[TensorType, ...]) -> TensorType:
+    if isinstance(node, Concat):
+        if not inputs or any(x.shape[:-1] != inputs[0].shape[:-1] or x.dtype != inputs[0].dtype for x in inputs):
+            raise ValueError(f"cannot join tensors of {', '.join(str((x.shape, x.dtype)) for x in inputs)}")
+        return TensorType((*inputs[0].shape[:-1], sum(x.shape[-1] for x in inputs)), inputs[0].dtype)
+    if len(inputs) != len(node.coefficients) or any(x.shape != inputs[0].shape for x in inputs):
+        raise ValueError(f"cannot add tensors of {', '.join(str(x.shape) for x in inputs)}")
+    dtypes = [x.dtype for x in inputs]
+    ends = [
+        sorted((k * dtype.min, k * dtype.max))
+        for k, dtype in zip(node.coefficients, dtypes, strict=True)
+        if dtype is not None
+    ]
+    if len(ends) < len(inputs):
+        return TensorType(inputs[0].shape)
+    return TensorType(inputs[0].shape, DataType.smallest(sum(low for low, _ in ends), sum(high for _, high in ends)))
 
 
 def _check_operands(node: Node, shape: tuple[int, ...]) -> None:

@@ -11,26 +11,34 @@ from bnnhw.ir.elementwise import ELEMENTWISE
 from bnnhw.ir.graph import Graph
 from bnnhw.ir.nodes import (
     ArgMax,
+    Concat,
+    Conv,
     Dense,
     Dequant,
     Encode,
     MatMul,
+    MaxPool,
     Node,
+    Pad,
     Reshape,
     Softmax,
+    Sum,
+    SumPool,
     Threshold,
     Transpose,
+    Window,
 )
 from bnnhw.ir.shapes import infer
 
 Stage = Literal["imported", "encoded", "thresholded", "integer"]
 
 _FLOAT = (*(kind for kind in ELEMENTWISE if kind not in (Encode, Dequant)), Reshape, Transpose, Softmax, ArgMax)
+_EITHER = (MaxPool, SumPool, Sum, Concat)  # on floats and on integers
 ALLOWED: dict[Stage, tuple[type[Node], ...]] = {
-    "imported": (*_FLOAT, MatMul),
-    "encoded": (*_FLOAT, Encode, Dense, Dequant),
-    "thresholded": (*_FLOAT, Encode, Dense, Threshold, Dequant),
-    "integer": (*_FLOAT, Encode, Dense, Threshold, Dequant),
+    "imported": (*_FLOAT, *_EITHER, MatMul, Conv, Pad),
+    "encoded": (*_FLOAT, *_EITHER, Encode, Window, Dense, Dequant),
+    "thresholded": (*_FLOAT, *_EITHER, Encode, Window, Dense, Threshold, Dequant),
+    "integer": (*_FLOAT, *_EITHER, Encode, Window, Dense, Threshold, Dequant),
 }
 
 
@@ -90,7 +98,7 @@ def _types(graph: Graph) -> list[str]:
     problems = []
     for node in graph.nodes:
         try:
-            made = infer(node, graph.tensors[node.inputs[0]])
+            made = infer(node, *(graph.tensors[name] for name in node.inputs))
         except ValueError as error:
             problems.append(f"{node.name}: {error}")
             continue
@@ -102,7 +110,7 @@ def _types(graph: Graph) -> list[str]:
 def _values(graph: Graph) -> list[str]:
     problems = []
     for node in graph.nodes:
-        if isinstance(node, (MatMul, Dense)) and not node.weight_dtype.contains(node.weight):
+        if isinstance(node, (MatMul, Conv, Dense)) and not node.weight_dtype.contains(node.weight):
             problems.append(f"{node.name}: weights outside {node.weight_dtype}")
         if isinstance(node, Dense) and graph.tensors[node.inputs[0]].dtype is None:
             problems.append(f"{node.name}: its input is not of an integer format")

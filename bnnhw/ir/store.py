@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import fields
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from bnnhw.dtypes import DataType
 from bnnhw.errors import InputError, ModelError
 from bnnhw.files import read_npz, write_npz, write_text
 from bnnhw.ir import nodes as node_types
+from bnnhw.ir.geometry import Geometry
 from bnnhw.ir.graph import Graph, TensorType
 from bnnhw.ir.nodes import Node
 from bnnhw.ir.spec import verify
@@ -97,6 +98,8 @@ def _pack(node: Node, arrays: dict[str, NDArray[np.generic]]) -> dict[str, Any]:
             value = {"tensor": f"{node.name}/{field.name}"}
         elif isinstance(value, DataType):
             value = {"format": value.name}
+        elif isinstance(value, Geometry):
+            value = {"geometry": asdict(value)}
         entry[field.name] = value
     return entry
 
@@ -108,6 +111,8 @@ def _unpack(entry: dict[str, Any], arrays: dict[str, NDArray[np.generic]]) -> No
         value = entry[field.name]
         if isinstance(value, dict) and "tensor" in value:
             value = arrays[value["tensor"]]
+        elif isinstance(value, dict) and "geometry" in value:
+            value = Geometry(**{name: tuple(numbers) for name, numbers in value["geometry"].items()})
         elif isinstance(value, dict):
             value = DataType.parse(value["format"])
         elif isinstance(value, list):

@@ -16,7 +16,7 @@ def rebuild(graph: Graph, nodes: Sequence[Node], outputs: dict[str, str] | None 
     tensors = {graph.input: graph.tensors[graph.input]}
     for node in nodes:
         try:
-            tensors[node.output] = infer(node, tensors[node.inputs[0]])
+            tensors[node.output] = infer(node, *(tensors[name] for name in node.inputs))
         except ValueError as error:
             raise ModelError(f"model {graph.name}: {label(node)}: {error}") from None
     return graph.with_nodes(nodes, tensors=tensors, **({"outputs": outputs} if outputs else {}))

@@ -41,7 +41,7 @@ def run_all(graph: Graph, inputs: ArrayLike, *, packed: bool = True) -> dict[str
     """Every tensor of `graph`, by name, (N, ...) each; see `run`."""
     tensors: dict[str, Array] = {graph.input: check_inputs(graph, inputs)}
     for node in graph.nodes:
-        tensors[node.output] = _evaluate(graph, node, tensors[node.inputs[0]], packed)
+        tensors[node.output] = _evaluate(graph, node, [tensors[name] for name in node.inputs], packed)
     return tensors
 
 
@@ -71,7 +71,7 @@ def encode_inputs(graph: Graph, inputs: ArrayLike) -> NDArray[np.int32]:
     """What the software does before the hardware: the network's integer input values, (N, MW)."""
     value: Array = check_inputs(graph, inputs)
     for node in graph.nodes:
-        value = _evaluate(graph, node, value, False)
+        value = evaluate(node, value)
         if isinstance(node, Encode):
             break
     return np.asarray(value, np.int32)
@@ -109,12 +109,12 @@ def check_inputs(graph: Graph, inputs: ArrayLike) -> NDArray[np.float32]:
     return values
 
 
-def _evaluate(graph: Graph, node: Node, x: Array, packed: bool) -> Array:
+def _evaluate(graph: Graph, node: Node, inputs: list[Array], packed: bool) -> Array:
     if packed and isinstance(node, Dense):
         dtype = graph.tensors[node.inputs[0]].dtype
         assert dtype is not None
-        return packed_kernels.dense(np.asarray(x, np.int32), dtype, node.weight, node.weight_dtype)
-    return evaluate(node, x)
+        return packed_kernels.dense(np.asarray(inputs[0], np.int32), dtype, node.weight, node.weight_dtype)
+    return evaluate(node, *inputs)
 
 
 def _prediction(graph: Graph, tensors: dict[str, Array]) -> Array:

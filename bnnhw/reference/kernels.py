@@ -8,13 +8,35 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bnnhw.ir.elementwise import ELEMENTWISE, apply
-from bnnhw.ir.nodes import ArgMax, Dense, MatMul, Node, Reshape, Softmax, Threshold, Transpose
+from bnnhw.ir.geometry import Geometry
+from bnnhw.ir.nodes import (
+    ArgMax,
+    Concat,
+    Conv,
+    Dense,
+    MatMul,
+    MaxPool,
+    Node,
+    Pad,
+    Reshape,
+    Softmax,
+    Sum,
+    SumPool,
+    Threshold,
+    Transpose,
+    Window,
+)
 
 Array = NDArray[Any]
 
 
-def evaluate(node: Node, x: Array) -> Array:
-    """`node` on a batch `x` of shape (N, *sample shape)."""
+def evaluate(node: Node, *inputs: Array) -> Array:
+    """`node` on batches of shape (N, *sample shape)."""
+    if isinstance(node, Sum):
+        return add(node, inputs)
+    if isinstance(node, Concat):
+        return np.concatenate(inputs, axis=-1)
+    (x,) = inputs
     if isinstance(node, ELEMENTWISE):
         return apply(node, x)
     if isinstance(node, Reshape):
@@ -25,6 +47,18 @@ def evaluate(node: Node, x: Array) -> Array:
         return matmul(node, x)
     if isinstance(node, Dense):
         return dense(node, x)
+    if isinstance(node, Conv):
+        return conv(node, x)
+    if isinstance(node, Pad):
+        above, left, below, right = node.pads
+        return np.pad(x, ((0, 0), (above, below), (left, right), (0, 0)), constant_values=node.value)
+    if isinstance(node, Window):
+        found = windows(x, node.geometry, node.fill)
+        return found.reshape(*found.shape[:3], -1)
+    if isinstance(node, MaxPool):
+        return max_pool(node, x)
+    if isinstance(node, SumPool):
+        return sum_pool(node, x)
     if isinstance(node, Threshold):
         return threshold(node, x)
     if isinstance(node, ArgMax):
@@ -40,13 +74,55 @@ def matmul(node: MatMul, x: Array) -> NDArray[np.float32]:
     return (np.asarray(x, np.float64) @ weight.T).astype(np.float32)
 
 
+def windows(x: Array, geometry: Geometry, fill: float) -> Array:
+    """The windows of maps (N, H, W, C): (N, OH, OW, KH, KW, C)."""
+    above, left, below, right = geometry.pads
+    if any(geometry.pads):
+        x = np.pad(x, ((0, 0), (above, below), (left, right), (0, 0)), constant_values=fill)
+    views = np.lib.stride_tricks.sliding_window_view(x, geometry.extent, axis=(1, 2))
+    (down, across), (row, column) = geometry.strides, geometry.dilations
+    return views[:, ::down, ::across, :, ::row, ::column].transpose(0, 1, 2, 4, 5, 3)
+
+
+def conv(node: Conv, x: Array) -> NDArray[np.float32]:
+    """The product of every window with ``weight * scale``, summed in float64, so that it is rounded once."""
+    found = windows(np.asarray(x, np.float64), node.geometry, 0)
+    weight = node.weight.reshape(len(node.weight), -1) * np.reshape(node.weight_scale, (-1, 1))
+    return (found.reshape(*found.shape[:3], -1) @ weight.T).astype(np.float32)
+
+
+def max_pool(node: MaxPool, x: Array) -> Array:
+    """Largest value of every window, the smallest where `minimum`; padding never wins."""
+    integers = x.dtype.kind in "iu"
+    low, high = (np.iinfo(np.int32).min, np.iinfo(np.int32).max) if integers else (-np.inf, np.inf)
+    largest = windows(x, node.geometry, low).max(axis=(3, 4))
+    if not node.minimum.any():
+        return np.asarray(largest)
+    return np.where(node.minimum, windows(x, node.geometry, high).min(axis=(3, 4)), largest)
+
+
+def sum_pool(node: SumPool, x: Array) -> Array:
+    """Sum of every window: exact integers, or floats summed in float64."""
+    integers = x.dtype.kind in "iu"
+    found = windows(np.asarray(x, np.int64 if integers else np.float64), node.geometry, 0).sum(axis=(3, 4))
+    return found.astype(np.int32 if integers else np.float32)
+
+
+def add(node: Sum, inputs: tuple[Array, ...]) -> Array:
+    """The weighted sum, from the first input on, in the inputs' own type."""
+    total = np.asarray(inputs[0] * inputs[0].dtype.type(node.coefficients[0]))
+    for k, x in zip(node.coefficients[1:], inputs[1:], strict=True):
+        total = total + x * x.dtype.type(k)
+    return total
+
+
 def dense(node: Dense, x: Array) -> NDArray[np.int32]:
-    """Exact integers (N, MH) of integers (N, MW)."""
+    """Exact integers (N, .., MH) of integers (N, .., MW)."""
     return (np.asarray(x, np.int64) @ node.weight.T.astype(np.int64)).astype(np.int32)
 
 
 def threshold(node: Threshold, x: Array) -> NDArray[np.int32]:
-    """``offset + step * count(x >= T)`` for each channel of (N, C)."""
+    """``offset + step * count(x >= T)`` for each channel of (N, .., C)."""
     count = np.zeros(x.shape, np.int32)
     for level in node.thresholds.T:
         count += np.asarray(x) >= level
