@@ -7,7 +7,7 @@ operations carry exact integers.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Literal
 
 import numpy as np
@@ -35,12 +35,12 @@ class Node:
     source: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        for field in fields(self):
-            value = getattr(self, field.name)
+        for member in fields(self):
+            value = getattr(self, member.name)
             if isinstance(value, np.ndarray):
                 frozen = np.array(value)
                 frozen.flags.writeable = False
-                object.__setattr__(self, field.name, frozen)
+                object.__setattr__(self, member.name, frozen)
 
     @property
     def op(self) -> str:
@@ -266,10 +266,12 @@ class Threshold(Node):
     """``offset + step * count(x >= T[channel])``; T int64 (C, n), ascending in each row, C the channels (last axis).
 
     A threshold that no reachable accumulator meets, or that all meet, is clamped to just outside the
-    reachable range, never wrapped.
+    reachable range, never wrapped. Channels where `negate` (scalar or (C,)) is set compare the negated input; after a
+    Dense there are none, as the weights are negated instead.
     """
 
     thresholds: NDArray[np.int64]
     offset: int
     step: int
     dtype: DataType
+    negate: NDArray[np.bool_] = field(default_factory=lambda: np.zeros((), np.bool_))

@@ -6,7 +6,8 @@ from math import prod
 
 import numpy as np
 
-from bnnhw.dtypes import DataType
+from bnnhw.dtypes import MAX_BITS, DataType
+from bnnhw.ir.bounds import reach
 from bnnhw.ir.elementwise import ELEMENTWISE
 from bnnhw.ir.graph import TensorType
 from bnnhw.ir.nodes import (
@@ -65,7 +66,7 @@ def _of_one(node: Node, x: TensorType) -> TensorType:
         mh, mw = node.weight.shape
         if not x.shape or x.shape[-1] != mw:
             raise ValueError(f"weights of {mw} inputs do not fit a tensor of shape {x.shape}")
-        return TensorType((*x.shape[:-1], mh))
+        return TensorType((*x.shape[:-1], mh), _accumulator(node, x.dtype) if isinstance(node, Dense) else None)
     if isinstance(node, Threshold):
         if x.shape[-1:] != (node.thresholds.shape[0],):
             raise ValueError(
@@ -103,6 +104,14 @@ def _of_map(node: Conv | Pad | MaxPool | SumPool | Window, x: TensorType) -> Ten
     taps = node.geometry.taps
     dtype = x.dtype and DataType.smallest(min(taps * x.dtype.min, x.dtype.min), max(taps * x.dtype.max, x.dtype.max))
     return TensorType((rows, columns, channels), dtype)
+
+
+def _accumulator(node: Dense, dtype: DataType | None) -> DataType | None:
+    """The format of a layer's sums, if they are narrow enough for one."""
+    if dtype is None:
+        return None
+    low, high = (int(end) for end in (min(reach(node.weight, dtype)[0]), max(reach(node.weight, dtype)[1])))
+    return DataType.smallest(low, high) if max(-low, high + 1) <= 1 << (MAX_BITS - 1) else None
 
 
 def _join(node: Sum | Concat, inputs: tuple[TensorType, ...]) -> TensorType:

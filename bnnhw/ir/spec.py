@@ -33,6 +33,8 @@ from bnnhw.ir.shapes import infer
 Stage = Literal["imported", "encoded", "thresholded", "integer"]
 
 _FLOAT = (*(kind for kind in ELEMENTWISE if kind not in (Encode, Dequant)), Reshape, Transpose, Softmax, ArgMax)
+# What becomes hardware: a Reshape moves nothing there, it only counts differently.
+HARDWARE = (Window, Dense, Threshold, MaxPool, SumPool, Sum, Concat, Reshape)
 _EITHER = (MaxPool, SumPool, Sum, Concat)  # on floats and on integers
 ALLOWED: dict[Stage, tuple[type[Node], ...]] = {
     "imported": (*_FLOAT, *_EITHER, MatMul, Conv, Pad),
@@ -60,17 +62,16 @@ def verify(graph: Graph, stage: Stage) -> Graph:
     return graph
 
 
-def chain(graph: Graph, node: Node) -> list[Node]:
-    """The nodes after `node`, one after the other, up to an output or a place with several readers."""
-    found: list[Node] = []
-    while len(after := [n for n in graph.consumers(node.output) if not _labels(n)]) == 1:
-        node = after[0]
-        found.append(node)
+def last_integers(graph: Graph) -> Node:
+    """The last node of a `graph` with layers that makes integers: what the hardware gives."""
+    integers = {node.output for node in graph.nodes if isinstance(node, (Encode, Dense))}
+    found: Node | None = None
+    for node in graph.nodes:
+        if isinstance(node, HARDWARE) and (isinstance(node, Dense) or integers & set(node.inputs)):
+            integers.add(node.output)
+            found = node
+    assert found is not None
     return found
-
-
-def _labels(node: Node) -> bool:
-    return isinstance(node, ArgMax) and node.scale is not None
 
 
 def _structure(graph: Graph) -> list[str]:
@@ -129,14 +130,13 @@ def _integer_order(graph: Graph) -> list[str]:
     if len(encodes) != 1:
         return [f"{graph.name}: {len(encodes)} places where values become integers, instead of one"]
     inside, problems = graph.nodes.index(encodes[0]), []
-    dense = [node for node in graph.nodes if isinstance(node, Dense)]
-    if not dense:
+    if not any(isinstance(node, Dense) for node in graph.nodes):
         return [f"{graph.name}: no layer with weights"]
-    end = graph.nodes.index(dense[-1])
+    end = graph.nodes.index(last_integers(graph))
     for k, node in enumerate(graph.nodes):
         if isinstance(node, (Dense, Threshold)) and k < inside:
             problems.append(f"{node.name}: integers before they exist")
-        if inside < k < end and not isinstance(node, (Dense, Threshold)):
+        if inside < k <= end and not isinstance(node, HARDWARE):
             problems.append(f"{node.name}: {node.op} between the hardware's layers")
     for role in ("integers", "prediction"):
         if role not in graph.outputs:

@@ -6,13 +6,14 @@ from collections.abc import Callable
 
 from bnnhw.ir.graph import Graph
 from bnnhw.ir.spec import Stage, verify
-from bnnhw.passes import encode_activations, find_thresholds, flatten, flip_decreasing, select_label
+from bnnhw.passes import arrange, encode_activations, find_thresholds, flip_decreasing, select_label, sink_windows
 
 Pass = Callable[[Graph], Graph]
 
 # In this order; each with the stage that its result must keep the rules of.
 PIPELINE: tuple[tuple[Pass, Stage], ...] = (
-    (flatten.run, "imported"),
+    (arrange.run, "imported"),
+    (sink_windows.run, "imported"),
     (encode_activations.run, "encoded"),
     (flip_decreasing.run, "encoded"),
     (find_thresholds.run, "thresholded"),

@@ -1,11 +1,14 @@
-"""Turns quantised float activations into integers: every layer then multiplies integers by integers."""
+"""Turns quantised float activations into integers: every layer then works on integers."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from math import gcd
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bnnhw.dtypes import BIPOLAR, DataType
+from bnnhw.dtypes import DataType
 from bnnhw.errors import ModelError
 from bnnhw.ir.elementwise import QUANTISERS, apply, code_range
 from bnnhw.ir.graph import Graph
@@ -13,96 +16,304 @@ from bnnhw.ir.nodes import (
     Arithmetic,
     BipolarQuant,
     Clip,
+    Concat,
+    Conv,
     Dense,
     Dequant,
     Encode,
     MatMul,
+    MaxPool,
     MultiThreshold,
     Node,
+    Pad,
     Quant,
     Reshape,
+    Sum,
+    SumPool,
     Transpose,
+    Window,
 )
-from bnnhw.passes.rewrite import joined, label, sequence
+from bnnhw.passes.levels import Levels, spaced
+from bnnhw.passes.rewrite import Builder, label
 
-MOST_BITS = 8  # of an activation between layers
+MOST_BITS = 8  # of an activation that a layer multiplies
 MOST_INPUT_BITS = 16  # of the network's input
-
-# How far float32 values may be from evenly spaced levels, in steps: rounding of 16-bit levels stays well below.
-SPACING_TOLERANCE = 1e-2
+NOT_QUANTISED = "its input is not quantised; put a quantiser before it, or state the format of the network's input"
+MOST_RATIO = 128  # between the scales of tensors that are added
 
 
 def run(graph: Graph) -> Graph:
-    """Each MatMul becomes Encode, Dense, Dequant; a quantiser after the last layer is encoded, too.
+    """Each layer works on integers: Encode where values of a quantiser become such, Dequant where floats go on.
 
     The values that reach a layer are the levels of the last quantiser before it (or of the declared input format), put
     through the elementwise operations in between. They must be whole multiples, or half-odd ones, of one step.
+    A Conv becomes Window and Dense, a MatMul Dense; pools, sums and joins stay what they are, on integers.
 
     Raises
     ------
     ModelError
         With every layer whose input is not quantised, not evenly spaced, or too wide.
     """
-    nodes: list[Node] = []
-    problems: list[str] = []
-    levels: NDArray[np.float32] | None = None
-    if graph.input_format is not None:
-        levels = _values(graph.input_format)
-    first = True
-    encoded_at = 0  # where in `nodes` the latest quantiser ends
-    for node in sequence(graph):
-        if isinstance(node, MatMul):
+    return _Encoder(graph).run()
+
+
+@dataclass(frozen=True, eq=False)
+class _Coded:
+    """An integer tensor that stands for ``tensor * scale``; sums of a layer are not quantised."""
+
+    tensor: str
+    scale: NDArray[np.float64]
+    quantised: bool = True
+
+
+class _Encoder:
+    def __init__(self, graph: Graph) -> None:
+        self._graph = graph
+        self._new = Builder(graph)
+        self._floats = {graph.input: graph.input}
+        self._coded: dict[str, _Coded] = {}
+        self._levels: dict[str, NDArray[np.float32]] = {}
+        self._pads: dict[str, Pad] = {}
+        self._after = {graph.input: False}  # a layer with weights
+        self._problems: list[str] = []
+        self._later, self._padding = _looking_back(graph)
+        if graph.input_format is not None:
+            self._levels[graph.input] = _values(graph.input_format)
+
+    def run(self) -> Graph:
+        for node in self._graph.nodes:
+            self._after[node.output] = isinstance(node, (MatMul, Conv)) or any(self._after[n] for n in node.inputs)
             try:
-                encode = _encode(f"{node.name}.encode", node, levels, MOST_INPUT_BITS if first else MOST_BITS)
+                self._translate(node)
             except ModelError as error:
-                problems.append(f"{label(node)}: {error}")
-                encode = Encode(
-                    name=f"{node.name}.encode", inputs=(), output=f"{node.name}.encode", dtype=BIPOLAR, scale=1.0,
-                    offset=-1, step=2, levels=2,
-                )  # fmt: skip
-            nodes += [encode, *_dense(node, encode)]
-            levels, first = None, False
-            continue
-        nodes.append(node)
-        if isinstance(node, QUANTISERS):
-            encoded_at = len(nodes)
-        try:
-            levels = _through(node, levels)
-        except ModelError as error:
-            problems.append(f"{label(node)}: {error}")
-    if problems:
-        raise ModelError(f"model {graph.name}: activations that do not become integers", tuple(problems))
-    if isinstance(nodes[encoded_at - 1], QUANTISERS) and not any(isinstance(n, Dense) for n in nodes[encoded_at:]):
-        quantiser = nodes[encoded_at - 1]
-        encode = _encode("output.encode", quantiser, _through(quantiser, None), MOST_BITS)
-        scale = np.array(encode.scale, np.float64)
-        nodes[encoded_at:encoded_at] = [
-            encode,
-            Dequant(name="output.scale", inputs=(), output="output.scale", source=quantiser.source, scale=scale),
-        ]
-    return joined(graph, nodes)
+                text = str(error)
+                self._problems.append(text if label(node) in text else f"{label(node)}: {text}")
+                self._fail(node)
+        if self._problems:
+            raise ModelError(
+                f"model {self._graph.name}: activations that do not become integers", tuple(self._problems)
+            )
+        return self._new.graph({role: self._float(name) for role, name in self._graph.outputs.items()})
 
+    def _fail(self, node: Node) -> None:
+        """Goes on after a refused `node` as if its output were there, to find what else is wrong."""
+        made = f"{node.output}.refused"
+        self._new.tensors[made] = self._graph.tensors[node.output]
+        self._floats[node.output] = made
 
-def _dense(node: MatMul, encode: Encode) -> list[Node]:
-    accumulator = f"{node.name}.accumulator"
-    return [
-        Dense(
+    def _translate(self, node: Node) -> None:
+        if isinstance(node, (MatMul, Conv)):
+            self._layer(node)
+        elif isinstance(node, Pad):
+            self._pads[node.output] = node
+        elif isinstance(node, (MaxPool, SumPool)) and self._on_integers(node):
+            self._pool(node)
+        elif isinstance(node, Sum) and self._on_integers(node):
+            self._sum(node)
+        elif isinstance(node, Concat) and self._on_integers(node):
+            self._concat(node)
+        elif isinstance(node, Reshape) and self._after[node.output] and node.inputs[0] in self._ready_or_levels():
+            coded = self._integers(node.inputs[0], node)
+            self._define(node, replace(coded, tensor=self._new.add(node, coded.tensor)))
+            self._keep_levels(node)
+        else:
+            self._software(node)
+
+    # ---- the parts of a network ----------------------------------------------------------------
+
+    def _software(self, node: Node) -> None:
+        """What stays on floats: elementwise operations and layout, until thresholds replace them or for good."""
+        if any(name in self._pads for name in node.inputs):
+            raise ModelError(f"padding of {node.inputs[0]!r} is followed by {node.op}; pad right before a convolution")
+        self._floats[node.output] = self._new.add(node, *(self._float(name) for name in node.inputs))
+        found = _through(node, self._levels.get(node.inputs[0]))
+        if found is not None:
+            self._levels[node.output] = found
+        if isinstance(node, QUANTISERS) and self._after[node.output] and not self._later[node.output]:
+            # The last quantiser after the last layer: its codes are what the hardware gives.
+            self._integers(node.output, node)
+            del self._floats[node.output]
+
+    def _layer(self, node: MatMul | Conv) -> None:
+        source, pads, value = self._unpadded(node.inputs[0])
+        coded = self._integers(source, node)
+        dtype = self._new.tensors[coded.tensor].dtype
+        if dtype is None or not coded.quantised:
+            raise ModelError(NOT_QUANTISED)
+        most = MOST_BITS if self._after[source] else MOST_INPUT_BITS
+        if dtype.bits > most:
+            raise ModelError(
+                f"its input has {dtype.bits} bits; at most {most} are possible here, so quantise it further"
+            )
+        weight, tensor = node.weight.reshape(len(node.weight), -1), coded.tensor
+        if isinstance(node, Conv):
+            geometry = replace(node.geometry, pads=pads)
+            if not geometry.pointwise:
+                fill = self._code(value, coded, dtype)
+                name = f"{node.name}.windows"
+                window = Window(name=name, inputs=(), output=name, source=node.source, geometry=geometry, fill=fill)
+                tensor = self._new.add(window, tensor)
+        dense = Dense(
             name=node.name,
             inputs=(),
-            output=accumulator,
+            output=f"{node.name}.accumulator",
             source=node.source,
-            weight=node.weight,
+            weight=weight,
             weight_dtype=node.weight_dtype,
-            flip=np.zeros(node.weight.shape[0], dtype=np.bool_),
-        ),
-        Dequant(
-            name=f"{node.name}.scale",
-            inputs=(),
-            output=node.output,
-            source=node.source,
-            scale=np.asarray(node.weight_scale * encode.scale),
-        ),
-    ]
+            flip=np.zeros(len(weight), np.bool_),
+        )
+        if coded.scale.ndim:
+            raise ModelError("its input has a scale per channel; use one for the whole tensor")
+        scale = np.asarray(node.weight_scale * float(coded.scale))
+        self._define(node, _Coded(self._new.add(dense, tensor), scale, quantised=False))
+
+    def _pool(self, node: MaxPool | SumPool) -> None:
+        source, pads, value = self._unpadded(node.inputs[0])
+        coded = self._integers(source, node)
+        if any(pads):
+            dtype = self._new.tensors[coded.tensor].dtype
+            assert dtype is not None
+            lowest = isinstance(node, MaxPool) and not node.minimum.any()
+            if not (self._code(value, coded, dtype) == (dtype.min if lowest else 0)):
+                raise ModelError(
+                    f"padding with {value:g} in front of it; pad with zeros, or leave the padding to the pool"
+                )
+            node = replace(node, geometry=replace(node.geometry, pads=pads))
+        made = self._new.add(node, coded.tensor)
+        self._define(node, replace(coded, tensor=made))
+        if isinstance(node, MaxPool):
+            self._keep_levels(node, source)
+        elif coded.scale.ndim == 0:
+            self._set_levels(node.output)
+
+    def _sum(self, node: Sum) -> None:
+        parts = [self._integers(name, node) for name in node.inputs]
+        unit, coefficients = _common_scale([part.scale for part in parts])
+        made = self._new.add(replace(node, coefficients=coefficients), *(part.tensor for part in parts))
+        self._define(node, _Coded(made, np.array(unit), all(part.quantised for part in parts)))
+        self._set_levels(node.output)
+
+    def _concat(self, node: Concat) -> None:
+        parts = [self._integers(name, node) for name in node.inputs]
+        if any(part.scale.ndim or part.scale != parts[0].scale for part in parts):
+            raise ModelError("it joins tensors of different scales; quantise them with one and the same quantiser")
+        if len({self._new.tensors[part.tensor].dtype for part in parts}) > 1:
+            raise ModelError("it joins tensors of different formats; quantise them with one and the same quantiser")
+        self._define(node, replace(parts[0], tensor=self._new.add(node, *(part.tensor for part in parts))))
+        self._keep_levels(node)
+
+    # ---- values between them -------------------------------------------------------------------
+
+    def _define(self, node: Node, coded: _Coded) -> None:
+        self._coded[node.output] = coded
+
+    def _ready_or_levels(self) -> set[str]:
+        return {*self._coded, *self._levels}
+
+    def _on_integers(self, node: Node) -> bool:
+        """Whether a pool or a join is hardware, and not a preparation of the network's input in software."""
+        sources = [self._unpadded(name)[0] for name in node.inputs]
+        return any(self._after[name] for name in sources) or all(name in self._ready_or_levels() for name in sources)
+
+    def _unpadded(self, name: str) -> tuple[str, tuple[int, int, int, int], float]:
+        """The tensor behind the Pads that make `name`, their pads together, and their value."""
+        total, values = np.zeros(4, np.int64), set()
+        while name in self._pads:
+            pad = self._pads[name]
+            total += pad.pads
+            values.add(pad.value)
+            name = pad.inputs[0]
+        if len(values) > 1:
+            raise ModelError(f"paddings of different values, {', '.join(f'{v:g}' for v in sorted(values))}; use one")
+        above, left, below, right = (int(n) for n in total)
+        return name, (above, left, below, right), values.pop() if values else 0.0
+
+    def _code(self, value: float, coded: _Coded, dtype: DataType) -> int:
+        """The integer that stands for a padding of `value`."""
+        scale = float(coded.scale.reshape(-1)[0])
+        code = round(value / scale) if np.isfinite(value) else dtype.min
+        if (np.isfinite(value) and abs(code * scale - value) > 1e-6 * scale) or not dtype.contains(code):
+            raise ModelError(f"padding with {value:g}, which is no value of its {dtype} input; pad with such a value")
+        return code
+
+    def _float(self, name: str) -> str:
+        """The float tensor for `name`."""
+        if name not in self._floats:
+            coded = self._coded[name]
+            made = f"{name}.scaled" if name in self._new.tensors else name
+            dequant = Dequant(name=f"{name}.scale", inputs=(), output=made, scale=np.asarray(coded.scale))
+            self._floats[name] = self._new.add(dequant, coded.tensor)
+        return self._floats[name]
+
+    def _integers(self, name: str, at: Node) -> _Coded:
+        """The integers of `name`, encoded where they are not yet."""
+        if name not in self._coded:
+            levels = self._levels.get(name)
+            if levels is None:
+                raise ModelError(NOT_QUANTISED)
+            found = _encode(levels, self._padding[name])
+            made = f"{name}.encoded"
+            encode = Encode(
+                name=made, inputs=(), output=made, source=at.source, dtype=found.dtype, scale=found.scale,
+                offset=found.offset, step=found.step, levels=found.count,
+            )  # fmt: skip
+            self._coded[name] = _Coded(self._new.add(encode, self._float(name)), np.array(found.scale))
+        return self._coded[name]
+
+    def _keep_levels(self, node: Node, source: str | None = None) -> None:
+        name = source or node.inputs[0]
+        if name in self._levels:
+            self._levels[node.output] = self._levels[name]
+
+    def _set_levels(self, name: str) -> None:
+        """All integers of a sum count as levels, whether they occur or not."""
+        coded = self._coded[name]
+        dtype = self._new.tensors[coded.tensor].dtype
+        if dtype is not None and coded.scale.ndim == 0:
+            self._levels[name] = (_values(dtype) * coded.scale).astype(np.float32)
+
+
+def _looking_back(graph: Graph) -> tuple[dict[str, bool], dict[str, set[float]]]:
+    """Whether a quantiser or a layer follows a tensor, and which values pad it somewhere on."""
+    later = dict.fromkeys(graph.tensors, False)
+    padding: dict[str, set[float]] = {name: set() for name in graph.tensors}
+    for node in reversed(graph.nodes):
+        for name in node.inputs:
+            later[name] |= later[node.output] or isinstance(node, (*QUANTISERS, MatMul, Conv))
+            if isinstance(node, (Pad, MaxPool, Concat, Reshape)):
+                padding[name] |= padding[node.output]
+            if isinstance(node, Pad) and np.isfinite(node.value):
+                padding[name].add(node.value)
+    return later, padding
+
+
+def _encode(levels: NDArray[np.float32], padding: set[float]) -> Levels:
+    """The integers of `levels`, in a format that holds what they are padded with as well."""
+    found = spaced(np.unique(levels.astype(np.float64)))
+    extra = [round(value / found.scale) for value in padding]
+    if extra and not found.dtype.contains(extra):
+        ends = [found.dtype.min, found.dtype.max, *extra]
+        found = replace(found, dtype=DataType.smallest(min(ends), max(ends)))
+    return found
+
+
+def _common_scale(scales: list[NDArray[np.float64]]) -> tuple[float, tuple[int, ...]]:
+    """A unit of which all `scales` are whole multiples, and these multiples."""
+    if any(scale.ndim for scale in scales):
+        raise ModelError("it adds tensors of a scale per channel; quantise them before the addition")
+    values = [float(scale) for scale in scales]
+    for parts in range(1, MOST_RATIO + 1):
+        unit = min(values) / parts
+        ratios = [round(value / unit) for value in values]
+        if all(abs(k * unit - value) <= 1e-6 * value for k, value in zip(ratios, values, strict=True)):
+            common = gcd(*ratios)
+            if max(ratios) // common > MOST_RATIO:
+                break
+            return unit * common, tuple(k // common for k in ratios)
+    raise ModelError(
+        f"it adds tensors of scales {', '.join(f'{v:g}' for v in values)}, which have no common unit; "
+        "use one quantiser, or scales with a small ratio"
+    )
 
 
 def _through(node: Node, levels: NDArray[np.float32] | None) -> NDArray[np.float32] | None:
@@ -136,47 +347,3 @@ def _uniform(array: NDArray[np.float32], what: str) -> np.float32:
 def _values(dtype: DataType) -> NDArray[np.float32]:
     step = 2 if dtype.kind == "bipolar" else 1
     return np.arange(dtype.min, dtype.max + 1, step, dtype=np.float32)
-
-
-def _encode(name: str, at: Node, levels: NDArray[np.float32] | None, most_bits: int) -> Encode:
-    """The integers of `levels`."""
-    if levels is None:
-        raise ModelError(
-            "its input is not quantised; put a quantiser before it, or state the format of the network's input"
-        )
-    values = np.unique(levels.astype(np.float64))
-    offset, step, scale = _integers(values)
-    codes = offset + step * np.arange(len(values))
-    dtype = BIPOLAR if codes.tolist() == [-1, 1] else DataType.smallest(int(codes[0]), int(codes[-1]))
-    if dtype.bits > most_bits:
-        raise ModelError(
-            f"its input has {dtype.bits} bits; at most {most_bits} are possible here, so quantise it further"
-        )
-    return Encode(
-        name=name,
-        inputs=(),
-        output=name,
-        source=at.source,
-        dtype=dtype,
-        scale=scale,
-        offset=offset,
-        step=step,
-        levels=len(values),
-    )
-
-
-def _integers(values: NDArray[np.float64]) -> tuple[int, int, float]:
-    """Offset, step and scale of ascending, distinct `values`: value k is ``(offset + step * k) * scale``."""
-    if len(values) == 1:
-        return (0, 1, 1.0) if values[0] == 0 else (int(np.sign(values[0])), 1, float(abs(values[0])))
-    if len(values) == 2 and values[0] == -values[1]:
-        return -1, 2, float(values[1])
-    scale = float(np.float32((values[-1] - values[0]) / (len(values) - 1)))
-    if np.abs((values - values[0]) / scale - np.arange(len(values))).max() > SPACING_TOLERANCE:
-        raise ModelError("its input takes values that are not evenly spaced, such as a quantiser's cut off by a clip")
-    start = values[0] / scale
-    if abs(start - np.rint(start)) <= SPACING_TOLERANCE:
-        return int(np.rint(start)), 1, scale
-    if abs(start - np.floor(start) - 0.5) <= SPACING_TOLERANCE:
-        return int(np.rint(2 * start)), 2, scale / 2
-    raise ModelError(f"its input takes values from {values[0]:g} in steps of {scale:g}, which are no multiples of it")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,37 +11,77 @@ from numpy.typing import NDArray
 from bnnhw.ir.bounds import reach
 from bnnhw.ir.elementwise import apply
 from bnnhw.ir.graph import Graph
-from bnnhw.ir.nodes import Dense, Encode, Node, Threshold
-from bnnhw.passes.rewrite import joined
+from bnnhw.ir.nodes import Dense, Dequant, Encode, Node, Sum, Threshold
+from bnnhw.passes.flip_decreasing import directions
+from bnnhw.passes.rewrite import Builder, label, way_to_encode
+
+# How far, in steps of float32, the sum of two rounded products can be from the rounded product of their sum.
+SUM_STEPS = 4
 
 
 def run(graph: Graph) -> Graph:
-    """Each Dense, Dequant, .., Encode becomes Dense, Threshold.
+    """Each Dequant, .., Encode between integers becomes a Threshold, or nothing if it changes no integer.
 
-    The threshold of a level is the smallest accumulator at which the float32 chain reaches it. Every operation of the
-    chain is
-    monotone in float32, roundings included, and no channel falls any more; so bisection over the channel's reachable
-    accumulators finds that point exactly, for all of them.
+    The threshold of a level is the smallest integer at which the float32 chain reaches it. Every operation of the
+    chain is monotone in float32, roundings included; so bisection over the channel's reachable integers finds that
+    point exactly, for all of them. The weights of falling channels were negated before; where there are no weights, as
+    after a sum, the Threshold negates.
+
+    Raises
+    ------
+    ModelError
+        If a chain is not monotone.
     """
-    nodes: list[Node] = []
-    k = 0
-    while k < len(graph.nodes):
-        node = graph.nodes[k]
-        nodes.append(node)
-        k += 1
-        end = next((j for j in range(k, len(graph.nodes)) if isinstance(graph.nodes[j], (Encode, Dense))), None)
-        if isinstance(node, Dense) and end is not None:
-            encode = graph.nodes[end]
+    builder = Builder(graph)
+    notes = list(graph.notes)
+    made: dict[str, Threshold | None] = {}  # by the Encode that it replaces
+    sources: dict[str, str] = {}
+    for node in graph.nodes:
+        readers = graph.consumers(node.output)
+        way = way_to_encode(graph, node) if any(isinstance(n, Dequant) for n in readers) else None
+        if way is not None:
+            encode = way[-1]
             assert isinstance(encode, Encode)
-            nodes.append(_threshold(graph, node, list(graph.nodes[k : end + 1]), encode))
-            k = end + 1
-    return joined(graph, nodes)
+            made[encode.output] = _threshold(graph, node, way, encode)
+            sources[encode.output] = node.output
+            if isinstance(node, Sum) and not _sure(graph, node, way):
+                notes.append(
+                    f"{label(node)}: a sum of floats lies within their rounding of a quantiser's step; integers decide"
+                )
+    alias: dict[str, str] = {}
+    for node in graph.nodes:
+        if node.output in made:
+            threshold, source = made[node.output], alias.get(sources[node.output], sources[node.output])
+            if threshold is None:
+                alias[node.output] = source
+            else:
+                builder.add(threshold, source)
+        else:
+            builder.add(node, *(alias.get(name, name) for name in node.inputs))
+    outputs = {role: alias.get(name, name) for role, name in graph.outputs.items()}
+    return replace(builder.graph(outputs), notes=tuple(notes))
 
 
-def _threshold(graph: Graph, dense: Dense, chain: list[Node], encode: Encode) -> Threshold:
-    dtype = graph.tensors[dense.inputs[0]].dtype
-    assert dtype is not None
-    low, high = reach(dense.weight, dtype)
+def reachable(graph: Graph, node: Node) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Lowest and highest integer of each channel that `node` makes."""
+    if isinstance(node, Dense):
+        dtype = graph.tensors[node.inputs[0]].dtype
+        assert dtype is not None
+        return reach(node.weight, dtype)
+    made = graph.tensors[node.output]
+    assert made.dtype is not None
+    channels = np.zeros(made.shape[-1], np.int64)
+    return channels + made.dtype.min, channels + made.dtype.max
+
+
+def _threshold(graph: Graph, source: Node, way: list[Node], encode: Encode) -> Threshold | None:
+    low, high = reachable(graph, source)
+    negate = directions(graph, source, way, len(low)) < 0
+    if negate.any():
+        low, high = np.where(negate, -high, low), np.where(negate, -low, high)
+    sign = np.where(negate, -1, 1)
+    if not isinstance(source, Dense) and _keeps(graph, source, way, encode):
+        return None
     levels = encode.offset + encode.step * np.arange(1, encode.levels)
     found = np.repeat(low[None, :], len(levels), axis=0)
     beyond = np.repeat(high[None, :] + 1, len(levels), axis=0)
@@ -48,16 +89,13 @@ def _threshold(graph: Graph, dense: Dense, chain: list[Node], encode: Encode) ->
         middle = (found + beyond) // 2
         # Where the search is over, `middle` may be one past the reachable range; what the chain makes of it is not
         # used.
-        value: NDArray[Any] = middle
-        for node in chain:
-            value = apply(node, value)
-        reached = value >= levels[:, None]
+        reached = _chain(way, sign * middle) >= levels[:, None]
         searching = found < beyond
         beyond = np.where(searching & reached, middle, beyond)
         found = np.where(searching & ~reached, middle + 1, found)
-    sources = tuple(name for node in chain for name in node.source)
+    sources = tuple(name for node in way for name in node.source)
     return Threshold(
-        name=f"{dense.name}.thresholds",
+        name=f"{source.name}.thresholds",
         inputs=(),
         output=encode.output,
         source=tuple(dict.fromkeys(sources)),
@@ -65,4 +103,33 @@ def _threshold(graph: Graph, dense: Dense, chain: list[Node], encode: Encode) ->
         offset=encode.offset,
         step=encode.step,
         dtype=encode.dtype,
+        negate=negate,
+    )
+
+
+def _chain(way: list[Node], values: NDArray[Any]) -> NDArray[Any]:
+    """What the operations of `way` make of integers (.., channels)."""
+    for node in way:
+        values = apply(node, values)
+    return values
+
+
+def _keeps(graph: Graph, source: Node, way: list[Node], encode: Encode) -> bool:
+    """Whether the chain gives back every integer of `source` as it is."""
+    dtype = graph.tensors[source.output].dtype
+    if dtype is None or dtype != encode.dtype:
+        return False
+    step = 2 if dtype.kind == "bipolar" else 1
+    values = np.arange(dtype.min, dtype.max + 1, step)[:, None] + np.zeros(graph.tensors[source.output].shape[-1], int)
+    return bool((_chain(way, values) == values).all())
+
+
+def _sure(graph: Graph, node: Sum, way: list[Node]) -> bool:
+    """Whether the float32 rounding of the addition decides nothing: floats next to each sum give the same code."""
+    low, high = reachable(graph, node)
+    values = np.arange(int(low.min()), int(high.max()) + 1)[:, None] + np.zeros(len(low), np.int64)
+    exact = apply(way[0], values)
+    codes = _chain(way[1:], exact)
+    return all(
+        bool((_chain(way[1:], exact * np.float32(1 + sign * SUM_STEPS * 2.0**-24)) == codes).all()) for sign in (-1, 1)
     )

@@ -11,8 +11,8 @@ from bnnhw.dtypes import DataType
 from bnnhw.errors import ModelError
 from bnnhw.ir.elementwise import direction
 from bnnhw.ir.graph import Graph
-from bnnhw.ir.nodes import Dense, Dequant, Encode, Node
-from bnnhw.passes.rewrite import joined, label
+from bnnhw.ir.nodes import Dense, Dequant, Node
+from bnnhw.passes.rewrite import label, rebuild, way_to_encode
 
 
 def run(graph: Graph) -> Graph:
@@ -23,34 +23,48 @@ def run(graph: Graph) -> Graph:
     ModelError
         If an operation between a layer and its quantiser is not monotone; it names both.
     """
-    nodes = list(graph.nodes)
-    for k, node in enumerate(nodes):
+    changed: dict[str, Node] = {}
+    for node in graph.nodes:
         if not isinstance(node, Dense):
             continue
-        end = next((j for j in range(k + 1, len(nodes)) if isinstance(nodes[j], Encode)), None)
-        if end is None:
+        way = way_to_encode(graph, node)
+        if way is None:
             continue  # the last layer's own numbers go out, whatever their direction
-        flip = _directions(graph, node, nodes[k + 1 : end + 1]) < 0
+        flip = directions(graph, node, way, len(node.weight)) < 0
         if not flip.any():
             continue
         weight = np.where(flip[:, None], -node.weight, node.weight).astype(np.int16)
-        scale = nodes[k + 1]
+        scale = way[0]
         assert isinstance(scale, Dequant)
-        nodes[k] = replace(node, weight=weight, weight_dtype=_holding(node.weight_dtype, weight), flip=node.flip ^ flip)
-        nodes[k + 1] = replace(scale, scale=np.where(flip, -scale.scale, scale.scale))
-    return joined(graph, nodes)
+        dtype = _holding(node.weight_dtype, weight)
+        changed[node.name] = replace(node, weight=weight, weight_dtype=dtype, flip=node.flip ^ flip)
+        changed[scale.name] = replace(scale, scale=np.where(flip, -scale.scale, scale.scale))
+    return rebuild(graph, [changed.get(node.name, node) for node in graph.nodes])
 
 
-def _directions(graph: Graph, dense: Dense, chain: list[Node]) -> NDArray[np.int8]:
-    product = np.ones(dense.weight.shape[0], np.int8)
-    for node in chain:
+def directions(graph: Graph, source: Node, way: list[Node], channels: int) -> NDArray[np.int8]:
+    """+1, -1 or 0 for each channel: how the end of `way` goes with the integers of `source`.
+
+    Raises
+    ------
+    ModelError
+        If an operation is not monotone, or treats positions of a map differently.
+    """
+    product = np.ones(channels, np.int8)
+    for node in way:
         try:
-            product = product * direction(node)
+            signs = direction(node)
         except TypeError:
             raise ModelError(
-                f"model {graph.name}: layer {label(dense)}: {label(node)} ({node.op}) between it and its "
+                f"model {graph.name}: layer {label(source)}: {label(node)} ({node.op}) between it and its "
                 "quantiser is not monotone, so thresholds cannot replace it; use monotone activations"
             ) from None
+        if signs.size not in (1, channels):
+            raise ModelError(
+                f"model {graph.name}: layer {label(source)}: {label(node)} ({node.op}) between it and its quantiser "
+                "differs between positions of the map; use one parameter per channel"
+            )
+        product = product * signs.reshape(-1)
     return product
 
 

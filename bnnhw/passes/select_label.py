@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from math import prod
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bnnhw.errors import ModelError
-from bnnhw.ir.bounds import reach
 from bnnhw.ir.elementwise import apply
 from bnnhw.ir.graph import Graph
-from bnnhw.ir.nodes import ArgMax, Dense, Node, Reshape, Sigmoid, Softmax, Threshold
-from bnnhw.passes.rewrite import label, rebuild
+from bnnhw.ir.nodes import ArgMax, Node, Reshape, Sigmoid, Softmax, Threshold, Transpose
+from bnnhw.ir.spec import last_integers
+from bnnhw.passes.find_thresholds import reachable
+from bnnhw.passes.rewrite import Builder, label
 
 # Scores get up to so many bits below the largest scale: past a float32's own, nothing is left to tell apart.
 MOST_SCALE_BITS = 26
@@ -34,7 +35,12 @@ def run(graph: Graph) -> Graph:
     ModelError
         If no such scores exist: the function after the last layer is no affine one, or mixes classes.
     """
-    last = next(node for node in reversed(graph.nodes) if isinstance(node, (Dense, Threshold)))
+    last = last_integers(graph)
+    if prod(graph.tensors[last.output].shape[:-1]) > 1:
+        raise ModelError(
+            f"model {graph.name}: layer {label(last)}: its output is a map of {graph.tensors[last.output].shape}, and "
+            "no class per image; end the model with a global pool or a dense layer"
+        )
     suffix = list(graph.nodes[graph.nodes.index(last) + 1 :])
     low, high = _range(graph, last)
     stride = max(1, -(-int((high - low).max() + 1) * len(low) // MOST_PAIRS))
@@ -50,17 +56,17 @@ def run(graph: Graph) -> Graph:
         )
     prediction = ArgMax(name="prediction", inputs=(last.output,), output="prediction", scale=scale, bias=bias)
     outputs = {**graph.outputs, "integers": last.output, "prediction": "prediction"}
-    return replace(rebuild(graph, [*graph.nodes, prediction], outputs), notes=notes)
+    builder = Builder(graph)
+    for node in (*graph.nodes, prediction):
+        builder.add(node)
+    return builder.graph(outputs, notes=notes)
 
 
 def _range(graph: Graph, last: Node) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     if isinstance(last, Threshold):
         channels = np.zeros(last.thresholds.shape[0], np.int64)
         return channels + last.offset, channels + last.offset + last.step * last.thresholds.shape[1]
-    assert isinstance(last, Dense)
-    dtype = graph.tensors[last.inputs[0]].dtype
-    assert dtype is not None
-    return reach(last.weight, dtype)
+    return reachable(graph, last)
 
 
 def _scores(values: NDArray[np.int64], suffix: list[Node]) -> NDArray[np.float64]:
@@ -69,7 +75,7 @@ def _scores(values: NDArray[np.int64], suffix: list[Node]) -> NDArray[np.float64
     for node in suffix:
         if isinstance(node, (Softmax, Sigmoid, ArgMax)):
             break  # these keep the order, and nothing but them follows
-        if not isinstance(node, Reshape):
+        if not isinstance(node, (Reshape, Transpose)):
             result = apply(node, result)
     return np.asarray(result, np.float64)
 

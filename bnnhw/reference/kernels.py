@@ -124,8 +124,9 @@ def dense(node: Dense, x: Array) -> NDArray[np.int32]:
 def threshold(node: Threshold, x: Array) -> NDArray[np.int32]:
     """``offset + step * count(x >= T)`` for each channel of (N, .., C)."""
     count = np.zeros(x.shape, np.int32)
+    values = np.where(node.negate, -x, x) if node.negate.any() else np.asarray(x)
     for level in node.thresholds.T:
-        count += np.asarray(x) >= level
+        count += values >= level
     return np.int32(node.offset) + np.int32(node.step) * count
 
 

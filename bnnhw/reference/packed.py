@@ -30,7 +30,8 @@ def pack(values: NDArray[np.integer], dtype: DataType) -> NDArray[np.uint64]:
 def dense(
     x: NDArray[np.integer], x_dtype: DataType, weight: NDArray[np.int16], weight_dtype: DataType
 ) -> NDArray[np.int32]:
-    """``x @ weight.T`` exactly: x (N, MW) of `x_dtype`, weight (MH, MW) of `weight_dtype`, result (N, MH)."""
+    """``x @ weight.T`` exactly: x (.., MW) of `x_dtype`, weight (MH, MW) of `weight_dtype`, result (.., MH)."""
+    rest, x = x.shape[:-1], x.reshape(-1, x.shape[-1])
     w_planes, d, d0 = pack(weight, weight_dtype), weight_dtype.plane_weights, weight_dtype.plane_offset
     c, c0 = x_dtype.plane_weights, x_dtype.plane_offset
     mh, words = w_planes.shape[1:]
@@ -48,4 +49,4 @@ def dense(
                 both = x_planes[j][:, None, :] & w_planes[i][None, :, :]
                 total += d_i * c_j * np.bitwise_count(both).sum(axis=-1, dtype=np.int64)
         result[start : start + rows] = total
-    return result.astype(np.int32)
+    return result.astype(np.int32).reshape(*rest, mh)

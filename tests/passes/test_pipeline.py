@@ -74,9 +74,9 @@ def test_real_models(name: str) -> None:
 def test_thresholds_for_every_reachable_accumulator(quantiser: str) -> None:
     graph = verify(random_graph(5, quantiser), "imported")
     stages = [graph]
-    for step, _ in PIPELINE[:4]:
+    for step, _ in PIPELINE[:5]:
         stages.append(step(stages[-1]))
-    flipped, thresholded = stages[3], stages[4]
+    flipped, thresholded = stages[4], stages[5]
     layers = [node for node in thresholded.nodes if isinstance(node, Threshold)]
     assert layers
     for threshold in layers:
