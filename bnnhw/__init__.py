@@ -92,7 +92,7 @@ def load(model: str | Path, *, input_format: DataType | None = None) -> Graph:
     Parameters
     ----------
     model
-        Name of a shipped model, or path of an .onnx or .onnx.gz file.
+        Name of a shipped model, or path of an .onnx or .onnx.gz file or of a BNN-PYNQ parameter folder or archive.
     input_format
         Format of the input's values, for a file that does not tell.
 
@@ -429,7 +429,8 @@ def run(
 
     design = load_design(Path(folder))
     chosen = inputs_for(design.graph, inputs, samples)
-    codes = design.plan.input_dtype.encode(reference.encode_inputs(design.graph, chosen.values))
+    values = reference.encode_inputs(design.graph, chosen.values)
+    codes = design.plan.input_dtype.encode(values.reshape(len(values), -1))
     opened = host.open_port(port, _build.find_board(design.plan.board).baud)
     driver = host.Driver(opened, digest=bytes.fromhex(design.plan.digest))
     started = time.monotonic()

@@ -9,19 +9,21 @@ from typing import Any
 from bnnhw.build import Board, all_boards, find_board
 from bnnhw.build.tools import Progress
 from bnnhw.dataflow import Network, Plan, load_folding, make_plan
+from bnnhw.dataflow.folding import unfolded
+from bnnhw.dataflow.layers import MatrixLayer
 from bnnhw.design import Design, is_design, load_design
 from bnnhw.dtypes import DataType
 from bnnhw.errors import InputError, ModelError, PlanError
-from bnnhw.frontend import inspect, load_qonnx
+from bnnhw.frontend import inspect, load
 from bnnhw.ir.graph import Graph
 from bnnhw.passes import to_integers
 from bnnhw.shipped import find_model, shipped_models
 
 
 def load_model(model: str | Path, input_format: DataType | None) -> Graph:
-    """The imported graph of a model file, under the name that the user gave it."""
+    """The imported graph of a model, under the name that the user gave it."""
     name, path = find_model(model)
-    return replace(load_qonnx(path, input_format=input_format), name=name)
+    return replace(load(path, input_format=input_format), name=name)
 
 
 def check_model(model: str | Path, input_format: DataType | None) -> dict[str, Any]:
@@ -48,13 +50,15 @@ def check_model(model: str | Path, input_format: DataType | None) -> dict[str, A
         "layers": [
             {
                 "name": layer.name,
+                "kind": layer.kind,
                 "inputs": layer.mw,
                 "outputs": layer.mh,
-                "weight": layer.weight.name,
+                "vectors": layer.vectors,
+                "weight": layer.weight.name if isinstance(layer, MatrixLayer) else "",
                 "input": layer.input.name,
-                "output": layer.threshold.dtype.name if layer.threshold else "integers",
+                "output": unfolded(layer).output or "integers",
                 "macs": layer.macs,
-                "weight_bits": layer.macs * layer.weight.bits,
+                "weight_bits": layer.mw * layer.mh * layer.weight.bits if isinstance(layer, MatrixLayer) else 0,
             }
             for layer in layers
         ],

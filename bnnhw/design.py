@@ -101,6 +101,6 @@ def load_design(folder: Path) -> Design:
     """
     path = folder / PLAN
     design = Design(store.load(folder), dataflow.load_plan(path))
-    if design.plan.digest != dataflow.digest(design.network, design.plan.layers):
+    if design.plan.digest != dataflow.digest(design.network, design.plan):
         raise InputError(f"{path}: edited, or of another model: compile again, with --folding {path} to keep the edits")
     return design

@@ -1,4 +1,4 @@
-"""The models that are shipped, and how a user names a model: by a shipped name or by the path of a file."""
+"""The models that are shipped, and how a user names a model: by a shipped name or by the path of a file or folder."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from typing import Any
 from bnnhw.errors import InputError
 from bnnhw.resources import folder
 
-SUFFIXES = (".onnx", ".onnx.gz")
+SUFFIXES = (".onnx", ".onnx.gz", ".tar", ".tar.gz", ".tgz")
+# A folder with this file is one of BNN-PYNQ parameters.
+PARAMETERS = "0-0-weights.bin"
 
 
 @dataclass(frozen=True)
@@ -51,12 +53,12 @@ def shipped_models() -> dict[str, ShippedModel]:
 
 
 def find_model(model: str | Path) -> tuple[str, Path]:
-    """Name and file of what a user calls `model`.
+    """Name and place of what a user calls `model`: a file, or a folder of BNN-PYNQ parameters.
 
     Raises
     ------
     InputError
-        If there is neither such a shipped model nor such a file.
+        If there is neither such a shipped model nor such a file or folder.
     """
     shipped = shipped_models()
     if str(model) in shipped:
@@ -64,8 +66,13 @@ def find_model(model: str | Path) -> tuple[str, Path]:
     path = Path(model)
     if path.is_file():
         return model_name(path), path
+    if (path / PARAMETERS).is_file():
+        return path.resolve().name, path
     if path.is_dir():
-        raise InputError(f"{path}: a folder without a plan.json: give one that `bnnhw compile -o` wrote, or a model")
+        raise InputError(
+            f"{path}: a folder without a plan.json or a {PARAMETERS}: give one that `bnnhw compile -o` wrote, one of "
+            "BNN-PYNQ parameters, or a model file"
+        )
     raise InputError(f"{model}: no such file, nor a shipped model ({', '.join(shipped)})")
 
 

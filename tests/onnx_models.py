@@ -13,7 +13,13 @@ from numpy.typing import ArrayLike, NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 QONNX = "qonnx.custom_op.general"
-CUSTOM_OPS = ("Quant", "IntQuant", "BipolarQuant", "MultiThreshold", "XnorPopcountMatMul", "Trunc")
+CHANNELS_LAST = "qonnx.custom_op.channels_last"
+# fmt: off
+CUSTOM_OPS = (
+    "Quant", "IntQuant", "BipolarQuant", "MultiThreshold", "XnorPopcountMatMul", "Trunc", "Im2Col", "MaxPoolNHWC",
+    "QuantAvgPool2d",
+)
+# fmt: on
 
 
 class Net:
@@ -45,6 +51,7 @@ class Net:
         self.random = np.random.default_rng(seed)
         self.nodes: list[onnx.NodeProto] = []
         self.constants: list[onnx.TensorProto] = []
+        self.shapes: list[onnx.ValueInfoProto] = []
 
     def constant(self, value: ArrayLike, name: str = "") -> str:
         """An initialiser; Python numbers and lists of floats become float32."""
@@ -55,14 +62,21 @@ class Net:
         self.constants.append(numpy_helper.from_array(array, name))
         return name
 
-    def node(self, op: str, *inputs: str, outputs: int = 1, name: str | None = None, **attributes: Any) -> str:
+    def node(
+        self, op: str, *inputs: str, outputs: int = 1, name: str | None = None, domain: str = "", **attributes: Any
+    ) -> str:
         """Any node; the name of its first output (the others follow with .1, .2 ...)."""
         stem = f"t{len(self.nodes)}"
         made = [stem, *(f"{stem}.{k}" for k in range(1, outputs))]
-        domain = self.domain if op in CUSTOM_OPS else ""
+        domain = domain or (self.domain if op in CUSTOM_OPS else "")
         name = f"{op}_{len(self.nodes)}" if name is None else name
         self.nodes.append(helper.make_node(op, inputs, made, name=name, domain=domain, **attributes))
         return stem
+
+    def declare(self, x: str, *shape: int) -> str:
+        """Tells the shape of a tensor, where the executor cannot infer it."""
+        self.shapes.append(helper.make_tensor_value_info(x, TensorProto.FLOAT, shape))
+        return x
 
     def quant(
         self,
@@ -97,6 +111,11 @@ class Net:
         quantised = self.quant(self.weights(outputs, inputs), scale=scale)
         return self.node("MatMul", x, self.node("Transpose", quantised, perm=[1, 0]))
 
+    def conv(self, x: str, inputs: int = 3, outputs: int = 4, kernel: Sequence[int] = (3, 3), **attributes: Any) -> str:
+        """A convolution with ternary weights and no bias; `inputs` are those of one group."""
+        scale = attributes.pop("scale", 0.5)
+        return self.node("Conv", x, self.quant(self.weights(outputs, inputs, *kernel), scale=scale), **attributes)
+
     def batch_norm(self, x: str, channels: int = 8, **attributes: Any) -> str:
         """Inference with factors of either sign."""
         gamma, beta, mean = self.random.normal(0, 1, (3, channels)).astype(np.float32)
@@ -114,10 +133,13 @@ class Net:
             [self.input],
             [helper.make_tensor_value_info(name, element, shape) for name in outputs],
             initializer=self.constants,
+            value_info=self.shapes,
         )
         opsets = [helper.make_opsetid("", self.opset)]
         if self.domain:
             opsets.append(helper.make_opsetid(self.domain, 1))
+        if any(node.domain == CHANNELS_LAST for node in self.nodes):
+            opsets.append(helper.make_opsetid(CHANNELS_LAST, self.opset))
         return helper.make_model(graph, opset_imports=opsets, ir_version=8)
 
     def save(self, path: Path, *outputs: str, **options: Any) -> Path:
@@ -154,6 +176,7 @@ def inputs_for(net: Net, count: int = 8, high: float = 2.0) -> NDArray[np.float3
 
 def executor_outputs(path: Path, inputs: NDArray[np.generic]) -> NDArray[np.generic]:
     """What qonnx's executor makes of `inputs`, (N, ...), sample by sample."""
+    from qonnx.core.datatype import DataType
     from qonnx.core.modelwrapper import ModelWrapper
     from qonnx.core.onnx_exec import execute_onnx
     from qonnx.transformation.general import SortGraph
@@ -164,6 +187,9 @@ def executor_outputs(path: Path, inputs: NDArray[np.generic]) -> NDArray[np.gene
     source = next(value for value in model.graph.input if value.name not in values)
     source.type.tensor_type.shape.dim[0].dim_value = 1
     wrapper = ModelWrapper(model).transform(SortGraph()).transform(InferShapes())
+    for node in wrapper.get_nodes_by_op_type("Im2Col"):
+        # It asks for one before it pads.
+        wrapper.set_tensor_datatype(node.input[0], DataType["FLOAT32"])
     output = wrapper.graph.output[0].name
     with warnings.catch_warnings():
         # It cannot infer shapes that the file computes, and says so.

@@ -5,11 +5,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
-from bnnhw.dataflow import Network, Plan
-from bnnhw.dataflow.layers import Layer
+from bnnhw.dataflow import Network, Plan, planned
+from bnnhw.dataflow.folding import unfolded
+from bnnhw.dataflow.layers import MatrixLayer
 from bnnhw.dataflow.plan import LayerPlan
 from bnnhw.dtypes import BIPOLAR, TERNARY, DataType
 from bnnhw.ir.bounds import reach
@@ -27,15 +30,46 @@ def random_values(rng: np.random.Generator, dtype: DataType, shape: tuple[int, .
     return rng.integers(dtype.min, dtype.max + 1, shape)
 
 
+def dense_layer(dense: Dense, threshold: Threshold | None, x: DataType, index: int = 0) -> MatrixLayer:
+    """A layer that reads the one before it, number `index` of its network."""
+    mh, mw = dense.weight.shape
+    return MatrixLayer(
+        name=dense.name,
+        inputs=(index - 1,),
+        i_shapes=((mw,),),
+        o_shape=(mh,),
+        i_dtypes=(x,),
+        dtype=threshold and threshold.dtype,
+        threshold=threshold,
+        dense=dense,
+        window=None,
+    )
+
+
+def stacked(layers: list[MatrixLayer], scales: list[int] | None = None, biases: list[int] | None = None) -> Network:
+    """Layers one behind the other; without `scales`, the integers are the scores."""
+    classes, x = layers[-1].mh, layers[0].input
+    return Network(
+        "random", (layers[0].mw,), x, tuple(layers), scales or [1] * classes, biases or [0] * classes
+    )  # fmt: skip
+
+
 def random_layer(
-    rng: np.random.Generator, name: str, mw: int, mh: int, weight: DataType, x: DataType, out: DataType | None
-) -> Layer:
+    rng: np.random.Generator,
+    name: str,
+    mw: int,
+    mh: int,
+    weight: DataType,
+    x: DataType,
+    out: DataType | None,
+    index: int = 0,
+) -> MatrixLayer:
     """A layer with thresholds all over the reachable range and just outside, equal ones among them."""
     matrix = random_values(rng, weight, (mh, mw)).astype(np.int16)
     flip = np.zeros(mh, dtype=np.bool_)
     dense = Dense(name=name, inputs=("x",), output="acc", weight=matrix, weight_dtype=weight, flip=flip)
     if out is None:
-        return Layer(dense, None, x)
+        return dense_layer(dense, None, x, index)
     low, high = reach(matrix, x)
     offset, step = (-1, 2) if out.kind == "bipolar" else (out.min, 1)
     count = (out.max - offset) // step
@@ -43,7 +77,7 @@ def random_layer(
     node = Threshold(
         name=f"{name}.t", inputs=("acc",), output="y", thresholds=thresholds, offset=offset, step=step, dtype=out
     )
-    return Layer(dense, node, x)
+    return dense_layer(dense, node, x, index)
 
 
 def random_network(
@@ -61,11 +95,11 @@ def random_network(
     for k, (mw, mh) in enumerate(zip(sizes, sizes[1:], strict=False)):
         last = k == len(sizes) - 2
         out = None if last and not quantised_output else activation
-        layers.append(random_layer(rng, f"fc{k}", mw, mh, weight, x if k == 0 else activation, out))
+        layers.append(random_layer(rng, f"fc{k}", mw, mh, weight, x if k == 0 else activation, out, k))
     classes = sizes[-1]
     scales = [int(v) for v in rng.integers(-40, 50, classes)] if affine else [1] * classes
     biases = [int(v) for v in rng.integers(-99, 99, classes)] if affine else [0] * classes
-    return Network("random", tuple(layers), scales, biases)
+    return stacked(layers, scales, biases)
 
 
 def random_plan(rng: np.random.Generator, network: Network, *, memory: str = "lut", part: str = "ice40-hx8k") -> Plan:
@@ -78,31 +112,27 @@ def random_plan(rng: np.random.Generator, network: Network, *, memory: str = "lu
     return plan_of(network, folded, part)
 
 
-def layer_plan(layer: Layer, pe: int, simd: int, levels: int | None = None, memory: str = "lut") -> LayerPlan:
-    return LayerPlan(
-        name=layer.name,
-        mw=layer.mw,
-        mh=layer.mh,
+def layer_plan(layer: MatrixLayer, pe: int, simd: int, levels: int | None = None, memory: str = "lut") -> LayerPlan:
+    return replace(
+        unfolded(layer),
         pe=pe,
         simd=simd,
         weight_memory=memory,
         buffer_memory=memory,
         threshold_memory=memory,
         popcount_levels=levels,
-        input=layer.input.name,
-        weight=layer.weight.name,
-        output=layer.threshold.dtype.name if layer.threshold else "",
     )
 
 
 def plan_of(network: Network, layers: list[LayerPlan], part: str = "ice40-hx8k") -> Plan:
-    return Plan(network.model, "0" * 16, "", part, 12.0, tuple(layers))
+    return planned(network, tuple(layers), board="", part=part, clock_mhz=12.0)
 
 
 def forward(network: Network, x: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """The last layer's integers (N, C) and the classes (N,) of input values (N, MW)."""
     value = x.astype(np.int64)
     for layer in network.layers:
+        assert isinstance(layer, MatrixLayer)
         value = value @ layer.dense.weight.T.astype(np.int64)
         node = layer.threshold
         if node is not None:

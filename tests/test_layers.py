@@ -1,44 +1,53 @@
-"""Every operation of the hardware is everywhere it has to be: shape, meaning, widths, cycles, circuit."""
+"""Every operation and every unit of the hardware is everywhere it has to be: meaning, widths, cycles, area, circuit."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from bnnhw.dataflow.images import layer_image
-from bnnhw.dataflow.layers import Layer
-from bnnhw.dataflow.timing import layer_chain
-from bnnhw.dtypes import BIPOLAR, DataType
-from bnnhw.generate.accelerator import layer_units
-from bnnhw.ir.graph import TensorType
-from bnnhw.ir.nodes import Node
-from bnnhw.ir.shapes import infer
-from bnnhw.ir.spec import ALLOWED
-from bnnhw.reference.kernels import evaluate
-from tests.random_networks import layer_plan, random_layer
+from bnnhw import reference
+from bnnhw.dataflow import cost, structure, timing
+from bnnhw.dataflow.layers import Network
+from bnnhw.generate import accelerator
+from bnnhw.ir.nodes import Encode, Node
+from bnnhw.ir.spec import HARDWARE
+from bnnhw.passes import to_integers
+from tests.random_maps import random_map_network
 
-HARDWARE = [kind for kind in ALLOWED["integer"] if kind.__name__ in ("Dense", "Threshold")]
-
-
-def node_of(layer: Layer, kind: type[Node]) -> Node:
-    return next(node for node in (layer.dense, layer.threshold) if isinstance(node, kind))
+UNITS = {unit for unit in vars(structure).values() if isinstance(unit, type) and issubclass(unit, structure.Unit)} - {
+    structure.Unit
+}
 
 
-@pytest.mark.parametrize("kind", HARDWARE)
-def test_shape_and_meaning(kind: type[Node]) -> None:
-    layer = random_layer(np.random.default_rng(1), "fc", 6, 4, BIPOLAR, BIPOLAR, DataType("uint", 2))
-    node = node_of(layer, kind)
-    size = 6 if kind.__name__ == "Dense" else 4
-    made = infer(node, TensorType((size,), BIPOLAR))
-    assert evaluate(node, np.ones((3, size), np.int32)).shape == (3, *made.shape)
+@pytest.mark.parametrize(
+    "table", [timing._TWINS, cost._FEATURES, accelerator._BUILDERS], ids=["cycles", "area", "circuit"]
+)
+def test_every_unit_is_in_every_table(table: dict[type, object]) -> None:
+    assert set(table) == UNITS
 
 
-@pytest.mark.parametrize("pe", [1, 3, 4])
-@pytest.mark.parametrize("out", [None, BIPOLAR, DataType("uint", 2), DataType("uint", 4)], ids=str)
-def test_every_unit_has_its_twin(pe: int, out: DataType | None) -> None:
-    """As many units with control of their own in the gateware as in the model of its cycles."""
-    layer = random_layer(np.random.default_rng(1), "fc", 6, 4, BIPOLAR, BIPOLAR, out)
-    plan = layer_plan(layer, pe, 2)
-    units = [unit for _, unit in layer_units(layer, plan, layer_image(layer, plan, final=False), "ice40")]
-    clocked = [unit for unit in units if getattr(unit, "latency", 1) > 0]
-    assert len(clocked) == len(layer_chain(layer, plan))
+def test_random_networks_use_every_operation_and_every_unit() -> None:
+    """What the tests with random networks prove, they prove for all of the hardware."""
+    from bnnhw.dataflow import make_plan
+    from bnnhw.parts import PARTS
+
+    operations: set[type[Node]] = set()
+    units: set[type] = set()
+    for seed in range(40):
+        graph = to_integers(random_map_network(np.random.default_rng(seed)))
+        inside = False
+        for node in graph.nodes:
+            inside |= isinstance(node, Encode)
+            operations |= {type(node)} if inside else set()
+        network = Network.of(graph)
+        plan = make_plan(network, PARTS["ice40-hx8k"])
+        units |= {type(stage.unit) for stage in structure.structure(plan, network)}
+    assert operations >= set(HARDWARE)
+    assert units == UNITS
+
+
+def test_hardware_layers_have_a_meaning() -> None:
+    graph = to_integers(random_map_network(np.random.default_rng(4)))
+    x = np.random.default_rng(1).normal(0, 2, (3, *graph.tensors["x"].shape)).astype(np.float32)
+    for name, values in reference.run_all(graph, x, packed=False).items():
+        assert values.shape == (3, *graph.tensors[name].shape), name

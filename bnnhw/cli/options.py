@@ -29,7 +29,7 @@ def add_command(commands: Commands, name: str, function: Function, summary: str)
 
 def add_model(parser: argparse.ArgumentParser, *, or_folder: bool = True) -> None:
     """The positional MODEL, or MODEL|DIR, and what belongs to reading one."""
-    text = "name of a shipped model, or path of an .onnx or .onnx.gz file"
+    text = "name of a shipped model, or path of an .onnx or .onnx.gz file or of a BNN-PYNQ parameter folder or archive"
     if or_folder:
         parser.add_argument("work", metavar="MODEL|DIR", help=f"{text}, or a folder that `bnnhw compile` wrote")
     else:

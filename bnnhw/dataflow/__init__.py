@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import replace
+from math import prod
 from typing import Any
 
 from bnnhw.dataflow import cost
 from bnnhw.dataflow.folding import Budget, fastest, within
-from bnnhw.dataflow.layers import Network
+from bnnhw.dataflow.layers import INPUT, MatrixLayer, Network, ThresholdLayer
 from bnnhw.dataflow.plan import Folding, LayerPlan, Plan, load_folding, load_plan
-from bnnhw.dataflow.timing import Cycles, measure
+from bnnhw.dataflow.timing import Cycles, measure, with_fifos
 from bnnhw.errors import PlanError
 from bnnhw.parts import Part
 
-__all__ = ["Cycles", "Network", "Plan", "estimate", "load_folding", "load_plan", "make_plan", "measure"]
+__all__ = ["Cycles", "Network", "Plan", "estimate", "load_folding", "load_plan", "make_plan", "measure", "planned"]
 
 # Beyond this share of a part's LUTs, routing fails or the clock drops.
 FILL = 0.78
@@ -69,15 +70,35 @@ def make_plan(
         layers = within(network, part, 1 << 40, budget, wanted).layers
     else:
         layers = fastest(network, part, replace(budget, luts=min(budget.luts, UNASKED_LUTS)), wanted).layers
-    return Plan(network.model, digest(network, layers), board, part.name, clock, layers)
+    return planned(network, layers, board=board, part=part.name, clock_mhz=clock)
 
 
-def digest(network: Network, layers: tuple[LayerPlan, ...]) -> str:
+def planned(network: Network, layers: tuple[LayerPlan, ...], *, board: str, part: str, clock_mhz: float) -> Plan:
+    """The plan that `layers` make, with the FIFOs that they need."""
+    (first, _), *_ = network.readers(INPUT)
+    plan = Plan(
+        model=network.model,
+        digest="",
+        board=board,
+        part=part,
+        clock_mhz=clock_mhz,
+        input=network.i_dtype.name,
+        input_elements=prod(network.i_shape),
+        input_simd=layers[first].i_lanes,
+        macs=network.macs,
+        layers=layers,
+    )
+    plan = with_fifos(plan, network)
+    return replace(plan, digest=digest(network, plan))
+
+
+def digest(network: Network, plan: Plan) -> str:
     """16 hexadecimal digits that differ when the integers or the folding do."""
-    content = hashlib.sha256(repr(layers).encode())
+    content = hashlib.sha256(repr(plan.layers).encode())
     for layer in network.layers:
-        content.update(layer.dense.weight.tobytes())
-        if layer.threshold is not None:
+        if isinstance(layer, MatrixLayer):
+            content.update(layer.dense.weight.tobytes())
+        if isinstance(layer, (MatrixLayer, ThresholdLayer)) and layer.threshold is not None:
             content.update(layer.threshold.thresholds.tobytes())
     content.update(repr((network.score_scales, network.score_biases)).encode())
     return content.hexdigest()[:16]
@@ -90,8 +111,8 @@ def estimate(plan: Plan, network: Network) -> dict[str, Any]:
     """
     part = plan.device
     cycles = measure(plan, network)
-    luts = cost.luts(part, cost.network_features(network, plan.layers))
-    blocks = sum(cost.layer_block_rams(part, layer, p) for layer, p in zip(network.layers, plan.layers, strict=True))
+    luts = cost.luts(part, cost.network_features(plan, network))
+    blocks = cost.network_block_rams(part, plan, network)
     if plan.board:
         link = cost.coefficients(part.family)
         luts += link["board"]
@@ -99,6 +120,8 @@ def estimate(plan: Plan, network: Network) -> dict[str, Any]:
     layers = [
         {
             "name": folded.name,
+            "kind": folded.kind,
+            "vectors": folded.vectors,
             "mw": folded.mw,
             "mh": folded.mh,
             "pe": folded.pe,

@@ -8,13 +8,36 @@ LUT here is a logic cell of iCE40 (a LUT with its flip-flop and carry) or a TREL
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterable
 from functools import cache
 from math import gcd
 from pathlib import Path
+from typing import Any
 
-from bnnhw.dataflow.layers import Layer, Network
-from bnnhw.dataflow.plan import LayerPlan
-from bnnhw.dataflow.timing import MOST_PARALLEL_THRESHOLDS, popcount_latency, search_steps
+from bnnhw.dataflow.layers import Layer, Network, value_width
+from bnnhw.dataflow.plan import LayerPlan, Plan
+from bnnhw.dataflow.structure import (
+    MOST_PARALLEL_THRESHOLDS,
+    Add,
+    Buffer,
+    Concat,
+    Convert,
+    Fifo,
+    Fork,
+    Join,
+    Matrix,
+    Offset,
+    Pool,
+    Slide,
+    Split,
+    Thresholds,
+    Unit,
+    final_bits,
+    layer_units,
+    popcount_latency,
+    search_steps,
+    structure,
+)
 from bnnhw.parts import Part
 
 TABLE = Path(__file__).with_name("cost_table.json")
@@ -33,21 +56,59 @@ def block_rams(part: Part, width: int, depth: int) -> int:
     return best
 
 
-def layer_block_rams(part: Part, layer: Layer, plan: LayerPlan) -> int:
-    """Block RAMs of one layer: weights, repeated input, biases and thresholds."""
-    count = 0
-    rows = plan.nf * plan.sf
-    if plan.weight_memory == "block" and rows > 1:
-        count += block_rams(part, plan.pe * plan.simd * layer.weight.bits, rows)
-    if plan.nf > 1 and plan.buffer_memory == "block":
-        count += block_rams(part, plan.simd * layer.input.bits, 2 * power_of_two(plan.sf))
-    if plan.threshold_memory == "block":
-        if plan.nf > 1:
+def unit_block_rams(part: Part, unit: Unit) -> int:
+    """Block RAMs of one unit."""
+    if isinstance(unit, Matrix):
+        layer, plan = unit.layer, unit.plan
+        rows, count = plan.nf * plan.sf, 0
+        if plan.weight_memory == "block" and rows > 1:
+            count += block_rams(part, plan.pe * plan.simd * layer.weight.bits, rows)
+        if plan.threshold_memory == "block" and plan.nf > 1:
             count += block_rams(part, plan.pe * layer.width, plan.nf)
-        if layer.thresholds > MOST_PARALLEL_THRESHOLDS:
-            depth = plan.nf << search_steps(layer.thresholds)
-            count += plan.pe * block_rams(part, layer.width + 1, depth)
-    return count
+        return count
+    if isinstance(unit, Thresholds) and unit.plan.threshold_memory == "block":
+        if unit.layer.thresholds <= MOST_PARALLEL_THRESHOLDS:
+            return 0
+        depth = unit.plan.nf << search_steps(unit.layer.thresholds)
+        return unit.plan.pe * block_rams(part, unit.layer.width + 1, depth)
+    if isinstance(unit, Buffer) and unit.memory == "block":
+        return block_rams(part, unit.width, 2 * power_of_two(unit.beats))
+    if isinstance(unit, Slide) and unit.memory == "block":
+        return block_rams(part, unit.lanes * unit.bits, window_depth(unit))
+    if isinstance(unit, Fifo) and fifo_memory(part.family, unit) == "block":
+        return block_rams(part, unit.width + 1, unit.depth)
+    return 0
+
+
+def layer_block_rams(part: Part, layer: Layer, plan: LayerPlan) -> int:
+    """Block RAMs of one layer, without what brings its inputs."""
+    return sum(unit_block_rams(part, unit) for _, unit in layer_units(layer, plan))
+
+
+def network_block_rams(part: Part, plan: Plan, network: Network) -> int:
+    """Block RAMs of an accelerator."""
+    return sum(unit_block_rams(part, stage.unit) for stage in structure(plan, network))
+
+
+def window_depth(unit: Slide) -> int:
+    """Beats that the line buffer of a sliding window holds."""
+    chunks = unit.channels // unit.lanes
+    return power_of_two(max(unit.geometry.lines(unit.height) * unit.width * chunks, unit.depth))
+
+
+def free_depth(part: Part, unit: Slide) -> int:
+    """Beats that a line buffer may hold in the block RAMs that it takes anyway: lines that come early stall nobody."""
+    depth, width = window_depth(unit), unit.lanes * unit.bits
+    count = block_rams(part, width, depth)
+    while block_rams(part, width, 2 * depth) == count:
+        depth *= 2
+    return depth
+
+
+def fifo_memory(family: str, unit: Fifo) -> str:
+    """Block RAM for what would take many flip-flops, or many LUTs."""
+    bits = unit.depth * (unit.width + 1)
+    return "block" if bits > (64 if family == "ice40" else 1024) else "lut"
 
 
 def power_of_two(value: int) -> int:
@@ -60,9 +121,18 @@ def table_luts(rows: int) -> float:
     return 0.0 if rows < 2 else 1.0 if rows <= 16 else rows / 16 * 4 / 3
 
 
+def unit_features(unit: Unit) -> Features:
+    """What the LUTs of one unit are linear in."""
+    return _FEATURES[type(unit)](unit)
+
+
 def layer_features(layer: Layer, plan: LayerPlan) -> Features:
-    """What the LUTs of one layer, without its width converter, are linear in."""
-    rows = plan.nf * plan.sf
+    """What the LUTs of one layer are linear in, without what brings its inputs."""
+    return _summed(unit_features(unit) for _, unit in layer_units(layer, plan))
+
+
+def _matrix(unit: Matrix) -> Features:
+    layer, plan = unit.layer, unit.plan
     lanes = plan.pe * plan.simd * layer.plane_products
     stages = popcount_latency(plan.simd, plan.popcount_levels)
     features = {
@@ -74,6 +144,18 @@ def layer_features(layer: Layer, plan: LayerPlan) -> Features:
     }
     if layer.threshold is None:
         features["sum_bit"] = plan.pe * layer.width
+    if plan.nf > 1:
+        features["bias_bit"] = plan.pe * layer.width
+        if plan.threshold_memory == "lut":
+            features["table"] = plan.pe * layer.width * table_luts(plan.nf)
+    if plan.weight_memory == "lut":
+        features["weight_table"] = plan.pe * plan.simd * layer.weight.bits * table_luts(plan.nf * plan.sf)
+    return features
+
+
+def _thresholds(unit: Thresholds) -> Features:
+    layer, plan = unit.layer, unit.plan
+    features: Features = {}
     if layer.thresholds > MOST_PARALLEL_THRESHOLDS:
         features["search_bit"] = plan.pe * (layer.width + 4 * search_steps(layer.thresholds))
         if plan.threshold_memory == "lut":
@@ -82,51 +164,99 @@ def layer_features(layer: Layer, plan: LayerPlan) -> Features:
     elif layer.thresholds > 1:
         features["comparator_bit"] = plan.pe * (layer.thresholds - 1) * (layer.width + 1)
         features["table"] = features["comparator_bit"] * table_luts(plan.nf)
-    if plan.nf > 1:
-        features["bias_bit"] = plan.pe * layer.width
-        if plan.threshold_memory == "lut":
-            features["table"] = features.get("table", 0.0) + plan.pe * layer.width * table_luts(plan.nf)
-        if plan.buffer_memory == "lut":
-            features["buffer_bit"] = 2 * power_of_two(plan.sf) * plan.simd * layer.input.bits
-    if plan.weight_memory == "lut":
-        features["weight_table"] = plan.pe * plan.simd * layer.weight.bits * table_luts(rows)
     return features
 
 
-def converter_features(bits: int, i_lanes: int, o_lanes: int) -> Features:
-    """What the LUTs of a width converter are linear in."""
-    chunk = gcd(i_lanes, o_lanes)
+def _buffer(unit: Buffer) -> Features:
+    bits = 2 * power_of_two(unit.beats) * unit.width
+    return {"buffer_bit": bits} if unit.memory == "lut" else {}
+
+
+def _convert(unit: Convert) -> Features:
+    chunk = gcd(unit.i_lanes, unit.o_lanes)
     features: Features = {}
-    if i_lanes > chunk:
-        features["cut_bit"] = bits * i_lanes
-    if o_lanes > chunk:
-        features["collect_bit"] = bits * o_lanes
+    if unit.i_lanes > chunk:
+        features["cut_bit"] = unit.bits * unit.i_lanes
+    if unit.o_lanes > chunk:
+        features["collect_bit"] = unit.bits * unit.o_lanes
     return features
 
 
-def element_bits(layer: Layer) -> int:
-    """Bits of one element that a layer gives: a storage code, or an integer of the last layer."""
-    return layer.width if layer.threshold is None else layer.threshold.dtype.bits
+def _slide(unit: Slide) -> Features:
+    features = {"window": 1.0, "window_bit": unit.lanes * unit.bits}
+    if unit.memory == "lut":
+        features["buffer_bit"] = window_depth(unit) * unit.lanes * unit.bits
+    return features
+
+
+def _pool(unit: Pool) -> Features:
+    assert unit.layer.dtype is not None
+    bits = value_width(unit.layer.input) if unit.layer.operation == "max" else value_width(unit.layer.dtype)
+    return {"pool_bit": unit.plan.pe * bits}
+
+
+def _add(unit: Add) -> Features:
+    assert unit.layer.dtype is not None
+    return {"pool_bit": unit.plan.pe * value_width(unit.layer.dtype)}
+
+
+def _concat(unit: Concat) -> Features:
+    return {"cut_bit": unit.plan.pe * unit.layer.input.bits}
+
+
+def _offset(unit: Offset) -> Features:
+    return {"comparator_bit": unit.plan.pe * unit.layer.width}
+
+
+def _fork(unit: Fork) -> Features:
+    return {"fork": float(unit.readers)}
+
+
+def _fifo(unit: Fifo) -> Features:
+    return {"fifo": 1.0, "fifo_bit": unit.width, "buffer_bit": unit.depth * unit.width if unit.depth <= 2 else 0.0}
+
+
+def _counter(unit: Unit) -> Features:
+    return {"fork": 1.0}
+
+
+_FEATURES: dict[type[Unit], Callable[[Any], Features]] = {
+    Matrix: _matrix,
+    Thresholds: _thresholds,
+    Buffer: _buffer,
+    Convert: _convert,
+    Slide: _slide,
+    Pool: _pool,
+    Add: _add,
+    Concat: _concat,
+    Offset: _offset,
+    Fork: _fork,
+    Fifo: _fifo,
+    Split: _counter,
+    Join: _counter,
+}
 
 
 def fixed_features(network: Network) -> Features:
     """What no folding changes: input guard, status, label select."""
-    out = element_bits(network.layers[-1])
+    out = final_bits(network.layers[-1])
     features: Features = {"accelerator": 1.0, "output_bit": out}
     if network.affine_scores:
         features["score_bit"] = out * max(abs(s) for s in network.score_scales).bit_length()
     return features
 
 
-def network_features(network: Network, layers: tuple[LayerPlan, ...]) -> Features:
+def network_features(plan: Plan, network: Network) -> Features:
     """All features of an accelerator, summed up."""
-    total = fixed_features(network)
-    lanes = [*(layer.simd for layer in layers[1:]), 1]
-    for layer, folded, o_lanes in zip(network.layers, layers, lanes, strict=True):
-        converter = converter_features(element_bits(layer), folded.pe, o_lanes)
-        for features in (layer_features(layer, folded), converter):
-            for name, value in features.items():
-                total[name] = total.get(name, 0.0) + value
+    units = (unit_features(stage.unit) for stage in structure(plan, network))
+    return _summed([fixed_features(network), *units])
+
+
+def _summed(parts: Iterable[Features]) -> Features:
+    total: Features = {}
+    for features in parts:
+        for name, value in features.items():
+            total[name] = total.get(name, 0.0) + value
     return total
 
 

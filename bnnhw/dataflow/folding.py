@@ -12,16 +12,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from itertools import product
-from math import gcd
+from math import gcd, prod
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bnnhw.dataflow import cost
-from bnnhw.dataflow.layers import Layer, Network
-from bnnhw.dataflow.plan import FOLDING_KEYS, MEMORIES, Folding, LayerPlan, check_layer
-from bnnhw.dataflow.timing import search_steps
+from bnnhw.dataflow.layers import ConcatLayer, Layer, MatrixLayer, Network, PoolLayer
+from bnnhw.dataflow.plan import FOLDING_KEYS, MEMORIES, MEMORY_KEYS, Folding, LayerPlan, check_layer
+from bnnhw.dataflow.structure import Convert, Slide, edge_units, layer_units, search_steps
 from bnnhw.errors import PlanError
 from bnnhw.parts import Part
 
@@ -55,7 +55,7 @@ def fastest(network: Network, part: Part, budget: Budget, folding: Folding) -> S
     PlanError
         If even the slowest plan does not fit.
     """
-    slow = max(layer.macs for layer in network.layers) * 2
+    slow = 2 * max(max(layer.macs, prod(layer.o_shape) * _taps(layer)) for layer in network.layers)
     best = solve(network, part, slow, budget, folding)
     if best is None:
         raise _too_large(network, part, slow, budget, folding)
@@ -68,6 +68,10 @@ def fastest(network: Network, part: Part, budget: Budget, folding: Folding) -> S
         else:
             best, high = found, middle
     return best
+
+
+def _taps(layer: Layer) -> int:
+    return layer.pool.geometry.taps if isinstance(layer, PoolLayer) else 1
 
 
 def within(network: Network, part: Part, interval: int, budget: Budget, folding: Folding) -> Solution:
@@ -89,10 +93,19 @@ def within(network: Network, part: Part, interval: int, budget: Budget, folding:
 
 
 def solve(network: Network, part: Part, interval: int, budget: Budget, folding: Folding) -> Solution | None:
-    """The fewest LUTs within `interval` cycles and `budget`, or None."""
+    """The fewest LUTs within `interval` cycles and `budget`, or None.
+
+    The layers are taken in their order, and the width converter between each two of them is part of the choice. Where a
+    layer reads others than the one before it, those converters are left out of the choice, and only counted at the end.
+    """
     fixed = cost.luts(part, cost.fixed_features(network))
     columns = min(budget.block_ram, part.block_ram) + 1
-    choices = [_candidates(layer, part, interval, columns - 1, folding.get(layer.name, {})) for layer in network.layers]
+    # A deep line buffer on one branch asks for as deep a FIFO on the other.
+    branching = any(len(layer.inputs) > 1 for layer in network.layers)
+    choices = [
+        _candidates(layer, part, interval, columns - 1, folding.get(layer.name, {}), deep=not branching)
+        for layer in network.layers
+    ]
     if any(not layer_choices for layer_choices in choices):
         return None
 
@@ -102,16 +115,22 @@ def solve(network: Network, part: Part, interval: int, budget: Budget, folding: 
     pe_values = [0]
     trail: list[tuple[NDArray[np.int64], NDArray[np.int64]]] = []
     for k, candidates in enumerate(choices):
-        before = network.layers[k - 1] if k else None
+        layer = network.layers[k]
+        before = network.layers[k - 1] if k and layer.inputs == (k - 1,) else None
         now_values = sorted({c.plan.pe for c in candidates})
         now = np.full((len(now_values), columns), np.inf)
         chosen = np.full(now.shape, -1)
         came = np.full(now.shape, -1)
+        joins: dict[int, tuple[NDArray[np.int64], NDArray[np.float64]]] = {}
         for index, candidate in enumerate(candidates):
-            joins = np.array([_join(part, before, pe, candidate.plan.simd, interval) for pe in pe_values])
-            reached = best + joins[:, None]
-            source = reached.argmin(axis=0)
-            value = reached[source, np.arange(columns)] + candidate.luts
+            lanes = candidate.plan.i_lanes
+            if lanes not in joins:
+                costs = np.array([_join(part, before, layer, pe, lanes, interval) for pe in pe_values])
+                reached = best + costs[:, None]
+                source = reached.argmin(axis=0)
+                joins[lanes] = source, reached[source, np.arange(columns)]
+            source, reached = joins[lanes]
+            value = reached + candidate.luts
             row, used = now_values.index(candidate.plan.pe), candidate.block_ram
             shifted = np.full(columns, np.inf)
             shifted[used:] = value[: columns - used]
@@ -122,8 +141,7 @@ def solve(network: Network, part: Part, interval: int, budget: Budget, folding: 
         trail.append((chosen, came))
         best, pe_values = now, now_values
 
-    last = network.layers[-1]
-    best = best + np.array([_join(part, last, pe, 1, interval) for pe in pe_values])[:, None]
+    best = best + np.array([_join(part, network.layers[-1], None, pe, 1, interval) for pe in pe_values])[:, None]
     if not np.isfinite(best).any() or best.min() > budget.luts:
         return None
     row, used = (int(v) for v in np.unravel_index(best.argmin(), best.shape))
@@ -143,46 +161,107 @@ class _Candidate:
     block_ram: int
 
 
-def _candidates(
-    layer: Layer, part: Part, interval: int, most_block_ram: int, wanted: Mapping[str, Any]
-) -> list[_Candidate]:
-    """Foldings of one layer within `interval` cycles; `wanted` fixes what the user asks for."""
-    base = LayerPlan(
+def unfolded(layer: Layer) -> LayerPlan:
+    """The plan of a layer that takes one element at a time, everything but the weights in LUTs."""
+    windowed = isinstance(layer, PoolLayer) or (isinstance(layer, MatrixLayer) and layer.window is not None)
+    return LayerPlan(
         name=layer.name,
-        mw=layer.mw,
+        kind=layer.kind,
+        elements=prod(layer.i_shapes[0]),
+        vectors=layer.vectors,
+        mw=layer.mw * _taps(layer),
         mh=layer.mh,
         pe=1,
         simd=1,
+        lanes=1 if windowed else 0,
+        window_depth=0,
+        fifos=(0,) * len(layer.inputs),
         weight_memory="block",
         buffer_memory="lut",
         threshold_memory="lut",
-        popcount_levels=POPCOUNT_LEVELS,
+        window_memory="lut",
+        popcount_levels=POPCOUNT_LEVELS if isinstance(layer, MatrixLayer) else None,
         input=layer.input.name,
-        weight=layer.weight.name,
-        output=layer.threshold.dtype.name if layer.threshold else "",
+        weight=layer.weight.name if isinstance(layer, MatrixLayer) else "",
+        output="" if isinstance(layer, MatrixLayer) and layer.threshold is None else str(layer.dtype),
     )
+
+
+def _candidates(
+    layer: Layer, part: Part, interval: int, most_block_ram: int, wanted: Mapping[str, Any], *, deep: bool
+) -> list[_Candidate]:
+    """Foldings of one layer within `interval` cycles; `wanted` fixes what the user asks for; line buffers are `deep`
+    where that costs nothing."""
+    base = unfolded(layer)
     changes: dict[str, Any] = {key: wanted[key] for key in FOLDING_KEYS if key in wanted}
     base = replace(base, **changes)
     check_layer(base, "--folding")
     found: list[_Candidate] = []
-    for pe, simd in _foldings(layer, interval, wanted):
-        plan = replace(base, pe=pe, simd=simd)
-        if plan.nf * max(plan.sf, search_steps(layer.thresholds)) > interval:
+    for pe, simd, lanes in _foldings(layer, interval, wanted):
+        plan = replace(base, pe=pe, simd=simd, lanes=lanes)
+        if plan.cycles > interval or layer.vectors * plan.nf * search_steps(layer.thresholds) > interval:
             continue
-        options = [
-            [getattr(base, key)] if key in wanted else list(MEMORIES)
-            for key in ("weight_memory", "buffer_memory", "threshold_memory")
-        ]
-        for weight, buffer, threshold in product(*options):
-            option = replace(plan, weight_memory=weight, buffer_memory=buffer, threshold_memory=threshold)
+        if lanes and plan.kind == "matrix" and layer.vectors * -(-layer.mw // gcd(lanes, simd)) > interval:
+            continue  # for the width converter between the window and the PEs
+        for memories in _memories(plan, base, wanted):
+            option = replace(plan, **memories)
+            if deep and lanes and option.window_memory == "block" and "window_depth" not in wanted:
+                slide = next(unit for _, unit in layer_units(layer, option) if isinstance(unit, Slide))
+                option = replace(option, window_depth=cost.free_depth(part, slide))
             used = cost.layer_block_rams(part, layer, option)
             if used <= most_block_ram:
                 found.append(_Candidate(option, cost.luts(part, cost.layer_features(layer, option)), used))
     return _frontier(found)
 
 
-def _foldings(layer: Layer, interval: int, wanted: Mapping[str, Any]) -> set[tuple[int, int]]:
-    """Pairs of PE and SIMD that are worth a look."""
+def _memories(plan: LayerPlan, base: LayerPlan, wanted: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The choices of memory that make a difference."""
+    matters = {
+        "weight_memory": plan.kind == "matrix",
+        "buffer_memory": plan.kind == "matrix" and plan.nf > 1,
+        "threshold_memory": plan.kind in ("matrix", "threshold"),
+        "window_memory": plan.lanes > 0,
+    }
+    options = [[getattr(base, key)] if key in wanted or not matters[key] else list(MEMORIES) for key in MEMORY_KEYS]
+    return [dict(zip(MEMORY_KEYS, choice, strict=True)) for choice in product(*options)]
+
+
+def _foldings(layer: Layer, interval: int, wanted: Mapping[str, Any]) -> set[tuple[int, int, int]]:
+    """PE, SIMD and lanes that are worth a look."""
+    per_vector = interval // layer.vectors
+    if isinstance(layer, MatrixLayer):
+        pairs = _matrix_foldings(layer, per_vector, wanted)
+        if layer.window is None:
+            return {(pe, simd, 0) for pe, simd in pairs}
+        taps, channels = layer.window.geometry.taps, layer.i_shapes[0][-1]
+        slowest = min(per_vector / taps, interval / prod(layer.i_shapes[0][:2]))
+        lanes = {simd: _window_lanes(channels, slowest, simd, wanted) for _, simd in pairs}
+        return {(pe, simd, found) for pe, simd in pairs for found in lanes[simd]}
+    taps = _taps(layer)
+    channels = layer.mh if not isinstance(layer, ConcatLayer) else gcd(*(shape[-1] for shape in layer.i_shapes))
+    found = {wanted[key] for key in ("pe", "simd", "lanes") if key in wanted} or _divisors(channels)
+    windowed = isinstance(layer, PoolLayer)
+    return {(n, n, n if windowed else 0) for n in found if layer.mh * taps <= n * per_vector}
+
+
+def _divisors(number: int) -> set[int]:
+    return {n for n in range(1, number + 1) if number % n == 0}
+
+
+def _window_lanes(channels: int, slowest: float, simd: int, wanted: Mapping[str, Any]) -> set[int]:
+    """Channels at a time for which a pixel takes no longer than `slowest` cycles: the fewest, and those that fit `simd`
+    without or with half a converter."""
+    if "lanes" in wanted:
+        return {wanted["lanes"]}
+    enough = {n for n in _divisors(channels) if channels <= n * slowest}
+    if not enough:
+        return set()
+    even = {n for n in enough if n % simd == 0 or simd % n == 0}
+    return {min(enough)} | ({min(even)} if even else set()) | ({simd} & enough)
+
+
+def _matrix_foldings(layer: MatrixLayer, interval: int, wanted: Mapping[str, Any]) -> set[tuple[int, int]]:
+    """Pairs of PE and SIMD that are worth a look, for `interval` cycles per vector."""
     if "pe" in wanted:
         rows = {wanted["pe"]}
     else:
@@ -197,36 +276,49 @@ def _foldings(layer: Layer, interval: int, wanted: Mapping[str, Any]) -> set[tup
             continue
         narrow = -(-layer.mw // sf)
         rounded = {narrow, cost.power_of_two(narrow), next(d for d in range(narrow, layer.mw + 1) if layer.mw % d == 0)}
+        if layer.window is not None:
+            # Whole pixels, or an even part of one, need at most half a width converter behind the window.
+            channels = layer.i_shapes[0][-1]
+            rounded |= {
+                -(-narrow // channels) * channels,
+                *(d for d in _divisors(channels) if narrow <= d < 2 * narrow),
+            }
         pairs |= {(pe, simd) for simd in rounded if simd <= layer.mw}
     return pairs
 
 
 def _frontier(candidates: list[_Candidate]) -> list[_Candidate]:
-    """Those that no other of the same PE and SIMD beats in both LUTs and block RAMs."""
+    """Those that no other of the same lanes at both ends beats in both LUTs and block RAMs."""
     kept: dict[tuple[int, int], list[_Candidate]] = {}
     for candidate in sorted(candidates, key=lambda c: (c.block_ram, c.luts)):
-        rivals = kept.setdefault((candidate.plan.pe, candidate.plan.simd), [])
+        rivals = kept.setdefault((candidate.plan.pe, candidate.plan.i_lanes), [])
         if not rivals or candidate.luts < rivals[-1].luts:
             rivals.append(candidate)
     return [candidate for rivals in kept.values() for candidate in rivals]
 
 
-def _join(part: Part, before: Layer | None, pe: int, lanes: int, interval: int) -> float:
-    """LUTs of the width converter between two layers; infinite if it would be the slowest unit."""
+def _join(part: Part, before: Layer | None, layer: Layer | None, pe: int, lanes: int, interval: int) -> float:
+    """LUTs of what brings `before`, in beats of `pe`, to `layer`; infinite if it would be the slowest unit."""
     if before is None:
         return 0.0
-    chunk = gcd(pe, lanes)
-    nf = -(-before.mh // pe)
-    if nf * (pe // chunk) > interval + pe // chunk:
-        return np.inf
-    return cost.luts(part, cost.converter_features(cost.element_bits(before), pe, lanes))
+    taken = layer.i_shapes[0] if layer is not None else (before.mh * before.vectors,)
+    bits, total = before.o_width, 0.0
+    for _, unit in edge_units(bits, before.o_shape, pe, taken, lanes, 0):
+        if isinstance(unit, Convert) and not unit.wires:
+            chunk = gcd(unit.i_lanes, unit.o_lanes)
+            vectors = before.mh * before.vectors // unit.elements
+            if vectors * -(-unit.elements // chunk) > interval + unit.i_lanes // chunk:
+                return np.inf
+        total += 0.0 if isinstance(unit, Convert) and unit.wires else cost.luts(part, cost.unit_features(unit))
+    return total
 
 
 def _too_large(network: Network, part: Part, interval: int, budget: Budget, folding: Folding) -> PlanError:
     """What the smallest plan needs and the part does not have."""
     fits_luts = solve(network, part, interval, Budget(np.inf, budget.block_ram), folding)
     if fits_luts is None:
-        bits = sum(layer.macs * layer.weight.bits for layer in network.layers)
+        matrices = [layer for layer in network.layers if isinstance(layer, MatrixLayer)]
+        bits = sum(layer.mw * layer.mh * layer.weight.bits for layer in matrices)
         have = f"{budget.block_ram} block RAMs of {part.block_ram_bits} bits"
         return PlanError(
             f"model {network.model} does not fit {part.name}: {bits:,} weight bits do not go into {have} and its LUTs; "

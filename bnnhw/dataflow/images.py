@@ -22,94 +22,89 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from bnnhw.dataflow.layers import Layer
+from bnnhw.dataflow.layers import MatrixLayer, ThresholdLayer
 from bnnhw.dataflow.plan import LayerPlan
+from bnnhw.dataflow.structure import final_bits
 
 
 @dataclass(frozen=True)
-class LayerImage:
-    """Everything that the gateware of one layer is parametrised with.
+class MatrixImage:
+    """What the memories of a matrix-vector unit hold: ``nf * sf`` weight words, and ``nf`` rows of ``pe`` biases."""
+
+    weights: list[int]
+    biases: list[list[int]]
+
+
+@dataclass(frozen=True)
+class ThresholdImage:
+    """What a threshold unit is parametrised with.
 
     Parameters
     ----------
-    weights
-        ``nf * sf`` words.
-    biases
-        ``nf`` rows of ``pe`` accumulator starting values.
-    width, divisor
-        Accumulator bits, and the common divisor of its plane weights.
     thresholds
-        ``nf`` x ``pe`` rows of thresholds relative to the first; empty for a layer without thresholds.
-    codes
-        The output code for each count of thresholds.
-    element_bits
-        Bits of one output element.
+        ``nf`` x ``pe`` rows of thresholds relative to the first.
+    codes, bits
+        The output code for each count of thresholds, and its bits.
     tail
         Rows of the last pass that exist.
     """
 
-    weights: list[int]
-    biases: list[list[int]]
-    width: int
-    divisor: int
     thresholds: list[list[list[int]]]
     codes: list[int]
-    element_bits: int
+    bits: int
     tail: int
 
 
-def layer_image(layer: Layer, plan: LayerPlan, *, final: bool) -> LayerImage:
-    """The memory images of `layer` folded as `plan` says; the `final` layer's codes are numbers, not storage codes."""
+def matrix_image(layer: MatrixLayer, plan: LayerPlan) -> MatrixImage:
+    """The memories of the matrix-vector unit of `layer`, folded as `plan` says."""
     rows, lanes = plan.nf * plan.pe, plan.sf * plan.simd
     padding = layer.weight.zero_code_value
     weight = np.full((rows, lanes), padding, dtype=np.int64)
     weight[: layer.mh, : layer.mw] = layer.dense.weight
-    constant = _left_out(layer, weight) - padding * layer.input.zero_code_value * (lanes - layer.mw)
-
-    thresholds: NDArray[np.int64] = np.zeros((rows, layer.thresholds), dtype=np.int64)
-    codes: list[int] = []
-    bits = layer.width
-    if layer.threshold is None:
-        bias = constant
-    else:
-        node = layer.threshold
-        # raw >= ceil((T - constant) / divisor), for integers
-        raw = -((constant[: layer.mh, None] - node.thresholds) // layer.divisor)
-        bias = np.zeros(rows, dtype=np.int64)
-        bias[: layer.mh] = -raw[:, 0]
-        thresholds[: layer.mh] = raw - raw[:, :1]
-        values = node.offset + node.step * np.arange(layer.thresholds + 1)
-        bits = output_bits(layer, final=final)
-        codes = [int(c) for c in (values & ((1 << bits) - 1) if final else node.dtype.encode(values))]
+    bias = _constant(layer, weight)
+    if layer.threshold is not None:
+        bias[: layer.mh] = -_raw_thresholds(layer, bias)[:, 0]
     bias[layer.mh :] = 0
-    return LayerImage(
+    return MatrixImage(
         weights=_words(layer.weight.encode(weight), layer.weight.bits, plan),
         biases=bias.reshape(plan.nf, plan.pe).tolist(),
-        width=layer.width,
-        divisor=layer.divisor,
-        thresholds=thresholds.reshape(plan.nf, plan.pe, -1).tolist() if codes else [],
-        codes=codes,
-        element_bits=bits,
+    )
+
+
+def threshold_image(layer: MatrixLayer | ThresholdLayer, plan: LayerPlan, *, final: bool) -> ThresholdImage:
+    """The thresholds of `layer`; the `final` layer's codes are two's complement numbers, not storage codes."""
+    node = layer.threshold
+    assert node is not None
+    if isinstance(layer, MatrixLayer):
+        raw = _raw_thresholds(layer, _constant(layer, layer.dense.weight))
+    else:
+        raw = node.thresholds
+    rows = np.zeros((plan.nf * plan.pe, layer.thresholds), dtype=np.int64)
+    rows[: layer.mh] = raw - raw[:, :1]
+    values = node.offset + node.step * np.arange(layer.thresholds + 1)
+    bits = final_bits(layer) if final else node.dtype.bits
+    return ThresholdImage(
+        thresholds=rows.reshape(plan.nf, plan.pe, -1).tolist(),
+        codes=[int(c) for c in (values & ((1 << bits) - 1) if final else node.dtype.encode(values))],
+        bits=bits,
         tail=layer.mh - (plan.nf - 1) * plan.pe,
     )
 
 
-def output_bits(layer: Layer, *, final: bool) -> int:
-    """Bits of one output element: a storage code, or in the final layer a two's complement number."""
-    if layer.threshold is None:
-        return layer.width
-    dtype = layer.threshold.dtype
-    if not final:
-        return dtype.bits
-    return dtype.bits + (dtype.kind in ("bipolar", "uint"))
+def _raw_thresholds(layer: MatrixLayer, constant: NDArray[np.int64]) -> NDArray[np.int64]:
+    """What the counts alone are compared with, divided: ``raw >= ceil((T - constant) / divisor)``, for integers."""
+    assert layer.threshold is not None
+    return -((constant[: layer.mh, None] - layer.threshold.thresholds) // layer.divisor)
 
 
-def _left_out(layer: Layer, weight: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The constant of each row, lanes of padding included: (rows,)."""
-    constant = layer.input.plane_offset * weight.sum(axis=1)
+def _constant(layer: MatrixLayer, weight: NDArray[np.int64] | NDArray[np.int16]) -> NDArray[np.int64]:
+    """What counting leaves out of each row of `weight`, its lanes of padding included: (rows,)."""
+    wide = weight.astype(np.int64)
+    constant = layer.input.plane_offset * wide.sum(axis=1)
     if layer.signed_lanes:
-        constant -= sum(layer.input.plane_weights) * (weight == -1).sum(axis=1)
-    return constant
+        constant -= sum(layer.input.plane_weights) * (wide == -1).sum(axis=1)
+    padding = wide.shape[1] - layer.mw
+    return constant - layer.weight.zero_code_value * layer.input.zero_code_value * padding
 
 
 def _words(codes: NDArray[np.uint16], bits: int, plan: LayerPlan) -> list[int]:

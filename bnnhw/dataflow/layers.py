@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from math import gcd
+from math import gcd, prod
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,11 @@ from bnnhw.dtypes import DataType
 from bnnhw.errors import ModelError
 from bnnhw.ir.bounds import reach
 from bnnhw.ir.graph import Graph
-from bnnhw.ir.nodes import ArgMax, Dense, Encode, Threshold
+from bnnhw.ir.nodes import ArgMax, Concat, Dense, Encode, MaxPool, Node, Reshape, Sum, SumPool, Threshold, Window
+from bnnhw.ir.spec import HARDWARE, last_integers
+
+# What reads the network's input names it as the layer before the first.
+INPUT = -1
 
 
 def signed_width(low: int, high: int) -> int:
@@ -21,25 +25,92 @@ def signed_width(low: int, high: int) -> int:
     return 1 + max(int(high).bit_length(), int(-low - 1).bit_length(), 0)
 
 
-@dataclass(frozen=True, eq=False)
+def value_width(dtype: DataType) -> int:
+    """Bits of the two's complement numbers of a format."""
+    return signed_width(dtype.min, dtype.max)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Layer:
-    """A matrix-vector product with the thresholds after it.
+    """One step of the hardware.
 
     Parameters
     ----------
-    dense, threshold
-        The graph's nodes; the last layer may have no thresholds.
-    input
-        Format of its activations.
+    name
+        Of the graph's node.
+    inputs
+        The layers that it reads, by index; INPUT for the network's input.
+    i_shapes, o_shape
+        Of its inputs and its output: (height, width, channels), or (elements,) where it takes a vector.
+    i_dtypes, dtype
+        Formats of its inputs, and of its output; None for sums that leave the hardware as they are.
     """
 
-    dense: Dense
-    threshold: Threshold | None
-    input: DataType
+    name: str
+    inputs: tuple[int, ...]
+    i_shapes: tuple[tuple[int, ...], ...]
+    o_shape: tuple[int, ...]
+    i_dtypes: tuple[DataType, ...]
+    dtype: DataType | None
+
+    kind = ""
 
     @property
-    def name(self) -> str:
-        return self.dense.name
+    def input(self) -> DataType:
+        """Format of the (first) input."""
+        return self.i_dtypes[0]
+
+    @property
+    def vectors(self) -> int:
+        """Output vectors of an inference: one for each position of a map."""
+        return prod(self.o_shape[:-1])
+
+    @property
+    def mw(self) -> int:
+        """Elements of an input vector."""
+        return self.i_shapes[0][-1]
+
+    @property
+    def mh(self) -> int:
+        """Elements of an output vector."""
+        return self.o_shape[-1]
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates per inference."""
+        return 0
+
+    @property
+    def thresholds(self) -> int:
+        """Thresholds per channel."""
+        return 0
+
+    @property
+    def o_width(self) -> int:
+        """Bits of an output element on its way to the next layer."""
+        assert self.dtype is not None
+        return self.dtype.bits
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class _Thresholded(Layer):
+    """A layer that may end in thresholds."""
+
+    threshold: Threshold | None
+
+    @property
+    def thresholds(self) -> int:
+        return 0 if self.threshold is None else int(self.threshold.thresholds.shape[1])
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class MatrixLayer(_Thresholded):
+    """A matrix-vector product with the thresholds after it, on the input vector or on each window of a map."""
+
+    dense: Dense
+    window: Window | None
+
+    kind = "matrix"
 
     @property
     def mh(self) -> int:
@@ -60,7 +131,7 @@ class Layer:
 
     @property
     def macs(self) -> int:
-        return self.mh * self.mw
+        return self.mh * self.mw * self.vectors
 
     @property
     def plane_products(self) -> int:
@@ -70,7 +141,7 @@ class Layer:
 
     @property
     def divisor(self) -> int:
-        """What all plane weights have in common; the last layer keeps whole integers."""
+        """What all plane weights have in common; sums that go on as they are stay whole."""
         return 1 if self.threshold is None else gcd(*self.input.plane_weights)
 
     @cached_property
@@ -78,20 +149,76 @@ class Layer:
         """Lowest and highest accumulator of each channel, (MH,) each."""
         return reach(self.dense.weight, self.input)
 
-    @property
-    def thresholds(self) -> int:
-        """Thresholds per channel."""
-        return 0 if self.threshold is None else int(self.threshold.thresholds.shape[1])
-
     @cached_property
     def width(self) -> int:
         """Bits of what the PEs accumulate: the accumulator, less its first threshold."""
         low, high = self.reach
         if self.threshold is None:
-            return signed_width(int(low.min()), int(high.max()))
+            return max(2, signed_width(int(low.min()), int(high.max())))
         first = self.threshold.thresholds[:, 0]
         below, above = int((low - first).min()), int((high - first).max())
         return signed_width(below // self.divisor, above // self.divisor)
+
+    @property
+    def o_width(self) -> int:
+        return self.width if self.threshold is None else self.threshold.dtype.bits
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class PoolLayer(Layer):
+    """A maximum or a sum over windows of a map, channel by channel."""
+
+    pool: MaxPool | SumPool
+
+    kind = "pool"
+
+    @property
+    def operation(self) -> str:
+        return "max" if isinstance(self.pool, MaxPool) else "sum"
+
+    @property
+    def minimum(self) -> list[bool]:
+        """Where the smallest value is wanted, channel by channel."""
+        if not isinstance(self.pool, MaxPool):
+            return [False] * self.mh
+        return [bool(v) for v in np.broadcast_to(self.pool.minimum, (self.mh,))]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class AddLayer(Layer):
+    """A weighted sum of several maps or vectors."""
+
+    coefficients: tuple[int, ...]
+
+    kind = "add"
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class ConcatLayer(Layer):
+    """Several maps or vectors, one behind the other along the channels."""
+
+    kind = "concat"
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class ThresholdLayer(_Thresholded):
+    """Thresholds of a pool's, a sum's or an activation's integers."""
+
+    kind = "threshold"
+
+    @cached_property
+    def signs(self) -> NDArray[np.int64]:
+        """-1 for each channel that compares the negated value, (C,)."""
+        assert self.threshold is not None
+        return np.where(np.broadcast_to(self.threshold.negate, (self.mh,)), -1, 1)
+
+    @cached_property
+    def width(self) -> int:
+        """Bits of the values, less their first threshold."""
+        assert self.threshold is not None
+        first = self.threshold.thresholds[:, 0]
+        ends = np.stack([self.signs * self.input.min, self.signs * self.input.max])
+        return signed_width(int((ends.min(axis=0) - first).min()), int((ends.max(axis=0) - first).max()))
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,13 +229,17 @@ class Network:
     ----------
     model
         The graph's name.
+    i_shape, i_dtype
+        Of the network's integer input.
     layers
-        In order of the data.
+        In order of the data; the last one's output is the network's.
     score_scales, score_biases
         The score of class c is ``scale[c] * integer[c] + bias[c]``; the highest wins, the first on a tie.
     """
 
     model: str
+    i_shape: tuple[int, ...]
+    i_dtype: DataType
     layers: tuple[Layer, ...]
     score_scales: list[int]
     score_biases: list[int]
@@ -122,20 +253,20 @@ class Network:
         ModelError
             If the graph has no layer with weights.
         """
-        dtype = next(node for node in graph.nodes if isinstance(node, Encode)).dtype
-        layers: list[Layer] = []
-        for node in graph.nodes:
-            if isinstance(node, Dense):
-                after = graph.consumers(node.output)
-                threshold = next((n for n in after if isinstance(n, Threshold)), None)
-                layers.append(Layer(node, threshold, dtype))
-                if threshold is not None:
-                    dtype = threshold.dtype
-        if not layers:
-            raise ModelError(f"model {graph.name}: no layer with weights, so there is nothing to build")
+        encode = next(node for node in graph.nodes if isinstance(node, Encode))
         label = next(node for node in graph.nodes if isinstance(node, ArgMax) and node.scale is not None)
         assert label.scale is not None and label.bias is not None
-        return cls(graph.name, tuple(layers), [int(v) for v in label.scale], [int(v) for v in label.bias])
+        layers = _layers(graph, encode)
+        if not any(isinstance(layer, MatrixLayer) for layer in layers):
+            raise ModelError(f"model {graph.name}: no layer with weights, so there is nothing to build")
+        return cls(
+            model=graph.name,
+            i_shape=graph.tensors[encode.output].shape,
+            i_dtype=encode.dtype,
+            layers=layers,
+            score_scales=[int(v) for v in label.scale],
+            score_biases=[int(v) for v in label.bias],
+        )
 
     @property
     def macs(self) -> int:
@@ -146,3 +277,63 @@ class Network:
     def affine_scores(self) -> bool:
         """Whether the scores differ from the integers."""
         return any(scale != 1 for scale in self.score_scales) or any(self.score_biases)
+
+    def readers(self, index: int) -> list[tuple[int, int]]:
+        """Which layers read layer `index` (or INPUT), each with the position among its inputs."""
+        inputs = [(k, p, source) for k, layer in enumerate(self.layers) for p, source in enumerate(layer.inputs)]
+        return [(k, p) for k, p, source in inputs if source == index]
+
+
+def _layers(graph: Graph, encode: Encode) -> tuple[Layer, ...]:
+    layers: list[Layer] = []
+    made = {encode.output: INPUT}  # which layer makes a tensor of the graph
+    last = last_integers(graph)
+    for node in graph.nodes[graph.nodes.index(encode) + 1 : graph.nodes.index(last) + 1]:
+        if not isinstance(node, HARDWARE):
+            continue
+        if isinstance(node, Reshape):
+            made[node.output] = made[node.inputs[0]]
+        elif not isinstance(node, Window) and node.output not in made:
+            layer, output = _layer(graph, node, made)
+            made[output] = len(layers)
+            layers.append(layer)
+    return tuple(layers)
+
+
+def _layer(graph: Graph, node: Node, made: dict[str, int]) -> tuple[Layer, str]:
+    """The layer that `node` starts, and the tensor that it makes."""
+    output = node.output
+    sources = list(node.inputs)
+    window = threshold = None
+    if isinstance(node, Dense):
+        before = graph.producer(node.inputs[0])
+        if isinstance(before, Window):
+            window, sources = before, list(before.inputs)
+        after = graph.consumers(node.output)
+        if len(after) == 1 and isinstance(after[0], Threshold):
+            threshold, output = after[0], after[0].output
+    elif isinstance(node, Threshold):
+        threshold = node
+    dtypes = []
+    for name in sources:
+        dtype = graph.tensors[name].dtype
+        assert dtype is not None
+        dtypes.append(dtype)
+    common = {
+        "name": node.name,
+        "inputs": tuple(made[name] for name in sources),
+        "i_shapes": tuple(graph.tensors[name].shape for name in sources),
+        "o_shape": graph.tensors[output].shape,
+        "i_dtypes": tuple(dtypes),
+        "dtype": graph.tensors[output].dtype,
+    }
+    if isinstance(node, Dense):
+        return MatrixLayer(**common, dense=node, window=window, threshold=threshold), output  # type: ignore[arg-type]
+    if isinstance(node, Threshold):
+        return ThresholdLayer(**common, threshold=threshold), output  # type: ignore[arg-type]
+    if isinstance(node, (MaxPool, SumPool)):
+        return PoolLayer(**common, pool=node), output  # type: ignore[arg-type]
+    if isinstance(node, Sum):
+        return AddLayer(**common, coefficients=node.coefficients), output  # type: ignore[arg-type]
+    assert isinstance(node, Concat)
+    return ConcatLayer(**common), output  # type: ignore[arg-type]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from bnnhw.dtypes import DataType
 from bnnhw.errors import InputError, PlanError
 from bnnhw.parts import PARTS, Part
 
-SCHEMA = 1
+SCHEMA = 2
 MEMORIES = ("block", "lut")
 
 
@@ -22,32 +22,54 @@ class LayerPlan:
 
     Parameters
     ----------
-    name
-        The layer's name in the graph.
+    name, kind
+        The layer's name in the graph, and ``matrix``, ``pool``, ``add``, ``concat`` or ``threshold``.
+    elements, vectors
+        Elements of an input, and vectors of the output, per inference.
     mw, mh
-        Inputs and outputs.
+        Elements of an input and an output vector; where there are windows, one with all its taps is the input vector.
     pe, simd
-        Outputs and inputs at a time; they need not divide `mh` and `mw`.
-    weight_memory, buffer_memory, threshold_memory
-        ``block`` or ``lut``: where the weights, the repeated input vector, and the biases with the thresholds lie.
+        Outputs and inputs at a time. In a ``matrix`` they need not divide `mh` and `mw`; elsewhere they are equal, and
+        divide the channels.
+    lanes
+        Channels that a window's pixels come and go in at a time, a divisor of the channels; 0 without a window.
+    window_depth
+        Beats that the lines of a map have room for; 0 for as few as will do.
+    fifos
+        Beats that may wait in front of each input; 0 for none.
+    weight_memory, buffer_memory, threshold_memory, window_memory
+        ``block`` or ``lut``: where the weights, the repeated input vector, the biases with the thresholds, and the
+        lines of a map lie.
     popcount_levels
         Adders between two registers of the popcount; None for no registers.
     input, weight, output
-        Formats; `output` is empty for the integers of the last layer.
+        Formats; `weight` is empty without weights, `output` for sums that go on as they are.
     """
 
     name: str
+    kind: str
+    elements: int
+    vectors: int
     mw: int
     mh: int
     pe: int
     simd: int
+    lanes: int
+    window_depth: int
+    fifos: tuple[int, ...]
     weight_memory: str
     buffer_memory: str
     threshold_memory: str
+    window_memory: str
     popcount_levels: int | None
     input: str
     weight: str
     output: str
+
+    @property
+    def i_lanes(self) -> int:
+        """Elements of an input beat."""
+        return self.lanes or self.simd
 
     @property
     def sf(self) -> int:
@@ -61,12 +83,11 @@ class LayerPlan:
 
     @property
     def cycles(self) -> int:
-        """Cycles per vector, nothing stalling."""
-        return self.sf * self.nf
-
-    @property
-    def macs_per_cycle(self) -> float:
-        return self.mw * self.mh / self.cycles
+        """Cycles per inference, nothing stalling."""
+        work = self.vectors * self.nf * (self.sf if self.kind == "matrix" else 1)
+        if not self.lanes:
+            return work
+        return max(work, self.elements // self.lanes, self.vectors * (self.mw // self.lanes))
 
 
 @dataclass(frozen=True)
@@ -81,6 +102,10 @@ class Plan:
         The board's name ("" for none) and its part's.
     clock_mhz
         The clock that frames per second are reckoned with before a route tells the true one.
+    input, input_elements, input_simd
+        Format of the network's input, elements of a frame, and elements of one beat of it.
+    macs
+        Multiply-accumulates per inference, padding not counted.
     layers
         In order of the data.
     """
@@ -90,6 +115,10 @@ class Plan:
     board: str
     part: str
     clock_mhz: float
+    input: str
+    input_elements: int
+    input_simd: int
+    macs: int
     layers: tuple[LayerPlan, ...]
 
     @property
@@ -98,30 +127,17 @@ class Plan:
 
     @property
     def input_dtype(self) -> DataType:
-        return DataType.parse(self.layers[0].input)
-
-    @property
-    def input_elements(self) -> int:
-        return self.layers[0].mw
-
-    @property
-    def input_simd(self) -> int:
-        return self.layers[0].simd
+        return DataType.parse(self.input)
 
     @property
     def input_beats(self) -> int:
         """Beats of one frame on the accelerator's input."""
-        return self.layers[0].sf
+        return -(-self.input_elements // self.input_simd)
 
     @property
     def output_elements(self) -> int:
         """Beats of one frame on the accelerator's output."""
-        return self.layers[-1].mh
-
-    @property
-    def macs(self) -> int:
-        """Multiply-accumulates per inference, padding not counted."""
-        return sum(layer.mw * layer.mh for layer in self.layers)
+        return self.layers[-1].mh * self.layers[-1].vectors
 
     def to_json(self) -> str:
         return json.dumps({"schema": SCHEMA, **asdict(self)}, indent=2) + "\n"
@@ -139,9 +155,9 @@ def load_plan(path: Path) -> Plan:
     if data.get("schema") != SCHEMA:
         raise InputError(f"{path}: plan schema {data.get('schema')!r}, this bnnhw reads {SCHEMA}: compile again")
     try:
-        layers = tuple(LayerPlan(**layer) for layer in data["layers"])
-        fields = {key: data[key] for key in ("model", "digest", "board", "part", "clock_mhz")}
-        plan = Plan(layers=layers, **fields)
+        layers = tuple(LayerPlan(**{**layer, "fifos": tuple(layer["fifos"])}) for layer in data["layers"])
+        names = (field.name for field in fields(Plan) if field.name != "layers")
+        plan = Plan(layers=layers, **{name: data[name] for name in names})
     except (KeyError, TypeError) as error:
         raise InputError(f"{path}: not a plan ({error}): compile again") from None
     if plan.part not in PARTS or not layers:
@@ -152,7 +168,8 @@ def load_plan(path: Path) -> Plan:
 
 
 Folding = Mapping[str, Mapping[str, Any]]
-FOLDING_KEYS = ("pe", "simd", "weight_memory", "buffer_memory", "threshold_memory", "popcount_levels")
+MEMORY_KEYS = ("weight_memory", "buffer_memory", "threshold_memory", "window_memory")
+FOLDING_KEYS = ("pe", "simd", "lanes", "window_depth", *MEMORY_KEYS, "popcount_levels")
 
 
 def load_folding(path: Path) -> Folding:
@@ -181,7 +198,11 @@ def check_layer(layer: LayerPlan, where: str) -> None:
         value = getattr(layer, key)
         if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= most:
             raise PlanError(f"{where}: layer {layer.name}: {key} must be 1 to {most}, not {value!r}")
-    for key in ("weight_memory", "buffer_memory", "threshold_memory"):
+    if layer.kind != "matrix" and layer.pe != layer.simd:
+        raise PlanError(f"{where}: layer {layer.name}: pe and simd of a {layer.kind} must be equal")
+    if layer.lanes < 0 or (layer.lanes and layer.mw % layer.lanes):
+        raise PlanError(f"{where}: layer {layer.name}: lanes must divide {layer.mw}, not be {layer.lanes!r}")
+    for key in MEMORY_KEYS:
         if getattr(layer, key) not in MEMORIES:
             raise PlanError(f"{where}: layer {layer.name}: {key} must be block or lut, not {getattr(layer, key)!r}")
     levels = layer.popcount_levels

@@ -1,21 +1,24 @@
 """Cycles of a plan: the handshakes of its units, run without their data.
 
-Every unit of the gateware has a twin here that knows only when it offers a beat and when it takes one. Running the
-twins gives latency and interval just as the hardware has them, stalls included; tests hold the two against each
+Every unit of the gateware has a twin in `twins` that knows only when it offers a beat and when it takes one. Running
+the twins gives latency and interval just as the hardware has them, stalls included; tests hold the two against each
 other, to the cycle.
 """
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from dataclasses import dataclass
-from math import gcd
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
-from bnnhw.dataflow.layers import Layer, Network
-from bnnhw.dataflow.plan import LayerPlan, Plan
+from bnnhw.dataflow import structure as units
+from bnnhw.dataflow import twins
+from bnnhw.dataflow.layers import INPUT, Network
+from bnnhw.dataflow.plan import Plan
+from bnnhw.dataflow.twins import NONE, Beat, Twin
 
-# A threshold unit compares up to so many thresholds at once and searches more.
-MOST_PARALLEL_THRESHOLDS = 3
+# Deeper than any FIFO can fill.
+UNLIMITED = 1 << 40
 
 
 @dataclass(frozen=True)
@@ -34,247 +37,182 @@ class Cycles:
     interval: int
 
 
-def popcount_latency(width: int, levels: int | None) -> int:
-    """Registers in a popcount of `width` bits with one after every so many `levels` of its tree."""
-    if levels is None or width == 1:
-        return 0
-    height = 1
-    while width > 3:
-        height, width = height + 1, width // 2
-    return -(-height // levels)
-
-
-def search_steps(thresholds: int) -> int:
-    """Cycles that a threshold unit takes per beat."""
-    return 1 if thresholds <= MOST_PARALLEL_THRESHOLDS else thresholds.bit_length()
-
-
 def measure(plan: Plan, network: Network) -> Cycles:
-    """Latency and interval of `plan`, from a run of as many frames as the units can hold, and until three intervals
-    agree."""
-    source, *units = chain = _chain(plan, network)
-    assert isinstance(source, _Source)
-    ends: list[int] = []
-    cycle = 0
-    enough = 2 * len(plan.layers) + 4
-    while len(ends) < enough or len({b - a for a, b in zip(ends[-4:-1], ends[-3:], strict=True)}) > 1:
-        offers = [(True, source.closes())]
-        for unit in units:
-            offers.append(unit.offer(*offers[-1]))
-        ready = True
-        taken = [ready]
-        for unit, (valid, last) in zip(reversed(units), reversed(offers[:-1]), strict=True):
-            ready = unit.accept(valid, last, ready)
-            taken.append(ready)
-        taken.reverse()
-        if offers[-1] == (True, True):
-            ends.append(cycle)
-        for k, unit in enumerate(chain):
-            inward = offers[k - 1] if k else (False, False)
-            unit.step(inward[0] and taken[k - 1], inward[1], offers[k][0] and taken[k])
-        cycle += 1
-    return Cycles(latency=ends[0], interval=ends[-1] - ends[-2])
+    """Latency and interval of `plan`, from a run of frames until three intervals agree.
+
+    Raises
+    ------
+    RuntimeError
+        If nothing moves: an inner error, since `with_fifos` sees to it that it does.
+    """
+    return _Run(plan, network).settle()
 
 
-class _Unit(ABC):
-    """One unit's control. Within a cycle: `offer` forwards, then `accept` backwards, then `step`."""
+def with_fifos(plan: Plan, network: Network) -> Plan:
+    """`plan` with as deep FIFOs in front of joins as they ever fill where nothing else stalls.
 
-    @abstractmethod
-    def offer(self, valid: bool, last: bool) -> tuple[bool, bool]:
-        """Whether a beat is offered, and whether it closes a frame, given what is offered to the unit."""
-
-    @abstractmethod
-    def accept(self, valid: bool, last: bool, ready: bool) -> bool:
-        """Whether the offered beat is taken, if there is one, given what the next unit does."""
-
-    def step(self, took: bool, last: bool, gave: bool) -> None:
-        """The clock edge; `last` is that of the beat that was offered to the unit."""
-
-
-class _Source(_Unit):
-    """Frames of `beats` beats without a gap; the frame guard adds nothing to whole frames."""
-
-    def __init__(self, beats: int) -> None:
-        self._beats = beats
-        self._beat = 0
-
-    def closes(self) -> bool:
-        return self._beat == self._beats - 1
-
-    def offer(self, valid: bool, last: bool) -> tuple[bool, bool]:
-        return True, self.closes()
-
-    def accept(self, valid: bool, last: bool, ready: bool) -> bool:
-        return False
-
-    def step(self, took: bool, last: bool, gave: bool) -> None:
-        if gave:
-            self._beat = (self._beat + 1) % self._beats
+    Found by running the twins with FIFOs that are never full: as deep as they got, they change nothing. That is also
+    enough to rule out deadlock, whatever stalls: what a unit takes and gives depends on how many beats it took and gave
+    before, and on nothing else. Were a join to wait for one branch, and the fork for the other, then the other's FIFO
+    would be full, and with it each unit of that branch as far ahead as, or further than, it was when in the run the
+    same beat left the fork. There each of them took that beat's share, so each of them does.
+    """
+    joins = [k for k, layer in enumerate(network.layers) if len(layer.inputs) > 1]
+    if not joins:
+        return plan
+    layers = list(plan.layers)
+    for k in joins:
+        layers[k] = replace(layers[k], fifos=(UNLIMITED,) * len(layers[k].fifos))
+    run = _Run(replace(plan, layers=tuple(layers)), network)
+    run.settle()
+    deepest = iter(run.fifo_levels())
+    for k in joins:
+        layers[k] = replace(layers[k], fifos=tuple(next(deepest) for _ in layers[k].fifos))
+    return replace(plan, layers=tuple(layers))
 
 
-class _VectorBuffer(_Unit):
-    def __init__(self, beats: int, repeats: int) -> None:
-        self._beats, self._total = beats, beats * repeats
-        self._full = self._filled = self._read = 0
-        self._out: tuple[bool, bool] = (False, False)
-        self._may_read = False
+class _Run:
+    """The twins of an accelerator, clocked together."""
 
-    def offer(self, valid: bool, last: bool) -> tuple[bool, bool]:
-        return self._out
+    def __init__(self, plan: Plan, network: Network) -> None:
+        self._cycles = 0
+        chain: list[tuple[Twin, list[tuple[int, int]]]] = [(twins.Source(plan.input_beats), [])]
+        for stage in units.structure(plan, network):
+            # The source comes before the stages, and its number is INPUT there.
+            chain.append((twin(stage.unit), [(source - INPUT, output) for source, output in stage.inputs]))
+        for _ in range(2 if network.affine_scores else 1):
+            chain.append((twins.Register(), [(len(chain) - 1, 0)]))
+        self._twins = [unit for unit, _ in chain]
+        # Each output feeds one input, over an edge.
+        edges = {source: number for number, source in enumerate(source for _, inputs in chain for source in inputs)}
+        self._last = edges[len(chain) - 1, 0] = len(edges)
+        self._work = [
+            _Place(unit, [edges[source] for source in inputs], [edges[key] for key in sorted(edges) if key[0] == k])
+            for k, (unit, inputs) in enumerate(chain)
+        ]
+        # What is on each edge, as twins give and take it: a list of one.
+        self._beats: list[Sequence[Beat]] = [[NONE]] * len(edges)
+        self._ready: list[Sequence[bool]] = [[True]] * len(edges)
 
-    def accept(self, valid: bool, last: bool, ready: bool) -> bool:
-        self._may_read = ready or not self._out[0]
-        return self._full < 2
+    def settle(self) -> Cycles:
+        """Runs until three intervals agree."""
+        ends: list[int] = []
+        idle = 0
+        while len(ends) < 4 or len({b - a for a, b in zip(ends[-4:-1], ends[-3:], strict=True)}) > 1:
+            idle = 0 if self._clock() else idle + 1
+            if self._beats[self._last][0] == twins.LAST:
+                ends.append(self._cycles - 1)
+            if idle > MOST_IDLE:
+                raise RuntimeError(f"nothing moves any more after {self._cycles} cycles")
+        return Cycles(latency=ends[0], interval=ends[-1] - ends[-2])
 
-    def step(self, took: bool, last: bool, gave: bool) -> None:
-        full = self._full
-        if took:
-            self._filled += 1
-            if self._filled == self._beats:
-                self._filled, self._full = 0, self._full + 1
-        if self._may_read:
-            self._out = (full > 0, False)
-            if full:
-                self._read += 1
-                if self._read == self._total:
-                    self._read, self._full, self._out = 0, self._full - 1, (True, True)
+    def fifo_levels(self) -> list[int]:
+        """The most beats that each FIFO held, in the order of the plan."""
+        return [unit.most for unit in self._twins if isinstance(unit, twins.StreamFifo)]
 
+    def _clock(self) -> bool:
+        """One clock cycle; whether any beat moved.
 
-class _MatrixVectorUnit(_Unit):
-    def __init__(self, sf: int, nf: int, stages: int) -> None:
-        self._sf, self._nf = sf, nf
-        self._beat = self._pass = 0
-        self._pipe: list[tuple[bool, bool]] = [(False, False)] * stages  # (ends a pass, and a vector)
-        self._out = (False, False)
-        self._enable = True
-
-    def offer(self, valid: bool, last: bool) -> tuple[bool, bool]:
-        return self._out
-
-    def accept(self, valid: bool, last: bool, ready: bool) -> bool:
-        self._ready = ready or not self._out[0]
-        self._enable = self._ready or not self._pipe[-1][0]
-        return self._enable
-
-    def step(self, took: bool, last: bool, gave: bool) -> None:
-        if self._ready:
-            self._out = self._pipe[-1]
-        if not self._enable:
-            return
-        entry = (False, False)
-        if took:
-            self._beat += 1
-            if self._beat == self._sf:
-                self._beat, self._pass = 0, self._pass + 1
-                entry = (True, self._pass == self._nf)
-                self._pass %= self._nf
-        self._pipe = [entry, *self._pipe[:-1]]
-
-
-class _Register(_Unit):
-    """A beat per cycle through one register: parallel thresholds, label select."""
-
-    def __init__(self) -> None:
-        self._out = (False, False)
-        self._ready = True
-
-    def offer(self, valid: bool, last: bool) -> tuple[bool, bool]:
-        return self._out
-
-    def accept(self, valid: bool, last: bool, ready: bool) -> bool:
-        self._ready = ready or not self._out[0]
-        return self._ready
-
-    def step(self, took: bool, last: bool, gave: bool) -> None:
-        if self._ready:
-            self._out = (took, took and last)
-
-
-class _Search(_Unit):
-    """The threshold unit that searches."""
-
-    def __init__(self, steps: int) -> None:
-        self._steps = steps
-        self._left = 0  # steps to go; 0 is idle
-        self._last = False
-        self._out = (False, False)
-        self._ready = self._finish = False
-
-    def offer(self, valid: bool, last: bool) -> tuple[bool, bool]:
-        return self._out
-
-    def accept(self, valid: bool, last: bool, ready: bool) -> bool:
-        self._ready = ready or not self._out[0]
-        self._finish = self._left == 1 and self._ready
-        return self._left == 0 or self._finish
-
-    def step(self, took: bool, last: bool, gave: bool) -> None:
-        if self._ready:
-            self._out = (self._finish, self._finish and self._last)
-        if self._left > 1:
-            self._left -= 1
-        elif self._finish:
-            self._left = 0
-        if took:
-            self._left, self._last = self._steps, last
+        The time goes here, so units with one input and one output, nearly all, are handled without a list of theirs,
+        and those that only react are left alone while there is nothing to react to.
+        """
+        beats, ready = self._beats, self._ready
+        awake = []
+        for place in self._work:
+            if place.simple:
+                offered = beats[place.i]
+                if place.asleep and not offered[0][0]:
+                    continue
+                beats[place.o] = place.offers(offered)
+            else:
+                for edge, beat in zip(place.outs, place.offers([beats[k][0] for k in place.ins]), strict=True):
+                    beats[edge] = [beat]
+            awake.append(place)
+        for place in reversed(awake):
+            if place.simple:
+                ready[place.i] = place.accepts(beats[place.i], ready[place.o])
+            else:
+                taken = place.accepts([beats[k][0] for k in place.ins], [ready[k][0] for k in place.outs])
+                for edge, takes in zip(place.ins, taken, strict=True):
+                    ready[edge] = [takes]
+        moved = False
+        for place in awake:
+            if place.simple:
+                i, o = place.i, place.o
+                took = ready[i][0] and beats[i][0][0]
+                gave = ready[o][0] and beats[o][0][0]
+                moved = moved or took
+                place.asleep = place.reactive and not took and not beats[o][0][0]
+                place.step(YES if took else NO, beats[i], YES if gave else NO)
+            else:
+                took_all, gave_all = (
+                    [ready[k][0] and beats[k][0][0] for k in edges] for edges in (place.ins, place.outs)
+                )
+                moved = moved or True in took_all or True in gave_all
+                place.step(took_all, [beats[k][0] for k in place.ins], gave_all)
+        self._cycles += 1
+        return moved
 
 
-class _Cut(_Unit):
-    """The half of a width converter that cuts beats into chunks."""
-
-    def __init__(self, per_beat: int, chunks: int) -> None:
-        self._per_beat, self._final = per_beat, (chunks - 1) % per_beat + 1
-        self._index = 0
-
-    def _ends(self, last: bool) -> bool:
-        return self._index + 1 == (self._final if last else self._per_beat)
-
-    def offer(self, valid: bool, last: bool) -> tuple[bool, bool]:
-        return valid, valid and last and self._ends(last)
-
-    def accept(self, valid: bool, last: bool, ready: bool) -> bool:
-        return ready and self._ends(last)
-
-    def step(self, took: bool, last: bool, gave: bool) -> None:
-        if gave:
-            self._index = 0 if took else self._index + 1
+YES, NO = [True], [False]
 
 
-class _Collect(_Register):
-    """The half of a width converter that collects chunks into beats."""
+class _Place:
+    """A twin among the others: its methods, and the numbers of its edges."""
 
-    def __init__(self, per_beat: int) -> None:
-        super().__init__()
-        self._per_beat = per_beat
-        self._index = 0
+    __slots__ = ("accepts", "asleep", "i", "ins", "o", "offers", "outs", "reactive", "simple", "step")
 
-    def step(self, took: bool, last: bool, gave: bool) -> None:
-        ends = took and (last or self._index + 1 == self._per_beat)
-        super().step(ends, last, gave)
-        if took:
-            self._index = 0 if ends else self._index + 1
-
-
-def _chain(plan: Plan, network: Network) -> list[_Unit]:
-    chain: list[_Unit] = [_Source(plan.input_beats)]
-    lanes = [*(layer.simd for layer in plan.layers[1:]), 1]
-    for layer, folded, o_lanes in zip(network.layers, plan.layers, lanes, strict=True):
-        chain += layer_chain(layer, folded)
-        chunk = gcd(folded.pe, o_lanes)
-        if folded.pe > chunk:
-            chain.append(_Cut(folded.pe // chunk, -(-folded.mh // chunk)))
-        if o_lanes > chunk:
-            chain.append(_Collect(o_lanes // chunk))
-    chain += [_Register() for _ in range(2 if network.affine_scores else 1)]
-    return chain
+    def __init__(self, unit: Twin, ins: list[int], outs: list[int]) -> None:
+        self.offers, self.accepts, self.step = unit.offers, unit.accepts, unit.step
+        self.ins, self.outs = ins, outs
+        self.simple = len(ins) == len(outs) == 1
+        self.i, self.o = (ins[0], outs[0]) if self.simple else (0, 0)
+        self.reactive = unit.reactive
+        self.asleep = False
 
 
-def layer_chain(layer: Layer, plan: LayerPlan) -> list[_Unit]:
-    units: list[_Unit] = []
-    if plan.nf > 1:
-        units.append(_VectorBuffer(plan.sf, plan.nf))
-    units.append(_MatrixVectorUnit(plan.sf, plan.nf, 1 + popcount_latency(plan.simd, plan.popcount_levels)))
-    if layer.thresholds > 1:
-        steps = search_steps(layer.thresholds)
-        units.append(_Register() if steps == 1 else _Search(steps))
-    return units
+# Cycles in which a threshold search or a pipeline may keep all else waiting.
+MOST_IDLE = 100
+
+
+def twin(unit: units.Unit) -> Twin:
+    """The twin of a unit of the structure."""
+    return _TWINS[type(unit)](unit)
+
+
+def _matrix(unit: units.Matrix) -> Twin:
+    plan = unit.plan
+    return twins.MatrixVectorUnit(plan.sf, plan.nf, 1 + units.popcount_latency(plan.simd, plan.popcount_levels))
+
+
+def _thresholds(unit: units.Thresholds) -> Twin:
+    count, steps = unit.layer.thresholds, units.search_steps(unit.layer.thresholds)
+    return twins.Wire() if count == 1 else twins.Register() if steps == 1 else twins.Search(steps)
+
+
+def _slide(unit: units.Slide) -> Twin:
+    return twins.SlidingWindow(
+        unit.channels // unit.lanes,
+        unit.height,
+        unit.width,
+        unit.geometry,
+        channels_outer=unit.channels_outer,
+        depth=unit.depth,
+    )
+
+
+_TWINS: dict[type[units.Unit], Callable[[Any], Twin]] = {
+    units.Buffer: lambda unit: twins.VectorBuffer(unit.beats, unit.repeats),
+    units.Matrix: _matrix,
+    units.Thresholds: _thresholds,
+    units.Offset: lambda unit: twins.Register(),
+    units.Slide: _slide,
+    units.Pool: lambda unit: twins.Pool(unit.plan.nf),
+    units.Add: lambda unit: twins.Add(len(unit.layer.inputs)),
+    units.Concat: lambda unit: twins.Concat(len(unit.layer.inputs)),
+    units.Convert: lambda unit: twins.width_converter(unit.elements, unit.i_lanes, unit.o_lanes),
+    units.Split: lambda unit: twins.VectorSplit(unit.beats),
+    units.Join: lambda unit: twins.VectorJoin(unit.vectors),
+    units.Fork: lambda unit: twins.Fork(unit.readers),
+    units.Fifo: lambda unit: twins.StreamFifo(unit.depth),
+}

@@ -88,7 +88,7 @@ def read(path: Path) -> Container:
     ModelError
         If the file cannot be read, is no ONNX model, keeps data outside itself, or has more than one input or output.
     """
-    content = _bytes(path)
+    content = unpacked(path)
     try:
         model = onnx.ModelProto.FromString(content)
     except Exception as error:  # protobuf has several error classes, by its back end
@@ -122,7 +122,14 @@ def read(path: Path) -> Container:
         raise ModelError(f"{path}: damaged: {error}: export it again") from None
 
 
-def _bytes(path: Path) -> bytes:
+def unpacked(path: Path) -> bytes:
+    """The bytes of a file, and of one that is compressed with gzip those inside.
+
+    Raises
+    ------
+    ModelError
+        If it cannot be read, or is larger than any network that fits.
+    """
     try:
         if path.exists() and not path.is_file():
             raise ModelError(f"{path}: not a file: name an .onnx or .onnx.gz file")

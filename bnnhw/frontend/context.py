@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections import Counter
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
+from math import prod
 
 import numpy as np
 import onnx
@@ -11,18 +13,41 @@ from numpy.typing import NDArray
 
 from bnnhw.frontend.container import MOST_ELEMENTS, Container
 from bnnhw.frontend.refusal import Refusal
+from bnnhw.ir.geometry import Geometry
 from bnnhw.ir.graph import TensorType
-from bnnhw.ir.nodes import ArgMax, Node, Reshape, Sigmoid, Softmax
+from bnnhw.ir.nodes import ArgMax, Concat, Conv, MatMul, MaxPool, Node, Pad, Reshape, Sigmoid, Softmax, Sum, SumPool
 from bnnhw.ir.shapes import infer
 
 Array = NDArray[np.generic]
 
 # All constants that a file's expressions make, together.
 MOST_FOLDED = 2 * MOST_ELEMENTS
+# The one of a node's IR nodes that bears its name in reports, if there is one of these.
+_NAMED = (MatMul, Conv, MaxPool, SumPool, Sum, Concat, Pad)
 
 
 class Unreached(Exception):
     """A node reads what a refused node would make; what can be said about it without that has been checked."""
+
+
+@dataclass(frozen=True)
+class Windows:
+    """What an Im2Col node makes, until a MatMul turns it into a convolution.
+
+    Parameters
+    ----------
+    node
+        The Im2Col's name.
+    tensor
+        The IR tensor that it reads, (H, W, C).
+    geometry, value
+        Its windows, and what it pads with.
+    """
+
+    node: str
+    tensor: str
+    geometry: Geometry
+    value: float
 
 
 @dataclass
@@ -45,12 +70,18 @@ class Context:
         For constants that are whole multiples of a scale, that scale, as an array of their shape.
     current
         The IR tensor that stands for a tensor of the file, where the names differ.
+    windows
+        The tensors of the file that an Im2Col makes; no IR tensor stands for them.
+    makers
+        The IR node that makes an IR tensor.
     layers, folded
         How many layers with weights, and elements of folded constants, there are so far.
     taken
         Names of IR nodes.
-    end
-        What turned the last layer's outputs into an answer, once that happened.
+    parts
+        How many IR nodes stand for a node so far.
+    ends
+        For IR tensors that are answers, what turned the last layer's outputs into one.
     """
 
     file: Container
@@ -60,12 +91,15 @@ class Context:
     types: dict[str, TensorType]
     scales: dict[str, Array] = field(default_factory=dict)
     current: dict[str, str] = field(default_factory=dict)
+    windows: dict[str, Windows] = field(default_factory=dict)
     nodes: list[Node] = field(default_factory=list)
+    makers: dict[str, Node] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     layers: int = 0
     folded: int = 0
     taken: set[str] = field(default_factory=set)
-    end: Node | None = None
+    parts: Counter[str] = field(default_factory=Counter)
+    ends: dict[str, Node] = field(default_factory=dict)
 
     def shape(self, tensor: str) -> tuple[int, ...]:
         """Shape of a tensor that is no constant, with its batch axis."""
@@ -90,34 +124,68 @@ class Context:
             raise Refusal(f"constants of more than {MOST_FOLDED} elements together", "export the model again")
         self.constants[tensor] = value
 
-    def emit(self, node: onnx.NodeProto, *made: Node) -> None:
-        """Appends IR nodes that together stand for `node`, whose data is its one input that is no constant."""
-        source = self.data(node)
-        self.shape(source)
-        tensor = self.current.get(source, source)
-        if self.end is not None and not isinstance(made[0], (ArgMax, Reshape)):
-            raise Refusal(f"stands after {self.end.op}", f"end the model with {self.end.op}, or with what goes into it")
-        for k, part in enumerate(made):
-            last = k == len(made) - 1
-            output = node.output[0] if last else _unique(f"{node.output[0]}.{k}", self.types, self.file.tensors)
-            name = _unique(node_name(node) if last else f"{node_name(node)}.{k}", self.taken)
-            self.taken.add(name)
-            placed = replace(part, name=name, inputs=(tensor,), output=output, source=(node_name(node),))
-            try:
-                self.types[output] = infer(placed, self.types[tensor])
-            except ValueError as error:
-                raise Refusal(str(error), "export the model again") from None
-            self.nodes.append(placed)
-            tensor = output
-            if isinstance(placed, (Softmax, Sigmoid, ArgMax)):
-                self.end = placed
-        self.shapes[node.output[0]] = (1, *self.types[tensor].shape)
+    def emit(self, node: onnx.NodeProto, *made: Node, inputs: Sequence[str] = ()) -> None:
+        """Appends IR nodes that together stand for `node`.
+
+        The first reads the IR tensors `inputs`, or without any what stands for the one input of `node` that is no
+        constant; each of the others reads what the one before it makes.
+        """
+        tensors = tuple(inputs) or (self.tensor(self.data(node)),)
+        principal = max((k for k, part in enumerate(made) if isinstance(part, _NAMED)), default=len(made) - 1)
+        for k, part in enumerate(made[:-1]):
+            tensors = (self.place(node, part, *tensors, named=k == principal),)
+        named = principal == len(made) - 1
+        output = self.place(node, made[-1], *tensors, named=named, output=node.output[0])
+        self.shapes[node.output[0]] = (1, *self.types[output].shape)
+
+    def place(self, node: onnx.NodeProto, part: Node, *tensors: str, named: bool = False, output: str = "") -> str:
+        """Appends one of the IR nodes that stand for `node`, and gives the tensor that it makes.
+
+        `named` is the one with the name of `node`; `output` is the tensor's name where it is a tensor of the file.
+        """
+        end = next((self.ends[tensor] for tensor in tensors if tensor in self.ends), None)
+        if end is not None and not isinstance(part, (ArgMax, Reshape)):
+            raise Refusal(f"stands after {end.op}", f"end the model with {end.op}, or with what goes into it")
+        stem = node_name(node)
+        k = self.parts[stem]
+        self.parts[stem] += 1
+        output = output or _unique(f"{node.output[0]}.{k}", self.types, self.file.tensors)
+        name = _unique(stem if named else f"{stem}.{k}", self.taken)
+        placed = replace(part, name=name, inputs=tensors, output=output, source=(stem,))
+        self.types[output] = self.infer(tensors, placed)
+        self.taken.add(name)
+        self.nodes.append(placed)
+        self.makers[output] = placed
+        if isinstance(placed, (Softmax, Sigmoid, ArgMax)):
+            end = placed
+        if end is not None:
+            self.ends[output] = end
+        return output
+
+    def infer(self, tensors: Sequence[str], *made: Node) -> TensorType:
+        """Type of what a chain of IR nodes makes of IR tensors."""
+        types = [self.types[tensor] for tensor in tensors]
+        try:
+            for part in made:
+                types = [infer(part, *types)]
+        except ValueError as error:
+            raise Refusal(str(error), "export the model again") from None
+        if prod(types[0].shape) > MOST_ELEMENTS:
+            raise Refusal(f"a tensor of shape {types[0].shape}", "make it smaller: no such network fits an FPGA here")
+        return types[0]
 
     def alias(self, node: onnx.NodeProto) -> None:
         """`node` changes nothing."""
         tensor = self.data(node)
         self.shapes[node.output[0]] = self.shape(tensor)
-        self.current[node.output[0]] = self.current.get(tensor, tensor)
+        self.current[node.output[0]] = self.tensor(tensor)
+
+    def tensor(self, name: str) -> str:
+        """The IR tensor that stands for the tensor `name` of the file, which is no constant."""
+        self.shape(name)
+        if name in self.windows:
+            raise Refusal(f"reads the windows of {self.windows[name].node}", "only a MatMul may stand after an Im2Col")
+        return self.current.get(name, name)
 
     def data(self, node: onnx.NodeProto) -> str:
         """The one input that is not a constant.
@@ -127,12 +195,21 @@ class Context:
         Refusal
             If there are several.
         """
-        found = [name for name in node.input if name and name not in self.constants]
+        found = self.all_data(node)
         if len(found) != 1:
-            if any(self._lost(name) for name in found):
-                raise Unreached
-            raise Refusal(f"{len(found)} inputs that are no constants", "only chains of layers map in this version")
-        return str(found[0])
+            raise Refusal(f"{len(found)} inputs that are no constants", "only Add, Sum and Concat take several")
+        return found[0]
+
+    def all_data(self, node: onnx.NodeProto) -> list[str]:
+        """The inputs that are not constants, in order."""
+        found = [str(name) for name in node.input if name and name not in self.constants]
+        if len(found) > 1 and any(self._lost(name) for name in found):
+            raise Unreached
+        return found
+
+    def end(self, node: onnx.NodeProto) -> Node | None:
+        """What has turned the last layer's outputs into an answer before `node`, if anything has."""
+        return self.ends.get(self.tensor(self.data(node)))
 
     def _lost(self, tensor: str) -> bool:
         """Whether `tensor` is what a refused node would make."""

@@ -8,12 +8,19 @@ from numpy.typing import NDArray
 
 from bnnhw.frontend.attributes import attribute, floats, of_sample
 from bnnhw.frontend.context import Context
+from bnnhw.frontend.maps import of_channels_last
 from bnnhw.frontend.refusal import Refusal
 from bnnhw.ir.nodes import Arithmetic, Clip
+
+_REMEDIES = {"Sub": "add them, with the minus sign in the weights or the scale of the second"}
 
 
 def _operand(context: Context, node: onnx.NodeProto) -> tuple[NDArray[np.float32], bool]:
     """The constant of a binary operator, and whether it stands on the left."""
+    if len(context.all_data(node)) > 1:
+        raise Refusal(
+            f"{node.op_type} of several tensors", _REMEDIES.get(node.op_type, "use a constant for one of them")
+        )
     data = context.data(node)
     left = node.input[0] != data
     constant = context.constants[node.input[0 if left else 1]]
@@ -100,7 +107,7 @@ def batch_normalization(context: Context, node: onnx.NodeProto) -> str:
         factor = np.float32(1) / np.sqrt(variance + epsilon) * gamma
         addend = beta - mean * factor
     floats(addend, "combined bias")
-    # One value per channel, and the channel is the axis after the batch.
-    shape = (-1, *([1] * (len(context.shape(context.data(node))) - 2)))
+    # One value per channel, and the channel is the axis after the batch, if not the last.
+    shape = (-1, *([1] * (0 if of_channels_last(node) else len(context.shape(context.data(node))) - 2)))
     context.emit(node, arithmetic("mul", factor.reshape(shape)), arithmetic("add", addend.reshape(shape)))
     return "batch normalisation"

@@ -1,6 +1,6 @@
 """Model file -> Graph: walks the nodes in the order of their edges and translates one after the other.
 
-`load_qonnx` and `inspect` share this walk: what the one refuses is what the other shows as refused.
+`load_qonnx` and `inspect_qonnx` share this walk: what the one refuses is what the other shows as refused.
 """
 
 from __future__ import annotations
@@ -66,7 +66,9 @@ def load_qonnx(path: Path, *, input_format: DataType | None = None) -> Graph:
     if output not in context.types or output == file.input:
         raise ModelError(f"{path}: output {file.output!r} does not depend on the input: export the model again")
     if not context.layers:
-        raise ModelError(f"{path}: holds no layer with weights (MatMul, Gemm): there is nothing to make hardware of")
+        raise ModelError(
+            f"{path}: holds no layer with weights (Conv, MatMul, Gemm): there is nothing to make hardware of"
+        )
     return Graph(
         name=file.name,
         input=file.input,
@@ -78,7 +80,7 @@ def load_qonnx(path: Path, *, input_format: DataType | None = None) -> Graph:
     )
 
 
-def inspect(path: Path) -> list[Row]:
+def inspect_qonnx(path: Path) -> list[Row]:
     """Every node of a QONNX file with what becomes of it, in the order of the file as far as the data allows.
 
     Raises

@@ -1,17 +1,21 @@
-"""Layers with weights: MatMul and Gemm."""
+"""Layers with weights: MatMul and Gemm; along the channels of a map they are convolutions."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 
 import numpy as np
 import onnx
 
 from bnnhw.frontend.attributes import attribute, floats, of_sample
 from bnnhw.frontend.context import Array, Context
+from bnnhw.frontend.convolution import convolve
 from bnnhw.frontend.elementwise import arithmetic
+from bnnhw.frontend.maps import MapView, view
 from bnnhw.frontend.refusal import Refusal
 from bnnhw.frontend.weights import split
+from bnnhw.ir.geometry import Geometry
 from bnnhw.ir.nodes import MatMul, Node
 
 
@@ -69,10 +73,22 @@ def _layer(
     after: Sequence[Node] = (),
 ) -> str:
     integers, dtype, scale = split(weight.T, None if scales is None else scales.T)
-    layer = MatMul(
-        name="", inputs=(), output="", weight=integers, weight_dtype=dtype, weight_scale=np.asarray(scale * factor)
+    scale = np.asarray(scale * factor)
+    name = context.data(node)
+    shape = context.shape(name)
+    if (windows := context.windows.get(name)) is not None:
+        source = MapView(windows.tensor, context.types[windows.tensor].shape, True)
+        geometry, value = windows.geometry, windows.value
+    elif len(shape) in (3, 4) and prod(shape[:-1]) > 1:
+        source, geometry, value = view(context, name, channels_last=True), Geometry((1, 1)), 0.0
+    else:
+        layer = MatMul(name="", inputs=(), output="", weight=integers, weight_dtype=dtype, weight_scale=scale)
+        context.emit(node, *before, layer, *after)
+        context.layers += 1
+        return f"layer {context.layers - 1}: {shape[-1]} -> {len(integers)}, {dtype} weights"
+    if integers.shape[1] != geometry.taps * source.channels:
+        raise Refusal(f"weights of {integers.shape[1]} inputs do not fit a tensor of {shape}", "export the model again")
+    integers = integers.reshape(len(integers), *geometry.kernel, source.channels)
+    return convolve(
+        context, node, source, integers, dtype, scale, geometry, value=value, before=[*before], after=[*after]
     )
-    context.emit(node, *before, layer, *after)
-    context.layers += 1
-    mh, mw = integers.shape
-    return f"layer {context.layers - 1}: {mw} -> {mh}, {dtype} weights"

@@ -28,7 +28,7 @@ def dropout(context: Context, node: onnx.NodeProto) -> str:
 
 def cast(context: Context, node: onnx.NodeProto) -> str:
     to = attribute(node, "to", onnx.TensorProto.FLOAT)
-    if to != onnx.TensorProto.FLOAT and not (isinstance(context.end, ArgMax) and to in _INDICES):
+    if to != onnx.TensorProto.FLOAT and not (isinstance(context.end(node), ArgMax) and to in _INDICES):
         raise Refusal("a cast to another type than float32, which rounds", "quantise with Quant instead")
     return unchanged(context, node)
 
@@ -36,7 +36,7 @@ def cast(context: Context, node: onnx.NodeProto) -> str:
 def _to(context: Context, node: onnx.NodeProto, shape: tuple[int, ...]) -> str:
     """A reshape to `shape`, batch axis included."""
     before = context.shape(context.data(node))
-    if isinstance(context.end, ArgMax):
+    if isinstance(context.end(node), ArgMax):
         return unchanged(context, node)  # one number per sample stays that, whatever its axes
     if len(shape) < 2 or shape[0] != 1:
         raise Refusal(f"a reshape to {shape}, which mixes samples", "keep the batch axis, 1 or symbolic, in front")
@@ -73,17 +73,17 @@ def flatten(context: Context, node: onnx.NodeProto) -> str:
     return _to(context, node, (prod(before[:axis]), prod(before[axis:])))
 
 
-def _axes(context: Context, node: onnx.NodeProto) -> list[int] | None:
-    """The axes of a squeeze: an attribute at first, an input since operator set 13."""
+def named_axes(context: Context, node: onnx.NodeProto, position: int = 1) -> list[int] | None:
+    """The axes that a node names: an attribute at first, since operator set 13 or 18 the input at `position`."""
     axes = attribute(node, "axes", None)
-    if axes is None and len(node.input) > 1 and node.input[1]:
-        axes = context.constant(node, 1, "axes")
+    if axes is None and len(node.input) > position and node.input[position]:
+        axes = context.constant(node, position, "axes")
     return None if axes is None else [int(axis) for axis in np.asarray(axes).reshape(-1)]
 
 
 def squeeze(context: Context, node: onnx.NodeProto) -> str:
     before = context.shape(context.data(node))
-    axes = _axes(context, node)
+    axes = named_axes(context, node)
     if axes is None:
         raise Refusal("a squeeze of all axes, which may take the batch axis", "name the axes")
     gone = {axis % len(before) for axis in axes}
@@ -92,7 +92,7 @@ def squeeze(context: Context, node: onnx.NodeProto) -> str:
 
 def unsqueeze(context: Context, node: onnx.NodeProto) -> str:
     before = context.shape(context.data(node))
-    axes = _axes(context, node)
+    axes = named_axes(context, node)
     if axes is None:
         raise Refusal("no axes", "export the model again")
     after = list(before)

@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from bnnhw.frontend import elementwise, layers, layout, outputs, quantisers
+from bnnhw.frontend import (
+    convolution,
+    elementwise,
+    joins,
+    layers,
+    layout,
+    outputs,
+    pools,
+    quantisers,
+    windows,
+)
 from bnnhw.frontend.context import Handler
 from bnnhw.frontend.refusal import Refusal
 
@@ -17,7 +27,9 @@ CONSTANT_QUANTISERS: dict[str, Handler] = {
 HANDLERS: dict[str, Handler] = {
     **CONSTANT_QUANTISERS,
     "Sign": quantisers.sign,
-    "Add": elementwise.add,
+    "Add": joins.add,
+    "Sum": joins.add,
+    "Concat": joins.concat,
     "Sub": elementwise.sub,
     "Mul": elementwise.mul,
     "Div": elementwise.div,
@@ -36,22 +48,40 @@ HANDLERS: dict[str, Handler] = {
     "MatMul": layers.matmul,
     "Gemm": layers.gemm,
     "XnorPopcountMatMul": layers.xnor_popcount,
+    "Conv": convolution.conv,
+    "Im2Col": convolution.im2col,
+    "Pad": windows.pad,
+    "MaxPool": pools.max_pool,
+    "MaxPoolNHWC": pools.max_pool_nhwc,
+    "GlobalMaxPool": pools.global_max_pool,
+    "AveragePool": pools.average_pool,
+    "GlobalAveragePool": pools.global_average_pool,
+    "ReduceMean": pools.reduce_mean,
+    "ReduceSum": pools.reduce_sum,
+    "QuantAvgPool2d": pools.quant_average_pool,
     "Softmax": outputs.softmax,
     "Sigmoid": outputs.sigmoid,
     "ArgMax": outputs.argmax,
     "TopK": outputs.topk,
 }
 
-# fmt: off
-_IMAGES = {
-    "AveragePool", "Conv", "ConvTranspose", "GlobalAveragePool", "GlobalMaxPool", "Im2Col", "MaxPool", "MaxPoolNHWC",
-    "Pad", "QuantAvgPool2d",
+_RESIZING = ("a map that is made larger or resampled", "change its size with the strides of a Conv or with pools")
+_NORMALISATION = ("factors that depend on the sample", "use BatchNormalization")
+_EXPLAINED: dict[str, tuple[str, str]] = {
+    "ConvTranspose": ("a transposed convolution", "use Conv"),
+    "Resize": _RESIZING,
+    "Upsample": _RESIZING,
+    "DepthToSpace": _RESIZING,
+    "InstanceNormalization": _NORMALISATION,
+    "LayerNormalization": _NORMALISATION,
+    "GroupNormalization": _NORMALISATION,
+    "LpPool": ("a pool that squares", "use MaxPool or AveragePool"),
+    "Trunc": ("integers cut short", "use Quant with rounding mode FLOOR"),
 }
-# fmt: on
 
 
 def explain_unknown(op: str) -> Refusal:
     """Why an operator that is not in the table is refused."""
-    if op in _IMAGES:
-        return Refusal("convolutional layers do not map in this version", "use dense (fully connected) layers")
+    if op in _EXPLAINED:
+        return Refusal(*_EXPLAINED[op])
     return Refusal("an operator that does not map", f"replace it by one of {', '.join(sorted(HANDLERS))}")

@@ -1,18 +1,29 @@
-"""Plan -> Accelerator: the units of every layer, one behind the other."""
+"""Plan -> Accelerator: the units of every layer and the streams between them."""
+
+from typing import Any
 
 from amaranth.hdl import Module
 from amaranth.lib import fifo, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from bnnhw.dataflow.images import LayerImage, layer_image
-from bnnhw.dataflow.layers import Layer
-from bnnhw.dataflow.plan import LayerPlan
+from bnnhw.dataflow import structure as units
+from bnnhw.dataflow.images import matrix_image, threshold_image
+from bnnhw.dataflow.layers import INPUT
+from bnnhw.dtypes import DataType
+from bnnhw.gateware.add import Add
+from bnnhw.gateware.concat import Concat
+from bnnhw.gateware.fork import Fork
 from bnnhw.gateware.frame_guard import FrameGuard
 from bnnhw.gateware.label_select import LabelSelect, result_layout
 from bnnhw.gateware.mvu import MatrixVectorUnit
+from bnnhw.gateware.offset import Offset
+from bnnhw.gateware.pool import Pool
+from bnnhw.gateware.sliding_window import SlidingWindow
+from bnnhw.gateware.stream_fifo import StreamFifo
 from bnnhw.gateware.streams import frame_layout
 from bnnhw.gateware.threshold import ThresholdUnit
 from bnnhw.gateware.vector_buffer import VectorBuffer
+from bnnhw.gateware.vector_marks import VectorJoin, VectorSplit
 from bnnhw.gateware.width_converter import WidthConverter
 
 
@@ -29,9 +40,9 @@ class Accelerator(wiring.Component):
     Members
     -------
     i : In(stream), payload ``{data: input_simd * input bits, last: 1}``
-        A frame is ``plan.input_beats`` beats, lane 0 in the low bits, `last` with the final one. A shorter or longer
-        frame is
-        filled or cut, and answered with `error`; the frames after it are not touched.
+        A frame is ``plan.input_beats`` beats, lane 0 in the low bits, `last` with the final one; a map comes pixel by
+        pixel, row by row, its channels together. A shorter or longer frame is filled or cut, and answered with `error`;
+        the frames after it are not touched.
     o : Out(stream), payload ``{data: signed(output width), label, error: 1, last: 1}``
         One integer of the last layer per beat; `label` and `error` count with `last`. One frame for each that came in.
 
@@ -42,19 +53,9 @@ class Accelerator(wiring.Component):
     """
 
     def __init__(self, plan, network):
-        layers = network.layers
         self._plan = plan
         self._network = network
-        self._chain = []
-        images = [
-            layer_image(layer, folded, final=k == len(layers) - 1)
-            for k, (layer, folded) in enumerate(zip(layers, plan.layers, strict=True))
-        ]
-        for k, (layer, folded, image) in enumerate(zip(layers, plan.layers, images, strict=True)):
-            self._chain += layer_units(layer, folded, image, plan.device.family)
-            lanes = plan.layers[k + 1].simd if k + 1 < len(layers) else 1
-            self._chain.append((f"converter_{k}", WidthConverter(image.element_bits, layer.mh, folded.pe, lanes)))
-        self._output_width = images[-1].element_bits
+        self._output_width = units.final_bits(network.layers[-1])
         super().__init__(
             {
                 "i": In(stream.Signature(frame_layout(plan.input_simd * plan.input_dtype.bits))),
@@ -80,56 +81,135 @@ class Accelerator(wiring.Component):
         wiring.connect(m, wiring.flipped(self.i), guard.i)
         wiring.connect(m, guard.status, status.w_stream)
         wiring.connect(m, status.r_stream, label_select.status)
-        source = guard.o
-        for name, unit in self._chain:
-            m.submodules[name] = unit
-            wiring.connect(m, source, unit.i)
-            source = unit.o
-        wiring.connect(m, source, label_select.i)
+
+        built: list[wiring.Component] = []
+        for k, stage in enumerate(units.structure(plan, self._network)):
+            unit = build_unit(stage.unit, plan.device.family, last=self._network.layers[-1])
+            m.submodules[f"{identifier(stage.name)}_{k}"] = unit
+            for port, (source, output) in enumerate(stage.inputs):
+                given = guard.o if source == INPUT else stream_port(built[source], "o", output)
+                wiring.connect(m, given, stream_port(unit, "i", port))
+            built.append(unit)
+        wiring.connect(m, built[-1].o if built else guard.o, label_select.i)
         wiring.connect(m, label_select.o, wiring.flipped(self.o))
         return m
 
 
-def layer_units(layer: Layer, plan: LayerPlan, image: LayerImage, family: str) -> list[tuple[str, wiring.Component]]:
-    """The units of one layer with their names, in the order of the data: the table of builders of a dense layer."""
-    name = identifier(layer.name)
-    units: list[tuple[str, wiring.Component]] = []
-    if plan.nf > 1:
-        width = plan.simd * layer.input.bits
-        in_luts = "lutram" if family == "ecp5" else "registers"
-        kind = plan.buffer_memory if plan.buffer_memory == "block" else in_luts
-        units.append((f"{name}_buffer", VectorBuffer(width, plan.sf, plan.nf, kind=kind)))
-    units.append(
-        (
-            f"{name}_mvu",
-            MatrixVectorUnit(
-                pe=plan.pe,
-                simd=plan.simd,
-                input_dtype=layer.input,
-                weight_dtype=layer.weight,
-                weights=image.weights,
-                biases=image.biases,
-                width=image.width,
-                divisor=image.divisor,
-                levels=plan.popcount_levels,
-                weight_memory=plan.weight_memory,
-                bias_memory=plan.threshold_memory,
-            ),
-        )
+def stream_port(unit, side, index):
+    """Stream `index` of a unit's inputs or outputs: ``i`` or ``o`` where it has one, ``i0``, ``i1``, .. elsewhere."""
+    return getattr(unit, side) if hasattr(unit, side) else getattr(unit, f"{side}{index}")
+
+
+def build_unit(unit, family, *, last=None):
+    """The gateware of a unit of the structure, for a part of `family`, in a network that ends with the layer `last`."""
+    return _BUILDERS[type(unit)](unit, family, last)
+
+
+def memory_kind(memory, family):
+    """A memory that is written: what the plan calls ``lut`` is LUT RAM where the part has it."""
+    if memory == "block":
+        return memory
+    return "lutram" if family == "ecp5" else "registers"
+
+
+def _buffer(unit, family, last):
+    return VectorBuffer(unit.width, unit.beats, unit.repeats, kind=memory_kind(unit.memory, family))
+
+
+def _matrix(unit, family, last):
+    layer, plan = unit.layer, unit.plan
+    image = matrix_image(layer, plan)
+    return MatrixVectorUnit(
+        pe=plan.pe,
+        simd=plan.simd,
+        input_dtype=layer.input,
+        weight_dtype=layer.weight,
+        weights=image.weights,
+        biases=image.biases,
+        width=layer.width,
+        divisor=layer.divisor,
+        levels=plan.popcount_levels,
+        weight_memory=plan.weight_memory,
+        bias_memory=plan.threshold_memory,
     )
-    # Without thresholds the sums go on as they are; those of rows past the matrix are dropped by the width converter.
-    if layer.threshold is not None:
-        unit = ThresholdUnit(
-            pe=plan.pe,
-            width=image.width,
-            thresholds=image.thresholds,
-            codes=image.codes,
-            bits=image.element_bits,
-            tail=image.tail,
-            memory=plan.threshold_memory,
-        )
-        units.append((f"{name}_thresholds", unit))
-    return units
+
+
+def _thresholds(unit, family, last):
+    image = threshold_image(unit.layer, unit.plan, final=unit.layer is last)
+    return ThresholdUnit(
+        pe=unit.plan.pe,
+        width=unit.layer.width,
+        thresholds=image.thresholds,
+        codes=image.codes,
+        bits=image.bits,
+        tail=image.tail,
+        memory=unit.plan.threshold_memory,
+    )
+
+
+def _offset(unit, family, last):
+    layer = unit.layer
+    offsets = [int(t) for t in layer.threshold.thresholds[:, 0]]
+    return Offset(layer.input, unit.plan.pe, offsets=offsets, signs=[int(s) for s in layer.signs], width=layer.width)
+
+
+def _slide(unit, family, last):
+    return SlidingWindow(
+        unit.bits,
+        unit.channels,
+        unit.lanes,
+        unit.height,
+        unit.width,
+        unit.geometry,
+        fill=unit.fill,
+        channels_outer=unit.channels_outer,
+        depth=unit.depth,
+        kind=memory_kind(unit.memory, family),
+    )
+
+
+def _output_format(layer, last):
+    """The format in which a layer without weights gives its integers: a number at the network's end, else codes."""
+    return DataType("int", units.final_bits(layer)) if layer is last else layer.dtype
+
+
+def _pool(unit, family, last):
+    layer, lanes = unit.layer, unit.plan.pe
+    return Pool(
+        layer.input,
+        lanes,
+        layer.mh // lanes,
+        operation=layer.operation,
+        minimum=layer.minimum,
+        out_dtype=_output_format(layer, last),
+    )
+
+
+def _add(unit, family, last):
+    layer = unit.layer
+    return Add(list(layer.i_dtypes), list(layer.coefficients), unit.plan.pe, _output_format(layer, last))
+
+
+def _concat(unit, family, last):
+    layer = unit.layer
+    return Concat(layer.input.bits, unit.plan.pe, [shape[-1] for shape in layer.i_shapes])
+
+
+_BUILDERS: dict[type[units.Unit], Any] = {
+    units.Buffer: _buffer,
+    units.Matrix: _matrix,
+    units.Thresholds: _thresholds,
+    units.Offset: _offset,
+    units.Slide: _slide,
+    units.Pool: _pool,
+    units.Add: _add,
+    units.Concat: _concat,
+    units.Convert: lambda unit, family, last: WidthConverter(unit.bits, unit.elements, unit.i_lanes, unit.o_lanes),
+    units.Split: lambda unit, family, last: VectorSplit(unit.width, unit.beats),
+    units.Join: lambda unit, family, last: VectorJoin(unit.width, unit.vectors),
+    units.Fork: lambda unit, family, last: Fork(unit.width, unit.readers),
+    units.Fifo: lambda unit, family, last: StreamFifo(unit.width, unit.depth, kind=memory_kind("lut", family)),
+}
 
 
 def identifier(name: str) -> str:

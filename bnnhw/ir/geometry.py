@@ -52,3 +52,39 @@ class Geometry:
         if rows < 0 or columns < 0:
             raise ValueError(f"windows of {self.extent} do not fit a map of {(height, width)} with pads {self.pads}")
         return rows // self.strides[0] + 1, columns // self.strides[1] + 1
+
+    def touches(self, height: int, width: int) -> bool:
+        """Whether every window has a tap on the map."""
+        counts = self.output(height, width)
+        for axis, size in enumerate((height, width)):
+            for place in range(counts[axis]):
+                start = place * self.strides[axis] - self.pads[axis]
+                taps = range(start, start + self.extent[axis], self.dilations[axis])
+                if not any(0 <= tap < size for tap in taps):
+                    return False
+        return True
+
+    def schedule(self, height: int) -> list[tuple[int, int]]:
+        """For each row of windows over a map of `height` lines, in order: lines needed and lines given up.
+
+        Needed are lines counted from the first one that is kept; given up are the first ones of these, once the row
+        is done, and after the last row all that are left. What is given up counts as needed, so that nothing is given
+        up before it came.
+        """
+        rows, _ = self.output(height, self.extent[1])
+        starts = [min(height, max(0, row * self.strides[0] - self.pads[0])) for row in range(rows)] + [height]
+        found = []
+        for row in range(rows):
+            end = min(height, max(0, row * self.strides[0] - self.pads[0] + self.extent[0]))
+            free = starts[row + 1] - starts[row]
+            found.append((max(end - starts[row], free), free))
+        return found
+
+    def lines(self, height: int) -> int:
+        """Lines that a buffer holds, so that those of the next row of windows come in while a row is read.
+
+        Only the first row of a frame may have to wait for its lines, unless it is the only one.
+        """
+        needs, frees = zip(*self.schedule(height), strict=True)
+        ahead = [free + need for free, need in zip(frees[:-1], needs[1:], strict=True)]
+        return max(max(needs) + 1, *(ahead or [2 * needs[0]]))

@@ -100,6 +100,8 @@ def _of_map(node: Conv | Pad | MaxPool | SumPool | Window, x: TensorType) -> Ten
     if isinstance(node, MaxPool):
         if node.minimum.shape not in ((), (channels,)):
             raise ValueError(f"a choice of minimum for {node.minimum.shape} channels does not fit {x.shape}")
+        if not node.geometry.touches(height, width):
+            raise ValueError("windows that lie in the padding alone have no maximum")
         return TensorType((rows, columns, channels), x.dtype)
     taps = node.geometry.taps
     dtype = x.dtype and DataType.smallest(min(taps * x.dtype.min, x.dtype.min), max(taps * x.dtype.max, x.dtype.max))
@@ -110,8 +112,9 @@ def _accumulator(node: Dense, dtype: DataType | None) -> DataType | None:
     """The format of a layer's sums, if they are narrow enough for one."""
     if dtype is None:
         return None
-    low, high = (int(end) for end in (min(reach(node.weight, dtype)[0]), max(reach(node.weight, dtype)[1])))
-    return DataType.smallest(low, high) if max(-low, high + 1) <= 1 << (MAX_BITS - 1) else None
+    low, high = reach(node.weight, dtype)
+    bits = max(2, 1 + max(int(high.max()).bit_length(), int(-low.min() - 1).bit_length()))
+    return DataType("int", bits) if bits <= MAX_BITS else None
 
 
 def _join(node: Sum | Concat, inputs: tuple[TensorType, ...]) -> TensorType:

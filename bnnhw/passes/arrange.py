@@ -180,4 +180,4 @@ def _moved(values: NDArray[Any], index: Index, shape: tuple[int, ...]) -> NDArra
             result = first
     while result.ndim and result.shape[0] == 1:
         result = result[0]
-    return result
+    return np.asarray(result)

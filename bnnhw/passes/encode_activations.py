@@ -73,6 +73,7 @@ class _Encoder:
         self._floats = {graph.input: graph.input}
         self._coded: dict[str, _Coded] = {}
         self._levels: dict[str, NDArray[np.float32]] = {}
+        self._why: dict[str, str] = {}  # there are no levels
         self._pads: dict[str, Pad] = {}
         self._after = {graph.input: False}  # a layer with weights
         self._problems: list[str] = []
@@ -126,9 +127,14 @@ class _Encoder:
         if any(name in self._pads for name in node.inputs):
             raise ModelError(f"padding of {node.inputs[0]!r} is followed by {node.op}; pad right before a convolution")
         self._floats[node.output] = self._new.add(node, *(self._float(name) for name in node.inputs))
-        found = _through(node, self._levels.get(node.inputs[0]))
-        if found is not None:
-            self._levels[node.output] = found
+        try:
+            found = _through(node, self._levels.get(node.inputs[0]))
+        except ModelError as error:
+            self._why[node.output] = f"{label(node)}: {error}"
+        else:
+            self._why[node.output] = self._why.get(node.inputs[0], NOT_QUANTISED)
+            if found is not None:
+                self._levels[node.output] = found
         if isinstance(node, QUANTISERS) and self._after[node.output] and not self._later[node.output]:
             # The last quantiser after the last layer: its codes are what the hardware gives.
             self._integers(node.output, node)
@@ -149,7 +155,7 @@ class _Encoder:
         if isinstance(node, Conv):
             geometry = replace(node.geometry, pads=pads)
             if not geometry.pointwise:
-                fill = self._code(value, coded, dtype)
+                fill = self._code(value, coded, dtype) if any(pads) else dtype.min
                 name = f"{node.name}.windows"
                 window = Window(name=name, inputs=(), output=name, source=node.source, geometry=geometry, fill=fill)
                 tensor = self._new.add(window, tensor)
@@ -250,7 +256,7 @@ class _Encoder:
         if name not in self._coded:
             levels = self._levels.get(name)
             if levels is None:
-                raise ModelError(NOT_QUANTISED)
+                raise ModelError(self._why.get(name, NOT_QUANTISED))
             found = _encode(levels, self._padding[name])
             made = f"{name}.encoded"
             encode = Encode(

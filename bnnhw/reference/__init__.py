@@ -9,7 +9,20 @@ from numpy.typing import ArrayLike, NDArray
 
 from bnnhw.errors import InputError
 from bnnhw.ir.graph import Graph
-from bnnhw.ir.nodes import ArgMax, Dense, Encode, Node, Sigmoid, Softmax, Threshold
+from bnnhw.ir.nodes import (
+    ArgMax,
+    Concat,
+    Dense,
+    Encode,
+    MaxPool,
+    Sigmoid,
+    Softmax,
+    Sum,
+    SumPool,
+    Threshold,
+    Window,
+)
+from bnnhw.ir.spec import last_integers
 from bnnhw.reference import packed as packed_kernels
 from bnnhw.reference.kernels import evaluate
 
@@ -38,10 +51,24 @@ def run(graph: Graph, inputs: ArrayLike, *, packed: bool = True) -> dict[str, Ar
 
 
 def run_all(graph: Graph, inputs: ArrayLike, *, packed: bool = True) -> dict[str, Array]:
-    """Every tensor of `graph`, by name, (N, ...) each; see `run`."""
+    """Every tensor of `graph`, by name, (N, ...) each; see `run`. Packed, there are no windows of convolutions."""
     tensors: dict[str, Array] = {graph.input: check_inputs(graph, inputs)}
     for node in graph.nodes:
-        tensors[node.output] = _evaluate(graph, node, [tensors[name] for name in node.inputs], packed)
+        before = graph.producer(node.inputs[0])
+        if packed and isinstance(node, Window) and all(isinstance(n, Dense) for n in graph.consumers(node.output)):
+            continue  # the layer after it takes its own windows
+        if packed and isinstance(node, Dense):
+            source = before.inputs[0] if isinstance(before, Window) else node.inputs[0]
+            dtype = graph.tensors[source].dtype
+            assert dtype is not None
+            x = np.asarray(tensors[source], np.int32)
+            if isinstance(before, Window):
+                found = packed_kernels.convolution(x, dtype, before, node.weight, node.weight_dtype)
+            else:
+                found = packed_kernels.dense(x, dtype, node.weight, node.weight_dtype)
+            tensors[node.output] = found
+        else:
+            tensors[node.output] = evaluate(node, *(tensors[name] for name in node.inputs))
     return tensors
 
 
@@ -49,20 +76,23 @@ def trace(graph: Graph, inputs: ArrayLike, *, packed: bool = True) -> dict[str, 
     """Accumulators and activations of an integer-stage graph, in layer order.
 
     ``act0`` is the quantised input, ``acc<i>`` the accumulator of layer i as the model file has it (channels that the
-    compiler
-    flipped are flipped back), ``act<i+1>`` the activation after it; all integers, (N, channels) each.
+    compiler flipped are flipped back), ``act<i+1>`` what the last operation before the next layer makes of it: the
+    activation, after the pool where one follows. All integers, (N, channels) or (N, height, width, channels).
     """
     tensors = run_all(graph, inputs, packed=packed)
     found: dict[str, Array] = {}
     layer = 0
-    for node in graph.nodes:
+    last = graph.nodes.index(last_integers(graph))
+    for node in graph.nodes[: last + 1]:
+        if isinstance(node, Window):
+            continue
         value = tensors[node.output]
         if isinstance(node, Encode):
             found["act0"] = value
         elif isinstance(node, Dense):
             found[f"acc{layer}"] = np.where(node.flip, -np.asarray(value), value)
             layer += 1
-        elif isinstance(node, Threshold):
+        elif isinstance(node, (Threshold, MaxPool, SumPool, Sum, Concat)):
             found[f"act{layer}"] = value
     return found
 
@@ -79,7 +109,9 @@ def encode_inputs(graph: Graph, inputs: ArrayLike) -> NDArray[np.int32]:
 
 def finish(graph: Graph, integers: ArrayLike) -> dict[str, Array]:
     """What the software does after the hardware: ``outputs`` and ``prediction`` of the last layer's integers (N, C)."""
-    tensors: dict[str, Array] = {graph.outputs["integers"]: np.asarray(integers)}
+    name = graph.outputs["integers"]
+    array = np.asarray(integers)
+    tensors: dict[str, Array] = {name: array.reshape(len(array), *graph.tensors[name].shape)}
     for node in graph.nodes:
         if node.inputs[0] in tensors:
             tensors[node.output] = evaluate(node, tensors[node.inputs[0]])
@@ -107,14 +139,6 @@ def check_inputs(graph: Graph, inputs: ArrayLike) -> NDArray[np.float32]:
     if graph.input_format is not None and not graph.input_format.contains(values):
         raise InputError(f"inputs of model {graph.name} must be {graph.input_format} values, as the model states")
     return values
-
-
-def _evaluate(graph: Graph, node: Node, inputs: list[Array], packed: bool) -> Array:
-    if packed and isinstance(node, Dense):
-        dtype = graph.tensors[node.inputs[0]].dtype
-        assert dtype is not None
-        return packed_kernels.dense(np.asarray(inputs[0], np.int32), dtype, node.weight, node.weight_dtype)
-    return evaluate(node, *inputs)
 
 
 def _prediction(graph: Graph, tensors: dict[str, Array]) -> Array:

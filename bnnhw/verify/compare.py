@@ -222,11 +222,17 @@ def _golden(level: Level, trace: dict[str, Array], answers: dict[str, Array], go
             mine = f"{kind}{int(number) + (shift if kind == 'act' else 0)}"
             if mine not in trace:
                 raise InputError(f"golden {name}: the model has no {mine}; the file is of another model")
-            level.check(f"golden {name}", trace[mine][: len(values)], values)
+            level.check(f"golden {name}", _as_laid_out(trace[mine][: len(values)], values), values)
         elif name in ("outputs", "logits"):
             level.check(f"golden {name}", answers["outputs"][: len(values)], values, exact=False)
         elif name in ("prediction", "pred"):
             level.check_classes(answers["prediction"][: len(values)], values)
+
+
+def _as_laid_out(found: Array, expected: Array) -> Array:
+    """`found` with its channels in front where a golden file of maps has them there."""
+    moved = np.moveaxis(found, -1, 1)
+    return moved if found.shape != expected.shape == moved.shape else found
 
 
 def _rtl(
@@ -237,7 +243,8 @@ def _rtl(
     )
     result = simulation.run(reference.encode_inputs(design.graph, inputs), waves=waves)
     level = Level("reference", len(inputs), cycles=result.cycles, seconds=result.seconds)
-    level.check("integers", result.integers, np.asarray(answers["integers"], np.int64))
+    expected = np.asarray(answers["integers"], np.int64)
+    level.check("integers", result.integers.reshape(expected.shape), expected)
     level.check_classes(result.labels, answers["prediction"])
     level.check("damaged frames", result.errors, np.zeros_like(result.errors))
     level.facts = {

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from bnnhw.dataflow.layers import Network
 from bnnhw.dataflow.plan import Plan
+from bnnhw.dataflow.structure import final_bits
 from bnnhw.errors import ToolError
 from bnnhw.verify.simulator import Bench, job_file
 
@@ -77,7 +78,7 @@ class RtlSimulation:
         reset_at: int = -1,
         waves: Path | None = None,
     ) -> RtlResult:
-        """Sends the integer activations `values` (N, MW), one frame each, without a gap.
+        """Sends the integer activations `values` (N, ...), one frame each, without a gap.
 
         Parameters
         ----------
@@ -142,13 +143,12 @@ class RtlSimulation:
 
 def output_width(network: Network) -> int:
     """Bits of one integer on the accelerator's output."""
-    from bnnhw.dataflow.images import output_bits
-
-    return output_bits(network.layers[-1], final=True)
+    return final_bits(network.layers[-1])
 
 
 def pack_frames(plan: Plan, values: NDArray[np.integer]) -> list[list[int]]:
-    """Beats of each frame: storage codes of (N, MW) integers, lane 0 in the low bits, tail lanes zero."""
+    """Beats of each frame: storage codes of (N, ...) integers, lane 0 in the low bits, tail lanes zero."""
+    values = values.reshape(len(values), -1)
     dtype, simd, beats = plan.input_dtype, plan.input_simd, plan.input_beats
     codes = np.zeros((len(values), beats * simd), np.uint16)
     codes[:, : values.shape[1]] = dtype.encode(values)

@@ -5,11 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from bnnhw.build import Board
-from bnnhw.dataflow import Network, Plan, digest
-from bnnhw.dataflow.layers import Layer
-from bnnhw.dataflow.plan import LayerPlan
+from bnnhw.dataflow import Network, Plan, planned
 from bnnhw.dtypes import BIPOLAR
 from bnnhw.ir.nodes import Dense, Threshold
+from tests.random_networks import dense_layer, layer_plan, stacked
 
 
 def bipolar_network(*sizes: int, seed: int = 1) -> Network:
@@ -27,33 +26,17 @@ def bipolar_network(*sizes: int, seed: int = 1) -> Network:
             cuts = random.integers(-3, 4, (mh, 1))
             names = {"name": f"threshold{k}", "inputs": (f"acc{k}",), "output": f"act{k + 1}"}
             threshold = Threshold(**names, thresholds=cuts, offset=-1, step=2, dtype=BIPOLAR)
-        layers.append(Layer(dense, threshold, BIPOLAR))
-    return Network("small", tuple(layers), [1] * sizes[-1], [0] * sizes[-1])
+        layers.append(dense_layer(dense, threshold, BIPOLAR, k))
+    return stacked(layers)
 
 
 def folded(network: Network, board: Board, *foldings: tuple[int, int], memory: str = "block") -> Plan:
     """A plan of `network` with the (PE, SIMD) of each layer."""
-    layers = []
-    for layer, (pe, simd) in zip(network.layers, foldings, strict=True):
-        layers.append(
-            LayerPlan(
-                name=layer.name,
-                mw=layer.mw,
-                mh=layer.mh,
-                pe=pe,
-                simd=simd,
-                weight_memory=memory,
-                buffer_memory=memory,
-                threshold_memory=memory,
-                popcount_levels=1,
-                input=layer.input.name,
-                weight=layer.weight.name,
-                output="" if layer.threshold is None else layer.threshold.dtype.name,
-            )
-        )
-    kept = tuple(layers)
+    layers = [
+        layer_plan(layer, pe, simd, 1, memory) for layer, (pe, simd) in zip(network.layers, foldings, strict=True)
+    ]
     part = board.device
-    return Plan(network.model, digest(network, kept), board.name, part.name, part.fmax_guess_mhz, kept)
+    return planned(network, tuple(layers), board=board.name, part=part.name, clock_mhz=part.fmax_guess_mhz)
 
 
 def classes(network: Network, inputs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from bnnhw.dataflow import cost, digest, estimate, load_folding, load_plan, make_plan, measure
-from bnnhw.dataflow.timing import popcount_latency
+from bnnhw.dataflow.structure import popcount_latency
 from bnnhw.dtypes import BIPOLAR, TERNARY, DataType
 from bnnhw.errors import InputError, PlanError
 from bnnhw.files import write_text
@@ -55,7 +55,7 @@ def test_plan_file_feeds_back(tmp_path):
     assert load_plan(tmp_path / "plan.json") == plan
     again = make_plan(net, UP5K, folding=load_folding(tmp_path / "plan.json"))
     assert again.layers == plan.layers
-    assert again.digest == plan.digest == digest(net, plan.layers)
+    assert again.digest == plan.digest == digest(net, plan)
 
 
 @pytest.mark.parametrize(
@@ -136,4 +136,4 @@ def test_every_feature_has_a_coefficient():
         )
         plan = random_plan(rng, net, memory=("lut", "block")[k % 2])
         for family in ("ice40", "ecp5"):
-            assert set(cost.network_features(net, plan.layers)) <= set(cost.coefficients(family))
+            assert set(cost.network_features(plan, net)) <= set(cost.coefficients(family))

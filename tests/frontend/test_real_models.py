@@ -7,9 +7,8 @@ import pytest
 
 from bnnhw import reference
 from bnnhw.dtypes import BIPOLAR, TERNARY
-from bnnhw.errors import ModelError
-from bnnhw.frontend import inspect, load_qonnx
-from bnnhw.ir.nodes import MatMul
+from bnnhw.frontend import inspect
+from bnnhw.ir.nodes import Conv, MatMul, MaxPool
 from tests.data import CNV, DENSE_MODELS, golden, shared
 from tests.frontend.compare import assert_same_content, imported
 
@@ -55,10 +54,18 @@ def test_every_node_maps(name: str) -> None:
     assert layers == [f"layer {k}: {mw} -> {mh}, {kind} weights" for k, (mh, mw) in enumerate(SHAPES[name[:3]])]
 
 
-def test_convolutions_are_refused_all_at_once() -> None:
+def test_convolutional_network_is_golden() -> None:
     path = shared(f"{CNV}/cnvW1A2_cifar10_qonnx.onnx.gz")
-    with pytest.raises(ModelError, match="8 of 32 nodes") as caught:
-        load_qonnx(path)
-    refused = [row for row in inspect(path) if not row.ok]
-    assert [row.op for row in refused] == ["Conv", "Conv", "MaxPool", "Conv", "Conv", "MaxPool", "Conv", "Conv"]
-    assert [f"{row.node} ({row.op}): {row.becomes}" for row in refused] == list(caught.value.problems)
+    expected = golden(f"{CNV}/golden_cnvW1A2_cifar10.npz")
+    graph = imported(path)
+    layers = [node.weight.shape for node in graph.nodes if isinstance(node, (Conv, MatMul))]
+    assert layers == [
+        *((64, 3, 3, 3), (64, 3, 3, 64), (128, 3, 3, 64), (128, 3, 3, 128), (256, 3, 3, 128), (256, 3, 3, 256)),
+        *((512, 256), (512, 512), (10, 512)),
+    ]
+    assert [node.name for node in graph.nodes if isinstance(node, MaxPool)] == ["L1_p", "L3_p"]
+    images = expected["images_u8_nhwc"][:8].transpose(0, 3, 1, 2).astype(np.float32) / np.float32(255)
+    np.testing.assert_array_equal(reference.run(graph, images)["outputs"], expected["logits"][:8])
+    rows = inspect(path)
+    assert all(row.ok for row in rows)
+    assert rows[4].becomes == "layer 0: 3 -> 64, 3x3, bipolar weights"

@@ -128,8 +128,6 @@ REFUSED: dict[str, tuple[Callable[[Net], str], str]] = {
     "double arithmetic": (lambda net: net.node("Div", "x", net.constant(np.float64(255))), "arithmetic in float64"),
     "division by zero": (lambda net: net.node("Div", "x", net.constant([0.0])), "a division by zero"),
     "constant over data": (lambda net: net.node("Div", net.constant(1.0), "x"), "a constant divided by data"),
-    "doubled by itself": (lambda net: net.node("Add", "x", "x"), "2 inputs that are no constants"),
-    "residual": (lambda net: net.node("Add", net.node("Relu", "x"), "x"), "2 inputs that are no constants"),
     "clip upside down": (
         lambda net: net.node("Clip", "x", net.constant(1.0), net.constant(0.0)),
         "a range from 1 to 0",
@@ -147,7 +145,6 @@ REFUSED: dict[str, tuple[Callable[[Net], str], str]] = {
     "gamma of other channels": (lambda net: batch_norm(net, 0, [1.0] * 5), "malformed|does not fit"),
     "unknown operator": (lambda net: net.node("Tanh", "x"), "does not map; replace it by one of Add, "),
     "no operator": (lambda net: net.node("", "x"), "does not map"),
-    "image": (lambda net: net.node("MaxPool", "x"), "convolutional layers do not map in this version"),
     # layout
     "cast to half": (lambda net: net.node("Cast", "x", to=TensorProto.FLOAT16), "a cast to another type than float32"),
     "cast to integers": (

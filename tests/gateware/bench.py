@@ -39,7 +39,7 @@ class Collected:
     emit_cycles: list[int] = field(default_factory=list)
 
 
-def run_stream(dut, i_beats, *, i_stall=None, o_stall=None, count=None, timeout=20_000, idle=60):
+def run_stream(dut, i_beats, *, i_stall=None, o_stall=None, count=None, timeout=20_000, idle=60, twin=None):
     """Feeds `i_beats` to ``dut.i`` and returns what came out of ``dut.o``.
 
     Parameters
@@ -50,10 +50,8 @@ def run_stream(dut, i_beats, *, i_stall=None, o_stall=None, count=None, timeout=
         Payloads, in order.
     i_stall, o_stall : iterable of bool, optional
         Cycles in which no new beat is offered, and in which no beat is taken; repeated when exhausted.
-    count : int, optional
-        Stop at this many beats out. Without it, stop when all beats are in and nothing moved for `idle` cycles.
-    timeout : int
-        Cycles after which the run fails.
+    count, timeout, idle, twin
+        See `run_streams`.
 
     Returns
     -------
@@ -62,53 +60,129 @@ def run_stream(dut, i_beats, *, i_stall=None, o_stall=None, count=None, timeout=
     Raises
     ------
     AssertionError
-        If the unit withdraws a beat, changes one that waits, lets valid or payload depend on ready, or does
-        not finish in time.
+        As `run_streams`.
     """
-    seen = Collected()
-    i_beats = list(i_beats)
-    i_stall, o_stall = (itertools.cycle(pattern or [False]) for pattern in (i_stall, o_stall))
+    options = {"count": count, "timeout": timeout, "idle": idle, "twin": twin}
+    ins, outs = run_streams(
+        dut, {"i": i_beats}, ["o"], i_stalls={"i": i_stall}, o_stalls={"o": o_stall}, **options
+    )  # fmt: skip
+    return Collected(outs["o"].beats, ins["i"].cycles, outs["o"].cycles)
+
+
+@dataclass
+class Port:
+    """Beats that went over a stream, and when."""
+
+    beats: list = field(default_factory=list)
+    cycles: list[int] = field(default_factory=list)
+
+
+def run_streams(
+    dut, i_beats, outputs, *, i_stalls=None, o_stalls=None, count=None, timeout=20_000, idle=60, twin=None
+):  # fmt: skip
+    """Feeds several streams and returns what went over every one.
+
+    Parameters
+    ----------
+    dut : wiring.Component
+        A unit with streams, clocked by `sync` or not at all.
+    i_beats : dict of str to iterable of int, list or dict
+        Payloads of each input, in order.
+    outputs : list of str
+        Names of the outputs.
+    i_stalls, o_stalls : dict of str to iterable of bool, optional
+        Cycles in which no new beat is offered, and in which no beat is taken; repeated when exhausted.
+    count : int, optional
+        Stop when every output gave that many beats. Without it, stop when all beats are in and nothing moved for
+        `idle` cycles.
+    timeout : int
+        Cycles after which the run fails.
+    twin : Twin, optional
+        Must do in every cycle what the unit does.
+
+    Returns
+    -------
+    (dict of str to Port, dict of str to Port)
+        Inputs, outputs.
+
+    Raises
+    ------
+    AssertionError
+        If the unit withdraws a beat, changes one that waits, lets valid or payload depend on ready, does not finish in
+        time, or does not do what its twin does.
+    """
+    ins, outs = {name: Port() for name in i_beats}, {name: Port() for name in outputs}
+    given = {name: list(beats) for name, beats in i_beats.items()}
+    i_stall = {name: itertools.cycle((i_stalls or {}).get(name) or [False]) for name in ins}
+    o_stall = {name: itertools.cycle((o_stalls or {}).get(name) or [False]) for name in outs}
 
     async def bench(ctx):
-        offered = 0  # beats before this one were taken
-        offering = False
-        waiting = None  # the beat that was not taken in the cycle before
+        offering = dict.fromkeys(ins, False)
+        waiting = dict.fromkeys(outs)  # beats that were not taken in the cycle before
         quiet = 0
         for cycle in range(timeout):
-            stalled = next(i_stall)
-            if not offering and not stalled and offered < len(i_beats):
-                offering = True
-                ctx.set(dut.i.payload, i_beats[offered])
-            ctx.set(dut.i.valid, offering)
-            ready = not next(o_stall)
-            ctx.set(dut.o.ready, 0)
-            valid, payload = ctx.get(dut.o.valid), plain(ctx.get(dut.o.payload))
-            if waiting is not None:
-                assert valid, f"cycle {cycle}: a beat that was not taken was withdrawn"
-                assert payload == waiting, f"cycle {cycle}: a beat that waits changed from {waiting!r} to {payload!r}"
-            if ready:
-                ctx.set(dut.o.ready, 1)
-                assert ctx.get(dut.o.valid) == valid, f"cycle {cycle}: valid depends on ready"
-                assert not valid or plain(ctx.get(dut.o.payload)) == payload, f"cycle {cycle}: payload depends on ready"
-            accepted = offering and ctx.get(dut.i.ready)
-            emitted = valid and ready
-            waiting = payload if valid and not ready else None
+            for name, seen in ins.items():
+                port, stalled = getattr(dut, name), next(i_stall[name])
+                if not offering[name] and not stalled and len(seen.beats) < len(given[name]):
+                    offering[name] = True
+                    ctx.set(port.payload, given[name][len(seen.beats)])
+                ctx.set(port.valid, offering[name])
+            for name in outs:
+                ctx.set(getattr(dut, name).ready, 0)
+            found = {name: look(ctx, name) for name in outs}
+            for name, (valid, payload) in found.items():
+                if waiting[name] is not None:
+                    assert valid, f"cycle {cycle}: a beat that was not taken was withdrawn"
+                    assert payload == waiting[name], (
+                        f"cycle {cycle}: a beat that waits changed from {waiting[name]!r} to {payload!r}"
+                    )
+            ready = {name: not next(o_stall[name]) for name in outs}
+            for name in outs:
+                ctx.set(getattr(dut, name).ready, ready[name])
+            for name, (valid, payload) in found.items():
+                now_valid, now_payload = look(ctx, name)
+                assert now_valid == valid, f"cycle {cycle}: valid depends on ready"
+                assert not valid or now_payload == payload, f"cycle {cycle}: payload depends on ready"
+            accepted = {name: offering[name] and bool(ctx.get(getattr(dut, name).ready)) for name in ins}
+            emitted = {name: bool(found[name][0] and ready[name]) for name in outs}
+            waiting = {name: found[name][1] if found[name][0] and not ready[name] else None for name in outs}
+            if twin is not None:
+                compare_twin(cycle, offering, found, ready, accepted, emitted)
             await ctx.tick()
-            if accepted:
-                offering = False
-                offered += 1
-                seen.accept_cycles.append(cycle)
-            if emitted:
-                seen.beats.append(payload)
-                seen.emit_cycles.append(cycle)
-            if count is not None and len(seen.beats) >= count:
+            for name in filter(accepted.get, ins):
+                offering[name] = False
+                ins[name].beats.append(given[name][len(ins[name].beats)])
+                ins[name].cycles.append(cycle)
+            for name in filter(emitted.get, outs):
+                outs[name].beats.append(found[name][1])
+                outs[name].cycles.append(cycle)
+            if count is not None and all(len(seen.beats) >= count for seen in outs.values()):
                 return
-            quiet = 0 if accepted or emitted or offering else quiet + 1
-            if count is None and offered == len(i_beats) and quiet >= idle:
+            moves = [*accepted.values(), *emitted.values(), *offering.values()]
+            quiet = 0 if any(moves) else quiet + 1
+            if count is None and quiet >= idle and all(len(ins[name].beats) == len(given[name]) for name in ins):
                 return
         raise AssertionError(
-            f"timeout after {timeout} cycles: {offered} of {len(i_beats)} beats in, {len(seen.beats)} beats out"
+            f"timeout after {timeout} cycles: {[len(seen.beats) for seen in ins.values()]} of "
+            f"{[len(beats) for beats in given.values()]} beats in, "
+            f"{[len(seen.beats) for seen in outs.values()]} beats out"
         )
+
+    def look(ctx, name):
+        port = getattr(dut, name)
+        return bool(ctx.get(port.valid)), plain(ctx.get(port.payload))
+
+    def compare_twin(cycle, offering, found, ready, accepted, emitted):
+        inputs = [
+            (offering[name], offering[name] and bool(given[name][len(seen.beats)]["last"]))
+            for name, seen in ins.items()
+        ]  # fmt: skip
+        offers = [(valid, valid and bool(payload["last"])) for valid, payload in found.values()]
+        assert list(twin.offers(inputs)) == offers, f"cycle {cycle}: the twin offers otherwise"
+        takes = twin.accepts(inputs, list(ready.values()))
+        took = [valid and taken for (valid, _), taken in zip(inputs, takes, strict=True)]
+        assert took == list(accepted.values()), f"cycle {cycle}: the twin takes otherwise"
+        twin.step(took, inputs, list(emitted.values()))
 
     top = Module()
     top.submodules.dut = dut
@@ -119,4 +193,4 @@ def run_stream(dut, i_beats, *, i_stall=None, o_stall=None, count=None, timeout=
     add_clock(sim)
     sim.add_testbench(bench)
     sim.run()
-    return seen
+    return ins, outs

@@ -6,10 +6,10 @@ from amaranth.hdl import Module
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from bnnhw.dataflow.images import layer_image
+from bnnhw.dataflow.structure import layer_units
 from bnnhw.dtypes import BIPOLAR, DataType
 from bnnhw.gateware.streams import frame_layout
-from bnnhw.generate.accelerator import layer_units
+from bnnhw.generate.accelerator import build_unit
 from tests.gateware.bench import run_stream, stalls
 from tests.random_networks import ACTIVATIONS, INPUTS, WEIGHTS, layer_plan, random_layer, random_values
 
@@ -18,9 +18,8 @@ class LayerUnits(wiring.Component):
     """The units of one layer as one component; sums come as plain bits."""
 
     def __init__(self, layer, plan):
-        self._image = layer_image(layer, plan, final=False)
-        self._units = [unit for _, unit in layer_units(layer, plan, self._image, "ecp5")]
-        width = plan.pe * self._image.element_bits
+        self._units = [build_unit(unit, "ecp5") for _, unit in layer_units(layer, plan)]
+        width = plan.pe * layer.o_width
         super().__init__(
             {
                 "i": In(stream.Signature(frame_layout(plan.simd * layer.input.bits))),
@@ -70,7 +69,7 @@ def check(rng, weight, x, activation, mw, mh, pe, simd, levels, *, stall=0.3, ve
     assert [beat["last"] for beat in seen.beats] == ([0] * (plan.nf - 1) + [1]) * vectors
     sums = values @ layer.dense.weight.T.astype(np.int64)
     node = layer.threshold
-    bits = dut._image.element_bits
+    bits = layer.o_width
     found = unpack(plan, bits, seen.beats)
     if node is None:
         signed = found[:, :mh] - ((found[:, :mh] >> (bits - 1)) << bits)

@@ -1,0 +1,294 @@
+"""Plan -> units and the streams between them.
+
+The one place that says which units an accelerator consists of. The gateware (`bnnhw.generate`), the model of its
+cycles (`timing`) and that of its area (`cost`) are made from this list, each by a table with one entry per kind of
+unit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import gcd
+
+from bnnhw.dataflow.layers import INPUT, AddLayer, ConcatLayer, Layer, MatrixLayer, Network, PoolLayer, ThresholdLayer
+from bnnhw.dataflow.plan import LayerPlan, Plan
+from bnnhw.dtypes import DataType
+from bnnhw.ir.geometry import Geometry
+
+# A threshold unit compares up to so many thresholds at once and searches more.
+MOST_PARALLEL_THRESHOLDS = 3
+
+
+class Unit:
+    """What a unit is parametrised with, all but the numbers that a model brings."""
+
+
+@dataclass(frozen=True)
+class Buffer(Unit):
+    """Gives each vector `repeats` times."""
+
+    width: int
+    beats: int
+    repeats: int
+    memory: str
+
+
+@dataclass(frozen=True)
+class Matrix(Unit):
+    """PE rows beside their weights."""
+
+    layer: MatrixLayer
+    plan: LayerPlan
+
+
+@dataclass(frozen=True)
+class Thresholds(Unit):
+    """From sums, less their first threshold, to codes."""
+
+    layer: MatrixLayer | ThresholdLayer
+    plan: LayerPlan
+
+
+@dataclass(frozen=True)
+class Offset(Unit):
+    """From codes to numbers, less their first threshold."""
+
+    layer: ThresholdLayer
+    plan: LayerPlan
+
+
+@dataclass(frozen=True)
+class Slide(Unit):
+    """The windows of a map, tap after tap; those of a pool channel by channel."""
+
+    bits: int
+    channels: int
+    lanes: int
+    height: int
+    width: int
+    geometry: Geometry
+    fill: int
+    channels_outer: bool
+    depth: int
+    memory: str
+
+
+@dataclass(frozen=True)
+class Pool(Unit):
+    """One beat of each group of taps."""
+
+    layer: PoolLayer
+    plan: LayerPlan
+
+
+@dataclass(frozen=True)
+class Add(Unit):
+    layer: AddLayer
+    plan: LayerPlan
+
+
+@dataclass(frozen=True)
+class Concat(Unit):
+    layer: ConcatLayer
+    plan: LayerPlan
+
+
+@dataclass(frozen=True)
+class Convert(Unit):
+    """From `i_lanes` to `o_lanes` elements per beat."""
+
+    bits: int
+    elements: int
+    i_lanes: int
+    o_lanes: int
+
+    @property
+    def wires(self) -> bool:
+        return self.i_lanes == self.o_lanes
+
+
+@dataclass(frozen=True)
+class Split(Unit):
+    """Marks the end of each vector in a frame of many: every `beats` beats."""
+
+    width: int
+    beats: int
+
+
+@dataclass(frozen=True)
+class Join(Unit):
+    """Makes `vectors` vectors one."""
+
+    width: int
+    vectors: int
+
+
+@dataclass(frozen=True)
+class Fork(Unit):
+    """Each beat to several readers."""
+
+    width: int
+    readers: int
+
+
+@dataclass(frozen=True)
+class Fifo(Unit):
+    """Holds `depth` beats."""
+
+    width: int
+    depth: int
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A unit in its place.
+
+    Parameters
+    ----------
+    name
+        Unique; of the layer that it serves, and what it does there.
+    unit
+        What it is.
+    inputs
+        For each of its inputs, the index of the stage that feeds it and which of its outputs does; INPUT for the
+        accelerator's input.
+    """
+
+    name: str
+    unit: Unit
+    inputs: tuple[tuple[int, int], ...]
+
+
+def structure(plan: Plan, network: Network) -> list[Stage]:
+    """All units of an accelerator between its frame guard and its label select, each after those that feed it."""
+    return _Builder(plan, network).stages
+
+
+class _Builder:
+    def __init__(self, plan: Plan, network: Network) -> None:
+        self._plan = plan
+        self._network = network
+        self.stages: list[Stage] = []
+        # Free outputs of each layer's units, one for each reader.
+        self._outputs: dict[int, list[tuple[int, int]]] = {}
+        self._input()
+        for k, (layer, folded) in enumerate(zip(network.layers, plan.layers, strict=True)):
+            ends = [self._edge(layer, folded, p) for p in range(len(layer.inputs))]
+            for part, unit in layer_units(layer, folded):
+                ends = [self._add(f"{layer.name}_{part}", unit, *ends)]
+            self._give(k, layer.name, ends[0], o_bits(layer) * folded.pe)
+        last = network.layers[-1]
+        ends = [self._outputs[len(network.layers) - 1][0]]
+        self._add("output_lanes", Convert(final_bits(last), last.mh * last.vectors, plan.layers[-1].pe, 1), *ends)
+
+    def _input(self) -> None:
+        source, shape, width = (INPUT, 0), self._network.i_shape, self._plan.input_simd * self._network.i_dtype.bits
+        if len(shape) > 1:
+            source = self._add("input_split", Split(width, shape[-1] // self._plan.input_simd), source)
+        self._give(INPUT, "input", source, width)
+
+    def _add(self, name: str, unit: Unit, *inputs: tuple[int, int]) -> tuple[int, int]:
+        if isinstance(unit, Convert) and unit.wires:
+            return inputs[0]
+        self.stages.append(Stage(name, unit, inputs))
+        return len(self.stages) - 1, 0
+
+    def _give(self, index: int, name: str, source: tuple[int, int], width: int) -> None:
+        """Offers the output of layer `index` to its readers."""
+        readers = max(1, len(self._network.readers(index)))
+        self._outputs[index] = [source]
+        if readers > 1:
+            fork, _ = self._add(f"{name}_fork", Fork(width, readers), source)
+            self._outputs[index] = [(fork, k) for k in range(readers)]
+
+    def _edge(self, layer: Layer, folded: LayerPlan, position: int) -> tuple[int, int]:
+        """What brings input `position` of a layer from its source in the form that the layer takes."""
+        source, shape = layer.inputs[position], layer.i_shapes[position]
+        end = self._outputs[source].pop(0)
+        if source == INPUT:
+            made, lanes, bits = self._network.i_shape, self._plan.input_simd, self._network.i_dtype.bits
+        else:
+            before = self._network.layers[source]
+            made, lanes, bits = before.o_shape, self._plan.layers[source].pe, o_bits(before)
+        name = f"{layer.name}_{position}" if len(layer.inputs) > 1 else layer.name
+        for part, unit in edge_units(bits, made, lanes, shape, folded.i_lanes, folded.fifos[position]):
+            end = self._add(f"{name}_{part}", unit, end)
+        return end
+
+
+def o_bits(layer: Layer) -> int:
+    """Bits of one element that a layer gives to the next."""
+    return layer.o_width
+
+
+def final_bits(layer: Layer) -> int:
+    """Bits of one of the network's own outputs: a two's complement number."""
+    if isinstance(layer, MatrixLayer) and layer.threshold is None:
+        return layer.o_width
+    assert layer.dtype is not None
+    return layer.dtype.bits + (layer.dtype.kind in ("bipolar", "uint"))
+
+
+def edge_units(
+    bits: int, made: tuple[int, ...], i_lanes: int, taken: tuple[int, ...], o_lanes: int, fifo: int
+) -> Iterator[tuple[str, Unit]]:
+    """The units between a layer that gives `made` in beats of `i_lanes` and one that takes `taken` in `o_lanes`."""
+    channels = made[-1]
+    if len(made) > len(taken) and made[0] * made[1] > 1:
+        # Beats of whole pixels become those of one long vector: only chunks without a tail can be strung together.
+        chunk = i_lanes if channels % i_lanes == 0 else gcd(i_lanes, channels)
+        yield "pixels", Convert(bits, channels, i_lanes, chunk)
+        yield "join", Join(bits * chunk, made[0] * made[1])
+        i_lanes, channels = chunk, taken[-1]
+    if fifo:
+        yield "fifo", Fifo(bits * i_lanes, fifo)
+    yield "lanes", Convert(bits, channels, i_lanes, o_lanes)
+
+
+def layer_units(layer: Layer, plan: LayerPlan) -> Iterator[tuple[str, Unit]]:
+    """The units of a layer, one behind the other."""
+    if isinstance(layer, MatrixLayer):
+        if layer.window is not None:
+            yield "window", _slide(layer, plan, layer.window.geometry, layer.window.fill, channels_outer=False)
+            yield "window_lanes", Convert(layer.input.bits, layer.mw, plan.lanes, plan.simd)
+        if plan.nf > 1:
+            yield "buffer", Buffer(plan.simd * layer.input.bits, plan.sf, plan.nf, plan.buffer_memory)
+        yield "mvu", Matrix(layer, plan)
+    elif isinstance(layer, PoolLayer):
+        geometry = layer.pool.geometry
+        yield "window", _slide(layer, plan, geometry, 0, channels_outer=True)
+        yield "pool", Pool(layer, plan)
+    elif isinstance(layer, AddLayer):
+        yield "add", Add(layer, plan)
+    elif isinstance(layer, ConcatLayer):
+        yield "concat", Concat(layer, plan)
+    elif isinstance(layer, ThresholdLayer):
+        yield "offset", Offset(layer, plan)
+    if isinstance(layer, (MatrixLayer, ThresholdLayer)) and layer.threshold is not None:
+        yield "thresholds", Thresholds(layer, plan)
+
+
+def _slide(layer: Layer, plan: LayerPlan, geometry: Geometry, fill: int, *, channels_outer: bool) -> Slide:
+    height, width, channels = layer.i_shapes[0]
+    dtype: DataType = layer.input
+    code = int(dtype.encode(fill)) if dtype.contains(fill) else 0
+    return Slide(
+        dtype.bits, channels, plan.lanes, height, width, geometry, code, channels_outer, plan.window_depth,
+        plan.window_memory,
+    )  # fmt: skip
+
+
+def search_steps(thresholds: int) -> int:
+    """Cycles that a threshold unit takes per beat."""
+    return 1 if thresholds <= MOST_PARALLEL_THRESHOLDS else thresholds.bit_length()
+
+
+def popcount_latency(width: int, levels: int | None) -> int:
+    """Registers in a popcount of `width` bits with one after every so many `levels` of its tree."""
+    if levels is None or width == 1:
+        return 0
+    height = 1
+    while width > 3:
+        height, width = height + 1, width // 2
+    return -(-height // levels)

@@ -1,0 +1,179 @@
+"""Pools: the largest value, the sum or the mean of windows, or of a whole map."""
+
+from __future__ import annotations
+
+import numpy as np
+import onnx
+
+from bnnhw.dtypes import MAX_BITS, DataType
+from bnnhw.frontend.attributes import attribute
+from bnnhw.frontend.context import Context
+from bnnhw.frontend.elementwise import arithmetic
+from bnnhw.frontend.layout import named_axes
+from bnnhw.frontend.maps import MapView, emit_on_map, lies_channels_last, view, view_of
+from bnnhw.frontend.refusal import Refusal
+from bnnhw.frontend.windows import geometry_of, named, without_pads
+from bnnhw.ir.elementwise import code_range
+from bnnhw.ir.geometry import Geometry
+from bnnhw.ir.nodes import BipolarQuant, MaxPool, MultiThreshold, Node, Quant, Reshape, SumPool, Transpose
+
+
+def max_pool(context: Context, node: onnx.NodeProto) -> str:
+    if len(node.output) > 1 and node.output[1] in context.needed:
+        raise Refusal("the indices of the largest values", "use their values only")
+    return _max_pool(context, node, view_of(context, node))
+
+
+def max_pool_nhwc(context: Context, node: onnx.NodeProto) -> str:
+    """FINN's pool for data with its channels last."""
+    return _max_pool(context, node, view_of(context, node, channels_last=True))
+
+
+def _max_pool(context: Context, node: onnx.NodeProto, source: MapView) -> str:
+    geometry = _geometry(node, source)
+    padding, bare = without_pads(geometry, -np.inf)
+    emit_on_map(context, node, source, *padding, _largest(bare))
+    return f"max-pool {named(geometry)}"
+
+
+def global_max_pool(context: Context, node: onnx.NodeProto) -> str:
+    source = view_of(context, node)
+    emit_on_map(context, node, source, _largest(Geometry(source.size)))
+    return "max-pool of the whole map"
+
+
+def average_pool(context: Context, node: onnx.NodeProto) -> str:
+    source = view_of(context, node)
+    geometry = _geometry(node, source)
+    padding, bare = without_pads(geometry, 0.0)
+    if padding and not attribute(node, "count_include_pad", 0):
+        raise Refusal("means that leave the padding out, of fewer values at the edges", "set count_include_pad")
+    if padding and attribute(node, "ceil_mode", 0):
+        raise Refusal("ceil_mode with padding", "pad the map in a node of its own, without ceil_mode")
+    emit_on_map(context, node, source, *padding, *_mean(bare))
+    return f"average pool {named(geometry)}"
+
+
+def global_average_pool(context: Context, node: onnx.NodeProto) -> str:
+    source = view_of(context, node)
+    emit_on_map(context, node, source, *_mean(Geometry(source.size)))
+    return "average of the whole map"
+
+
+def reduce_mean(context: Context, node: onnx.NodeProto) -> str:
+    source = _reduced(context, node)
+    return _reduce(context, node, source, _mean(Geometry(source.size)), "average of the whole map")
+
+
+def reduce_sum(context: Context, node: onnx.NodeProto) -> str:
+    source = _reduced(context, node)
+    return _reduce(context, node, source, [_sum(Geometry(source.size))], "sum of the whole map")
+
+
+def _reduced(context: Context, node: onnx.NodeProto) -> MapView:
+    """The map whose rows and columns, no more and no less, are reduced."""
+    name = context.data(node)
+    axes = named_axes(context, node)
+    source = view(context, name, channels_last=lies_channels_last(context, name))
+    rank = len(source.shape) + 1
+    first = 1 if source.channels_last else 2
+    if axes is None or sorted(axis % rank for axis in axes) != list(range(first, first + len(source.spatial))):
+        raise Refusal(
+            f"over axes {axes} of {(1, *source.shape)}", "reduce over rows and columns, and over nothing else"
+        )
+    return source
+
+
+def _reduce(context: Context, node: onnx.NodeProto, source: MapView, made: list[Node], becomes: str) -> str:
+    if attribute(node, "keepdims", 1):
+        emit_on_map(context, node, source, *made)
+    else:
+        vector = Reshape(name="", inputs=(), output="", shape=(source.channels,))
+        context.emit(node, *source.to_map(), *made, vector, inputs=(source.tensor,))
+    return becomes
+
+
+def quant_average_pool(context: Context, node: onnx.NodeProto) -> str:
+    """qonnx's QuantAvgPool2d: integers are summed, and the sum shifted right, which rounds down."""
+    layout = str(attribute(node, "data_layout", "NCHW"))
+    source = view_of(context, node, channels_last=layout == "NHWC")
+    if len(source.shape) != 3:
+        raise Refusal(f"on a tensor of shape {(1, *source.shape)}", "use maps of rows and columns")
+    kernel, stride, wide, narrow = (int(attribute(node, name, 1)) for name in ("kernel", "stride", "ibits", "obits"))
+    geometry = Geometry((kernel, kernel), (stride, stride))
+    geometry.output(*source.size)
+    if not 1 <= wide <= MAX_BITS or narrow < 1:
+        raise Refusal(f"from {wide} to {narrow} bits", f"use 1 to {MAX_BITS}")
+    shift = max(0, (((1 << wide) - 1) * geometry.taps).bit_length() - narrow)
+    ends = _whole_numbers(context, source.tensor)
+    if ends is None:
+        raise Refusal("of values that are not known to be integers", "put a quantiser of a whole scale before it")
+    low, high = (geometry.taps * end >> shift for end in ends)
+    if not -(1 << (MAX_BITS - 1)) <= low <= high < 1 << MAX_BITS - (low < 0):
+        raise Refusal(f"values from {low} to {high}", f"use no more than {MAX_BITS} bits")
+    made: list[Node] = [_sum(geometry)]
+    if shift:
+        made += [arithmetic("mul", np.array(2.0**-shift)), _floor(DataType.smallest(low, high))]
+    emit_on_map(context, node, source, *made)
+    return f"sum pool {named(geometry)}, shifted right by {shift}"
+
+
+def _whole_numbers(context: Context, tensor: str) -> tuple[int, int] | None:
+    """The lowest and the highest value of an IR tensor, if the quantiser that made it gives nothing but integers."""
+    node = context.makers.get(tensor)
+    while isinstance(node, (Transpose, Reshape, MaxPool)):
+        node = context.makers.get(node.inputs[0])
+    if isinstance(node, BipolarQuant):
+        scale = np.abs(node.scale)
+        ends, steps = [-scale, scale], [scale]
+    elif isinstance(node, MultiThreshold):
+        ends = [np.array(node.out_bias), np.array(node.out_bias + node.out_scale * node.thresholds.shape[1])]
+        steps = [np.array(node.out_scale), np.array(node.out_bias)]
+    elif isinstance(node, Quant):
+        ends, steps = (
+            [(code - node.zero_point) * node.scale for code in code_range(node)],
+            [node.scale, node.zero_point],
+        )
+    else:
+        return None
+    if any((step != np.rint(step)).any() for step in steps):
+        return None
+    return int(min(end.min() for end in ends)), int(max(end.max() for end in ends))
+
+
+def _geometry(node: onnx.NodeProto, source: MapView) -> Geometry:
+    geometry = geometry_of(node, source, [int(size) for size in attribute(node, "kernel_shape", [])])
+    wide = [max(geometry.pads[axis], geometry.pads[axis + 2]) >= geometry.kernel[axis] for axis in (0, 1)]
+    # Steps from tap to tap that are longer than the map can miss it, too.
+    missed = [any(geometry.pads) and geometry.dilations[axis] > source.size[axis] for axis in (0, 1)]
+    if any(wide) or any(missed):
+        raise Refusal(f"pads {geometry.pads} that leave a window outside the map", "pad by less than the kernel")
+    return geometry
+
+
+def _largest(geometry: Geometry) -> MaxPool:
+    return MaxPool(name="", inputs=(), output="", geometry=geometry, minimum=np.array(False))
+
+
+def _sum(geometry: Geometry) -> SumPool:
+    return SumPool(name="", inputs=(), output="", geometry=geometry)
+
+
+def _mean(geometry: Geometry) -> list[Node]:
+    return [_sum(geometry), arithmetic("div", np.array(geometry.taps))]
+
+
+def _floor(dtype: DataType) -> Quant:
+    """Rounds down, in a range that holds all the values."""
+    zero = np.zeros((), np.float32)
+    return Quant(
+        name="",
+        inputs=(),
+        output="",
+        scale=np.ones((), np.float32),
+        zero_point=zero,
+        bits=dtype.bits,
+        signed=dtype.min < 0,
+        narrow=False,
+        rounding="FLOOR",
+    )

@@ -1,0 +1,74 @@
+"""FIFO: beats that wait between two units."""
+
+from amaranth.hdl import Cat, Module, Mux, Signal
+from amaranth.lib import stream, wiring
+from amaranth.lib.memory import Memory
+from amaranth.lib.wiring import In, Out
+
+from bnnhw.gateware.streams import frame_layout
+from bnnhw.gateware.vector_buffer import RAM_STYLE
+
+
+class StreamFifo(wiring.Component):
+    """Keeps up to ``depth + 1`` beats in their order.
+
+    Parameters
+    ----------
+    width : int
+        Bits per beat.
+    depth : int
+        Beats in the memory; one more stands at the output.
+    kind : str
+        Kind of memory, see `VectorBuffer`.
+
+    Members
+    -------
+    i : In(stream), payload ``{data: width, last: 1}``
+    o : Out(stream), payload ``{data: width, last: 1}``
+
+    Timing
+    ------
+    Latency 2 cycles where nothing waits, a beat per cycle. Input stalls while the memory is full.
+
+    Raises
+    ------
+    ValueError
+        If `depth` is not positive, or the kind of memory is unknown.
+    """
+
+    def __init__(self, width, depth, *, kind="block"):
+        if kind not in RAM_STYLE:
+            raise ValueError(f"memory kind must be one of {', '.join(RAM_STYLE)}, not {kind!r}")
+        if not isinstance(depth, int) or depth < 1:
+            raise ValueError(f"depth must be a positive integer, not {depth!r}")
+        self._width = width
+        self._depth = depth
+        self._kind = kind
+        super().__init__(
+            {
+                "i": In(stream.Signature(frame_layout(width))),
+                "o": Out(stream.Signature(frame_layout(width))),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        attrs = {"ram_style": RAM_STYLE[self._kind]}
+        m.submodules.memory = memory = Memory(shape=self._width + 1, depth=self._depth, init=[], attrs=attrs)
+        write, read = memory.write_port(), memory.read_port(domain="sync")
+        level = Signal(range(self._depth + 1))
+        ready = self.o.ready | ~self.o.valid
+        m.d.comb += [
+            self.i.ready.eq(level != self._depth),
+            write.en.eq(self.i.valid & self.i.ready),
+            write.data.eq(Cat(self.i.payload.data, self.i.payload.last)),
+            read.en.eq((level != 0) & ready),
+            Cat(self.o.payload.data, self.o.payload.last).eq(read.data),
+        ]
+        m.d.sync += level.eq(level + write.en - read.en)
+        for port in (write, read):
+            with m.If(port.en):
+                m.d.sync += port.addr.eq(Mux(port.addr == self._depth - 1, 0, port.addr + 1))
+        with m.If(ready):
+            m.d.sync += self.o.valid.eq(level != 0)
+        return m

@@ -1,0 +1,129 @@
+"""Units with several inputs or outputs: Fork, Add, Concat."""
+
+import numpy as np
+import pytest
+
+from bnnhw.dtypes import BIPOLAR, TERNARY, DataType
+from bnnhw.gateware.add import Add
+from bnnhw.gateware.concat import Concat
+from bnnhw.gateware.fork import Fork
+from tests.gateware.bench import run_streams, stalls
+
+UINT3, INT4 = DataType("uint", 3), DataType("int", 4)
+
+
+def numbered(count, vector, base=0):
+    return [{"data": (base + k) & 0xFF, "last": int(k % vector == vector - 1)} for k in range(count)]
+
+
+@pytest.mark.parametrize("rate", [0.0, 0.4])
+@pytest.mark.parametrize("readers", [1, 2, 3])
+def test_fork_gives_every_reader_every_beat(readers, rate):
+    outputs = [f"o{k}" for k in range(readers)]
+    given = numbered(60, 4)
+    _, outs = run_streams(
+        Fork(8, readers),
+        {"i": given},
+        outputs,
+        i_stalls={"i": stalls(9, rate)},
+        o_stalls={name: stalls(k, rate) for k, name in enumerate(outputs)},
+    )
+    assert all(outs[name].beats == given for name in outputs)
+
+
+def test_fork_timing():
+    ins, outs = run_streams(Fork(8, 2), {"i": numbered(20, 4)}, ["o0", "o1"])
+    assert ins["i"].cycles == outs["o0"].cycles == outs["o1"].cycles == list(range(20))
+
+
+def test_fork_does_not_wait_for_the_slow():
+    """A reader has a beat before the other takes it, but not the next."""
+    _, outs = run_streams(
+        Fork(8, 2), {"i": numbered(5, 5)}, ["o0", "o1"], o_stalls={"o1": [True, True, False]}, count=5
+    )  # fmt: skip
+    assert outs["o0"].cycles == [0, 3, 6, 9, 12]
+    assert outs["o1"].cycles == [2, 5, 8, 11, 14]
+
+
+@pytest.mark.parametrize("rate", [0.0, 0.4])
+@pytest.mark.parametrize(
+    ("dtypes", "coefficients", "out"),
+    [
+        ([BIPOLAR, BIPOLAR], [1, 1], TERNARY),
+        ([BIPOLAR, BIPOLAR], [1, 1], DataType("int", 3)),
+        ([TERNARY, UINT3], [5, -3], DataType("int", 6)),
+        ([INT4, BIPOLAR, TERNARY], [-1, 2, 7], DataType("int", 6)),
+        ([UINT3, UINT3], [3, 1], DataType("uint", 5)),
+        ([INT4], [0], DataType("uint", 1)),
+    ],
+)
+def test_sums(dtypes, coefficients, out, rate):
+    rng = np.random.default_rng(6)
+    lanes, count = 2, 40
+    values = [rng.choice(t.decode(np.arange(1 << t.bits)), (count, lanes)) for t in dtypes]
+    wanted = sum(k * v for k, v in zip(coefficients, values, strict=True))
+    if out is TERNARY:  # what does not occur in a network: +-2
+        values[1] = np.where(np.abs(wanted) > 1, -values[0], values[1])
+        wanted = values[0] + values[1]
+    ins = {
+        f"i{k}": [
+            {"data": sum(int(c) << (t.bits * lane) for lane, c in enumerate(beat)), "last": int(b % 4 == 3)}
+            for b, beat in enumerate(t.encode(v))
+        ]
+        for k, (t, v) in enumerate(zip(dtypes, values, strict=True))
+    }
+    _, outs = run_streams(
+        Add(dtypes, coefficients, lanes, out),
+        ins,
+        ["o"],
+        i_stalls={name: stalls(k, rate) for k, name in enumerate(ins)},
+        o_stalls={"o": stalls(8, rate)},
+    )
+    beats = outs["o"].beats
+    assert [beat["last"] for beat in beats] == [0, 0, 0, 1] * (count // 4)
+    codes = [[(beat["data"] >> (out.bits * lane)) & ((1 << out.bits) - 1) for lane in range(lanes)] for beat in beats]
+    assert (out.decode(codes) == wanted).all()
+
+
+def test_add_timing():
+    given = [{"data": 1, "last": 1}] * 10
+    ins, outs = run_streams(
+        Add([UINT3, UINT3], [1, 1], 1, DataType("uint", 4)),
+        {"i0": given, "i1": given},
+        ["o"],
+        i_stalls={"i1": [True] * 5 + [False] * 50},
+    )
+    assert ins["i0"].cycles == ins["i1"].cycles == list(range(5, 15))
+    assert outs["o"].cycles == list(range(6, 16))
+
+
+@pytest.mark.parametrize("rate", [0.0, 0.4])
+@pytest.mark.parametrize("channels", [[2], [2, 6], [4, 2, 2]])
+def test_concatenates_pixels(channels, rate):
+    ins = {f"i{k}": numbered(5 * c // 2, c // 2, base=50 * k) for k, c in enumerate(channels)}
+    wanted = [
+        {**ins[f"i{k}"][pixel * c // 2 + beat], "last": int(k == len(channels) - 1 and beat == c // 2 - 1)}
+        for pixel in range(5)
+        for k, c in enumerate(channels)
+        for beat in range(c // 2)
+    ]
+    seen_in, outs = run_streams(
+        Concat(4, 2, channels),
+        ins,
+        ["o"],
+        i_stalls={name: stalls(k, rate) for k, name in enumerate(ins)},
+        o_stalls={"o": stalls(8, rate)},
+    )
+    assert outs["o"].beats == wanted
+    assert sorted(c for port in seen_in.values() for c in port.cycles) == outs["o"].cycles
+    if not rate:
+        assert outs["o"].cycles == list(range(len(wanted)))
+
+
+def test_parameters_are_checked():
+    with pytest.raises(ValueError, match="readers must be a positive integer, not 0"):
+        Fork(8, 0)
+    with pytest.raises(ValueError, match="one coefficient per input is needed, not 1 for 2"):
+        Add([BIPOLAR, BIPOLAR], [1], 2, TERNARY)
+    with pytest.raises(ValueError, match="lanes must divide the elements"):
+        Concat(1, 2, [2, 3])
