@@ -3,11 +3,12 @@ PYTHON ?= python3
 BIN := .venv/bin
 ENV := PATH="$(CURDIR)/$(BIN):$$PATH"
 
-.PHONY: help demo test lint bench clean
+.PHONY: help demo test slow lint bench clean
 
 help:
 	@echo "make demo    a trained network becomes a bitstream, simulated and compared on the way (two minutes)"
 	@echo "make test    the whole test suite with its coverage"
+	@echo "make slow    two hundred random networks and long runs, which the test suite leaves out"
 	@echo "make lint    style, format and types"
 	@echo "make bench   measures, and writes the tables of the documentation"
 	@echo "make clean   removes .venv and what the other targets left"
@@ -17,6 +18,9 @@ demo: .venv/installed
 
 test: .venv/installed-dev
 	@$(ENV) pytest -n 2 --cov --cov-report=term:skip-covered
+
+slow: .venv/installed-dev
+	@$(ENV) pytest -n 2 -m slow
 
 lint: .venv/installed-dev
 	@$(ENV) ruff check .

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -12,8 +13,8 @@ from numpy.typing import NDArray
 
 from bnnhw.dataflow import Network, Plan, planned
 from bnnhw.dataflow.folding import unfolded
-from bnnhw.dataflow.layers import MatrixLayer
-from bnnhw.dataflow.plan import LayerPlan
+from bnnhw.dataflow.layers import Layer, MatrixLayer
+from bnnhw.dataflow.plan import MEMORY_KEYS, LayerPlan
 from bnnhw.dtypes import BIPOLAR, TERNARY, DataType
 from bnnhw.ir.bounds import reach
 from bnnhw.ir.nodes import Dense, Threshold
@@ -44,6 +45,33 @@ def dense_layer(dense: Dense, threshold: Threshold | None, x: DataType, index: i
         dense=dense,
         window=None,
     )
+
+
+def random_folding(
+    rng: np.random.Generator, network: Network, *, most_cycles: int = 1 << 40, part: str = "ice40-hx8k"
+) -> Plan:
+    """As `random_plan`, for layers of all kinds, with memories at random; no layer takes much longer than it has to."""
+    folded = []
+    for layer in network.layers:
+        tries: list[LayerPlan] = []
+        while len(tries) < 30 and not (tries and tries[-1].cycles <= most_cycles):
+            tries.append(_random_layer_folding(rng, layer))
+        folded.append(min(tries, key=lambda plan: max(plan.cycles, most_cycles)))
+    return plan_of(network, folded, part)
+
+
+def _random_layer_folding(rng: np.random.Generator, layer: Layer) -> LayerPlan:
+    plan = unfolded(layer)
+    for key in MEMORY_KEYS:
+        plan = replace(plan, **{key: ["lut", "block"][rng.integers(2)]})
+    matrix = isinstance(layer, MatrixLayer)
+    channels = layer.i_shapes[0][-1] if matrix else math.gcd(*(shape[-1] for shape in layer.i_shapes))
+    lanes = int(rng.choice([n for n in range(1, channels + 1) if channels % n == 0]))
+    pe, simd = lanes, lanes
+    if matrix:
+        pe, simd = int(rng.integers(1, layer.mh + 1)), int(rng.integers(1, layer.mw + 1))
+        plan = replace(plan, popcount_levels=[None, 1, 2][rng.integers(3)])
+    return replace(plan, pe=pe, simd=simd, lanes=lanes if plan.lanes else 0)
 
 
 def stacked(layers: list[MatrixLayer], scales: list[int] | None = None, biases: list[int] | None = None) -> Network:

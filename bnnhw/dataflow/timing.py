@@ -98,13 +98,16 @@ class _Run:
         """Runs until three intervals agree."""
         ends: list[int] = []
         idle = 0
+        start: int | None = None
         while len(ends) < 4 or len({b - a for a, b in zip(ends[-4:-1], ends[-3:], strict=True)}) > 1:
             idle = 0 if self._clock() else idle + 1
+            if start is None and self._ready[0][0]:
+                start = self._cycles - 1  # edge 0 is the source's
             if self._beats[self._last][0] == twins.LAST:
                 ends.append(self._cycles - 1)
             if idle > MOST_IDLE:
                 raise RuntimeError(f"nothing moves any more after {self._cycles} cycles")
-        return Cycles(latency=ends[0], interval=ends[-1] - ends[-2])
+        return Cycles(latency=ends[0] - (start or 0), interval=ends[-1] - ends[-2])
 
     def fifo_levels(self) -> list[int]:
         """The most beats that each FIFO held, in the order of the plan."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+
 from amaranth.back import verilog as amaranth_verilog
 
 from bnnhw.dataflow.layers import Network
@@ -18,4 +20,11 @@ def verilog(plan: Plan, network: Network) -> str:
     ToolError
         If Yosys, which writes the Verilog, is not installed.
     """
-    return amaranth_verilog.convert(Accelerator(plan, network), name="accelerator", strip_internal_attrs=True)
+    collecting = gc.isenabled()
+    # A netlist is millions of small objects that all stay: looking for garbage among them takes half the time.
+    gc.disable()
+    try:
+        return amaranth_verilog.convert(Accelerator(plan, network), name="accelerator", strip_internal_attrs=True)
+    finally:
+        if collecting:
+            gc.enable()

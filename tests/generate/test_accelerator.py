@@ -25,9 +25,13 @@ from tests.random_networks import (
 
 def simulate(network, plan, *, frames, stall=0.0, damaged=()):
     """Frames of random values through the accelerator; checks every answer, gives latency and the last interval."""
-    rng = np.random.default_rng(1)
-    values = random_values(rng, plan.input_dtype, (frames, plan.input_elements))
-    integers, classes = forward(network, values)
+    values = random_values(np.random.default_rng(1), plan.input_dtype, (frames, plan.input_elements))
+    return run_frames(network, plan, values, *forward(network, values), stall=stall, damaged=damaged)
+
+
+def run_frames(network, plan, values, integers, classes, *, stall=0.0, damaged=()):
+    """Frames of `values` (N, elements) through the accelerator, as `simulate`."""
+    frames = len(values)
     bits, simd, beats = plan.input_dtype.bits, plan.input_simd, plan.input_beats
     codes = np.zeros((frames, beats * simd), np.int64)
     codes[:, : plan.input_elements] = plan.input_dtype.encode(values)
