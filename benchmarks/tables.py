@@ -60,10 +60,13 @@ def measure(model: str, board: str) -> dict[str, Any]:
         "samples": comparison["levels"]["rtl"]["samples"],
         "mismatches": comparison["mismatches"],
         "layers": [
-            {"name": p.name, "mw": p.mw, "mh": p.mh, "pe": p.pe, "simd": p.simd, "weight": p.weight, "input": p.input}
+            {
+                key: getattr(p, key)
+                for key in ("name", "kind", "vectors", "mw", "mh", "pe", "simd", "lanes", "weight", "input")
+            }
             for p in design.plan.layers
         ],
-        "features": cost.network_features(design.network, design.plan.layers),
+        "features": cost.network_features(design.plan, design.network),
         "estimate": design.estimate,
         "report": report,
         "build_seconds": round(seconds, 1),

@@ -10,93 +10,112 @@ extra ``dev``.
 from __future__ import annotations
 
 import argparse
-import gzip
 import json
 import sys
+from math import prod
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
+from datasets import source_of
 from numpy.typing import NDArray
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.core.onnx_exec import execute_onnx
 from qonnx.custom_op.registry import getCustomOp  # noqa: F401  (registers the quantisers)
+from qonnx.transformation.change_batchsize import ChangeBatchSize
+from qonnx.transformation.infer_shapes import InferShapes
 from qonnx.util.cleanup import cleanup_model
+from texts import facts_of, readme
 
 HERE = Path(__file__).resolve().parent
-GOLDEN_SAMPLES = {"digits": 360, "mnist": 128}
-
-FACTS = {
-    "digits": {
-        "task": "handwritten digits, 8 x 8 pixels",
-        "data": "scikit-learn digits (UCI optical recognition of handwritten digits)",
-        "licence": "data CC BY 4.0, weights MIT",
-        "test_set": "every fifth sample",
-        "input": "(N, 64) float, pixel values 0..16",
-    },
-    "mnist": {
-        "task": "handwritten digits, 28 x 28 pixels",
-        "data": "MNIST (LeCun, Cortes, Burges)",
-        "licence": "data CC BY-SA 3.0, weights MIT",
-        "test_set": "the 10,000 test images",
-        "input": "(N, 1, 28, 28) float, pixel / 255",
-    },
-}
-
-
-def test_set(name: str, data: Path) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
-    """Inputs as the model takes them, and labels."""
-    if name.startswith("digits"):
-        from sklearn.datasets import load_digits
-
-        bunch = load_digits()
-        return bunch.data[::5].astype(np.float32), bunch.target[::5].astype(np.uint8)
-
-    def read(file: str, header: int) -> NDArray[np.uint8]:
-        with gzip.open(data / file) as stream:
-            return np.frombuffer(stream.read(), np.uint8, offset=header)
-
-    images = read("t10k-images-idx3-ubyte.gz", 16).reshape(-1, 1, 28, 28).astype(np.float32) / np.float32(255)
-    return images, read("t10k-labels-idx1-ubyte.gz", 8)
+BATCH = 100
+GOLDEN_SAMPLES = {"digits": 360, "mnist": 128, "mnist-cnn": 256, "cifar": 64}  # by name, else by its first word
+MAP_SAMPLES = 2  # of the golden samples: so many have their feature maps in the file, which are large
+LAYERS = ("Conv", "Gemm", "MatMul")
+QUANTISERS = ("Quant", "BipolarQuant")
+PASSING = ("MaxPool", "Reshape", "Flatten")  # between a quantiser and the layer that it feeds
 
 
 class Executor:
-    """A model in qonnx's executor, one sample at a time as the file has it."""
+    """A model in qonnx's executor; what the file does to one sample, for many at once."""
 
     def __init__(self, path: Path) -> None:
         self.model: ModelWrapper = cleanup_model(ModelWrapper(str(path)))
+        self.model = self.model.transform(ChangeBatchSize(BATCH)).transform(InferShapes())
         graph = self.model.graph
         self.input, self.output = graph.input[0].name, graph.output[0].name
-        self.accumulators = [node.output[0] for node in graph.node if node.op_type in ("Gemm", "MatMul")]
-        quantisers = [node for node in graph.node if node.op_type in ("Quant", "BipolarQuant")]
-        layers = [node for node in graph.node if node.op_type in ("Gemm", "MatMul")]
-        weights = {node.input[1] for node in layers}
-        self.activations = [node.output[0] for node in quantisers if node.output[0] in {n.input[0] for n in layers}]
-        scales = {node.output[0]: self._scalar(node) for node in quantisers}
-        self.activation_scales = [scales[name] for name in self.activations]
+        self._producers = {name: node for node in graph.node for name in node.output}
+        nodes = [node for node in graph.node if node.op_type in LAYERS]
+        self.accumulators = [node.output[0] for node in nodes]
+        self.activations = [self._unshaped(node.input[0]) for node in nodes]
+        self.activation_scales = [self._scale(name) for name in self.activations]
         # Weights that cleanup has folded are integers already: their scale is 1.
-        weight_scales = [scales.get(node.input[1], 1.0) for node in layers]
-        self.accumulator_scales = [a * w for a, w in zip(self.activation_scales, weight_scales, strict=True)]
-        shapes = [np.asarray(self.model.get_tensor_shape(name)) for name in self.accumulators]
-        inputs = [np.asarray(self.model.get_tensor_shape(node.input[0])) for node in layers]
-        self.layers = [{"mw": int(i[-1]), "mh": int(o[-1])} for i, o in zip(inputs, shapes, strict=True)]
-        assert len(weights) == len(self.activations) == len(self.accumulators)
+        weights = [self._scale(node.input[1]) if node.input[1] in self._producers else 1.0 for node in nodes]
+        self.accumulator_scales = [a * w for a, w in zip(self.activation_scales, weights, strict=True)]
+        self.layers = [self._describe(node) for node in nodes]
 
-    def _scalar(self, node: onnx.NodeProto) -> float:
+    def _unshaped(self, name: str) -> str:
+        """What `name` was before it became a vector."""
+        while name in self._producers and self._producers[name].op_type in ("Reshape", "Flatten"):
+            name = self._producers[name].input[0]
+        return name
+
+    def _scale(self, name: str) -> float:
+        node = self._producers[name]
+        while node.op_type in PASSING:
+            node = self._producers[node.input[0]]
+        if node.op_type not in QUANTISERS:
+            raise ValueError(f"{name} comes from {node.op_type}, not from a quantiser")
         return float(np.asarray(self.model.get_initializer(node.input[1])).reshape(-1)[0])
 
-    def run(self, x: NDArray[np.float32], *, everything: bool) -> dict[str, NDArray[np.generic]]:
-        """Outputs of samples `x`, and with `everything` the integers inside."""
-        found: dict[str, list[NDArray[np.generic]]] = {}
-        for sample in x:
-            context = execute_onnx(self.model, {self.input: sample[None]}, return_full_exec_context=True)
-            found.setdefault("outputs", []).append(context[self.output][0])
-            if everything:
-                for k, (name, scale) in enumerate(zip(self.accumulators, self.accumulator_scales, strict=True)):
-                    found.setdefault(f"acc{k}", []).append(_integers(context[name][0], scale))
-                for k, (name, scale) in enumerate(zip(self.activations, self.activation_scales, strict=True)):
-                    found.setdefault(f"act{k}", []).append(_integers(context[name][0], scale))
-        return {name: np.stack(rows) for name, rows in found.items()}
+    def _describe(self, node: onnx.NodeProto) -> dict[str, Any]:
+        """Inputs and outputs of a layer; those of a convolution are of one window, and it has a map of them."""
+        outputs = self.model.get_tensor_shape(node.output[0])
+        if node.op_type != "Conv":
+            return {"mw": self.model.get_tensor_shape(node.input[0])[-1], "mh": outputs[-1]}
+        _, channels, *kernel = self.model.get_tensor_shape(node.input[1])
+        pooled = any(found.op_type == "MaxPool" for found in self._after(node))
+        return {
+            "mw": channels * prod(kernel),
+            "mh": outputs[1],
+            "kernel": kernel,
+            "map": outputs[2:],
+            "pooled": pooled,
+        }
+
+    def _after(self, node: onnx.NodeProto) -> list[onnx.NodeProto]:
+        """The operations between `node` and the next layer."""
+        found: list[onnx.NodeProto] = []
+        following = self.model.find_direct_successors(node)
+        while following and following[0].op_type not in LAYERS:
+            found += following
+            following = self.model.find_direct_successors(following[0])
+        return found
+
+    def outputs(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The model's outputs (N, classes) for samples `x`."""
+        return np.concatenate([self._run(part)[self.output] for part in _batches(x)])[: len(x)]
+
+    def integers(self, x: NDArray[np.float32]) -> dict[str, NDArray[np.int16]]:
+        """The integers inside, ``acc0`` .. and ``act0`` ..: (N, values) or (N, rows, columns, channels) each."""
+        found: dict[str, list[NDArray[np.int16]]] = {}
+        for part in _batches(x):
+            context = self._run(part)
+            for k, (name, scale) in enumerate(zip(self.accumulators, self.accumulator_scales, strict=True)):
+                found.setdefault(f"acc{k}", []).append(_integers(context[name], scale))
+            for k, (name, scale) in enumerate(zip(self.activations, self.activation_scales, strict=True)):
+                found.setdefault(f"act{k}", []).append(_integers(context[name], scale))
+        return {name: np.concatenate(parts)[: len(x)] for name, parts in found.items()}
+
+    def _run(self, batch: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
+        return execute_onnx(self.model, {self.input: batch}, return_full_exec_context=True)
+
+
+def _batches(x: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+    """Parts of `x` of equal size; the last sample fills the last one."""
+    padded = np.concatenate([x, np.repeat(x[-1:], -len(x) % BATCH, axis=0)])
+    return np.split(padded, len(padded) // BATCH)
 
 
 def _integers(values: NDArray[np.float32], scale: float) -> NDArray[np.int16]:
@@ -104,76 +123,63 @@ def _integers(values: NDArray[np.float32], scale: float) -> NDArray[np.int16]:
     integers = np.rint(ratio)
     if np.abs(ratio - integers).max() > 1e-3:
         raise ValueError("values that are no multiples of their scale")
-    return integers.astype(np.int16)
+    return (integers.transpose(0, 2, 3, 1) if integers.ndim == 4 else integers).astype(np.int16)
 
 
-def evaluate(name: str, data: Path, *, check: bool) -> bool:
+def evaluate(name: str, data: Path | None, *, check: bool) -> bool:
     """Measures one model; returns whether it agrees with its model.json (always, when that is written)."""
     folder = HERE / name
-    kind = name.split("-")[0]
-    x, labels = test_set(name, data)
+    source = source_of(name)
+    data_set = source.read(data or source.folder)
+    test = data_set.test
     executor = Executor(folder / "model.onnx")
-    outputs = executor.run(x, everything=False)["outputs"]
-    accuracy = round(float((outputs.argmax(axis=1) == labels).mean()), 4)
-    macs = sum(layer["mw"] * layer["mh"] for layer in executor.layers)
+    outputs = executor.outputs(test.x)
+    accuracy = round(float((outputs.argmax(axis=1) == test.y).mean()), 4)
+    weights = sum(layer["mw"] * layer["mh"] for layer in executor.layers)
     facts = {
-        "title": f"{name}: {FACTS[kind]['task']}, {name.split('-')[1]} weights and activations",
-        **FACTS[kind],
-        "samples": len(x),
+        **facts_of(name),
+        "test_set": data_set.test_set,
+        "samples": len(test.x),
         "accuracy": accuracy,
-        "weights": macs,
-        "weight_bits": macs * (2 if name.endswith("ternary") else 1),
-        "layers": executor.layers,
+        "weights": weights,
+        "weight_bits": weights * (2 if name.endswith("ternary") else 1),
+        "macs": sum(layer["mw"] * layer["mh"] * prod(layer.get("map", ())) for layer in executor.layers),
         "trained_with": "torch 2.13.0, brevitas 0.13.4, seed 1",
         "measured_with": "qonnx 1.0.0",
+        "layers": executor.layers,
     }
-    print(f"{name}: {accuracy:.2%} of {len(x)}, {macs:,} weights", flush=True)
+    print(f"{name}: {accuracy:.2%} of {len(test.x)}, {weights:,} weights", flush=True)
     if check:
         known = json.loads((folder / "model.json").read_text())
-        return bool(known["accuracy"] == accuracy and known["weights"] == macs)
-    count = GOLDEN_SAMPLES[kind]
-    golden = executor.run(x[:count], everything=True)
-    golden |= {
-        "inputs": x[:count],
-        "labels": labels[:count],
-        "prediction": golden["outputs"].argmax(axis=1).astype(np.uint8),
-    }
-    np.savez_compressed(folder / "golden.npz", **golden)
+        return bool(known["accuracy"] == accuracy and known["weights"] == weights)
+    write_golden(name, executor, test.x, test.y, outputs)
     (folder / "model.json").write_text(json.dumps(facts, indent=2) + "\n")
     write_readme(name)
     return True
 
 
+def write_golden(
+    name: str, executor: Executor, x: NDArray[np.float32], y: NDArray[np.int64], outputs: NDArray[np.float32]
+) -> None:
+    """golden.npz of a model; arrays of feature maps hold fewer samples than the others."""
+    count = min(len(x), GOLDEN_SAMPLES.get(name, GOLDEN_SAMPLES.get(name.split("-")[0], BATCH)))
+    x = x[:count]
+    bytes_do = bool((x == x.astype(np.uint8)).all())
+    arrays = {key: a[:MAP_SAMPLES] if a.ndim == 4 else a for key, a in executor.integers(x).items()}
+    np.savez_compressed(
+        HERE / name / "golden.npz",
+        inputs=x.astype(np.uint8) if bytes_do else x,
+        labels=y[:count].astype(np.uint8),
+        outputs=outputs[:count],
+        prediction=outputs[:count].argmax(axis=1).astype(np.uint8),
+        **arrays,
+    )
+
+
 def write_readme(name: str) -> None:
     """README.md of a model, from its model.json."""
     facts = json.loads((HERE / name / "model.json").read_text())
-    sizes = [entry["mw"] for entry in facts["layers"]] + [facts["layers"][-1]["mh"]]
-    kind = name.split("-")[1]
-    where = f"of {facts['samples']:,} ({facts['test_set']}), measured with {facts['measured_with']}"
-    needs = "" if name.startswith("digits") else " --data FOLDER"
-    text = f"""# {name}
-
-A dense network for {facts["task"]}:
-{" - ".join(str(size) for size in sizes)}, {kind} weights and activations, and
-{facts["weight_bits"]:,} weight bits. Written by `models/evaluate.py`.
-
-| | |
-|---|---|
-| accuracy | {facts["accuracy"]:.2%} {where} |
-| input | {facts["input"]} |
-| data | {facts["data"]} |
-| licence | {facts["licence"]} |
-| trained with | {facts["trained_with"]} |
-
-* `model.onnx`: as `brevitas.export.export_qonnx` wrote it.
-* `golden.npz`: inputs, labels, every accumulator (`acc0` ..), every activation (`act0` .., the first is the quantised
-  input), outputs and prediction of the first test samples, from qonnx's executor.
-
-Train it again, in an environment with `pip install .[train]`:
-
-    python models/{name}/train.py{needs} -o FOLDER
-"""
-    (HERE / name / "README.md").write_text(text)
+    (HERE / name / "README.md").write_text(readme(name, facts))
 
 
 def main() -> None:
@@ -181,7 +187,7 @@ def main() -> None:
     parser.add_argument("models", nargs="*", default=sorted(p.parent.name for p in HERE.glob("*/model.onnx")))
     parser.add_argument("--texts", action="store_true", help="write README.md from model.json, measure nothing")
     parser.add_argument("--check", action="store_true", help="compare with model.json, write nothing")
-    parser.add_argument("--data", type=Path, default=HERE.parent.parent / "shared" / "data" / "mnist")
+    parser.add_argument("--data", type=Path, help="folder of the data set (default: beside the checkout)")
     options = parser.parse_args()
     if options.texts:
         for name in options.models:

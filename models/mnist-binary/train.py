@@ -6,7 +6,8 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
-from training import Recipe, main  # noqa: E402
+from networks import Recipe  # noqa: E402
+from training import main  # noqa: E402
 
 RECIPE = Recipe(
     title="mnist-binary",
@@ -22,4 +23,4 @@ RECIPE = Recipe(
 )
 
 if __name__ == "__main__":
-    main(RECIPE, HERE, needs_mnist=True)
+    main(RECIPE, HERE)

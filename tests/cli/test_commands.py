@@ -37,7 +37,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_models(cli: CLI) -> None:
     names = {model["name"] for model in cli("models", "--json").json}
-    assert names == {"digits-binary", "digits-ternary", "mnist-binary", "mnist-ternary"}
+    dense = {"digits-binary", "digits-ternary", "mnist-binary", "mnist-ternary"}
+    assert names == dense | {"cifar-cnv-small", "mnist-cnn"}
     text = cli("models").out
     assert all(name in text for name in names)
     assert "95.28 %" in text

@@ -51,7 +51,8 @@ def test_shipped_golden_files(name: str) -> None:
     layers = [key for key in known if key[:3] in ("acc", "act") and key[3:].isdigit()]
     assert len(layers) >= 6
     for key in layers:
-        assert (trace[key] == known[key]).all(), key
+        # Feature maps are there for some of the samples.
+        assert (trace[key][: len(known[key])] == known[key]).all(), key
     assert (found["outputs"] == known["outputs"]).all()
     assert (found["prediction"] == known["prediction"]).all()
 
