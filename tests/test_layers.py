@@ -13,6 +13,7 @@ from bnnhw.ir.nodes import Encode, Node
 from bnnhw.ir.spec import HARDWARE
 from bnnhw.passes import to_integers
 from tests.random_maps import random_map_network
+from tests.random_networks import random_folding
 
 UNITS = {unit for unit in vars(structure).values() if isinstance(unit, type) and issubclass(unit, structure.Unit)} - {
     structure.Unit
@@ -28,9 +29,6 @@ def test_every_unit_is_in_every_table(table: dict[type, object]) -> None:
 
 def test_random_networks_use_every_operation_and_every_unit() -> None:
     """What the tests with random networks prove, they prove for all of the hardware."""
-    from bnnhw.dataflow import make_plan
-    from bnnhw.parts import PARTS
-
     operations: set[type[Node]] = set()
     units: set[type] = set()
     for seed in range(40):
@@ -40,7 +38,7 @@ def test_random_networks_use_every_operation_and_every_unit() -> None:
             inside |= isinstance(node, Encode)
             operations |= {type(node)} if inside else set()
         network = Network.of(graph)
-        plan = make_plan(network, PARTS["ice40-hx8k"])
+        plan = random_folding(np.random.default_rng(seed), network, most_cycles=1000)
         units |= {type(stage.unit) for stage in structure.structure(plan, network)}
     assert operations >= set(HARDWARE)
     assert units == UNITS

@@ -28,6 +28,7 @@ from bnnhw.dataflow.structure import (
     Matrix,
     Offset,
     Pool,
+    Scatter,
     Slide,
     Split,
     Thresholds,
@@ -70,9 +71,11 @@ def unit_block_rams(part: Part, unit: Unit) -> int:
         if unit.layer.thresholds <= MOST_PARALLEL_THRESHOLDS:
             return 0
         depth = unit.plan.nf << search_steps(unit.layer.thresholds)
-        return unit.plan.pe * block_rams(part, unit.layer.width + 1, depth)
+        return unit.plan.pe * unit.plan.reuse * block_rams(part, unit.layer.width + 1, depth)
     if isinstance(unit, Buffer) and unit.memory == "block":
-        return block_rams(part, unit.width, 2 * power_of_two(unit.beats))
+        return unit.vectors * block_rams(part, unit.width, 2 * power_of_two(unit.beats))
+    if isinstance(unit, Scatter) and unit.memory == "block":
+        return block_rams(part, unit.width * unit.vectors, 2 * power_of_two(unit.beats))
     if isinstance(unit, Slide) and unit.memory == "block":
         return block_rams(part, unit.lanes * unit.bits, window_depth(unit))
     if isinstance(unit, Fifo) and fifo_memory(part.family, unit) == "block":
@@ -133,17 +136,18 @@ def layer_features(layer: Layer, plan: LayerPlan) -> Features:
 
 def _matrix(unit: Matrix) -> Features:
     layer, plan = unit.layer, unit.plan
-    lanes = plan.pe * plan.simd * layer.plane_products
+    sums = plan.pe * plan.reuse
+    lanes = sums * plan.simd * layer.plane_products
     stages = popcount_latency(plan.simd, plan.popcount_levels)
     features = {
         "layer": 1.0,
         "lane": lanes,
         "registered_lane": lanes * min(stages, 2) / 2,
-        "accumulator_bit": plan.pe * layer.width,
-        "input_bit": plan.simd * layer.input.bits,
+        "accumulator_bit": sums * layer.width,
+        "input_bit": plan.reuse * plan.simd * layer.input.bits,
     }
     if layer.threshold is None:
-        features["sum_bit"] = plan.pe * layer.width
+        features["sum_bit"] = sums * layer.width
     if plan.nf > 1:
         features["bias_bit"] = plan.pe * layer.width
         if plan.threshold_memory == "lut":
@@ -155,21 +159,30 @@ def _matrix(unit: Matrix) -> Features:
 
 def _thresholds(unit: Thresholds) -> Features:
     layer, plan = unit.layer, unit.plan
+    sums = plan.pe * plan.reuse
     features: Features = {}
     if layer.thresholds > MOST_PARALLEL_THRESHOLDS:
-        features["search_bit"] = plan.pe * (layer.width + 4 * search_steps(layer.thresholds))
+        features["search_bit"] = sums * (layer.width + 4 * search_steps(layer.thresholds))
         if plan.threshold_memory == "lut":
             depth = plan.nf << search_steps(layer.thresholds)
-            features["table"] = plan.pe * (layer.width + 1) * table_luts(depth)
+            features["table"] = sums * (layer.width + 1) * table_luts(depth)
     elif layer.thresholds > 1:
-        features["comparator_bit"] = plan.pe * (layer.thresholds - 1) * (layer.width + 1)
+        features["comparator_bit"] = sums * (layer.thresholds - 1) * (layer.width + 1)
         features["table"] = features["comparator_bit"] * table_luts(plan.nf)
     return features
 
 
 def _buffer(unit: Buffer) -> Features:
-    bits = 2 * power_of_two(unit.beats) * unit.width
+    bits = 2 * power_of_two(unit.beats) * unit.width * unit.vectors
     return {"buffer_bit": bits} if unit.memory == "lut" else {}
+
+
+def _scatter(unit: Scatter) -> Features:
+    bits = 2 * power_of_two(unit.beats) * unit.width * unit.vectors
+    features: Features = {"cut_bit": unit.width * unit.vectors}
+    if unit.memory == "lut":
+        features["buffer_bit"] = bits
+    return features
 
 
 def _convert(unit: Convert) -> Features:
@@ -224,6 +237,7 @@ _FEATURES: dict[type[Unit], Callable[[Any], Features]] = {
     Matrix: _matrix,
     Thresholds: _thresholds,
     Buffer: _buffer,
+    Scatter: _scatter,
     Convert: _convert,
     Slide: _slide,
     Pool: _pool,

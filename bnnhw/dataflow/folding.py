@@ -28,6 +28,10 @@ from bnnhw.parts import Part
 # Adders between the registers of a popcount. Two levels of carry chains are about what the rest of a PE, an
 # accumulator, takes.
 POPCOUNT_LEVELS = 2
+# How many vectors may share a fetched weight; more than these bring little, and the search would take longer.
+REUSES = (1, 2, 4)
+# More block RAMs than any part has.
+PLENTY = 4096
 
 
 @dataclass(frozen=True)
@@ -85,7 +89,7 @@ def within(network: Network, part: Part, interval: int, budget: Budget, folding:
     found = solve(network, part, interval, budget, folding)
     if found is not None:
         return found
-    if solve(network, part, interval, Budget(np.inf, 10**6), folding) is None:
+    if solve(network, part, interval, Budget(np.inf, PLENTY), folding) is None:
         raise PlanError(
             f"model {network.model}: no folding reaches {interval} cycles per inference: ask for fewer --fps"
         )
@@ -97,13 +101,23 @@ def solve(network: Network, part: Part, interval: int, budget: Budget, folding: 
 
     The layers are taken in their order, and the width converter between each two of them is part of the choice. Where a
     layer reads others than the one before it, those converters are left out of the choice, and only counted at the end.
+    Weights are used for several vectors only where block RAM is what is missing: that is all that it saves.
     """
+    found = _solve(network, part, interval, budget, folding, (1,))
+    if found is None and _solve(network, part, interval, replace(budget, block_ram=PLENTY), folding, (1,)) is not None:
+        found = _solve(network, part, interval, budget, folding, REUSES)
+    return found
+
+
+def _solve(
+    network: Network, part: Part, interval: int, budget: Budget, folding: Folding, reuses: tuple[int, ...]
+) -> Solution | None:
     fixed = cost.luts(part, cost.fixed_features(network))
-    columns = min(budget.block_ram, part.block_ram) + 1
+    columns = budget.block_ram + 1
     # A deep line buffer on one branch asks for as deep a FIFO on the other.
     branching = any(len(layer.inputs) > 1 for layer in network.layers)
     choices = [
-        _candidates(layer, part, interval, columns - 1, folding.get(layer.name, {}), deep=not branching)
+        _candidates(layer, part, interval, columns - 1, folding.get(layer.name, {}), reuses, deep=not branching)
         for layer in network.layers
     ]
     if any(not layer_choices for layer_choices in choices):
@@ -173,6 +187,7 @@ def unfolded(layer: Layer) -> LayerPlan:
         mh=layer.mh,
         pe=1,
         simd=1,
+        reuse=1,
         lanes=1 if windowed else 0,
         window_depth=0,
         fifos=(0,) * len(layer.inputs),
@@ -188,7 +203,14 @@ def unfolded(layer: Layer) -> LayerPlan:
 
 
 def _candidates(
-    layer: Layer, part: Part, interval: int, most_block_ram: int, wanted: Mapping[str, Any], *, deep: bool
+    layer: Layer,
+    part: Part,
+    interval: int,
+    most_block_ram: int,
+    wanted: Mapping[str, Any],
+    reuses: tuple[int, ...],
+    *,
+    deep: bool,
 ) -> list[_Candidate]:
     """Foldings of one layer within `interval` cycles; `wanted` fixes what the user asks for; line buffers are `deep`
     where that costs nothing."""
@@ -197,8 +219,8 @@ def _candidates(
     base = replace(base, **changes)
     check_layer(base, "--folding")
     found: list[_Candidate] = []
-    for pe, simd, lanes in _foldings(layer, interval, wanted):
-        plan = replace(base, pe=pe, simd=simd, lanes=lanes)
+    for pe, simd, lanes, reuse in _foldings(layer, interval, wanted, reuses):
+        plan = replace(base, pe=pe, simd=simd, lanes=lanes, reuse=reuse)
         if plan.cycles > interval or layer.vectors * plan.nf * search_steps(layer.thresholds) > interval:
             continue
         if lanes and plan.kind == "matrix" and layer.vectors * -(-layer.mw // gcd(lanes, simd)) > interval:
@@ -226,22 +248,34 @@ def _memories(plan: LayerPlan, base: LayerPlan, wanted: Mapping[str, Any]) -> li
     return [dict(zip(MEMORY_KEYS, choice, strict=True)) for choice in product(*options)]
 
 
-def _foldings(layer: Layer, interval: int, wanted: Mapping[str, Any]) -> set[tuple[int, int, int]]:
-    """PE, SIMD and lanes that are worth a look."""
+def _foldings(
+    layer: Layer, interval: int, wanted: Mapping[str, Any], reuses: tuple[int, ...]
+) -> set[tuple[int, int, int, int]]:
+    """PE, SIMD, lanes and reuse that are worth a look."""
     per_vector = interval // layer.vectors
     if isinstance(layer, MatrixLayer):
-        pairs = _matrix_foldings(layer, per_vector, wanted)
-        if layer.window is None:
-            return {(pe, simd, 0) for pe, simd in pairs}
-        taps, channels = layer.window.geometry.taps, layer.i_shapes[0][-1]
-        slowest = min(per_vector / taps, interval / prod(layer.i_shapes[0][:2]))
-        lanes = {simd: _window_lanes(channels, slowest, simd, wanted) for _, simd in pairs}
-        return {(pe, simd, found) for pe, simd in pairs for found in lanes[simd]}
+        return _matrix_foldings(layer, interval, wanted, reuses)
     taps = _taps(layer)
     channels = layer.mh if not isinstance(layer, ConcatLayer) else gcd(*(shape[-1] for shape in layer.i_shapes))
     found = {wanted[key] for key in ("pe", "simd", "lanes") if key in wanted} or _divisors(channels)
     windowed = isinstance(layer, PoolLayer)
-    return {(n, n, n if windowed else 0) for n in found if layer.mh * taps <= n * per_vector}
+    return {(n, n, n if windowed else 0, 1) for n in found if layer.mh * taps <= n * per_vector}
+
+
+def _matrix_foldings(
+    layer: MatrixLayer, interval: int, wanted: Mapping[str, Any], reuses: tuple[int, ...]
+) -> set[tuple[int, int, int, int]]:
+    found: set[tuple[int, int, int, int]] = set()
+    for reuse in (wanted["reuse"],) if "reuse" in wanted else (n for n in reuses if n <= layer.vectors):
+        pairs = _pairs(layer, interval // -(-layer.vectors // reuse), wanted)
+        if layer.window is None:
+            found |= {(pe, simd, 0, reuse) for pe, simd in pairs}
+            continue
+        taps, channels = layer.window.geometry.taps, layer.i_shapes[0][-1]
+        slowest = min(interval // layer.vectors / taps, interval / prod(layer.i_shapes[0][:2]))
+        lanes = {simd: _window_lanes(channels, slowest, simd, wanted) for _, simd in pairs}
+        found |= {(pe, simd, some, reuse) for pe, simd in pairs for some in lanes[simd]}
+    return found
 
 
 def _divisors(number: int) -> set[int]:
@@ -260,8 +294,8 @@ def _window_lanes(channels: int, slowest: float, simd: int, wanted: Mapping[str,
     return {min(enough)} | ({min(even)} if even else set()) | ({simd} & enough)
 
 
-def _matrix_foldings(layer: MatrixLayer, interval: int, wanted: Mapping[str, Any]) -> set[tuple[int, int]]:
-    """Pairs of PE and SIMD that are worth a look, for `interval` cycles per vector."""
+def _pairs(layer: MatrixLayer, interval: int, wanted: Mapping[str, Any]) -> set[tuple[int, int]]:
+    """Pairs of PE and SIMD that are worth a look, for `interval` cycles per vector or group of vectors."""
     if "pe" in wanted:
         rows = {wanted["pe"]}
     else:

@@ -31,6 +31,8 @@ class LayerPlan:
     pe, simd
         Outputs and inputs at a time. In a ``matrix`` they need not divide `mh` and `mw`; elsewhere they are equal, and
         divide the channels.
+    reuse
+        Vectors that each weight is used for when it is fetched; above 1 only in a ``matrix`` behind windows.
     lanes
         Channels that a window's pixels come and go in at a time, a divisor of the channels; 0 without a window.
     window_depth
@@ -54,6 +56,7 @@ class LayerPlan:
     mh: int
     pe: int
     simd: int
+    reuse: int
     lanes: int
     window_depth: int
     fifos: tuple[int, ...]
@@ -84,7 +87,10 @@ class LayerPlan:
     @property
     def cycles(self) -> int:
         """Cycles per inference, nothing stalling."""
-        work = self.vectors * self.nf * (self.sf if self.kind == "matrix" else 1)
+        work = self.vectors * self.nf
+        if self.kind == "matrix":
+            groups = -(-self.vectors // self.reuse)
+            work = max(groups * self.nf * self.sf, *((work, self.vectors * self.sf) if self.reuse > 1 else (0,)))
         if not self.lanes:
             return work
         return max(work, self.elements // self.lanes, self.vectors * (self.mw // self.lanes))
@@ -169,7 +175,7 @@ def load_plan(path: Path) -> Plan:
 
 Folding = Mapping[str, Mapping[str, Any]]
 MEMORY_KEYS = ("weight_memory", "buffer_memory", "threshold_memory", "window_memory")
-FOLDING_KEYS = ("pe", "simd", "lanes", "window_depth", *MEMORY_KEYS, "popcount_levels")
+FOLDING_KEYS = ("pe", "simd", "reuse", "lanes", "window_depth", *MEMORY_KEYS, "popcount_levels")
 
 
 def load_folding(path: Path) -> Folding:
@@ -200,6 +206,10 @@ def check_layer(layer: LayerPlan, where: str) -> None:
             raise PlanError(f"{where}: layer {layer.name}: {key} must be 1 to {most}, not {value!r}")
     if layer.kind != "matrix" and layer.pe != layer.simd:
         raise PlanError(f"{where}: layer {layer.name}: pe and simd of a {layer.kind} must be equal")
+    if not isinstance(layer.reuse, int) or not 1 <= layer.reuse <= (layer.vectors if layer.kind == "matrix" else 1):
+        raise PlanError(
+            f"{where}: layer {layer.name}: reuse must be 1 to the vectors of the layer, not {layer.reuse!r}"
+        )
     if layer.lanes < 0 or (layer.lanes and layer.mw % layer.lanes):
         raise PlanError(f"{where}: layer {layer.name}: lanes must divide {layer.mw}, not be {layer.lanes!r}")
     for key in MEMORY_KEYS:

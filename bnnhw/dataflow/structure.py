@@ -26,11 +26,24 @@ class Unit:
 
 @dataclass(frozen=True)
 class Buffer(Unit):
-    """Gives each vector `repeats` times."""
+    """Gives each group of `vectors` vectors, side by side, `repeats` times; a frame has `total` of them."""
 
     width: int
     beats: int
     repeats: int
+    vectors: int
+    total: int
+    memory: str
+
+
+@dataclass(frozen=True)
+class Scatter(Unit):
+    """Gives vectors that come side by side one after the other."""
+
+    width: int
+    beats: int
+    vectors: int
+    total: int
     memory: str
 
 
@@ -252,8 +265,9 @@ def layer_units(layer: Layer, plan: LayerPlan) -> Iterator[tuple[str, Unit]]:
         if layer.window is not None:
             yield "window", _slide(layer, plan, layer.window.geometry, layer.window.fill, channels_outer=False)
             yield "window_lanes", Convert(layer.input.bits, layer.mw, plan.lanes, plan.simd)
-        if plan.nf > 1:
-            yield "buffer", Buffer(plan.simd * layer.input.bits, plan.sf, plan.nf, plan.buffer_memory)
+        if plan.nf > 1 or plan.reuse > 1:
+            width = plan.simd * layer.input.bits
+            yield "buffer", Buffer(width, plan.sf, plan.nf, plan.reuse, layer.vectors, plan.buffer_memory)
         yield "mvu", Matrix(layer, plan)
     elif isinstance(layer, PoolLayer):
         geometry = layer.pool.geometry
@@ -267,6 +281,8 @@ def layer_units(layer: Layer, plan: LayerPlan) -> Iterator[tuple[str, Unit]]:
         yield "offset", Offset(layer, plan)
     if isinstance(layer, (MatrixLayer, ThresholdLayer)) and layer.threshold is not None:
         yield "thresholds", Thresholds(layer, plan)
+    if plan.reuse > 1:
+        yield "scatter", Scatter(o_bits(layer) * plan.pe, plan.nf, plan.reuse, layer.vectors, plan.buffer_memory)
 
 
 def _slide(layer: Layer, plan: LayerPlan, geometry: Geometry, fill: int, *, channels_outer: bool) -> Slide:

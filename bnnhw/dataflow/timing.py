@@ -205,7 +205,8 @@ def _slide(unit: units.Slide) -> Twin:
 
 
 _TWINS: dict[type[units.Unit], Callable[[Any], Twin]] = {
-    units.Buffer: lambda unit: twins.VectorBuffer(unit.beats, unit.repeats),
+    units.Buffer: lambda unit: twins.VectorBuffer(unit.beats, unit.repeats, vectors=unit.vectors, total=unit.total),
+    units.Scatter: lambda unit: twins.VectorScatter(unit.beats, unit.vectors, unit.total),
     units.Matrix: _matrix,
     units.Thresholds: _thresholds,
     units.Offset: lambda unit: twins.Register(),

@@ -172,13 +172,50 @@ class Add(_Registered):
 
 
 class VectorBuffer(Twin):
-    """Two vectors of `beats` beats, each given `repeats` times."""
+    """Two groups of `vectors` vectors of `beats` beats, side by side `repeats` times; a frame has `total` vectors."""
 
-    __slots__ = ("_beats", "_filled", "_full", "_out", "_read", "_total")
+    __slots__ = ("_beats", "_filled", "_frame", "_full", "_group", "_out", "_read", "_reads", "_taken")
 
-    def __init__(self, beats: int, repeats: int) -> None:
-        self._beats, self._total = beats, beats * repeats
-        self._full = self._filled = self._read = 0
+    def __init__(self, beats: int, repeats: int, *, vectors: int = 1, total: int = 1) -> None:
+        self._beats, self._reads = beats, beats * repeats
+        self._group, self._frame = beats * vectors, beats * (total if total % vectors else vectors)
+        self._full = self._filled = self._read = self._taken = 0
+        self._out = _NONE
+
+    def offers(self, inputs: Sequence[Beat]) -> Sequence[Beat]:
+        return self._out
+
+    def accepts(self, inputs: Sequence[Beat], ready: Sequence[bool]) -> Sequence[bool]:
+        return _TAKEN if self._full < 2 else _STALLED
+
+    def step(self, took: Sequence[bool], inputs: Sequence[Beat], gave: Sequence[bool]) -> None:
+        full = self._full
+        if took[0]:
+            self._filled += 1
+            self._taken += 1
+            if self._taken == self._frame:
+                self._taken, self._filled = 0, self._group
+            if self._filled == self._group:
+                self._filled, self._full = 0, full + 1
+        if gave[0] or self._out is _NONE:
+            self._out = _NONE
+            if full:
+                self._out = _MORE
+                self._read += 1
+                if self._read == self._reads:
+                    self._read, self._out = 0, _LAST
+                    self._full -= 1
+
+
+class VectorScatter(Twin):
+    """Two groups of `vectors` vectors of `beats` beats, given one after the other; a frame has `total` vectors."""
+
+    __slots__ = ("_beat", "_beats", "_filled", "_full", "_out", "_total", "_vector", "_vectors", "_whole")
+
+    def __init__(self, beats: int, vectors: int, total: int) -> None:
+        self._beats, self._vectors = beats, vectors
+        self._total = total if total % vectors else vectors
+        self._full = self._filled = self._beat = self._vector = self._whole = 0
         self._out = _NONE
 
     def offers(self, inputs: Sequence[Beat]) -> Sequence[Beat]:
@@ -197,10 +234,16 @@ class VectorBuffer(Twin):
             self._out = _NONE
             if full:
                 self._out = _MORE
-                self._read += 1
-                if self._read == self._total:
-                    self._read, self._out = 0, _LAST
-                    self._full -= 1
+                self._beat += 1
+                if self._beat == self._beats:
+                    self._beat, self._out = 0, _LAST
+                    self._vector += 1
+                    self._whole += 1
+                    if self._whole == self._total:
+                        self._whole, self._vector = 0, self._vectors
+                    if self._vector == self._vectors:
+                        self._vector = 0
+                        self._full -= 1
 
 
 class SlidingWindow(Twin):

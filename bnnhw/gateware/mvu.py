@@ -30,15 +30,17 @@ class MatrixVectorUnit(wiring.Component):
         Bits of the sums.
     divisor, levels
         See `PE`.
+    vectors : int
+        Vectors that come side by side; each weight is used for all of them.
     weight_memory, bias_memory : str
         Kinds of memory, see `Bank`.
 
     Members
     -------
-    i : In(stream), payload ``{data: simd * input_dtype.bits, last: 1}``
+    i : In(stream), payload ``{data: vectors * simd * input_dtype.bits, last: 1}``
         `last` closes each vector pass; it is not needed here, because the frame was checked at the input.
-    o : Out(stream), payload ``{data: pe x signed(width), last: 1}``
-        `last` closes each vector: the sums of its last `pe` rows.
+    o : Out(stream), payload ``{data: (vectors * pe) x signed(width), last: 1}``
+        The `pe` sums of the first vector come first. `last` closes each vector: the sums of its last `pe` rows.
 
     Timing
     ------
@@ -63,6 +65,7 @@ class MatrixVectorUnit(wiring.Component):
         width,
         divisor=1,
         levels=None,
+        vectors=1,
         weight_memory="block",
         bias_memory="lut",
     ):
@@ -79,6 +82,7 @@ class MatrixVectorUnit(wiring.Component):
         self._width = width
         self._divisor = divisor
         self._levels = levels
+        self._vectors = vectors
         self._memories = weight_memory, bias_memory
         self._rows = [
             PE(
@@ -91,12 +95,13 @@ class MatrixVectorUnit(wiring.Component):
                 bias=Const(bias, signed(width)).value,
                 levels=levels,
             )
+            for _ in range(vectors)
             for bias in biases[0]
         ]
         super().__init__(
             {
-                "i": In(stream.Signature(frame_layout(simd * input_dtype.bits))),
-                "o": Out(stream.Signature(frame_layout(data.ArrayLayout(signed(width), pe)))),
+                "i": In(stream.Signature(frame_layout(vectors * simd * input_dtype.bits))),
+                "o": Out(stream.Signature(frame_layout(data.ArrayLayout(signed(width), vectors * pe)))),
             }
         )
 
@@ -131,7 +136,8 @@ class MatrixVectorUnit(wiring.Component):
         m.d.comb += [bank.addr.eq(row), bank.en.eq(enable)]
 
         # The beat with its weights, then its flags alongside the popcounts.
-        x = Signal(self._simd * self._input.bits)
+        x_bits = self._simd * self._input.bits
+        x = Signal(x_bits * self._vectors)
         flags = data.StructLayout({"valid": 1, "last": 1, "ends_vector": 1})
         stage = Signal(flags)
         with m.If(enable):
@@ -170,10 +176,11 @@ class MatrixVectorUnit(wiring.Component):
         ]
         with m.If(ready):
             m.d.sync += self.o.valid.eq(stage.valid & stage.last)
-        for p, pe in enumerate(self._rows):
-            m.submodules[f"pe{p}"] = pe
+        for k, pe in enumerate(self._rows):
+            vector, p = divmod(k, self._pe)
+            m.submodules[f"pe{k}"] = pe
             m.d.comb += [
-                pe.x.eq(x),
+                pe.x.eq(x.word_select(vector, x_bits)),
                 pe.w.eq(bank.data[p * row_bits : (p + 1) * row_bits]),
                 pe.valid.eq(stage.valid),
                 pe.last.eq(stage.last),
@@ -181,7 +188,7 @@ class MatrixVectorUnit(wiring.Component):
                 pe.en.eq(enable),
             ]
             with m.If(ends):
-                m.d.sync += self.o.payload.data[p].eq(pe.total)
+                m.d.sync += self.o.payload.data[k].eq(pe.total)
         with m.If(ends):
             m.d.sync += self.o.payload.last.eq(stage.ends_vector)
         return m

@@ -33,13 +33,15 @@ class ThresholdUnit(wiring.Component):
         Bits of a storage code.
     tail : int
         Rows of a vector's last beat that exist; the others get the all-zero code.
+    vectors : int
+        Vectors that come side by side, with the same thresholds.
     memory : str
         Kind of memory for searched thresholds, see `Bank`.
 
     Members
     -------
-    i : In(stream), payload ``{data: pe x signed(width), last: 1}``
-    o : Out(stream), payload ``{data: pe * bits, last: 1}``
+    i : In(stream), payload ``{data: (vectors * pe) x signed(width), last: 1}``
+    o : Out(stream), payload ``{data: vectors * pe * bits, last: 1}``
 
     Timing
     ------
@@ -54,24 +56,24 @@ class ThresholdUnit(wiring.Component):
         If rows differ in length, do not begin with zero, or descend, or the number of codes is not one more.
     """
 
-    def __init__(self, *, pe, width, thresholds, codes, bits, tail, memory="lut"):
+    def __init__(self, *, pe, width, thresholds, codes, bits, tail, vectors=1, memory="lut"):
         count = len(codes) - 1
         for row in (row for beat in thresholds for row in beat):
             if len(row) != count or row[0] != 0 or sorted(row) != list(row):
                 raise ValueError(f"a row needs {count!r} ascending thresholds from 0 on, not {row!r:.60}")
         if any(len(beat) != pe for beat in thresholds) or not 1 <= tail <= pe:
             raise ValueError(f"every beat needs thresholds of {pe!r} rows, and a tail of 1 to {pe!r}, not {tail!r}")
-        self._pe = pe
         self._width = width
         self._thresholds = thresholds
         self._codes = codes
         self._bits = bits
         self._tail = tail
         self._memory = memory
+        self._rows = [p for _ in range(vectors) for p in range(pe)]  # the row of the thresholds, for each sum
         super().__init__(
             {
-                "i": In(stream.Signature(frame_layout(data.ArrayLayout(signed(width), pe)))),
-                "o": Out(stream.Signature(frame_layout(pe * bits))),
+                "i": In(stream.Signature(frame_layout(data.ArrayLayout(signed(width), vectors * pe)))),
+                "o": Out(stream.Signature(frame_layout(vectors * pe * bits))),
             }
         )
 
@@ -109,8 +111,8 @@ class ThresholdUnit(wiring.Component):
             (self._codes[0] + k * progression) % (1 << self._bits) == code for k, code in enumerate(self._codes)
         )
         rows = []
-        for p, count in enumerate(counts):
-            code = Signal(self._bits, name=f"code{p}")
+        for k, (p, count) in enumerate(zip(self._rows, counts, strict=True)):
+            code = Signal(self._bits, name=f"code{k}")
             if regular:
                 m.d.comb += code.eq(self._codes[0] + progression * Value.cast(count))
             else:
@@ -130,12 +132,12 @@ class ThresholdUnit(wiring.Component):
         ready = self.o.ready | ~self.o.valid
         fold = self._fold(m, self.i.valid & ready, self.i.payload.last)
         counts = []
-        for p in range(self._pe):
-            total = self.i.payload.data[p]
+        for k, p in enumerate(self._rows):
+            total = self.i.payload.data[k]
             table = Array(Cat(Const(t, signed(self._width + 1)) for t in beat[p][1:]) for beat in self._thresholds)
-            row = Signal((self._width + 1) * (len(self._codes) - 2), name=f"thresholds{p}")
+            row = Signal((self._width + 1) * (len(self._codes) - 2), name=f"thresholds{k}")
             m.d.comb += row.eq(table[fold])
-            above = [total >= row.word_select(k, self._width + 1).as_signed() for k in range(len(self._codes) - 2)]
+            above = [total >= row.word_select(n, self._width + 1).as_signed() for n in range(len(self._codes) - 2)]
             counts.append(sum(above, ~total[-1]))
         m.d.comb += self.i.ready.eq(ready)
         with m.If(ready):
@@ -159,17 +161,17 @@ class ThresholdUnit(wiring.Component):
         m.d.comb += [self.i.ready.eq(~busy | finish), accept.eq(self.i.valid & self.i.ready)]
 
         counts = []
-        for p in range(self._pe):
-            # Row k of a beat's table is the threshold that the count reaches with k; row 0 is never asked.
+        for k, p in enumerate(self._rows):
+            # Row n of a beat's table is the threshold that the count reaches with n; row 0 is never asked.
             table = []
             for beat in self._thresholds:
                 filled = [0, *beat[p]] + [beyond] * ((1 << steps) - 1 - len(beat[p]))
                 table += [t & ((1 << width) - 1) for t in filled]
-            m.submodules[f"table{p}"] = bank = Bank(width, table, kind=self._memory)
-            total = Signal(signed(self._width), name=f"total{p}")
-            count = Signal(steps, name=f"count{p}")
-            tried = Signal(steps, name=f"tried{p}")
-            found = Signal(steps, name=f"found{p}")
+            m.submodules[f"table{k}"] = bank = Bank(width, table, kind=self._memory)
+            total = Signal(signed(self._width), name=f"total{k}")
+            count = Signal(steps, name=f"count{k}")
+            tried = Signal(steps, name=f"tried{k}")
+            found = Signal(steps, name=f"found{k}")
             m.d.comb += [
                 tried.eq(count | bit),
                 found.eq(Mux(total >= bank.data.as_signed(), tried, count)),
@@ -180,7 +182,7 @@ class ThresholdUnit(wiring.Component):
                 m.d.sync += count.eq(found)
                 m.d.comb += bank.addr.eq(Cat(found | (bit >> 1), searched))
             with m.If(accept):
-                m.d.sync += [total.eq(self.i.payload.data[p]), count.eq(0)]
+                m.d.sync += [total.eq(self.i.payload.data[k]), count.eq(0)]
                 m.d.comb += bank.addr.eq(Cat(Const(1 << (steps - 1), steps), fold))
             counts.append(found)
 

@@ -1,6 +1,6 @@
 """Vector buffer: takes a vector once and gives it several times over."""
 
-from amaranth.hdl import Cat, Module, Signal
+from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
@@ -13,6 +13,9 @@ RAM_STYLE = {"block": "block", "lutram": "distributed", "registers": "logic"}
 class VectorBuffer(wiring.Component):
     """Holds two vectors: while one is repeated for the rows of a matrix-vector unit, the next comes in.
 
+    With `vectors` above 1, it holds two groups of so many vectors that came one after the other, and gives those of a
+    group side by side, so that a matrix-vector unit can use each of its weights for all of them.
+
     Parameters
     ----------
     width : int
@@ -21,18 +24,24 @@ class VectorBuffer(wiring.Component):
         Beats per vector.
     repeats : int
         How often each vector goes out.
+    vectors : int
+        Vectors of a group.
+    total : int
+        Vectors of a frame. Where groups do not divide it, the last one has fewer; what stands for the others then is
+        whatever was there before.
     kind : str
         ``"block"``, ``"lutram"`` (not on iCE40) or ``"registers"``.
 
     Members
     -------
     i : In(stream), payload ``{data: width, last: 1}``
-    o : Out(stream), payload ``{data: width, last: 1}``; `last` closes the last repeat.
+    o : Out(stream), payload ``{data: vectors * width, last: 1}``
+        The group's first vector is in the low bits; `last` closes the last repeat.
 
     Timing
     ------
-    The first beat goes out 2 cycles after the vector's last beat came in, if the vectors before are gone; then
-    one beat per cycle, ``beats * repeats`` cycles per vector. Input stalls while both places are taken.
+    The first beat goes out 2 cycles after the group's last beat came in, if the groups before are gone; then
+    one beat per cycle, ``beats * repeats`` cycles per group. Input stalls while both places are taken.
 
     Raises
     ------
@@ -40,17 +49,19 @@ class VectorBuffer(wiring.Component):
         If the kind of memory is unknown.
     """
 
-    def __init__(self, width, beats, repeats, *, kind="block"):
+    def __init__(self, width, beats, repeats, *, vectors=1, total=1, kind="block"):
         if kind not in RAM_STYLE:
             raise ValueError(f"memory kind must be one of {', '.join(RAM_STYLE)}, not {kind!r}")
         self._width = width
         self._beats = beats
         self._repeats = repeats
+        self._vectors = vectors
+        self._total = total
         self._kind = kind
         super().__init__(
             {
                 "i": In(stream.Signature(frame_layout(width))),
-                "o": Out(stream.Signature(frame_layout(width))),
+                "o": Out(stream.Signature(frame_layout(width * vectors))),
             }
         )
 
@@ -58,40 +69,68 @@ class VectorBuffer(wiring.Component):
         m = Module()
         places = 1 << max(0, (self._beats - 1).bit_length())
         attrs = {"ram_style": RAM_STYLE[self._kind]}
-        m.submodules.memory = memory = Memory(shape=self._width, depth=2 * places, init=[], attrs=attrs)
-        write, read = memory.write_port(), memory.read_port(domain="sync")
+        writes, reads = [], []
+        for k in range(self._vectors):
+            memory = Memory(shape=self._width, depth=2 * places, init=[], attrs=attrs)
+            m.submodules[f"memory{k}"] = memory
+            writes.append(memory.write_port())
+            reads.append(memory.read_port(domain="sync"))
 
-        full = Signal(range(3))  # vectors that are complete and not yet read for the last time
+        full = Signal(range(3))  # groups that are complete and not yet read for the last time
         came, gone = Signal(), Signal()
         m.d.sync += full.eq(full + came - gone)
 
         filled, into = Signal(range(self._beats)), Signal()
+        taken, ends_vector = Signal(), Signal()
         m.d.comb += [
             self.i.ready.eq(full != 2),
-            write.addr.eq(Cat(filled, into) if self._beats > 1 else into),
-            write.data.eq(self.i.payload.data),
-            write.en.eq(self.i.valid & self.i.ready),
-            came.eq(write.en & (filled == self._beats - 1)),
+            taken.eq(self.i.valid & self.i.ready),
+            ends_vector.eq(taken & (filled == self._beats - 1)),
         ]
-        with m.If(write.en):
-            m.d.sync += filled.eq(filled + 1)
+        vector, closes = self._grouping(m, ends_vector)
+        m.d.comb += came.eq(ends_vector & closes)
+        for k, write in enumerate(writes):
+            m.d.comb += [
+                write.addr.eq(Cat(filled, into) if self._beats > 1 else into),
+                write.data.eq(self.i.payload.data),
+                write.en.eq(taken & (vector == k)),
+            ]
+        with m.If(taken):
+            m.d.sync += filled.eq(Mux(ends_vector, 0, filled + 1))
         with m.If(came):
-            m.d.sync += [filled.eq(0), into.eq(~into)]
+            m.d.sync += into.eq(~into)
 
         beat, repeat, out_of = Signal(range(self._beats)), Signal(range(self._repeats)), Signal()
         ends_repeat = beat == self._beats - 1
+        moving = Signal()
         m.d.comb += [
-            read.addr.eq(Cat(beat, out_of) if self._beats > 1 else out_of),
-            read.en.eq((full != 0) & (self.o.ready | ~self.o.valid)),
-            gone.eq(read.en & ends_repeat & (repeat == self._repeats - 1)),
-            self.o.payload.data.eq(read.data),
+            moving.eq((full != 0) & (self.o.ready | ~self.o.valid)),
+            gone.eq(moving & ends_repeat & (repeat == self._repeats - 1)),
+            self.o.payload.data.eq(Cat(read.data for read in reads)),
         ]
+        for read in reads:
+            m.d.comb += [read.addr.eq(Cat(beat, out_of) if self._beats > 1 else out_of), read.en.eq(moving)]
         with m.If(self.o.ready | ~self.o.valid):
             m.d.sync += [self.o.valid.eq(full != 0), self.o.payload.last.eq(gone)]
-        with m.If(read.en):
+        with m.If(moving):
             m.d.sync += beat.eq(beat + 1)
             with m.If(ends_repeat):
                 m.d.sync += [beat.eq(0), repeat.eq(repeat + 1)]
         with m.If(gone):
             m.d.sync += [repeat.eq(0), out_of.eq(~out_of)]
         return m
+
+    def _grouping(self, m, ends_vector):
+        """Which vector of its group comes in, and whether it is the group's last."""
+        vector = Signal(range(self._vectors))
+        closes = vector == self._vectors - 1
+        if self._total % self._vectors:
+            count = Signal(range(self._total))
+            ends_frame = count == self._total - 1
+            closes = closes | ends_frame
+            with m.If(ends_vector):
+                m.d.sync += count.eq(Mux(ends_frame, 0, count + 1))
+        if self._vectors > 1:
+            with m.If(ends_vector):
+                m.d.sync += vector.eq(Mux(closes, 0, vector + 1))
+        return vector, closes

@@ -24,6 +24,7 @@ from bnnhw.gateware.streams import frame_layout
 from bnnhw.gateware.threshold import ThresholdUnit
 from bnnhw.gateware.vector_buffer import VectorBuffer
 from bnnhw.gateware.vector_marks import VectorJoin, VectorSplit
+from bnnhw.gateware.vector_scatter import VectorScatter
 from bnnhw.gateware.width_converter import WidthConverter
 
 
@@ -113,7 +114,12 @@ def memory_kind(memory, family):
 
 
 def _buffer(unit, family, last):
-    return VectorBuffer(unit.width, unit.beats, unit.repeats, kind=memory_kind(unit.memory, family))
+    kind = memory_kind(unit.memory, family)
+    return VectorBuffer(unit.width, unit.beats, unit.repeats, vectors=unit.vectors, total=unit.total, kind=kind)
+
+
+def _scatter(unit, family, last):
+    return VectorScatter(unit.width, unit.beats, unit.vectors, unit.total, kind=memory_kind(unit.memory, family))
 
 
 def _matrix(unit, family, last):
@@ -129,6 +135,7 @@ def _matrix(unit, family, last):
         width=layer.width,
         divisor=layer.divisor,
         levels=plan.popcount_levels,
+        vectors=plan.reuse,
         weight_memory=plan.weight_memory,
         bias_memory=plan.threshold_memory,
     )
@@ -143,6 +150,7 @@ def _thresholds(unit, family, last):
         codes=image.codes,
         bits=image.bits,
         tail=image.tail,
+        vectors=unit.plan.reuse,
         memory=unit.plan.threshold_memory,
     )
 
@@ -197,6 +205,7 @@ def _concat(unit, family, last):
 
 _BUILDERS: dict[type[units.Unit], Any] = {
     units.Buffer: _buffer,
+    units.Scatter: _scatter,
     units.Matrix: _matrix,
     units.Thresholds: _thresholds,
     units.Offset: _offset,

@@ -15,6 +15,7 @@ from bnnhw.gateware.stream_fifo import StreamFifo
 from bnnhw.gateware.threshold import ThresholdUnit
 from bnnhw.gateware.vector_buffer import VectorBuffer
 from bnnhw.gateware.vector_marks import VectorJoin, VectorSplit
+from bnnhw.gateware.vector_scatter import VectorScatter
 from bnnhw.gateware.width_converter import WidthConverter
 from bnnhw.ir.geometry import Geometry
 from tests.gateware.bench import run_streams, stalls
@@ -53,6 +54,10 @@ def converter(elements, i_lanes, o_lanes):
 PAIRS = {
     "vector buffer": (lambda: (VectorBuffer(4, 3, 2), twins.VectorBuffer(3, 2)), [3], 1),
     "vector buffer of one beat": (lambda: (VectorBuffer(4, 1, 3), twins.VectorBuffer(1, 3)), [1], 1),
+    "vector buffer of groups": (lambda: (VectorBuffer(4, 2, 2, vectors=3, total=7), twins.VectorBuffer(2, 2, vectors=3, total=7)), [2], 1),
+    "vector buffer of whole groups": (lambda: (VectorBuffer(4, 2, 1, vectors=2, total=4), twins.VectorBuffer(2, 1, vectors=2, total=4)), [2], 1),
+    "scatter": (lambda: (VectorScatter(4, 2, 3, 7), twins.VectorScatter(2, 3, 7)), [2], 1),
+    "scatter of whole groups": (lambda: (VectorScatter(4, 1, 2, 4), twins.VectorScatter(1, 2, 4)), [1], 1),
     "matrix": (lambda: (matrix(3, 2), twins.MatrixVectorUnit(3, 2, 1)), [3], 1),
     "matrix, a row a beat": (lambda: (matrix(1, 1), twins.MatrixVectorUnit(1, 1, 1)), [1], 1),
     "matrix, pipelined": (lambda: (matrix(2, 3, 12, 1), twins.MatrixVectorUnit(2, 3, 4)), [2], 1),
