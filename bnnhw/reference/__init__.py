@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,9 @@ from bnnhw.reference.kernels import evaluate
 
 Array = NDArray[Any]
 
+# Elements of the largest tensor that are worked on at once: what all tensors of that many samples take, memory holds.
+STEP_ELEMENTS = 1 << 26
+
 
 def run(graph: Graph, inputs: ArrayLike, *, packed: bool = True) -> dict[str, Array]:
     """Every output of `graph`, by role: ``outputs``, ``prediction`` and, in the integer stage, ``integers``.
@@ -44,10 +48,16 @@ def run(graph: Graph, inputs: ArrayLike, *, packed: bool = True) -> dict[str, Ar
     InputError
         If the inputs have another shape, are no numbers, or are not finite.
     """
-    tensors = run_all(graph, inputs, packed=packed)
-    result = {role: tensors[name] for role, name in graph.outputs.items()}
-    result.setdefault("prediction", _prediction(graph, tensors))
-    return result
+    values = check_inputs(graph, inputs)
+    largest = max(prod(type_.shape) for type_ in graph.tensors.values())
+    step = max(1, STEP_ELEMENTS // largest)
+    parts = []
+    for start in range(0, max(1, len(values)), step):
+        tensors = run_all(graph, values[start : start + step], packed=packed)
+        part = {role: tensors[name] for role, name in graph.outputs.items()}
+        part.setdefault("prediction", _prediction(graph, tensors))
+        parts.append(part)
+    return {role: np.concatenate([part[role] for part in parts]) for role in parts[0]}
 
 
 def run_all(graph: Graph, inputs: ArrayLike, *, packed: bool = True) -> dict[str, Array]:

@@ -216,7 +216,8 @@ def _reference(
 def _golden(level: Level, trace: dict[str, Array], answers: dict[str, Array], golden: Mapping[str, Array]) -> None:
     # Some files count the quantised input as act0, some do not; the shape tells.
     shift = int("act0" in golden and golden["act0"].shape[1:] != trace["act0"].shape[1:])
-    for name, values in golden.items():
+    # In the order of the data, so that the first difference is where it comes from.
+    for name, values in sorted(golden.items(), key=lambda item: _place(item[0])):
         kind, number = name[:3], name[3:]
         if kind in ("acc", "act") and number.isdigit():
             mine = f"{kind}{int(number) + (shift if kind == 'act' else 0)}"
@@ -227,6 +228,14 @@ def _golden(level: Level, trace: dict[str, Array], answers: dict[str, Array], go
             level.check(f"golden {name}", answers["outputs"][: len(values)], values, exact=False)
         elif name in ("prediction", "pred"):
             level.check_classes(answers["prediction"][: len(values)], values)
+
+
+def _place(name: str) -> tuple[float, str]:
+    """Where in the network a tensor of a golden file is: ``act0``, ``acc0``, ``act1``, .., then the outputs."""
+    kind, number = name[:3], name[3:]
+    if kind not in ("acc", "act") or not number.isdigit():
+        return float("inf"), name
+    return 2 * int(number) + (kind == "acc"), name
 
 
 def _as_laid_out(found: Array, expected: Array) -> Array:

@@ -23,6 +23,7 @@ from bnnhw.reference import encode_inputs
 from bnnhw.shipped import shipped_models
 from tests.cli.conftest import CLI
 from tests.data import CNV, shared
+from tests.onnx_models import Net
 
 MODEL = "digits-binary"
 
@@ -62,15 +63,26 @@ def test_check_lists_nodes_and_layers(cli: CLI) -> None:
     assert "maps to hardware: 17,024 multiply-accumulates" in text
 
 
-def test_check_says_what_does_not_map(cli: CLI) -> None:
-    path = shared(f"{CNV}/cnvW1A2_cifar10_qonnx.onnx.gz")
+def test_check_says_what_does_not_map(cli: CLI, tmp_path: Path) -> None:
+    net = Net((1, 4, 5, 6))
+    net.node("ConvTranspose", net.quant("x"), net.bipolar(net.weights(4, 2, 2, 2)))
+    path = net.save(tmp_path)
     outcome = cli("check", path)
     assert outcome.status == 2
-    assert "NOT POSSIBLE: convolutional layers" in outcome.out
-    assert outcome.err == f"bnnhw: error: {path}: 8 of 32 nodes do not map to hardware, as listed\n"
+    assert "NOT POSSIBLE: " in outcome.out and "use Conv" in outcome.out
+    assert outcome.err.startswith(f"bnnhw: error: {path}: 1 of ")
+    assert outcome.err.endswith(" nodes do not map to hardware, as listed\n")
     outcome = cli("check", path, "--json")
     assert outcome.status == 2
     assert not outcome.json["maps"]
+
+
+@pytest.mark.parametrize("file", ["cnvW1A2_cifar10_qonnx.onnx.gz", "cnvW1A2_cifar10_params.tar.gz"])
+def test_check_lists_a_published_cnv(cli: CLI, file: str) -> None:
+    found = cli("check", shared(f"{CNV}/{file}"), "--json").json
+    assert found["maps"]
+    assert [layer["kind"] for layer in found["layers"]].count("pool") == 2
+    assert sum(layer["macs"] for layer in found["layers"]) == 59_461_376
 
 
 def test_compile_writes_the_design(cli: CLI, tmp_path: Path) -> None:
