@@ -14,6 +14,7 @@ import argparse
 import json
 import random
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +22,9 @@ import numpy as np
 from scipy.optimize import nnls
 
 from bnnhw.build import tools
-from bnnhw.dataflow import Network, Plan, cost
-from bnnhw.dataflow.layers import Layer
-from bnnhw.dataflow.plan import LayerPlan
+from bnnhw.dataflow import Network, Plan, cost, planned
+from bnnhw.dataflow.folding import unfolded
+from bnnhw.dataflow.layers import MatrixLayer
 from bnnhw.design import yosys_for_amaranth
 from bnnhw.dtypes import DataType
 from bnnhw.errors import ToolError
@@ -56,9 +57,15 @@ PRIOR = {
     "output_bit": 5,
     "score_bit": 1.3,
     "board": 600,
+    # Convolutions; of these, only designs on boards tell so far.
+    "window": 120,
+    "window_bit": 1,
+    "pool_bit": 3,
+    "fork": 8,
+    "fifo": 40,
+    "fifo_bit": 1,
 }
 PULL = 0.03
-LINK_BLOCK_RAM = 1  # the packet buffer
 
 PARTS_OF = {"ice40": "ice40-hx8k", "ecp5": "ecp5-85f"}
 LOGIC_CELLS = {"ice40": "ICESTORM_LC", "ecp5": "TRELLIS_COMB"}
@@ -87,7 +94,7 @@ DESIGNS = 20
 def random_network(rng: np.random.Generator, sizes: tuple[int, ...], types: tuple[str, str, str]) -> Network:
     """Layers of random weights and thresholds near the middle of the reachable range, where those of real ones lie."""
     weight, x, activation = (DataType.parse(name) for name in types)
-    layers = []
+    layers: list[MatrixLayer] = []
     for k, (mw, mh) in enumerate(zip(sizes, sizes[1:], strict=False)):
         codes = rng.integers(0, 1 << weight.bits, (mh, mw))
         matrix = weight.decode(codes).astype(np.int16)
@@ -104,9 +111,22 @@ def random_network(rng: np.random.Generator, sizes: tuple[int, ...], types: tupl
             node = Threshold(
                 name="t", inputs=("acc",), output="y", thresholds=cuts, offset=offset, step=step, dtype=activation
             )
-        layers.append(Layer(dense, node, x))
+        layers.append(
+            MatrixLayer(
+                name=dense.name,
+                inputs=(k - 1,),
+                i_shapes=((mw,),),
+                o_shape=(mh,),
+                i_dtypes=(x,),
+                dtype=node and activation,
+                threshold=node,
+                dense=dense,
+                window=None,
+            )
+        )
         x = activation
-    return Network("random", tuple(layers), [1] * sizes[-1], [0] * sizes[-1])
+    classes = sizes[-1]
+    return Network("random", (sizes[0],), layers[0].input, tuple(layers), [1] * classes, [0] * classes)
 
 
 def random_plan(chooser: random.Random, network: Network, family: str) -> Plan:
@@ -123,24 +143,10 @@ def random_plan(chooser: random.Random, network: Network, family: str) -> Plan:
         pe, simd = chooser.choice(options or [(max(1, layer.mh // 8), max(1, layer.mw // 16))])
         rows = -(-layer.mh // pe) * -(-layer.mw // simd)
         weights = "lut" if rows * pe * simd * layer.weight.bits < 1500 else "block"
-        output = layer.threshold.dtype.name if layer.threshold else ""
-        folded.append(
-            LayerPlan(
-                layer.name,
-                layer.mw,
-                layer.mh,
-                pe,
-                simd,
-                weights,
-                chooser.choice(["lut", "block"]),
-                "lut",
-                levels,
-                layer.input.name,
-                layer.weight.name,
-                output,
-            )
-        )
-    return Plan("random", "0" * 16, "", PARTS_OF[family], 12.0, tuple(folded))
+        buffer = chooser.choice(["lut", "block"])
+        choice = {"pe": pe, "simd": simd, "weight_memory": weights, "buffer_memory": buffer, "popcount_levels": levels}
+        folded.append(replace(unfolded(layer), **choice))
+    return planned(network, tuple(folded), board="", part=PARTS_OF[family], clock_mhz=12.0)
 
 
 def route(plan: Plan, network: Network, family: str) -> int:
@@ -168,7 +174,7 @@ def measure(family: str) -> list[dict[str, Any]]:
     for k in range(DESIGNS):
         network = random_network(rng, chooser.choice(SIZES), chooser.choice(TYPES))
         plan = random_plan(chooser, network, family)
-        features = cost.network_features(network, plan.layers)
+        features = cost.network_features(plan, network)
         if sum(PRIOR[key] * value for key, value in features.items()) > 0.8 * PARTS[PARTS_OF[family]].lut4:
             continue
         try:
@@ -218,7 +224,7 @@ def main() -> None:
     for family in PARTS_OF:
         print(family)
         rows = [row for row in known if row["family"] == family] + board_rows(family)
-        table[family] = {**fit(rows), "board_block_ram": LINK_BLOCK_RAM}
+        table[family] = fit(rows)
     write_text(cost.TABLE, json.dumps(table, indent=1) + "\n")
 
 

@@ -59,7 +59,7 @@ def make_plan(
         if value is not None and not 0 < value < 1e12:
             raise PlanError(f"{option} must be a positive number, not {value}")
     link = cost.coefficients(part.family)
-    blocks = part.block_ram - round(link["board_block_ram"])
+    blocks = part.block_ram - cost.link_block_rams(part, network)
     budget = Budget(FILL * part.lut4 - link["board"], blocks)
     if fps is not None:
         interval = int(clock * 1e6 / fps)
@@ -116,7 +116,7 @@ def estimate(plan: Plan, network: Network) -> dict[str, Any]:
     if plan.board:
         link = cost.coefficients(part.family)
         luts += link["board"]
-        blocks += round(link["board_block_ram"])
+        blocks += cost.link_block_rams(part, network)
     layers = [
         {
             "name": folded.name,

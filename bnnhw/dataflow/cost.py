@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable
 from functools import cache
-from math import gcd
+from math import gcd, prod
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +40,9 @@ from bnnhw.dataflow.structure import (
     structure,
 )
 from bnnhw.parts import Part
+
+# What the host link has at least for frames that wait.
+LINK_BYTES = 512
 
 TABLE = Path(__file__).with_name("cost_table.json")
 
@@ -91,6 +94,12 @@ def layer_block_rams(part: Part, layer: Layer, plan: LayerPlan) -> int:
 def network_block_rams(part: Part, plan: Plan, network: Network) -> int:
     """Block RAMs of an accelerator."""
     return sum(unit_block_rams(part, stage.unit) for stage in structure(plan, network))
+
+
+def link_block_rams(part: Part, network: Network) -> int:
+    """Block RAMs of the host link, which holds frames in 512 bytes, or two of them where that is too little."""
+    frame = power_of_two(-(-prod(network.i_shape) * network.i_dtype.bits // 8))
+    return block_rams(part, 8, max(LINK_BYTES, 2 * frame))
 
 
 def window_depth(unit: Slide) -> int:
