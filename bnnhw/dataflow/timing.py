@@ -97,24 +97,22 @@ class _Run:
     def settle(self) -> Cycles:
         """Runs until three intervals agree."""
         ends: list[int] = []
-        idle = 0
         start: int | None = None
         while len(ends) < 4 or len({b - a for a, b in zip(ends[-4:-1], ends[-3:], strict=True)}) > 1:
-            idle = 0 if self._clock() else idle + 1
+            cycle = self._cycles
+            self._clock()
             if start is None and self._ready[0][0]:
-                start = self._cycles - 1  # edge 0 is the source's
+                start = cycle  # edge 0 is the source's
             if self._beats[self._last][0] == twins.LAST:
-                ends.append(self._cycles - 1)
-            if idle > MOST_IDLE:
-                raise RuntimeError(f"nothing moves any more after {self._cycles} cycles")
+                ends.append(cycle)
         return Cycles(latency=ends[0] - (start or 0), interval=ends[-1] - ends[-2])
 
     def fifo_levels(self) -> list[int]:
         """The most beats that each FIFO held, in the order of the plan."""
         return [unit.most for unit in self._twins if isinstance(unit, twins.StreamFifo)]
 
-    def _clock(self) -> bool:
-        """One clock cycle; whether any beat moved.
+    def _clock(self) -> None:
+        """One clock cycle, or as many as pass until something changes.
 
         The time goes here, so units with one input and one output, nearly all, are handled without a list of theirs,
         and those that only react are left alone while there is nothing to react to.
@@ -138,23 +136,26 @@ class _Run:
                 taken = place.accepts([beats[k][0] for k in place.ins], [ready[k][0] for k in place.outs])
                 for edge, takes in zip(place.ins, taken, strict=True):
                     ready[edge] = [takes]
-        moved = False
+        times, work = twins.ENDLESS, []
         for place in awake:
             if place.simple:
                 i, o = place.i, place.o
-                took = ready[i][0] and beats[i][0][0]
-                gave = ready[o][0] and beats[o][0][0]
-                moved = moved or took
-                place.asleep = place.reactive and not took and not beats[o][0][0]
-                place.step(YES if took else NO, beats[i], YES if gave else NO)
+                took = YES if ready[i][0] and beats[i][0][0] else NO
+                gave = YES if ready[o][0] and beats[o][0][0] else NO
+                offered = beats[i]
+                place.asleep = place.reactive and took is NO and not beats[o][0][0]
             else:
-                took_all, gave_all = (
-                    [ready[k][0] and beats[k][0][0] for k in edges] for edges in (place.ins, place.outs)
-                )
-                moved = moved or True in took_all or True in gave_all
-                place.step(took_all, [beats[k][0] for k in place.ins], gave_all)
-        self._cycles += 1
-        return moved
+                took = [ready[k][0] and beats[k][0][0] for k in place.ins]
+                gave = [ready[k][0] and beats[k][0][0] for k in place.outs]
+                offered = [beats[k][0] for k in place.ins]
+            work.append((place.step, took, offered, gave))
+            if times > 1:
+                times = min(times, place.leap(took, offered, gave))
+        if times == twins.ENDLESS:
+            raise RuntimeError(f"nothing moves any more after {self._cycles} cycles")
+        for step, took, offered, gave in work:
+            step(took, offered, gave, times)
+        self._cycles += times
 
 
 YES, NO = [True], [False]
@@ -163,19 +164,15 @@ YES, NO = [True], [False]
 class _Place:
     """A twin among the others: its methods, and the numbers of its edges."""
 
-    __slots__ = ("accepts", "asleep", "i", "ins", "o", "offers", "outs", "reactive", "simple", "step")
+    __slots__ = ("accepts", "asleep", "i", "ins", "leap", "o", "offers", "outs", "reactive", "simple", "step")
 
     def __init__(self, unit: Twin, ins: list[int], outs: list[int]) -> None:
-        self.offers, self.accepts, self.step = unit.offers, unit.accepts, unit.step
+        self.offers, self.accepts, self.step, self.leap = unit.offers, unit.accepts, unit.step, unit.leap
         self.ins, self.outs = ins, outs
         self.simple = len(ins) == len(outs) == 1
         self.i, self.o = (ins[0], outs[0]) if self.simple else (0, 0)
         self.reactive = unit.reactive
         self.asleep = False
-
-
-# Cycles in which a threshold search or a pipeline may keep all else waiting.
-MOST_IDLE = 100
 
 
 def twin(unit: units.Unit) -> Twin:

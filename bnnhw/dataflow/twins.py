@@ -18,6 +18,9 @@ NONE: Beat = (False, False)
 MORE: Beat = (True, False)
 LAST: Beat = (True, True)
 
+# Nothing changes any more, unless something else does.
+ENDLESS = 1 << 60
+
 # What is handed out is made once: callers read it and leave it as it is.
 _NONE, _MORE, _LAST = [NONE], [MORE], [LAST]
 _TAKEN, _STALLED = [True], [False]
@@ -39,8 +42,12 @@ class Twin(ABC):
     def accepts(self, inputs: Sequence[Beat], ready: Sequence[bool]) -> Sequence[bool]:
         """Whether each input takes the beat offered to it, if there is one, given whether each output's is taken."""
 
-    def step(self, took: Sequence[bool], inputs: Sequence[Beat], gave: Sequence[bool]) -> None:
-        """The clock edge, given the inputs and outputs over which a beat went."""
+    def leap(self, took: Sequence[bool], inputs: Sequence[Beat], gave: Sequence[bool]) -> int:
+        """How many clock edges like this one may come at once, since offers and accepts stay as they are till then."""
+        return 1 if True in took or True in gave else ENDLESS
+
+    def step(self, took: Sequence[bool], inputs: Sequence[Beat], gave: Sequence[bool], times: int = 1) -> None:
+        """The clock edge, given the inputs and outputs over which a beat went; `times` edges alike, see `leap`."""
 
 
 class Source(Twin):
@@ -58,9 +65,12 @@ class Source(Twin):
     def accepts(self, inputs: Sequence[Beat], ready: Sequence[bool]) -> Sequence[bool]:
         return ()
 
-    def step(self, took: Sequence[bool], inputs: Sequence[Beat], gave: Sequence[bool]) -> None:
+    def leap(self, took: Sequence[bool], inputs: Sequence[Beat], gave: Sequence[bool]) -> int:
+        return max(1, self._beats - self._beat) if gave[0] else ENDLESS
+
+    def step(self, took: Sequence[bool], inputs: Sequence[Beat], gave: Sequence[bool], times: int = 1) -> None:
         if gave[0]:
-            self._beat = 1 if self._beat == self._beats else self._beat + 1
+            self._beat = 1 if self._beat == self._beats else self._beat + times
 
 
 class Wire(Twin):
@@ -74,6 +84,9 @@ class Wire(Twin):
 
     def accepts(self, inputs: Sequence[Beat], ready: Sequence[bool]) -> Sequence[bool]:
         return ready
+
+    def leap(self, took: Sequence[bool], inputs: Sequence[Beat], gave: Sequence[bool]) -> int:
+        return ENDLESS
 
 
 class _Registered(Twin):
@@ -97,7 +110,12 @@ class Register(_Registered):
     __slots__ = ()
     reactive = True
 
-    def step(self, took: Sequence[bool], inputs: Sequence[Beat], gave: Sequence[bool]) -> None:
+    def leap(self, took: Sequence[bool], inputs: Sequence[Beat], gave: Sequence[bool]) -> int:
+        if took[0]:
+            return ENDLESS if gave[0] and self._out is _MORE and not inputs[0][1] else 1
+        return 1 if gave[0] else ENDLESS
+
+    def step(self, took: Sequence[bool], inputs: Sequence[Beat], gave: Sequence[bool], times: int = 1) -> None:
         if took[0]:
             self._out = _LAST if inputs[0][1] else _MORE
         elif gave[0]:
@@ -115,11 +133,16 @@ class Collect(_Registered):
         self._per_beat = per_beat
         self._index = 0
 
-    def step(self, took: Sequence[bool], inputs: Sequence[Beat], gave: Sequence[bool]) -> None:
+    def leap(self, took: Sequence[bool], inputs: Sequence[Beat], gave: Sequence[bool]) -> int:
+        if took[0]:
+            return 1 if inputs[0][1] or self._out is not _NONE else max(1, self._per_beat - self._index - 1)
+        return 1 if gave[0] else ENDLESS
+
+    def step(self, took: Sequence[bool], inputs: Sequence[Beat], gave: Sequence[bool], times: int = 1) -> None:
         if gave[0]:
             self._out = _NONE
         if took[0]:
-            self._index += 1
+            self._index += times
             if inputs[0][1]:
                 self._index, self._out = 0, _LAST
             elif self._index == self._per_beat:
@@ -137,7 +160,12 @@ class Pool(_Registered):
         self._chunks = chunks
         self._chunk = 0
 
-    def step(self, took: Sequence[bool], inputs: Sequence[Beat], gave: Sequence[bool]) -> None:
+    def leap(self, took: Sequence[bool], inputs: Sequence[Beat], gave: Sequence[bool]) -> int:
+        if took[0]:
+            return 1 if inputs[0][1] or self._out is not _NONE else ENDLESS
+        return 1 if gave[0] else ENDLESS
+
+    def step(self, took: Sequence[bool], inputs: Sequence[Beat], gave: Sequence[bool], times: int = 1) -> None:
         if gave[0]:
             self._out = _NONE
         if took[0] and inputs[0][1]:
@@ -164,7 +192,12 @@ class Add(_Registered):
                 return self._stalled
         return self._taken
 
-    def step(self, took: Sequence[bool], inputs: Sequence[Beat], gave: Sequence[bool]) -> None:
+    def leap(self, took: Sequence[bool], inputs: Sequence[Beat], gave: Sequence[bool]) -> int:
+        if took[0]:
+            return ENDLESS if gave[0] and self._out is _MORE and not inputs[0][1] else 1
+        return 1 if gave[0] else ENDLESS
+
+    def step(self, took: Sequence[bool], inputs: Sequence[Beat], gave: Sequence[bool], times: int = 1) -> None:
         if took[0]:
             self._out = _LAST if inputs[0][1] else _MORE
         elif gave[0]:
@@ -188,11 +221,22 @@ class VectorBuffer(Twin):
     def accepts(self, inputs: Sequence[Beat], ready: Sequence[bool]) -> Sequence[bool]:
         return _TAKEN if self._full < 2 else _STALLED
 
-    def step(self, took: Sequence[bool], inputs: Sequence[Beat], gave: Sequence[bool]) -> None:
+    def leap(self, took: Sequence[bool], inputs: Sequence[Beat], gave: Sequence[bool]) -> int:
+        most = ENDLESS
+        if took[0]:
+            most = max(1, min(self._group - self._filled, self._frame - self._taken) - 1)
+        if gave[0] or self._out is _NONE:
+            if self._full:
+                return min(most, max(1, self._reads - self._read - 1)) if self._out is _MORE else 1
+            if self._out is not _NONE:
+                return 1
+        return most
+
+    def step(self, took: Sequence[bool], inputs: Sequence[Beat], gave: Sequence[bool], times: int = 1) -> None:
         full = self._full
         if took[0]:
-            self._filled += 1
-            self._taken += 1
+            self._filled += times
+            self._taken += times
             if self._taken == self._frame:
                 self._taken, self._filled = 0, self._group
             if self._filled == self._group:
@@ -201,7 +245,7 @@ class VectorBuffer(Twin):
             self._out = _NONE
             if full:
                 self._out = _MORE
-                self._read += 1
+                self._read += times
                 if self._read == self._reads:
                     self._read, self._out = 0, _LAST
                     self._full -= 1
@@ -224,17 +268,26 @@ class VectorScatter(Twin):
     def accepts(self, inputs: Sequence[Beat], ready: Sequence[bool]) -> Sequence[bool]:
         return _TAKEN if self._full < 2 else _STALLED
 
-    def step(self, took: Sequence[bool], inputs: Sequence[Beat], gave: Sequence[bool]) -> None:
+    def leap(self, took: Sequence[bool], inputs: Sequence[Beat], gave: Sequence[bool]) -> int:
+        most = max(1, self._beats - self._filled - 1) if took[0] else ENDLESS
+        if gave[0] or self._out is _NONE:
+            if self._full:
+                return min(most, max(1, self._beats - self._beat - 1)) if self._out is _MORE else 1
+            if self._out is not _NONE:
+                return 1
+        return most
+
+    def step(self, took: Sequence[bool], inputs: Sequence[Beat], gave: Sequence[bool], times: int = 1) -> None:
         full = self._full
         if took[0]:
-            self._filled += 1
+            self._filled += times
             if self._filled == self._beats:
                 self._filled, self._full = 0, full + 1
         if gave[0] or self._out is _NONE:
             self._out = _NONE
             if full:
                 self._out = _MORE
-                self._beat += 1
+                self._beat += times
                 if self._beat == self._beats:
                     self._beat, self._out = 0, _LAST
                     self._vector += 1
@@ -272,10 +325,20 @@ class SlidingWindow(Twin):
     def accepts(self, inputs: Sequence[Beat], ready: Sequence[bool]) -> Sequence[bool]:
         return _TAKEN if self._lines < self._capacity else _STALLED
 
-    def step(self, took: Sequence[bool], inputs: Sequence[Beat], gave: Sequence[bool]) -> None:
+    def leap(self, took: Sequence[bool], inputs: Sequence[Beat], gave: Sequence[bool]) -> int:
+        most = max(1, self._line - self._column - 1) if took[0] else ENDLESS
+        if gave[0] or self._out is _NONE:
+            if self._lines < self._schedule[self._row][0]:
+                return most if self._out is _NONE else 1
+            if self._out is not _MORE:
+                return 1
+            return min(most, max(1, min(self._group - self._in_group, self._per_row - self._in_row) - 1))
+        return most
+
+    def step(self, took: Sequence[bool], inputs: Sequence[Beat], gave: Sequence[bool], times: int = 1) -> None:
         lines = self._lines
         if took[0]:
-            self._column += 1
+            self._column += times
             if self._column == self._line:
                 self._column, self._lines = 0, lines + 1
         if gave[0] or self._out is _NONE:
@@ -284,10 +347,10 @@ class SlidingWindow(Twin):
                 self._out = _NONE
                 return
             self._out = _MORE
-            self._in_group += 1
+            self._in_group += times
             if self._in_group == self._group:
                 self._in_group, self._out = 0, _LAST
-            self._in_row += 1
+            self._in_row += times
             if self._in_row == self._per_row:
                 self._in_row = 0
                 self._lines -= freed
@@ -311,7 +374,10 @@ class StreamFifo(Twin):
     def accepts(self, inputs: Sequence[Beat], ready: Sequence[bool]) -> Sequence[bool]:
         return _TAKEN if len(self._held) < self._depth else _STALLED
 
-    def step(self, took: Sequence[bool], inputs: Sequence[Beat], gave: Sequence[bool]) -> None:
+    def leap(self, took: Sequence[bool], inputs: Sequence[Beat], gave: Sequence[bool]) -> int:
+        return 1 if took[0] or gave[0] or (self._held and self._out is _NONE) else ENDLESS
+
+    def step(self, took: Sequence[bool], inputs: Sequence[Beat], gave: Sequence[bool], times: int = 1) -> None:
         if gave[0] or self._out is _NONE:
             self._out = self._held.popleft() if self._held else _NONE
         if took[0]:
@@ -336,7 +402,15 @@ class MatrixVectorUnit(Twin):
     def accepts(self, inputs: Sequence[Beat], ready: Sequence[bool]) -> Sequence[bool]:
         return _TAKEN if ready[0] or self._out is _NONE or self._pipe[-1] is _NONE else _STALLED
 
-    def step(self, took: Sequence[bool], inputs: Sequence[Beat], gave: Sequence[bool]) -> None:
+    def leap(self, took: Sequence[bool], inputs: Sequence[Beat], gave: Sequence[bool]) -> int:
+        stalled = not gave[0] and self._out is not _NONE
+        if any(entry is not _NONE for entry in self._pipe):
+            return ENDLESS if stalled and self._pipe[-1] is not _NONE else 1
+        if gave[0]:
+            return 1
+        return max(1, self._sf - self._beat - 1) if took[0] else ENDLESS
+
+    def step(self, took: Sequence[bool], inputs: Sequence[Beat], gave: Sequence[bool], times: int = 1) -> None:
         done = self._pipe[-1]
         if gave[0] or self._out is _NONE:
             self._out = done
@@ -344,7 +418,7 @@ class MatrixVectorUnit(Twin):
             return
         entry = _NONE
         if took[0]:
-            self._beat += 1
+            self._beat += times
             if self._beat == self._sf:
                 self._beat, entry = 0, _MORE
                 self._pass += 1
@@ -372,13 +446,20 @@ class Search(Twin):
         idle = self._left == 0 or (self._left == 1 and (ready[0] or self._out is _NONE))
         return _TAKEN if idle else _STALLED
 
-    def step(self, took: Sequence[bool], inputs: Sequence[Beat], gave: Sequence[bool]) -> None:
+    def leap(self, took: Sequence[bool], inputs: Sequence[Beat], gave: Sequence[bool]) -> int:
+        if took[0] or gave[0]:
+            return 1
+        if self._left == 1:
+            return 1 if self._out is _NONE else ENDLESS
+        return max(1, self._left - 1) if self._left else ENDLESS
+
+    def step(self, took: Sequence[bool], inputs: Sequence[Beat], gave: Sequence[bool], times: int = 1) -> None:
         if gave[0] or self._out is _NONE:
             self._out = _NONE
             if self._left == 1:
                 self._out, self._left = _LAST if self._last else _MORE, 0
         if self._left > 1:
-            self._left -= 1
+            self._left -= times
         if took[0]:
             self._left, self._last = self._steps, inputs[0][1]
 
@@ -402,7 +483,7 @@ class Cut(Twin):
         ends = self._index == (self._final if inputs[0][1] else self._per_beat)
         return ready if ends else _STALLED
 
-    def step(self, took: Sequence[bool], inputs: Sequence[Beat], gave: Sequence[bool]) -> None:
+    def step(self, took: Sequence[bool], inputs: Sequence[Beat], gave: Sequence[bool], times: int = 1) -> None:
         if gave[0]:
             self._index = 1 if took[0] else self._index + 1
 
@@ -425,11 +506,15 @@ class Chain(Twin):
         self._ready = self._second.accepts(self._between, ready)
         return self._first.accepts(inputs, self._ready)
 
-    def step(self, took: Sequence[bool], inputs: Sequence[Beat], gave: Sequence[bool]) -> None:
+    def leap(self, took: Sequence[bool], inputs: Sequence[Beat], gave: Sequence[bool]) -> int:
+        moved = _TAKEN if self._ready[0] and self._between[0][0] else _STALLED
+        return min(self._first.leap(took, inputs, moved), self._second.leap(moved, self._between, gave))
+
+    def step(self, took: Sequence[bool], inputs: Sequence[Beat], gave: Sequence[bool], times: int = 1) -> None:
         moved = _TAKEN if self._ready[0] and self._between[0][0] else _STALLED
         between = self._between
-        self._first.step(took, inputs, moved)
-        self._second.step(moved, between, gave)
+        self._first.step(took, inputs, moved, times)
+        self._second.step(moved, between, gave, times)
 
 
 def width_converter(elements: int, i_lanes: int, o_lanes: int) -> Twin:
@@ -460,7 +545,12 @@ class Fork(Twin):
                 return _STALLED
         return _TAKEN
 
-    def step(self, took: Sequence[bool], inputs: Sequence[Beat], gave: Sequence[bool]) -> None:
+    def leap(self, took: Sequence[bool], inputs: Sequence[Beat], gave: Sequence[bool]) -> int:
+        if took[0]:
+            return 1 if True in self._done else ENDLESS
+        return 1 if True in gave else ENDLESS
+
+    def step(self, took: Sequence[bool], inputs: Sequence[Beat], gave: Sequence[bool], times: int = 1) -> None:
         for k, given in enumerate(gave):
             if took[0]:
                 self._done[k] = False
@@ -487,7 +577,10 @@ class Concat(Twin):
     def accepts(self, inputs: Sequence[Beat], ready: Sequence[bool]) -> Sequence[bool]:
         return self._taken[self._turn] if ready[0] else self._stalled
 
-    def step(self, took: Sequence[bool], inputs: Sequence[Beat], gave: Sequence[bool]) -> None:
+    def leap(self, took: Sequence[bool], inputs: Sequence[Beat], gave: Sequence[bool]) -> int:
+        return 1 if gave[0] and inputs[self._turn][1] else ENDLESS
+
+    def step(self, took: Sequence[bool], inputs: Sequence[Beat], gave: Sequence[bool], times: int = 1) -> None:
         if gave[0] and inputs[self._turn][1]:
             self._turn = (self._turn + 1) % len(self._taken)
 
@@ -510,7 +603,10 @@ class VectorJoin(Twin):
     def accepts(self, inputs: Sequence[Beat], ready: Sequence[bool]) -> Sequence[bool]:
         return ready
 
-    def step(self, took: Sequence[bool], inputs: Sequence[Beat], gave: Sequence[bool]) -> None:
+    def leap(self, took: Sequence[bool], inputs: Sequence[Beat], gave: Sequence[bool]) -> int:
+        return 1 if gave[0] and inputs[0][1] else ENDLESS
+
+    def step(self, took: Sequence[bool], inputs: Sequence[Beat], gave: Sequence[bool], times: int = 1) -> None:
         if gave[0] and inputs[0][1]:
             self._index = 1 if self._index == self._vectors else self._index + 1
 
@@ -533,6 +629,9 @@ class VectorSplit(Twin):
     def accepts(self, inputs: Sequence[Beat], ready: Sequence[bool]) -> Sequence[bool]:
         return ready
 
-    def step(self, took: Sequence[bool], inputs: Sequence[Beat], gave: Sequence[bool]) -> None:
+    def leap(self, took: Sequence[bool], inputs: Sequence[Beat], gave: Sequence[bool]) -> int:
+        return max(1, self._beats - self._beat) if gave[0] else ENDLESS
+
+    def step(self, took: Sequence[bool], inputs: Sequence[Beat], gave: Sequence[bool], times: int = 1) -> None:
         if gave[0]:
-            self._beat = 1 if self._beat == self._beats else self._beat + 1
+            self._beat = 1 if self._beat == self._beats else self._beat + times

@@ -1,0 +1,40 @@
+"""The model of cycles: what it skips, and how deep it makes FIFOs. Tests of the gateware hold it against the circuit."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from bnnhw.dataflow import Network, measure, timing
+from bnnhw.passes import to_integers
+from tests.random_maps import random_map_network
+from tests.random_networks import random_folding
+
+
+def planned(seed: int):  # noqa: ANN201
+    network = Network.of(to_integers(random_map_network(np.random.default_rng(seed))))
+    return random_folding(np.random.default_rng(seed), network, most_cycles=600), network
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_leaps_change_nothing(seed: int) -> None:
+    """Cycles taken at once are those that would have come one by one."""
+    plan, network = planned(seed)
+    single = timing._Run(plan, network)
+    for place in single._work:
+        place.leap = lambda *_: 1
+    assert single.settle() == measure(plan, network)
+
+
+@pytest.mark.parametrize("seed", [1, 3, 4, 36])
+def test_fifos_are_as_deep_as_they_are_used(seed: int) -> None:
+    """Deeper ones change no cycle; in use, each gets as full as it is deep."""
+    plan, network = planned(seed)
+    assert any(any(layer.fifos) for layer in plan.layers)
+    deeper = tuple(replace(layer, fifos=tuple(10 * depth for depth in layer.fifos)) for layer in plan.layers)
+    assert measure(replace(plan, layers=deeper), network) == measure(plan, network)
+    run = timing._Run(plan, network)
+    run.settle()
+    assert run.fifo_levels() == [depth for layer in plan.layers for depth in layer.fifos if depth]
