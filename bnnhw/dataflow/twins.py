@@ -358,7 +358,7 @@ class SlidingWindow(Twin):
 
 
 class StreamFifo(Twin):
-    """`depth` beats, and one at the output; `most` is how many were ever held."""
+    """`depth` beats, and one at the output; `most` is the least depth with which none had to wait."""
 
     __slots__ = ("_depth", "_held", "_out", "most")
 
@@ -378,11 +378,12 @@ class StreamFifo(Twin):
         return 1 if took[0] or gave[0] or (self._held and self._out is _NONE) else ENDLESS
 
     def step(self, took: Sequence[bool], inputs: Sequence[Beat], gave: Sequence[bool], times: int = 1) -> None:
+        if took[0]:
+            self.most = max(self.most, len(self._held) + 1)
         if gave[0] or self._out is _NONE:
             self._out = self._held.popleft() if self._held else _NONE
         if took[0]:
             self._held.append(_LAST if inputs[0][1] else _MORE)
-            self.most = max(self.most, len(self._held))
 
 
 class MatrixVectorUnit(Twin):

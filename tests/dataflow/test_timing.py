@@ -13,7 +13,7 @@ from tests.random_maps import random_map_network
 from tests.random_networks import random_folding
 
 
-def planned(seed: int):  # noqa: ANN201
+def planned(seed: int):
     network = Network.of(to_integers(random_map_network(np.random.default_rng(seed))))
     return random_folding(np.random.default_rng(seed), network, most_cycles=600), network
 
