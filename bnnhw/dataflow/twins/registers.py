@@ -1,0 +1,201 @@
+"""Twins of units with a register at their output."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bnnhw.dataflow.twins.base import CLOSING, ENDLESS, GOING, NOTHING, STALLED, TAKEN, Beat, Twin
+
+
+class _Registered(Twin):
+    """A unit with one output, from a register; its inputs stall while a beat waits there."""
+
+    __slots__ = ("_out",)
+
+    def __init__(self) -> None:
+        self._out = NOTHING
+
+    def offers(self, inputs: Sequence[Beat]) -> Sequence[Beat]:
+        return self._out
+
+    def accepts(self, inputs: Sequence[Beat], ready: Sequence[bool]) -> Sequence[bool]:
+        return TAKEN if ready[0] or self._out is NOTHING else STALLED
+
+
+class Register(_Registered):
+    """A beat per cycle through one register: thresholds compared at once, offsets, label select."""
+
+    __slots__ = ()
+    reactive = True
+
+    def leap(self, took: Sequence[bool], inputs: Sequence[Beat], gave: Sequence[bool]) -> int:
+        if took[0]:
+            return ENDLESS if gave[0] and self._out is GOING and not inputs[0][1] else 1
+        return 1 if gave[0] else ENDLESS
+
+    def step(self, took: Sequence[bool], inputs: Sequence[Beat], gave: Sequence[bool], times: int = 1) -> None:
+        if took[0]:
+            self._out = CLOSING if inputs[0][1] else GOING
+        elif gave[0]:
+            self._out = NOTHING
+
+
+class Collect(_Registered):
+    """The half of a width converter that collects chunks into beats of `per_beat`."""
+
+    __slots__ = ("_index", "_per_beat")
+    reactive = True
+
+    def __init__(self, per_beat: int) -> None:
+        super().__init__()
+        self._per_beat = per_beat
+        self._index = 0
+
+    def leap(self, took: Sequence[bool], inputs: Sequence[Beat], gave: Sequence[bool]) -> int:
+        if took[0]:
+            return 1 if inputs[0][1] or self._out is not NOTHING else max(1, self._per_beat - self._index - 1)
+        return 1 if gave[0] else ENDLESS
+
+    def step(self, took: Sequence[bool], inputs: Sequence[Beat], gave: Sequence[bool], times: int = 1) -> None:
+        if gave[0]:
+            self._out = NOTHING
+        if took[0]:
+            self._index += times
+            if inputs[0][1]:
+                self._index, self._out = 0, CLOSING
+            elif self._index == self._per_beat:
+                self._index, self._out = 0, GOING
+
+
+class Pool(_Registered):
+    """One beat of each group of taps, `chunks` of them a pixel."""
+
+    __slots__ = ("_chunk", "_chunks")
+    reactive = True
+
+    def __init__(self, chunks: int) -> None:
+        super().__init__()
+        self._chunks = chunks
+        self._chunk = 0
+
+    def leap(self, took: Sequence[bool], inputs: Sequence[Beat], gave: Sequence[bool]) -> int:
+        if took[0]:
+            return 1 if inputs[0][1] or self._out is not NOTHING else ENDLESS
+        return 1 if gave[0] else ENDLESS
+
+    def step(self, took: Sequence[bool], inputs: Sequence[Beat], gave: Sequence[bool], times: int = 1) -> None:
+        if gave[0]:
+            self._out = NOTHING
+        if took[0] and inputs[0][1]:
+            self._chunk += 1
+            self._out = GOING
+            if self._chunk == self._chunks:
+                self._chunk, self._out = 0, CLOSING
+
+
+class Add(_Registered):
+    """A beat of `inputs` streams at a time through one register."""
+
+    __slots__ = ("_stalled", "_taken")
+
+    def __init__(self, inputs: int) -> None:
+        super().__init__()
+        self._taken, self._stalled = [True] * inputs, [False] * inputs
+
+    def accepts(self, inputs: Sequence[Beat], ready: Sequence[bool]) -> Sequence[bool]:
+        if not ready[0] and self._out is not NOTHING:
+            return self._stalled
+        for valid, _ in inputs:
+            if not valid:
+                return self._stalled
+        return self._taken
+
+    def leap(self, took: Sequence[bool], inputs: Sequence[Beat], gave: Sequence[bool]) -> int:
+        if took[0]:
+            return ENDLESS if gave[0] and self._out is GOING and not inputs[0][1] else 1
+        return 1 if gave[0] else ENDLESS
+
+    def step(self, took: Sequence[bool], inputs: Sequence[Beat], gave: Sequence[bool], times: int = 1) -> None:
+        if took[0]:
+            self._out = CLOSING if inputs[0][1] else GOING
+        elif gave[0]:
+            self._out = NOTHING
+
+
+class MatrixVectorUnit(Twin):
+    """`nf` passes of `sf` beats a vector; `stages` registers from a pass's last beat to its sums."""
+
+    __slots__ = ("_beat", "_nf", "_out", "_pass", "_pipe", "_sf")
+
+    def __init__(self, sf: int, nf: int, stages: int) -> None:
+        self._sf, self._nf = sf, nf
+        self._beat = self._pass = 0
+        self._pipe = [NOTHING] * stages  # ends of passes, the oldest last
+        self._out = NOTHING
+
+    def offers(self, inputs: Sequence[Beat]) -> Sequence[Beat]:
+        return self._out
+
+    def accepts(self, inputs: Sequence[Beat], ready: Sequence[bool]) -> Sequence[bool]:
+        return TAKEN if ready[0] or self._out is NOTHING or self._pipe[-1] is NOTHING else STALLED
+
+    def leap(self, took: Sequence[bool], inputs: Sequence[Beat], gave: Sequence[bool]) -> int:
+        stalled = not gave[0] and self._out is not NOTHING
+        if any(entry is not NOTHING for entry in self._pipe):
+            return ENDLESS if stalled and self._pipe[-1] is not NOTHING else 1
+        if gave[0]:
+            return 1
+        return max(1, self._sf - self._beat - 1) if took[0] else ENDLESS
+
+    def step(self, took: Sequence[bool], inputs: Sequence[Beat], gave: Sequence[bool], times: int = 1) -> None:
+        done = self._pipe[-1]
+        if gave[0] or self._out is NOTHING:
+            self._out = done
+        elif done is not NOTHING:
+            return
+        entry = NOTHING
+        if took[0]:
+            self._beat += times
+            if self._beat == self._sf:
+                self._beat, entry = 0, GOING
+                self._pass += 1
+                if self._pass == self._nf:
+                    self._pass, entry = 0, CLOSING
+        self._pipe.insert(0, entry)
+        self._pipe.pop()
+
+
+class Search(Twin):
+    """The threshold unit that searches, `steps` cycles a beat."""
+
+    __slots__ = ("_last", "_left", "_out", "_steps")
+
+    def __init__(self, steps: int) -> None:
+        self._steps = steps
+        self._left = 0  # steps to go; 0 is idle
+        self._last = False
+        self._out = NOTHING
+
+    def offers(self, inputs: Sequence[Beat]) -> Sequence[Beat]:
+        return self._out
+
+    def accepts(self, inputs: Sequence[Beat], ready: Sequence[bool]) -> Sequence[bool]:
+        idle = self._left == 0 or (self._left == 1 and (ready[0] or self._out is NOTHING))
+        return TAKEN if idle else STALLED
+
+    def leap(self, took: Sequence[bool], inputs: Sequence[Beat], gave: Sequence[bool]) -> int:
+        if took[0] or gave[0]:
+            return 1
+        if self._left == 1:
+            return 1 if self._out is NOTHING else ENDLESS
+        return max(1, self._left - 1) if self._left else ENDLESS
+
+    def step(self, took: Sequence[bool], inputs: Sequence[Beat], gave: Sequence[bool], times: int = 1) -> None:
+        if gave[0] or self._out is NOTHING:
+            self._out = NOTHING
+            if self._left == 1:
+                self._out, self._left = CLOSING if self._last else GOING, 0
+        if self._left > 1:
+            self._left -= times
+        if took[0]:
+            self._left, self._last = self._steps, inputs[0][1]
