@@ -1,12 +1,15 @@
 """Convolutional accelerators in Amaranth's simulator, against the reference, and their cycles against the model."""
 
+import math
+
 import numpy as np
 import pytest
 
 from bnnhw import reference
 from bnnhw.dataflow import Network, measure
 from bnnhw.dtypes import BIPOLAR
-from bnnhw.ir.nodes import BipolarQuant, MatMul, Reshape, Sum
+from bnnhw.ir.geometry import Geometry
+from bnnhw.ir.nodes import BipolarQuant, Conv, MatMul, Reshape, Sum, SumPool
 from bnnhw.passes import to_integers
 from tests.generate.test_accelerator import run_frames
 from tests.random_maps import UNNAMED, Maker, random_map_network
@@ -40,6 +43,14 @@ def test_random_networks(seed):
     check(graph, seed, frames=8, damaged=(2, 5))
 
 
+def classifier(make, name):
+    """`name` flattened and multiplied by a matrix of signs."""
+    name = make.add(Reshape(**UNNAMED, shape=(math.prod(make.shape(name)),)), name)
+    weight = make.rng.integers(0, 2, (3, make.shape(name)[0])) * 2 - 1
+    last = MatMul(**UNNAMED, weight=weight.astype(np.int16), weight_dtype=BIPOLAR, weight_scale=np.array(1.0))
+    return make.add(last, name)
+
+
 def unequal_branches():
     """A residual network whose one way is three convolutions longer than the other."""
     make = Maker(np.random.default_rng(1), (5, 4, 2))
@@ -48,10 +59,7 @@ def unequal_branches():
         name = make.quantiser(make.convolution(name, 2, (3, 3), same=True), "ternary")
     name = make.add(Sum(**UNNAMED, coefficients=(1, 1)), name, start)
     name = make.add(BipolarQuant(**UNNAMED, scale=np.float32(1)), name)
-    name = make.add(Reshape(**UNNAMED, shape=(40,)), name)
-    weight = np.random.default_rng(2).integers(0, 2, (3, 40)) * 2 - 1
-    last = MatMul(**UNNAMED, weight=weight.astype(np.int16), weight_dtype=BIPOLAR, weight_scale=np.array(1.0))
-    return to_integers(make.graph(make.add(last, name)))
+    return to_integers(make.graph(classifier(make, name)))
 
 
 def test_branches_of_unequal_length_do_not_deadlock():
@@ -61,3 +69,26 @@ def test_branches_of_unequal_length_do_not_deadlock():
 @pytest.mark.slow
 def test_a_thousand_frames_through_unequal_branches():
     check(unequal_branches(), 4, frames=1000, stall=0.5)
+
+
+def test_a_tensor_added_to_itself():
+    make = Maker(np.random.default_rng(1), (4, 4, 2))
+    name = make.quantiser("x", "ternary")
+    name = make.quantiser(make.convolution(name, 3, (3, 3), same=True), "ternary")
+    name = make.add(Sum(**UNNAMED, coefficients=(1, 1)), name, name)
+    name = make.quantiser(make.normalisation(name, 2.0), "ternary")
+    check(to_integers(make.graph(classifier(make, name))), 3, frames=5)
+
+
+@pytest.mark.parametrize("head", ["pool", "convolution, pool"])
+def test_a_network_that_ends_with_a_global_pool(head):
+    """Of activations, and of sums that no quantiser follows."""
+    make = Maker(np.random.default_rng(2), (5, 5, 2))
+    name = make.quantiser("x", "ternary")
+    name = make.quantiser(make.convolution(name, 4, (3, 3), same=True), "uint2")
+    if head != "pool":
+        weights = {**make.weights((4, 1, 1, 4)), "weight_scale": np.array(1.0)}
+        name = make.add(Conv(**UNNAMED, **weights, geometry=Geometry((1, 1))), name)
+    name = make.add(SumPool(**UNNAMED, geometry=Geometry((5, 5))), name)
+    name = make.add(Reshape(**UNNAMED, shape=(4,)), name)
+    check(to_integers(make.graph(name)), 3, frames=5)
