@@ -21,7 +21,7 @@ from pathlib import Path
 import cocotb
 from cocotb.clock import Clock
 from cocotb.triggers import RisingEdge
-from streams import stalls
+from streams import reset, stalls
 
 # So many cycles without a handshake on either stream mean that the accelerator hangs, or that stalls never end.
 MOST_IDLE = 200_000
@@ -33,10 +33,10 @@ async def frames(dut) -> None:
     beats = [int(line, 16) for line in Path(job["beats"]).read_text().split()]
     top = 1 << (len(dut.i__payload) - 1)
     cocotb.start_soon(Clock(dut.clk, 2, unit="ns").start())
-    await _reset(dut)
+    await reset(dut)
     if job["reset_at"] >= 0:
         await _feed(dut, beats[: job["reset_at"]])
-        await _reset(dut)
+        await reset(dut)
         beats = beats[job["reset_at"] :]
 
     edge = RisingEdge(dut.clk)
@@ -96,17 +96,6 @@ async def frames(dut) -> None:
         )
     Path(job["answers"]).write_text("".join(answers))
     Path(job["starts"]).write_text("".join(starts))
-
-
-async def _reset(dut) -> None:
-    dut.rst.value = 1
-    dut.i__valid.value = 0
-    dut.i__payload.value = 0
-    dut.o__ready.value = 0
-    for _ in range(4):
-        await RisingEdge(dut.clk)
-    dut.rst.value = 0
-    await RisingEdge(dut.clk)
 
 
 async def _feed(dut, beats: list[int]) -> None:

@@ -1,9 +1,23 @@
-"""Stall patterns for cocotb benches: which cycles a source or a sink sits out."""
+"""What the cocotb benches share: the reset, and which cycles a source or a sink sits out."""
 
 from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+
+from cocotb.triggers import RisingEdge
+
+
+async def reset(dut) -> None:
+    """Resets a unit with streams `i` and `o`, over which nothing goes meanwhile."""
+    dut.rst.value = 1
+    dut.i__valid.value = 0
+    dut.i__payload.value = 0
+    dut.o__ready.value = 0
+    for _ in range(4):
+        await RisingEdge(dut.clk)
+    dut.rst.value = 0
+    await RisingEdge(dut.clk)
 
 
 def stalls(seed: int, rate: float) -> Iterator[bool]:

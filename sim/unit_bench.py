@@ -17,7 +17,7 @@ from pathlib import Path
 import cocotb
 from cocotb.clock import Clock
 from cocotb.triggers import RisingEdge
-from streams import stalls
+from streams import reset, stalls
 
 MOST_IDLE = 10_000
 
@@ -27,12 +27,7 @@ async def beats_come_back(dut) -> None:
     job = json.loads(Path(os.environ["BNNHW_JOB"]).read_text())
     beats, expected = ([int(line, 16) for line in Path(job[key]).read_text().split()] for key in ("beats", "expected"))
     cocotb.start_soon(Clock(dut.clk, 2, unit="ns").start())
-    dut.rst.value = 1
-    dut.i__valid.value = 0
-    dut.o__ready.value = 0
-    for _ in range(3):
-        await RisingEdge(dut.clk)
-    dut.rst.value = 0
+    await reset(dut)
 
     i_stalls, o_stalls = stalls(job["seed"], job["i_stall"]), stalls(job["seed"] + 1, job["o_stall"])
     sent = received = idle = 0

@@ -104,8 +104,7 @@ def link_block_rams(part: Part, network: Network) -> int:
 
 def window_depth(unit: Slide) -> int:
     """Beats that the line buffer of a sliding window holds."""
-    chunks = unit.channels // unit.lanes
-    return power_of_two(max(unit.geometry.lines(unit.height) * unit.width * chunks, unit.depth))
+    return unit.geometry.depth(unit.height, unit.width * (unit.channels // unit.lanes), unit.depth)
 
 
 def free_depth(part: Part, unit: Slide) -> int:

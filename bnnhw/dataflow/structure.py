@@ -190,7 +190,7 @@ class _Builder:
             ends = [self._edge(layer, folded, p) for p in range(len(layer.inputs))]
             for part, unit in layer_units(layer, folded):
                 ends = [self._add(f"{layer.name}_{part}", unit, *ends)]
-            self._give(k, layer.name, ends[0], o_bits(layer) * folded.pe)
+            self._give(k, layer.name, ends[0], layer.o_width * folded.pe)
         last = network.layers[-1]
         ends = [self._outputs[len(network.layers) - 1][0]]
         self._add("output_lanes", Convert(final_bits(last), last.mh * last.vectors, plan.layers[-1].pe, 1), *ends)
@@ -223,16 +223,11 @@ class _Builder:
             made, lanes, bits = self._network.i_shape, self._plan.input_simd, self._network.i_dtype.bits
         else:
             before = self._network.layers[source]
-            made, lanes, bits = before.o_shape, self._plan.layers[source].pe, o_bits(before)
+            made, lanes, bits = before.o_shape, self._plan.layers[source].pe, before.o_width
         name = f"{layer.name}_{position}" if len(layer.inputs) > 1 else layer.name
         for part, unit in edge_units(bits, made, lanes, shape, folded.i_lanes, folded.fifos[position]):
             end = self._add(f"{name}_{part}", unit, end)
         return end
-
-
-def o_bits(layer: Layer) -> int:
-    """Bits of one element that a layer gives to the next."""
-    return layer.o_width
 
 
 def final_bits(layer: Layer) -> int:
@@ -282,7 +277,7 @@ def layer_units(layer: Layer, plan: LayerPlan) -> Iterator[tuple[str, Unit]]:
     if isinstance(layer, (MatrixLayer, ThresholdLayer)) and layer.threshold is not None:
         yield "thresholds", Thresholds(layer, plan)
     if plan.reuse > 1:
-        yield "scatter", Scatter(o_bits(layer) * plan.pe, plan.nf, plan.reuse, layer.vectors, plan.buffer_memory)
+        yield "scatter", Scatter(layer.o_width * plan.pe, plan.nf, plan.reuse, layer.vectors, plan.buffer_memory)
 
 
 def _slide(layer: Layer, plan: LayerPlan, geometry: Geometry, fill: int, *, channels_outer: bool) -> Slide:

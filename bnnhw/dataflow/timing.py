@@ -16,6 +16,7 @@ from bnnhw.dataflow import twins
 from bnnhw.dataflow.layers import INPUT, Network
 from bnnhw.dataflow.plan import Plan
 from bnnhw.dataflow.twins import NONE, Beat, Twin
+from bnnhw.dataflow.twins.base import STALLED, TAKEN
 
 # Deeper than any FIFO can fill.
 UNLIMITED = 1 << 40
@@ -140,10 +141,10 @@ class _Run:
         for place in awake:
             if place.simple:
                 i, o = place.i, place.o
-                took = YES if ready[i][0] and beats[i][0][0] else NO
-                gave = YES if ready[o][0] and beats[o][0][0] else NO
+                took = TAKEN if ready[i][0] and beats[i][0][0] else STALLED
+                gave = TAKEN if ready[o][0] and beats[o][0][0] else STALLED
                 offered = beats[i]
-                place.asleep = place.reactive and took is NO and not beats[o][0][0]
+                place.asleep = place.reactive and took is STALLED and not beats[o][0][0]
             else:
                 took = [ready[k][0] and beats[k][0][0] for k in place.ins]
                 gave = [ready[k][0] and beats[k][0][0] for k in place.outs]
@@ -156,9 +157,6 @@ class _Run:
         for step, took, offered, gave in work:
             step(took, offered, gave, times)
         self._cycles += times
-
-
-YES, NO = [True], [False]
 
 
 class _Place:

@@ -11,6 +11,23 @@ from amaranth.utils import ceil_log2
 RAM_STYLE = {"block": "block", "lut": "logic"}
 
 
+# What each kind of memory asks of synthesis that is written as well as read.
+WRITTEN_RAM_STYLE = {"block": "block", "lutram": "distributed", "registers": "logic"}
+
+
+def ram_attributes(kind, styles=WRITTEN_RAM_STYLE):
+    """The attributes of a memory of `kind`.
+
+    Raises
+    ------
+    ValueError
+        If the kind is none of `styles`.
+    """
+    if kind not in styles:
+        raise ValueError(f"memory kind must be one of {', '.join(styles)}, not {kind!r}")
+    return {"ram_style": styles[kind]}
+
+
 class Bank(wiring.Component):
     """A read-only table with a registered output: a weight bank, or the thresholds of a layer.
 
@@ -44,11 +61,9 @@ class Bank(wiring.Component):
     def __init__(self, width, init, *, kind="block"):
         if not init or min(init) < 0 or max(init) >> width:
             raise ValueError(f"a bank needs words of {width!r} bits, not {init!r:.60}")
-        if kind not in RAM_STYLE:
-            raise ValueError(f"memory kind must be one of {', '.join(RAM_STYLE)}, not {kind!r}")
         self._width = width
         self._init = list(init)
-        self._kind = kind
+        self._attrs = ram_attributes(kind, RAM_STYLE)
         super().__init__({"addr": In(ceil_log2(len(init))), "en": In(1), "data": Out(width)})
 
     def elaborate(self, platform):
@@ -56,8 +71,9 @@ class Bank(wiring.Component):
         if len(self._init) == 1:
             m.d.comb += self.data.eq(Const(self._init[0], self._width))
             return m
-        attrs = {"ram_style": RAM_STYLE[self._kind]}
-        m.submodules.memory = memory = Memory(shape=self._width, depth=len(self._init), init=self._init, attrs=attrs)
+        m.submodules.memory = memory = Memory(
+            shape=self._width, depth=len(self._init), init=self._init, attrs=self._attrs
+        )
         port = memory.read_port(domain="sync")
         m.d.comb += [port.addr.eq(self.addr), port.en.eq(self.en), self.data.eq(port.data)]
         return m

@@ -6,8 +6,8 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import ceil_log2
 
+from bnnhw.gateware.memory import ram_attributes
 from bnnhw.gateware.streams import frame_layout
-from bnnhw.gateware.vector_buffer import RAM_STYLE
 
 
 def taps_layout(width):
@@ -80,8 +80,6 @@ class SlidingWindow(wiring.Component):
         depth=0,
         kind="block",
     ):
-        if kind not in RAM_STYLE:
-            raise ValueError(f"memory kind must be one of {', '.join(RAM_STYLE)}, not {kind!r}")
         if channels % lanes:
             raise ValueError(f"lanes must divide the {channels!r} channels, not {lanes!r}")
         if fill < 0 or fill >> lane_bits:
@@ -94,11 +92,11 @@ class SlidingWindow(wiring.Component):
         self._height = height
         self._width = width
         self._line = width * self._chunks
-        self._depth = 1 << ceil_log2(max(geometry.lines(height) * self._line, depth))
+        self._depth = geometry.depth(height, self._line, depth)
         self._geometry = geometry
         self._fill = fill
         self._channels_outer = channels_outer
-        self._kind = kind
+        self._attrs = ram_attributes(kind)
         layout = taps_layout if channels_outer else frame_layout
         super().__init__(
             {
@@ -114,9 +112,8 @@ class SlidingWindow(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        attrs = {"ram_style": RAM_STYLE[self._kind]}
         m.submodules.memory = memory = Memory(
-            shape=self._lane_bits * self._lanes, depth=self._depth, init=[], attrs=attrs
+            shape=self._lane_bits * self._lanes, depth=self._depth, init=[], attrs=self._attrs
         )
         room = Signal(range(self.capacity + 1), init=self.capacity)  # lines that may come
         came = self._write(m, memory.write_port(), room)

@@ -5,8 +5,8 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
+from bnnhw.gateware.memory import ram_attributes
 from bnnhw.gateware.streams import frame_layout
-from bnnhw.gateware.vector_buffer import RAM_STYLE
 
 
 class StreamFifo(wiring.Component):
@@ -37,13 +37,11 @@ class StreamFifo(wiring.Component):
     """
 
     def __init__(self, width, depth, *, kind="block"):
-        if kind not in RAM_STYLE:
-            raise ValueError(f"memory kind must be one of {', '.join(RAM_STYLE)}, not {kind!r}")
         if not isinstance(depth, int) or depth < 1:
             raise ValueError(f"depth must be a positive integer, not {depth!r}")
         self._width = width
         self._depth = depth
-        self._kind = kind
+        self._attrs = ram_attributes(kind)
         super().__init__(
             {
                 "i": In(stream.Signature(frame_layout(width))),
@@ -53,8 +51,7 @@ class StreamFifo(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        attrs = {"ram_style": RAM_STYLE[self._kind]}
-        m.submodules.memory = memory = Memory(shape=self._width + 1, depth=self._depth, init=[], attrs=attrs)
+        m.submodules.memory = memory = Memory(shape=self._width + 1, depth=self._depth, init=[], attrs=self._attrs)
         write, read = memory.write_port(), memory.read_port(domain="sync")
         level = Signal(range(self._depth + 1))
         ready = self.o.ready | ~self.o.valid

@@ -5,9 +5,9 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
+from bnnhw.gateware.memory import ram_attributes
 from bnnhw.gateware.streams import frame_layout
-
-RAM_STYLE = {"block": "block", "lutram": "distributed", "registers": "logic"}
+from bnnhw.gateware.vector_groups import count_groups
 
 
 class VectorBuffer(wiring.Component):
@@ -50,14 +50,12 @@ class VectorBuffer(wiring.Component):
     """
 
     def __init__(self, width, beats, repeats, *, vectors=1, total=1, kind="block"):
-        if kind not in RAM_STYLE:
-            raise ValueError(f"memory kind must be one of {', '.join(RAM_STYLE)}, not {kind!r}")
         self._width = width
         self._beats = beats
         self._repeats = repeats
         self._vectors = vectors
         self._total = total
-        self._kind = kind
+        self._attrs = ram_attributes(kind)
         super().__init__(
             {
                 "i": In(stream.Signature(frame_layout(width))),
@@ -68,10 +66,9 @@ class VectorBuffer(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         places = 1 << max(0, (self._beats - 1).bit_length())
-        attrs = {"ram_style": RAM_STYLE[self._kind]}
         writes, reads = [], []
         for k in range(self._vectors):
-            memory = Memory(shape=self._width, depth=2 * places, init=[], attrs=attrs)
+            memory = Memory(shape=self._width, depth=2 * places, init=[], attrs=self._attrs)
             m.submodules[f"memory{k}"] = memory
             writes.append(memory.write_port())
             reads.append(memory.read_port(domain="sync"))
@@ -87,7 +84,7 @@ class VectorBuffer(wiring.Component):
             taken.eq(self.i.valid & self.i.ready),
             ends_vector.eq(taken & (filled == self._beats - 1)),
         ]
-        vector, closes = self._grouping(m, ends_vector)
+        vector, closes = count_groups(m, ends_vector, self._vectors, self._total)
         m.d.comb += came.eq(ends_vector & closes)
         for k, write in enumerate(writes):
             m.d.comb += [
@@ -119,18 +116,3 @@ class VectorBuffer(wiring.Component):
         with m.If(gone):
             m.d.sync += [repeat.eq(0), out_of.eq(~out_of)]
         return m
-
-    def _grouping(self, m, ends_vector):
-        """Which vector of its group comes in, and whether it is the group's last."""
-        vector = Signal(range(self._vectors))
-        closes = vector == self._vectors - 1
-        if self._total % self._vectors:
-            count = Signal(range(self._total))
-            ends_frame = count == self._total - 1
-            closes = closes | ends_frame
-            with m.If(ends_vector):
-                m.d.sync += count.eq(Mux(ends_frame, 0, count + 1))
-        if self._vectors > 1:
-            with m.If(ends_vector):
-                m.d.sync += vector.eq(Mux(closes, 0, vector + 1))
-        return vector, closes

@@ -5,8 +5,9 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
+from bnnhw.gateware.memory import ram_attributes
 from bnnhw.gateware.streams import frame_layout
-from bnnhw.gateware.vector_buffer import RAM_STYLE
+from bnnhw.gateware.vector_groups import count_groups
 
 
 class VectorScatter(wiring.Component):
@@ -42,13 +43,11 @@ class VectorScatter(wiring.Component):
     """
 
     def __init__(self, width, beats, vectors, total, *, kind="block"):
-        if kind not in RAM_STYLE:
-            raise ValueError(f"memory kind must be one of {', '.join(RAM_STYLE)}, not {kind!r}")
         self._width = width
         self._beats = beats
         self._vectors = vectors
         self._total = total
-        self._kind = kind
+        self._attrs = ram_attributes(kind)
         super().__init__(
             {
                 "i": In(stream.Signature(frame_layout(width * vectors))),
@@ -59,9 +58,8 @@ class VectorScatter(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         places = 1 << max(0, (self._beats - 1).bit_length())
-        attrs = {"ram_style": RAM_STYLE[self._kind]}
         shape = self._width * self._vectors
-        m.submodules.memory = memory = Memory(shape=shape, depth=2 * places, init=[], attrs=attrs)
+        m.submodules.memory = memory = Memory(shape=shape, depth=2 * places, init=[], attrs=self._attrs)
         write, read = memory.write_port(), memory.read_port(domain="sync")
 
         full = Signal(range(3))  # groups that are complete and not yet read to the end
@@ -81,16 +79,10 @@ class VectorScatter(wiring.Component):
         with m.If(came):
             m.d.sync += into.eq(~into)
 
-        beat, vector, out_of = Signal(range(self._beats)), Signal(range(self._vectors)), Signal()
+        beat, out_of = Signal(range(self._beats)), Signal()
         ends_vector, moving = Signal(), Signal()
-        shown = Signal.like(vector)
-        closes = vector == self._vectors - 1
-        if self._total % self._vectors:
-            count = Signal(range(self._total))
-            ends_frame = count == self._total - 1
-            closes = closes | ends_frame
-            with m.If(ends_vector):
-                m.d.sync += count.eq(Mux(ends_frame, 0, count + 1))
+        vector, closes = count_groups(m, ends_vector, self._vectors, self._total)
+        shown = Signal(range(self._vectors))
         m.d.comb += [
             moving.eq((full != 0) & (self.o.ready | ~self.o.valid)),
             ends_vector.eq(moving & (beat == self._beats - 1)),
@@ -103,8 +95,6 @@ class VectorScatter(wiring.Component):
             m.d.sync += [self.o.valid.eq(full != 0), self.o.payload.last.eq(ends_vector)]
         with m.If(moving):
             m.d.sync += [beat.eq(Mux(ends_vector, 0, beat + 1)), shown.eq(vector)]
-        with m.If(ends_vector):
-            m.d.sync += vector.eq(Mux(closes, 0, vector + 1))
         with m.If(gone):
             m.d.sync += out_of.eq(~out_of)
         return m

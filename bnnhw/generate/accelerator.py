@@ -91,7 +91,7 @@ class Accelerator(wiring.Component):
                 given = guard.o if source == INPUT else stream_port(built[source], "o", output)
                 wiring.connect(m, given, stream_port(unit, "i", port))
             built.append(unit)
-        wiring.connect(m, built[-1].o if built else guard.o, label_select.i)
+        wiring.connect(m, built[-1].o, label_select.i)
         wiring.connect(m, label_select.o, wiring.flipped(self.o))
         return m
 

@@ -88,3 +88,7 @@ class Geometry:
         needs, frees = zip(*self.schedule(height), strict=True)
         ahead = [free + need for free, need in zip(frees[:-1], needs[1:], strict=True)]
         return max(max(needs) + 1, *(ahead or [2 * needs[0]]))
+
+    def depth(self, height: int, line: int, least: int = 0) -> int:
+        """Beats of a line buffer: a power of two that holds `lines` of `line` beats each, and `least` beats."""
+        return 1 << (max(self.lines(height) * line, least) - 1).bit_length()

@@ -113,9 +113,9 @@ class _Encoder:
             self._sum(node)
         elif isinstance(node, Concat) and self._on_integers(node):
             self._concat(node)
-        elif isinstance(node, Reshape) and self._after[node.output] and node.inputs[0] in self._ready_or_levels():
+        elif isinstance(node, Reshape) and self._after[node.output] and self._quantised(node.inputs[0]):
             coded = self._integers(node.inputs[0], node)
-            self._define(node, replace(coded, tensor=self._new.add(node, coded.tensor)))
+            self._coded[node.output] = replace(coded, tensor=self._new.add(node, coded.tensor))
             self._keep_levels(node)
         else:
             self._software(node)
@@ -171,7 +171,7 @@ class _Encoder:
         if coded.scale.ndim:
             raise ModelError("its input has a scale per channel; use one for the whole tensor")
         scale = np.asarray(node.weight_scale * float(coded.scale))
-        self._define(node, _Coded(self._new.add(dense, tensor), scale, quantised=False))
+        self._coded[node.output] = _Coded(self._new.add(dense, tensor), scale, quantised=False)
 
     def _pool(self, node: MaxPool | SumPool) -> None:
         source, pads, value = self._unpadded(node.inputs[0])
@@ -186,7 +186,7 @@ class _Encoder:
                 )
             node = replace(node, geometry=replace(node.geometry, pads=pads))
         made = self._new.add(node, coded.tensor)
-        self._define(node, replace(coded, tensor=made))
+        self._coded[node.output] = replace(coded, tensor=made)
         if isinstance(node, MaxPool):
             self._keep_levels(node, source)
         elif coded.scale.ndim == 0:
@@ -196,7 +196,7 @@ class _Encoder:
         parts = [self._integers(name, node) for name in node.inputs]
         unit, coefficients = _common_scale([part.scale for part in parts])
         made = self._new.add(replace(node, coefficients=coefficients), *(part.tensor for part in parts))
-        self._define(node, _Coded(made, np.array(unit), all(part.quantised for part in parts)))
+        self._coded[node.output] = _Coded(made, np.array(unit), all(part.quantised for part in parts))
         self._set_levels(node.output)
 
     def _concat(self, node: Concat) -> None:
@@ -205,21 +205,19 @@ class _Encoder:
             raise ModelError("it joins tensors of different scales; quantise them with one and the same quantiser")
         if len({self._new.tensors[part.tensor].dtype for part in parts}) > 1:
             raise ModelError("it joins tensors of different formats; quantise them with one and the same quantiser")
-        self._define(node, replace(parts[0], tensor=self._new.add(node, *(part.tensor for part in parts))))
+        self._coded[node.output] = replace(parts[0], tensor=self._new.add(node, *(part.tensor for part in parts)))
         self._keep_levels(node)
 
     # ---- values between them -------------------------------------------------------------------
 
-    def _define(self, node: Node, coded: _Coded) -> None:
-        self._coded[node.output] = coded
-
-    def _ready_or_levels(self) -> set[str]:
-        return {*self._coded, *self._levels}
+    def _quantised(self, name: str) -> bool:
+        """Whether integers stand for a tensor, or can."""
+        return name in self._coded or name in self._levels
 
     def _on_integers(self, node: Node) -> bool:
         """Whether a pool or a join is hardware, and not a preparation of the network's input in software."""
         sources = [self._unpadded(name)[0] for name in node.inputs]
-        return any(self._after[name] for name in sources) or all(name in self._ready_or_levels() for name in sources)
+        return any(self._after[name] for name in sources) or all(self._quantised(name) for name in sources)
 
     def _unpadded(self, name: str) -> tuple[str, tuple[int, int, int, int], float]:
         """The tensor behind the Pads that make `name`, their pads together, and their value."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -59,7 +58,7 @@ def run(graph: Graph) -> Graph:
         else:
             builder.add(node, *(alias.get(name, name) for name in node.inputs))
     outputs = {role: alias.get(name, name) for role, name in graph.outputs.items()}
-    return replace(builder.graph(outputs), notes=tuple(notes))
+    return builder.graph(outputs, notes=tuple(notes))
 
 
 def reachable(graph: Graph, node: Node) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -21,13 +21,8 @@ def run(graph: Graph) -> Graph:
     """
     graph = _with_pads_in_pools(graph)
     while (pair := next((p for node in graph.nodes if (p := _swapped(graph, node))), None)) is not None:
-        first, second = pair
-        nodes = [first if n.output == first.output else second if n.output == second.output else n for n in graph.nodes]
-        order = {first.output: 0, second.output: 1}
-        places = sorted(k for k, n in enumerate(nodes) if n.output in order)
-        for place, node in zip(places, (first, second), strict=True):
-            nodes[place] = node
-        graph = rebuild(graph, nodes)
+        swapped = {node.output: node for node in pair}
+        graph = rebuild(graph, [swapped.get(node.output, node) for node in graph.nodes])
     return graph
 
 

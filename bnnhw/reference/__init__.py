@@ -53,7 +53,7 @@ def run(graph: Graph, inputs: ArrayLike, *, packed: bool = True) -> dict[str, Ar
     step = max(1, STEP_ELEMENTS // largest)
     parts = []
     for start in range(0, max(1, len(values)), step):
-        tensors = run_all(graph, values[start : start + step], packed=packed)
+        tensors = _evaluate_all(graph, values[start : start + step], packed)
         part = {role: tensors[name] for role, name in graph.outputs.items()}
         part.setdefault("prediction", _prediction(graph, tensors))
         parts.append(part)
@@ -62,7 +62,11 @@ def run(graph: Graph, inputs: ArrayLike, *, packed: bool = True) -> dict[str, Ar
 
 def run_all(graph: Graph, inputs: ArrayLike, *, packed: bool = True) -> dict[str, Array]:
     """Every tensor of `graph`, by name, (N, ...) each; see `run`. Packed, there are no windows of convolutions."""
-    tensors: dict[str, Array] = {graph.input: check_inputs(graph, inputs)}
+    return _evaluate_all(graph, check_inputs(graph, inputs), packed)
+
+
+def _evaluate_all(graph: Graph, values: NDArray[np.float32], packed: bool) -> dict[str, Array]:
+    tensors: dict[str, Array] = {graph.input: values}
     for node in graph.nodes:
         before = graph.producer(node.inputs[0])
         if packed and isinstance(node, Window) and all(isinstance(n, Dense) for n in graph.consumers(node.output)):

@@ -65,9 +65,8 @@ def convolution(
     if weight_dtype.plane_offset:
         pixels = x.sum(axis=-1, dtype=np.int64, keepdims=True)
         sums = windows(pixels, geometry, window.fill * channels).sum(axis=(3, 4, 5)).reshape(-1)
-    words = pack(weight.reshape(len(weight), -1, channels), weight_dtype).reshape(
-        len(pack(weight[:1, :1], weight_dtype)), len(weight), -1
-    )
+    taps = pack(weight.reshape(len(weight), -1, channels), weight_dtype)
+    words = taps.reshape(*taps.shape[:2], -1)
     rows = planes.reshape(len(planes), -1, words.shape[-1])
     return _products(rows, sums, x_dtype, words, weight, weight_dtype).reshape(*shape, -1)
 

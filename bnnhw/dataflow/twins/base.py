@@ -66,6 +66,18 @@ class Source(Twin):
             self._beat = 1 if self._beat == self._beats else self._beat + times
 
 
+class Registered(Twin):
+    """A unit that offers what stands in a register at its one output."""
+
+    __slots__ = ("_out",)
+
+    def __init__(self) -> None:
+        self._out = NOTHING
+
+    def offers(self, inputs: Sequence[Beat]) -> Sequence[Beat]:
+        return self._out
+
+
 class Wire(Twin):
     """A unit without registers: one threshold."""
 

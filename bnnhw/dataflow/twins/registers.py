@@ -4,25 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bnnhw.dataflow.twins.base import CLOSING, ENDLESS, GOING, NOTHING, STALLED, TAKEN, Beat, Twin
+from bnnhw.dataflow.twins.base import CLOSING, ENDLESS, GOING, NOTHING, STALLED, TAKEN, Beat, Registered
 
 
-class _Registered(Twin):
-    """A unit with one output, from a register; its inputs stall while a beat waits there."""
+class _Direct(Registered):
+    """A unit whose inputs stall while a beat waits at its output."""
 
-    __slots__ = ("_out",)
-
-    def __init__(self) -> None:
-        self._out = NOTHING
-
-    def offers(self, inputs: Sequence[Beat]) -> Sequence[Beat]:
-        return self._out
+    __slots__ = ()
 
     def accepts(self, inputs: Sequence[Beat], ready: Sequence[bool]) -> Sequence[bool]:
         return TAKEN if ready[0] or self._out is NOTHING else STALLED
 
 
-class Register(_Registered):
+class Register(_Direct):
     """A beat per cycle through one register: thresholds compared at once, offsets, label select."""
 
     __slots__ = ()
@@ -40,7 +34,7 @@ class Register(_Registered):
             self._out = NOTHING
 
 
-class Collect(_Registered):
+class Collect(_Direct):
     """The half of a width converter that collects chunks into beats of `per_beat`."""
 
     __slots__ = ("_index", "_per_beat")
@@ -67,7 +61,7 @@ class Collect(_Registered):
                 self._index, self._out = 0, GOING
 
 
-class Pool(_Registered):
+class Pool(_Direct):
     """One beat of each group of taps, `chunks` of them a pixel."""
 
     __slots__ = ("_chunk", "_chunks")
@@ -93,10 +87,11 @@ class Pool(_Registered):
                 self._chunk, self._out = 0, CLOSING
 
 
-class Add(_Registered):
+class Add(Register):
     """A beat of `inputs` streams at a time through one register."""
 
     __slots__ = ("_stalled", "_taken")
+    reactive = False  # what it waits for may be at one of its inputs only
 
     def __init__(self, inputs: int) -> None:
         super().__init__()
@@ -110,31 +105,17 @@ class Add(_Registered):
                 return self._stalled
         return self._taken
 
-    def leap(self, took: Sequence[bool], inputs: Sequence[Beat], gave: Sequence[bool]) -> int:
-        if took[0]:
-            return ENDLESS if gave[0] and self._out is GOING and not inputs[0][1] else 1
-        return 1 if gave[0] else ENDLESS
 
-    def step(self, took: Sequence[bool], inputs: Sequence[Beat], gave: Sequence[bool], times: int = 1) -> None:
-        if took[0]:
-            self._out = CLOSING if inputs[0][1] else GOING
-        elif gave[0]:
-            self._out = NOTHING
-
-
-class MatrixVectorUnit(Twin):
+class MatrixVectorUnit(Registered):
     """`nf` passes of `sf` beats a vector; `stages` registers from a pass's last beat to its sums."""
 
-    __slots__ = ("_beat", "_nf", "_out", "_pass", "_pipe", "_sf")
+    __slots__ = ("_beat", "_nf", "_pass", "_pipe", "_sf")
 
     def __init__(self, sf: int, nf: int, stages: int) -> None:
+        super().__init__()
         self._sf, self._nf = sf, nf
         self._beat = self._pass = 0
         self._pipe = [NOTHING] * stages  # ends of passes, the oldest last
-        self._out = NOTHING
-
-    def offers(self, inputs: Sequence[Beat]) -> Sequence[Beat]:
-        return self._out
 
     def accepts(self, inputs: Sequence[Beat], ready: Sequence[bool]) -> Sequence[bool]:
         return TAKEN if ready[0] or self._out is NOTHING or self._pipe[-1] is NOTHING else STALLED
@@ -165,19 +146,16 @@ class MatrixVectorUnit(Twin):
         self._pipe.pop()
 
 
-class Search(Twin):
+class Search(Registered):
     """The threshold unit that searches, `steps` cycles a beat."""
 
-    __slots__ = ("_last", "_left", "_out", "_steps")
+    __slots__ = ("_last", "_left", "_steps")
 
     def __init__(self, steps: int) -> None:
+        super().__init__()
         self._steps = steps
         self._left = 0  # steps to go; 0 is idle
         self._last = False
-        self._out = NOTHING
-
-    def offers(self, inputs: Sequence[Beat]) -> Sequence[Beat]:
-        return self._out
 
     def accepts(self, inputs: Sequence[Beat], ready: Sequence[bool]) -> Sequence[bool]:
         idle = self._left == 0 or (self._left == 1 and (ready[0] or self._out is NOTHING))
