@@ -72,6 +72,8 @@ def _random_layer_folding(rng: np.random.Generator, layer: Layer) -> LayerPlan:
         pe, simd = int(rng.integers(1, layer.mh + 1)), int(rng.integers(1, layer.mw + 1))
         reuse = int(rng.integers(1, 1 + min(3, layer.vectors)))
         plan = replace(plan, popcount_levels=[None, 1, 2][rng.integers(3)], reuse=reuse)
+        if layer.window is not None and rng.integers(2):
+            plan = replace(plan, window_rows=layer.window.geometry.kernel[0])
     return replace(plan, pe=pe, simd=simd, lanes=lanes if plan.lanes else 0)
 
 

@@ -80,7 +80,8 @@ def unit_block_rams(part: Part, unit: Unit) -> int:
     if isinstance(unit, Scatter) and unit.memory == "block":
         return block_rams(part, unit.width * unit.vectors, 2 * power_of_two(unit.beats))
     if isinstance(unit, Slide) and unit.memory == "block":
-        return block_rams(part, unit.lanes * unit.bits, window_depth(unit))
+        banks, depth = window_memories(unit)
+        return banks * block_rams(part, unit.lanes * unit.bits, depth)
     if isinstance(unit, Fifo) and fifo_memory(part.family, unit) == "block":
         return block_rams(part, unit.width + 1, unit.depth)
     return 0
@@ -102,14 +103,17 @@ def link_block_rams(part: Part, network: Network) -> int:
     return block_rams(part, 8, max(LINK_BYTES, 2 * frame))
 
 
-def window_depth(unit: Slide) -> int:
-    """Beats that the line buffer of a sliding window holds."""
-    return unit.geometry.depth(unit.height, unit.width * (unit.channels // unit.lanes), unit.depth)
+def window_memories(unit: Slide) -> tuple[int, int]:
+    """Memories of the line buffer of a sliding window, and beats that each holds."""
+    line = unit.width * (unit.channels // unit.lanes)
+    if unit.tall:
+        return unit.geometry.capacity(unit.height, line, tall=True), power_of_two(line)
+    return 1, unit.geometry.depth(unit.height, line, unit.depth)
 
 
 def free_depth(part: Part, unit: Slide) -> int:
     """Beats that a line buffer may hold in the block RAMs that it takes anyway: lines that come early stall nobody."""
-    depth, width = window_depth(unit), unit.lanes * unit.bits
+    (_, depth), width = window_memories(unit), unit.lanes * unit.bits
     count = block_rams(part, width, depth)
     while block_rams(part, width, 2 * depth) == count:
         depth *= 2
@@ -204,9 +208,13 @@ def _convert(unit: Convert) -> Features:
 
 
 def _slide(unit: Slide) -> Features:
-    features = {"window": 1.0, "window_bit": unit.lanes * unit.bits}
+    bits = unit.lanes * unit.bits
+    banks, depth = window_memories(unit)
+    features = {"window": 1.0, "window_bit": bits}
+    if unit.tall:
+        features["window_choice"] = bits * unit.geometry.kernel[0] * (banks - 1)
     if unit.memory == "lut":
-        features["buffer_bit"] = window_depth(unit) * unit.lanes * unit.bits
+        features["buffer_bit"] = banks * depth * bits
     return features
 
 

@@ -189,6 +189,7 @@ def unfolded(layer: Layer) -> LayerPlan:
         simd=1,
         reuse=1,
         lanes=1 if windowed else 0,
+        window_rows=1,
         window_depth=0,
         fifos=(0,) * len(layer.inputs),
         weight_memory="block",
@@ -219,15 +220,15 @@ def _candidates(
     base = replace(base, **changes)
     check_layer(base, "--folding")
     found: list[_Candidate] = []
-    for pe, simd, lanes, reuse in _foldings(layer, interval, wanted, reuses):
-        plan = replace(base, pe=pe, simd=simd, lanes=lanes, reuse=reuse)
+    for pe, simd, lanes, rows, reuse in _foldings(layer, interval, wanted, reuses):
+        plan = replace(base, pe=pe, simd=simd, lanes=lanes, window_rows=rows, reuse=reuse)
         if plan.cycles > interval or layer.vectors * plan.nf * search_steps(layer.thresholds) > interval:
             continue
-        if lanes and plan.kind == "matrix" and layer.vectors * -(-layer.mw // gcd(lanes, simd)) > interval:
+        if lanes and plan.kind == "matrix" and layer.vectors * -(-layer.mw // gcd(lanes * rows, simd)) > interval:
             continue  # for the width converter between the window and the PEs
         for memories in _memories(plan, base, wanted):
             option = replace(plan, **memories)
-            if deep and lanes and option.window_memory == "block" and "window_depth" not in wanted:
+            if deep and lanes and rows == 1 and option.window_memory == "block" and "window_depth" not in wanted:
                 slide = next(unit for _, unit in layer_units(layer, option) if isinstance(unit, Slide))
                 option = replace(option, window_depth=cost.free_depth(part, slide))
             used = cost.layer_block_rams(part, layer, option)
@@ -250,8 +251,8 @@ def _memories(plan: LayerPlan, base: LayerPlan, wanted: Mapping[str, Any]) -> li
 
 def _foldings(
     layer: Layer, interval: int, wanted: Mapping[str, Any], reuses: tuple[int, ...]
-) -> set[tuple[int, int, int, int]]:
-    """PE, SIMD, lanes and reuse that are worth a look."""
+) -> set[tuple[int, int, int, int, int]]:
+    """PE, SIMD, lanes, window rows and reuse that are worth a look."""
     per_vector = interval // layer.vectors
     if isinstance(layer, MatrixLayer):
         return _matrix_foldings(layer, interval, wanted, reuses)
@@ -259,39 +260,51 @@ def _foldings(
     channels = layer.mh if not isinstance(layer, ConcatLayer) else gcd(*(shape[-1] for shape in layer.i_shapes))
     found = {wanted[key] for key in ("pe", "simd", "lanes") if key in wanted} or _divisors(channels)
     windowed = isinstance(layer, PoolLayer)
-    return {(n, n, n if windowed else 0, 1) for n in found if layer.mh * taps <= n * per_vector}
+    return {(n, n, n if windowed else 0, 1, 1) for n in found if layer.mh * taps <= n * per_vector}
 
 
 def _matrix_foldings(
     layer: MatrixLayer, interval: int, wanted: Mapping[str, Any], reuses: tuple[int, ...]
-) -> set[tuple[int, int, int, int]]:
-    found: set[tuple[int, int, int, int]] = set()
+) -> set[tuple[int, int, int, int, int]]:
+    found: set[tuple[int, int, int, int, int]] = set()
     for reuse in (wanted["reuse"],) if "reuse" in wanted else (n for n in reuses if n <= layer.vectors):
         pairs = _pairs(layer, interval // -(-layer.vectors // reuse), wanted)
         if layer.window is None:
-            found |= {(pe, simd, 0, reuse) for pe, simd in pairs}
+            found |= {(pe, simd, 0, 1, reuse) for pe, simd in pairs}
             continue
         taps, channels = layer.window.geometry.taps, layer.i_shapes[0][-1]
-        slowest = min(interval // layer.vectors / taps, interval / prod(layer.i_shapes[0][:2]))
-        lanes = {simd: _window_lanes(channels, slowest, simd, wanted) for _, simd in pairs}
-        found |= {(pe, simd, some, reuse) for pe, simd in pairs for some in lanes[simd]}
+        for rows in _window_rows(layer, wanted):
+            slowest = min(interval // layer.vectors * rows / taps, interval / prod(layer.i_shapes[0][:2]))
+            lanes = {simd: _window_lanes(channels, rows, slowest, simd, wanted) for _, simd in pairs}
+            found |= {(pe, simd, some, rows, reuse) for pe, simd in pairs for some in lanes[simd]}
     return found
+
+
+def _window_rows(layer: MatrixLayer, wanted: Mapping[str, Any]) -> set[int]:
+    assert layer.window is not None
+    possible = {1, layer.window.geometry.kernel[0]}
+    if "window_rows" not in wanted:
+        return possible
+    if wanted["window_rows"] not in possible:
+        some = " or ".join(str(n) for n in sorted(possible))
+        raise PlanError(f"--folding: layer {layer.name}: window_rows must be {some}, not {wanted['window_rows']!r}")
+    return {wanted["window_rows"]}
 
 
 def _divisors(number: int) -> set[int]:
     return {n for n in range(1, number + 1) if number % n == 0}
 
 
-def _window_lanes(channels: int, slowest: float, simd: int, wanted: Mapping[str, Any]) -> set[int]:
+def _window_lanes(channels: int, rows: int, slowest: float, simd: int, wanted: Mapping[str, Any]) -> set[int]:
     """Channels at a time for which a pixel takes no longer than `slowest` cycles: the fewest, and those that fit `simd`
-    without or with half a converter."""
+    without or with half a converter, when `rows` taps come at once."""
     if "lanes" in wanted:
         return {wanted["lanes"]}
     enough = {n for n in _divisors(channels) if channels <= n * slowest}
     if not enough:
         return set()
-    even = {n for n in enough if n % simd == 0 or simd % n == 0}
-    return {min(enough)} | ({min(even)} if even else set()) | ({simd} & enough)
+    even = {n for n in enough if n * rows % simd == 0 or simd % (n * rows) == 0}
+    return {min(enough)} | ({min(even)} if even else set()) | {n for n in enough if n * rows == simd}
 
 
 def _pairs(layer: MatrixLayer, interval: int, wanted: Mapping[str, Any]) -> set[tuple[int, int]]:

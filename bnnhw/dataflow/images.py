@@ -1,5 +1,8 @@
 """What the memories of a layer hold. The one place that fixes lane order, tail padding and row order.
 
+* Elements of a window are in the order of its taps, row by row, the channels of one together. Where the window gives
+  a column at a time, they are in the order of the columns, and in a column first come so many channels as a beat
+  has, tap by tap.
 * Neuron n is row ``n % PE`` of pass ``n // PE``; input m is lane ``m % SIMD`` of beat ``m // SIMD``.
 * Weight word ``nf * SF + sf``: lane `l` of row `p` has its storage code at bit ``(p * SIMD + l) * weight_bits``.
 * Lanes and rows past the matrix hold the all-zero code, and so do the activations on those lanes. Whatever such a lane
@@ -60,7 +63,7 @@ def matrix_image(layer: MatrixLayer, plan: LayerPlan) -> MatrixImage:
     rows, lanes = plan.nf * plan.pe, plan.sf * plan.simd
     padding = layer.weight.zero_code_value
     weight = np.full((rows, lanes), padding, dtype=np.int64)
-    weight[: layer.mh, : layer.mw] = layer.dense.weight
+    weight[: layer.mh, : layer.mw] = layer.dense.weight[:, _element_order(layer, plan)]
     bias = _constant(layer, weight)
     if layer.threshold is not None:
         bias[: layer.mh] = -_raw_thresholds(layer, bias)[:, 0]
@@ -89,6 +92,16 @@ def threshold_image(layer: MatrixLayer | ThresholdLayer, plan: LayerPlan, *, fin
         bits=bits,
         tail=layer.mh - (plan.nf - 1) * plan.pe,
     )
+
+
+def _element_order(layer: MatrixLayer, plan: LayerPlan) -> NDArray[np.intp]:
+    """Which column of the matrix belongs to each element of the vectors that come, (MW,)."""
+    order = np.arange(layer.mw)
+    if plan.window_rows == 1:
+        return order
+    assert layer.window is not None
+    kh, kw = layer.window.geometry.kernel
+    return order.reshape(kh, kw, -1, plan.lanes).transpose(1, 2, 0, 3).reshape(-1)
 
 
 def _raw_thresholds(layer: MatrixLayer, constant: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -12,7 +12,7 @@ from bnnhw.dtypes import DataType
 from bnnhw.errors import InputError, PlanError
 from bnnhw.parts import PARTS, Part
 
-SCHEMA = 2
+SCHEMA = 3
 MEMORIES = ("block", "lut")
 
 
@@ -35,6 +35,8 @@ class LayerPlan:
         Vectors that each weight is used for when it is fetched; above 1 only in a ``matrix`` behind windows.
     lanes
         Channels that a window's pixels come and go in at a time, a divisor of the channels; 0 without a window.
+    window_rows
+        Taps of a window that come at a time: 1, or in a ``matrix`` all those of a column, one in each row.
     window_depth
         Beats that the lines of a map have room for; 0 for as few as will do.
     fifos
@@ -58,6 +60,7 @@ class LayerPlan:
     simd: int
     reuse: int
     lanes: int
+    window_rows: int
     window_depth: int
     fifos: tuple[int, ...]
     weight_memory: str
@@ -73,6 +76,11 @@ class LayerPlan:
     def i_lanes(self) -> int:
         """Elements of an input beat."""
         return self.lanes or self.simd
+
+    @property
+    def window_lanes(self) -> int:
+        """Elements of a beat of its windows."""
+        return self.lanes * self.window_rows
 
     @property
     def sf(self) -> int:
@@ -93,7 +101,7 @@ class LayerPlan:
             work = max(groups * self.nf * self.sf, *((work, self.vectors * self.sf) if self.reuse > 1 else (0,)))
         if not self.lanes:
             return work
-        return max(work, self.elements // self.lanes, self.vectors * (self.mw // self.lanes))
+        return max(work, self.elements // self.lanes, self.vectors * (self.mw // self.window_lanes))
 
 
 @dataclass(frozen=True)
@@ -175,7 +183,7 @@ def load_plan(path: Path) -> Plan:
 
 Folding = Mapping[str, Mapping[str, Any]]
 MEMORY_KEYS = ("weight_memory", "buffer_memory", "threshold_memory", "window_memory")
-FOLDING_KEYS = ("pe", "simd", "reuse", "lanes", "window_depth", *MEMORY_KEYS, "popcount_levels")
+FOLDING_KEYS = ("pe", "simd", "reuse", "lanes", "window_rows", "window_depth", *MEMORY_KEYS, "popcount_levels")
 
 
 def load_folding(path: Path) -> Folding:

@@ -73,7 +73,7 @@ class Offset(Unit):
 
 @dataclass(frozen=True)
 class Slide(Unit):
-    """The windows of a map, tap after tap; those of a pool channel by channel."""
+    """The windows of a map, tap after tap or column after column (`tall`); those of a pool channel by channel."""
 
     bits: int
     channels: int
@@ -83,6 +83,7 @@ class Slide(Unit):
     geometry: Geometry
     fill: int
     channels_outer: bool
+    tall: bool
     depth: int
     memory: str
 
@@ -259,7 +260,7 @@ def layer_units(layer: Layer, plan: LayerPlan) -> Iterator[tuple[str, Unit]]:
     if isinstance(layer, MatrixLayer):
         if layer.window is not None:
             yield "window", _slide(layer, plan, layer.window.geometry, layer.window.fill, channels_outer=False)
-            yield "window_lanes", Convert(layer.input.bits, layer.mw, plan.lanes, plan.simd)
+            yield "window_lanes", Convert(layer.input.bits, layer.mw, plan.window_lanes, plan.simd)
         if plan.nf > 1 or plan.reuse > 1:
             width = plan.simd * layer.input.bits
             yield "buffer", Buffer(width, plan.sf, plan.nf, plan.reuse, layer.vectors, plan.buffer_memory)
@@ -285,8 +286,8 @@ def _slide(layer: Layer, plan: LayerPlan, geometry: Geometry, fill: int, *, chan
     dtype: DataType = layer.input
     code = int(dtype.encode(fill)) if dtype.contains(fill) else 0
     return Slide(
-        dtype.bits, channels, plan.lanes, height, width, geometry, code, channels_outer, plan.window_depth,
-        plan.window_memory,
+        dtype.bits, channels, plan.lanes, height, width, geometry, code, channels_outer, plan.window_rows > 1,
+        plan.window_depth, plan.window_memory,
     )  # fmt: skip
 
 

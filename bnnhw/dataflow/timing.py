@@ -195,6 +195,7 @@ def _slide(unit: units.Slide) -> Twin:
         unit.width,
         unit.geometry,
         channels_outer=unit.channels_outer,
+        tall=unit.tall,
         depth=unit.depth,
     )
 

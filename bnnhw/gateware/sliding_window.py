@@ -6,6 +6,7 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import ceil_log2
 
+from bnnhw.gateware.line_banks import LineBanks
 from bnnhw.gateware.memory import ram_attributes
 from bnnhw.gateware.streams import frame_layout
 
@@ -18,10 +19,11 @@ def taps_layout(width):
 class SlidingWindow(wiring.Component):
     """Takes every pixel of a map once and gives the pixels of each window.
 
-    Pixels come in raster order, ``channels / lanes`` beats each, and go through a ring of lines in one memory. A row
-    of windows is read as soon as the lines that it needs are complete; meanwhile the lines that the next row needs
-    besides come in, also those of the next frame. No address is ever multiplied: each level of the loop over rows,
-    columns, taps and channels adds a constant.
+    Pixels come in raster order, ``channels / lanes`` beats each, and go through a ring of lines. A row of windows is
+    read as soon as the lines that it needs are complete; meanwhile the lines that the next row needs besides come in,
+    also those of the next frame. No address is ever multiplied: each level of the loop over rows, columns, taps and
+    channels adds a constant. The lines are in one memory, and a window comes tap by tap; or each is in a memory of its
+    own (`tall`), and all taps of a column come at once.
 
     Parameters
     ----------
@@ -49,21 +51,22 @@ class SlidingWindow(wiring.Component):
     -------
     i : In(stream), payload ``{data: lane_bits * lanes, last: 1}``
         `last` is not needed: pixels are counted.
-    o : Out(stream), payload ``{data: lane_bits * lanes, last: 1}``
+    o : Out(stream), payload ``{data: lane_bits * lanes, last: 1}``, `data` a kernel's height wider where `tall`
         `last` closes each window. With `channels_outer` the payload is ``{data, skip: 1, last: 1}``: `last` closes
         the taps of the same channels, `skip` marks a tap outside the map, whose data mean nothing.
 
     Timing
     ------
     The first beat of a row of windows goes out 2 cycles after the last beat of the last line that it needs came in,
-    if the rows before are gone; then one beat per cycle, ``taps * channels / lanes`` cycles per window. Input, a beat
-    per cycle, stalls while the line that comes next has no place: see `capacity`.
+    if the rows before are gone; then one beat per cycle, ``taps * channels / lanes`` cycles per window, or as many as
+    its columns have where `tall`. Input, a beat per cycle, stalls while the line that comes next has no place: see
+    `capacity`.
 
     Raises
     ------
     ValueError
-        If no window fits, `lanes` does not divide `channels`, `fill` has too many bits, or the kind of memory is
-        unknown.
+        If no window fits, `lanes` does not divide `channels`, `fill` has too many bits, the kind of memory is
+        unknown, or both orders are asked for.
     """
 
     def __init__(
@@ -77,9 +80,12 @@ class SlidingWindow(wiring.Component):
         *,
         fill=0,
         channels_outer=False,
+        tall=False,
         depth=0,
         kind="block",
     ):
+        if tall and channels_outer:
+            raise ValueError("a tall window has the channels of a column together, not outside")
         if channels % lanes:
             raise ValueError(f"lanes must divide the {channels!r} channels, not {lanes!r}")
         if fill < 0 or fill >> lane_bits:
@@ -92,64 +98,84 @@ class SlidingWindow(wiring.Component):
         self._height = height
         self._width = width
         self._line = width * self._chunks
+        self._capacity = geometry.capacity(height, self._line, depth, tall=tall)
         self._depth = geometry.depth(height, self._line, depth)
         self._geometry = geometry
         self._fill = fill
         self._channels_outer = channels_outer
-        self._attrs = ram_attributes(kind)
+        self._tall = tall
+        self._kind = kind
+        ram_attributes(kind)
         layout = taps_layout if channels_outer else frame_layout
+        rows = geometry.kernel[0] if tall else 1
         super().__init__(
             {
                 "i": In(stream.Signature(frame_layout(lane_bits * lanes))),
-                "o": Out(stream.Signature(layout(lane_bits * lanes))),
+                "o": Out(stream.Signature(layout(lane_bits * lanes * rows))),
             }
         )
 
     @property
     def capacity(self):
         """Lines that the memory holds."""
-        return self._depth // self._line
+        return self._capacity
 
     def elaborate(self, platform):
         m = Module()
-        m.submodules.memory = memory = Memory(
-            shape=self._lane_bits * self._lanes, depth=self._depth, init=[], attrs=self._attrs
-        )
         room = Signal(range(self.capacity + 1), init=self.capacity)  # lines that may come
-        came = self._write(m, memory.write_port(), room)
-        gone = self._read(m, memory.read_port(domain="sync"), room)
+        column = Signal(range(self._line))
+        taken, came = Signal(), Signal()
+        m.d.comb += [
+            self.i.ready.eq(room != 0),
+            taken.eq(self.i.valid & self.i.ready),
+            came.eq(taken & (column == self._line - 1)),
+        ]
+        with m.If(taken):
+            m.d.sync += column.eq(Mux(came, 0, column + 1))
+        gone = self._read(m, self._lines(m, taken, came, column), room)
         m.d.sync += room.eq(room - came + gone)
         return m
 
-    def _write(self, m, write, room):
-        """Writes beats one behind the other, modulo the depth; says when a line is complete."""
-        place, column = Signal(range(self._depth)), Signal(range(self._line))
-        came = Signal()
-        m.d.comb += [
-            self.i.ready.eq(room != 0),
-            write.addr.eq(place),
-            write.data.eq(self.i.payload.data),
-            write.en.eq(self.i.valid & self.i.ready),
-            came.eq(write.en & (column == self._line - 1)),
-        ]
-        with m.If(write.en):
-            m.d.sync += [place.eq(place + 1), column.eq(Mux(came, 0, column + 1))]
-        return came
+    def _lines(self, m, taken, came, column):
+        """The memory, beats being `taken` into it; gives the ports of its reads: enable, line, place and data."""
+        width = self._lane_bits * self._lanes
+        if self._tall:
+            rows, down = self._geometry.kernel[0], self._geometry.dilations[0]
+            m.submodules.memory = banks = LineBanks(width, self._line, self.capacity, rows, down, kind=self._kind)
+            m.d.comb += [
+                banks.w_data.eq(self.i.payload.data),
+                banks.w_place.eq(column),
+                banks.w_en.eq(taken),
+                banks.w_closes.eq(came),
+            ]
+            return banks.r_en, banks.r_line, banks.r_place, banks.r_data
+        m.submodules.memory = memory = Memory(shape=width, depth=self._depth, init=[], attrs=ram_attributes(self._kind))
+        write, read = memory.write_port(), memory.read_port(domain="sync")
+        place = Signal(range(self._depth))
+        m.d.comb += [write.addr.eq(place), write.data.eq(self.i.payload.data), write.en.eq(taken)]
+        with m.If(taken):
+            m.d.sync += place.eq(place + 1)
+        return read.en, None, read.addr, read.data
 
     def _levels(self):
-        """The loop over a frame's reads, innermost level first: name, steps, and what one adds to place, x and y."""
+        """The loop over a frame's reads, innermost level first: its name, its steps, and what a step adds to the
+        coordinates: x and y on the map, and where that is in the memory, line and place."""
         (kh, kw), (sy, sx), (dy, dx) = self._geometry.kernel, self._geometry.strides, self._geometry.dilations
         rows, columns = self._windows
-        channel = ("channel", self._chunks, (1, 0, 0))
-        taps = [("tap_x", kw, (dx * self._chunks, dx, 0)), ("tap_y", kh, (dy * self._line, 0, dy))]
+        channel = ("channel", self._chunks, {"place": 1})
+        across = ("tap_x", kw, {"place": dx * self._chunks, "x": dx})
+        down = ("tap_y", kh, {"place": dy * self._line, "y": dy})
+        inner = [channel, across] if self._tall else [channel, across, down]
+        # In memories of their own, lines are not behind each other.
+        line = 0 if self._tall else self._line
         return [
-            *([*taps, channel] if self._channels_outer else [channel, *taps]),
-            ("column", columns, (sx * self._chunks, sx, 0)),
-            ("row", rows, (sy * self._line, 0, sy)),
-            ("frame", 1, (self._height * self._line, 0, 0)),
+            *([across, down, channel] if self._channels_outer else inner),
+            ("column", columns, {"place": sx * self._chunks, "x": sx}),
+            ("row", rows, {"place": sy * line, "y": sy, "line": sy}),
+            ("frame", 1, {"place": self._height * line, "line": self._height}),
         ]
 
-    def _read(self, m, read, room):
+    def _read(self, m, port, room):
         """Reads windows row by row; says how many lines are given up."""
         ready = self.o.ready | ~self.o.valid
         enough, moving = Signal(), Signal()
@@ -165,6 +191,7 @@ class SlidingWindow(wiring.Component):
             if name == "row":
                 row = index
             inner = closes[name]
+        window = "tap_x" if self._tall else "tap_y"
 
         needs, frees = zip(*self._schedule, strict=True)
         most_room = _by_row(m, row, "most_room", [self.capacity - need for need in needs])
@@ -175,26 +202,48 @@ class SlidingWindow(wiring.Component):
         ]
 
         above, left = self._geometry.pads[:2]
-        first = -(above * self._width + left) * self._chunks
-        place = self._counter(m, moving, closes, "place", first, self._depth)
-        outside = [
-            self._counter(m, moving, closes, name, -before, span) >= size
-            for name, axis, size in (("x", 1, self._width), ("y", 0, self._height))
-            for before, span in [self._span(axis, size)]
-            if span
-        ]
-        m.d.comb += [read.addr.eq(place), read.en.eq(moving), self.o.payload.data.eq(read.data)]
-        skip = self.o.payload.skip if self._channels_outer else Signal()
+        r_en, r_line, r_place, r_data = port
+        if self._tall:
+            line = self._counter(m, moving, closes, "line", -above, self.capacity)
+            place = self._counter(m, moving, closes, "place", -left * self._chunks, 1 << ceil_log2(self._line))
+            m.d.comb += r_line.eq(line)
+        else:
+            first = -(above * self._width + left) * self._chunks
+            place = self._counter(m, moving, closes, "place", first, self._depth)
+        m.d.comb += [r_place.eq(place), r_en.eq(moving), self.o.payload.data.eq(r_data)]
+        skips = self._outside(m, moving, closes)
         with m.If(ready):
             m.d.sync += self.o.valid.eq(enough)
         with m.If(moving):
-            m.d.sync += [self.o.payload.last.eq(closes["tap_y"]), skip.eq(Cat(outside).any())]
-        if outside and not self._channels_outer:
+            m.d.sync += self.o.payload.last.eq(closes[window])
+        if self._channels_outer:
+            with m.If(moving):
+                m.d.sync += self.o.payload.skip.eq(Cat(skips).any())
+            return Mux(closes["column"], free, 0)
+        bits = self._lane_bits * self._lanes
+        filled = sum(self._fill << (self._lane_bits * lane) for lane in range(self._lanes))
+        for k, outside in enumerate(skips):
+            if isinstance(outside, Const):
+                continue  # always on the map
+            skip = Signal(name=f"skip{k}")
+            with m.If(moving):
+                m.d.sync += skip.eq(outside)
             with m.If(skip):
-                m.d.comb += self.o.payload.data.eq(
-                    sum(self._fill << (self._lane_bits * lane) for lane in range(self._lanes))
-                )
+                m.d.comb += self.o.payload.data.word_select(k, bits).eq(filled)
         return Mux(closes["column"], free, 0)
+
+    def _outside(self, m, moving, closes):
+        """For each tap of the beat that is being read, whether it is outside the map."""
+        taps = [self._geometry.dilations[0] * k for k in range(self._geometry.kernel[0])] if self._tall else [0]
+        aside = Const(0)
+        before, span = self._span(1, self._width)
+        if span:
+            aside = self._counter(m, moving, closes, "x", -before, span) >= self._width
+        before, span = self._span(0, self._height)
+        if not span:
+            return [aside for _ in taps]
+        y = self._counter(m, moving, closes, "y", -before, span)
+        return [((y + down)[: len(y)] >= self._height) | aside for down in taps]
 
     def _span(self, axis, size):
         """Positions before the map, and a power of two of positions from there on; 0 where all are in the map."""
@@ -205,17 +254,16 @@ class SlidingWindow(wiring.Component):
     def _counter(self, m, moving, closes, name, first, span):
         """A place or position of the read, modulo the power of two `span`: positions before the map are behind it."""
         counter, step = Signal(range(span), name=name, init=first % span), Signal(range(span), name=f"{name}_step")
-        coordinate = ("place", "x", "y").index(name)
         back = 0  # from the first step of all levels within to their last
         levels = self._levels()
         for k, (_, steps, strides) in enumerate(levels):
-            delta = Const((strides[coordinate] - back) % span, range(span))
+            delta = Const((strides.get(name, 0) - back) % span, range(span))
             if k == 0:
                 m.d.comb += step.eq(delta)
             else:
                 with m.If(closes[levels[k - 1][0]]):
                     m.d.comb += step.eq(delta)
-            back += (steps - 1) * strides[coordinate]
+            back += (steps - 1) * strides.get(name, 0)
         with m.If(moving):
             m.d.sync += counter.eq(counter + step)
         return counter

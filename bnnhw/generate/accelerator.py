@@ -171,6 +171,7 @@ def _slide(unit, family, last):
         unit.geometry,
         fill=unit.fill,
         channels_outer=unit.channels_outer,
+        tall=unit.tall,
         depth=unit.depth,
         kind=memory_kind(unit.memory, family),
     )

@@ -89,6 +89,13 @@ class Geometry:
         ahead = [free + need for free, need in zip(frees[:-1], needs[1:], strict=True)]
         return max(max(needs) + 1, *(ahead or [2 * needs[0]]))
 
+    def capacity(self, height: int, line: int, least: int = 0, *, tall: bool = False) -> int:
+        """Lines of `line` beats each that a buffer of at least `least` beats holds; a `tall` one, which has a memory
+        for each line, a power of two of them that is above the rows of a window."""
+        if not tall:
+            return self.depth(height, line, least) // line
+        return 1 << (max(self.lines(height), self.extent[0]) - 1).bit_length()
+
     def depth(self, height: int, line: int, least: int = 0) -> int:
         """Beats of a line buffer: a power of two that holds `lines` of `line` beats each, and `least` beats."""
         return 1 << (max(self.lines(height) * line, least) - 1).bit_length()

@@ -35,12 +35,19 @@ CASES = {
 }
 
 
-def unit(case, cf, lanes, *, channels_outer=False, kind="registers"):
+# What a window gives in a beat, and in which order.
+ORDERS = {
+    "tap by tap": {"channels_outer": False, "tall": False},
+    "channel by channel": {"channels_outer": True, "tall": False},
+    "column by column": {"channels_outer": False, "tall": True},
+}
+TAPS, CHANNELS, COLUMNS = ORDERS.values()
+
+
+def unit(case, cf, lanes, order=TAPS, *, kind="registers"):
     height, width, geometry = CASES[case]
-    dut = SlidingWindow(
-        3, cf * lanes, lanes, height, width, geometry, fill=FILL, channels_outer=channels_outer, kind=kind
-    )  # fmt: skip
-    return dut, twins.SlidingWindow(cf, height, width, geometry, channels_outer=channels_outer)
+    dut = SlidingWindow(3, cf * lanes, lanes, height, width, geometry, fill=FILL, kind=kind, **order)
+    return dut, twins.SlidingWindow(cf, height, width, geometry, **order)
 
 
 def maps(case, frames, channels):
@@ -57,41 +64,64 @@ def pixels(x, lanes):
     return [{"data": pack(b), "last": int(k == len(pixel) - 1)} for pixel in beats for k, b in enumerate(pixel)]
 
 
-def expected_beats(x, geometry, lanes, *, channels_outer):
-    """Taps of all windows; None stands for one outside the map."""
+def expected_beats(x, geometry, lanes, order):
+    """The beats of all windows: the codes of their taps with None for one outside the map, and `last`."""
     found = windows(x, geometry, -1)
-    found = found.reshape(-1, geometry.taps, x.shape[-1] // lanes, lanes)
-    if channels_outer:
-        found = found.transpose(0, 2, 1, 3)
-    groups = found.reshape(-1, geometry.taps, lanes) if channels_outer else found.reshape(len(found), -1, lanes)
+    kh, kw = geometry.kernel
+    found = found.reshape(-1, kh, kw, x.shape[-1] // lanes, lanes)
+    if order is COLUMNS:
+        found = found.transpose(0, 2, 3, 1, 4)  # columns, then chunks; each beat a column
+        found = found.reshape(len(found), -1, kh, lanes)
+    elif order is CHANNELS:
+        found = found.transpose(0, 3, 1, 2, 4).reshape(-1, geometry.taps, 1, lanes)
+    else:
+        found = found.reshape(len(found), -1, 1, lanes)
     return [
-        (None if beat[0] < 0 else pack(beat), int(k == len(group) - 1))
-        for group in groups
+        ([None if tap[0] < 0 else pack(tap) for tap in beat], int(k == len(group) - 1))
+        for group in found
         for k, beat in enumerate(group)
     ]
 
 
+def seen_beats(seen, order, geometry, lanes):
+    """As `expected_beats`; taps outside the map have their fill but where `skip` marks them."""
+    taps = geometry.kernel[0] if order is COLUMNS else 1
+    mask = (1 << (3 * lanes)) - 1
+    return [
+        (
+            [None if beat.get("skip") else (beat["data"] >> (3 * lanes * k)) & mask for k in range(taps)],
+            beat["last"],
+        )
+        for beat in seen.beats
+    ]
+
+
+def filled(beats, order, lanes):
+    """`beats` with the fill for taps outside the map, where the unit puts it there."""
+    if order is CHANNELS:
+        return beats
+    return [([pack([FILL] * lanes) if tap is None else tap for tap in taps], last) for taps, last in beats]
+
+
 @pytest.mark.parametrize("rates", [(0.0, 0.0), (0.5, 0.0), (0.0, 0.5), (0.4, 0.3)])
-@pytest.mark.parametrize("channels_outer", [False, True])
+@pytest.mark.parametrize("order", ORDERS)
 @pytest.mark.parametrize("case", CASES)
-def test_windows(case, channels_outer, rates):
+def test_windows(case, order, rates):
+    order = ORDERS[order]
     cf, lanes = [(1, 2), (2, 1), (3, 2)][len(case) % 3]
+    geometry = CASES[case][2]
     x = maps(case, 3, cf * lanes)
-    expected = expected_beats(x, CASES[case][2], lanes, channels_outer=channels_outer)
-    dut, twin = unit(case, cf, lanes, channels_outer=channels_outer)
+    expected = expected_beats(x, geometry, lanes, order)
+    dut, twin = unit(case, cf, lanes, order)
     seen = run_stream(
         dut, pixels(x, lanes), i_stall=stalls(1, rates[0]), o_stall=stalls(2, rates[1]), count=len(expected), twin=twin
     )
-    if channels_outer:
-        found = [(None if beat["skip"] else beat["data"], beat["last"]) for beat in seen.beats]
-    else:
-        expected = [(pack([FILL] * lanes) if data is None else data, last) for data, last in expected]
-        found = [(beat["data"], beat["last"]) for beat in seen.beats]
-    assert found == expected
+    assert seen_beats(seen, order, geometry, lanes) == filled(expected, order, lanes)
 
 
+@pytest.mark.parametrize("tall", [False, True])
 @pytest.mark.parametrize("seed", range(30))
-def test_random_windows(seed):
+def test_random_windows(seed, tall):
     rng = np.random.default_rng(seed)
     while True:
         height, width = (int(v) for v in rng.integers(1, 9, 2))
@@ -102,17 +132,15 @@ def test_random_windows(seed):
             break
         except ValueError:
             continue
+    order = COLUMNS if tall else TAPS
     lanes, cf = int(rng.integers(1, 3)), int(rng.integers(1, 4))
     x = rng.integers(0, 8, (3, height, width, lanes * cf))
-    dut = SlidingWindow(3, lanes * cf, lanes, height, width, geometry, fill=FILL, kind="lutram")
-    twin = twins.SlidingWindow(cf, height, width, geometry, channels_outer=False)
-    expected = expected_beats(x, geometry, lanes, channels_outer=False)
+    dut = SlidingWindow(3, lanes * cf, lanes, height, width, geometry, fill=FILL, kind="lutram", **order)
+    twin = twins.SlidingWindow(cf, height, width, geometry, **order)
+    expected = expected_beats(x, geometry, lanes, order)
     i_stall, o_stall = (stalls(seed + k, float(rng.choice([0, 0.3]))) for k in range(2))
-    seen = run_stream(
-        dut, pixels(x, lanes), i_stall=i_stall, o_stall=o_stall, count=len(expected), twin=twin
-    )  # fmt: skip
-    filled = pack([FILL] * lanes)
-    assert [(b["data"], b["last"]) for b in seen.beats] == [(filled if d is None else d, n) for d, n in expected]
+    seen = run_stream(dut, pixels(x, lanes), i_stall=i_stall, o_stall=o_stall, count=len(expected), twin=twin)
+    assert seen_beats(seen, order, geometry, lanes) == filled(expected, order, lanes)
 
 
 def test_timing():
@@ -156,6 +184,7 @@ def test_lines(height, geometry, lines):
         ({"lanes": 3}, "lanes must divide the 4 channels, not 3"),
         ({"fill": 8}, "fill must be a code of 3 bits, not 8"),
         ({"height": 2}, "do not fit a map"),
+        ({"tall": True, "channels_outer": True}, "a tall window has the channels of a column together"),
     ],
 )
 def test_parameters_are_checked(change, message):

@@ -136,14 +136,23 @@ class SlidingWindow(Registered):
     )  # fmt: skip
 
     def __init__(
-        self, chunks: int, height: int, width: int, geometry: Geometry, *, channels_outer: bool, depth: int = 0
+        self,
+        chunks: int,
+        height: int,
+        width: int,
+        geometry: Geometry,
+        *,
+        channels_outer: bool,
+        tall: bool = False,
+        depth: int = 0,
     ) -> None:
         super().__init__()
         self._line = width * chunks
-        self._capacity = geometry.depth(height, self._line, depth) // self._line
+        self._capacity = geometry.capacity(height, self._line, depth, tall=tall)
         self._schedule = geometry.schedule(height)
-        self._group = geometry.taps * (1 if channels_outer else chunks)  # beats that `last` closes
-        self._per_row = geometry.output(height, width)[1] * geometry.taps * chunks
+        taps = geometry.kernel[1] if tall else geometry.taps
+        self._group = taps * (1 if channels_outer else chunks)  # beats that `last` closes
+        self._per_row = geometry.output(height, width)[1] * taps * chunks
         self._column = self._lines = self._row = self._in_row = self._in_group = 0
 
     def accepts(self, inputs: Sequence[Beat], ready: Sequence[bool]) -> Sequence[bool]:
