@@ -1,12 +1,14 @@
 """Matrix-vector unit: PE rows beside their weight bank, folded over the matrix."""
 
-from amaranth.hdl import Const, Module, Signal, signed
+from amaranth.hdl import Array, Cat, Const, Module, Signal, signed
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from bnnhw.gateware.memory import Bank
 from bnnhw.gateware.pe import PE
+from bnnhw.gateware.popcount import Popcount
 from bnnhw.gateware.streams import frame_layout
+from bnnhw.products import SMALL_TABLE, Product
 
 
 class MatrixVectorUnit(wiring.Component):
@@ -34,6 +36,10 @@ class MatrixVectorUnit(wiring.Component):
         Vectors that come side by side; each weight is used for all of them.
     weight_memory, bias_memory : str
         Kinds of memory, see `Bank`.
+    registered : bool
+        Whether sums that wait have registers of their own, so that the next ones can be added up meanwhile.
+    family : str
+        See `Popcount`.
 
     Members
     -------
@@ -45,7 +51,7 @@ class MatrixVectorUnit(wiring.Component):
     Timing
     ------
     Latency `latency` cycles from a pass's last input beat to its sums. Interval: one beat per cycle, ``nf * sf`` cycles
-    per vector. It stalls only when sums are ready and the ones before are still waiting; a stall freezes the pipeline.
+    per vector. While sums wait for `o` to be ready, all before them stands still.
 
     Raises
     ------
@@ -68,6 +74,8 @@ class MatrixVectorUnit(wiring.Component):
         vectors=1,
         weight_memory="block",
         bias_memory="lut",
+        registered=True,
+        family="ice40",
     ):
         if not biases or len(weights) % len(biases) or any(len(row) != pe for row in biases):
             raise ValueError(f"{len(weights)!r} weight words do not fit {len(biases)!r} rows of {pe!r} biases")
@@ -84,19 +92,13 @@ class MatrixVectorUnit(wiring.Component):
         self._levels = levels
         self._vectors = vectors
         self._memories = weight_memory, bias_memory
+        # Logic that meets constants is simplified, vendor cells are not.
+        family = family if len(weights) > 1 else "ice40"
+        self._family = family
+        self._registered = registered
         self._rows = [
-            PE(
-                simd,
-                input_dtype,
-                weight_dtype,
-                width=width,
-                divisor=divisor,
-                # A starting value may be out of range, as only the final sum need be in it: it wraps.
-                bias=Const(bias, signed(width)).value,
-                levels=levels,
-            )
-            for _ in range(vectors)
-            for bias in biases[0]
+            PE(simd, input_dtype, weight_dtype, width=width, divisor=divisor, levels=levels, family=family)
+            for _ in range(vectors * pe)
         ]
         super().__init__(
             {
@@ -107,15 +109,14 @@ class MatrixVectorUnit(wiring.Component):
 
     @property
     def latency(self):
-        return 2 + self._rows[0].latency
+        return 2 + self._registered + self._rows[0].latency
 
     def elaborate(self, platform):
         m = Module()
-        weight_memory, bias_memory = self._memories
-        row_bits, mask = self._simd * self._weight.bits, (1 << self._width) - 1
-        m.submodules.weights = bank = Bank(self._pe * row_bits, self._weights, kind=weight_memory)
-        words = [sum((b & mask) << (p * self._width) for p, b in enumerate(row)) for row in self._biases]
-        m.submodules.biases = biases = Bank(self._pe * self._width, words, kind=bias_memory)
+        weight_memory, _ = self._memories
+        row_bits = self._simd * self._weight.bits
+        words = [self._rows[0].stored(word, self._pe) for word in self._weights]
+        m.submodules.weights = bank = Bank(self._pe * row_bits, words, kind=weight_memory)
 
         enable = Signal()
         accept = Signal()
@@ -137,45 +138,32 @@ class MatrixVectorUnit(wiring.Component):
 
         # The beat with its weights, then its flags alongside the popcounts.
         x_bits = self._simd * self._input.bits
-        x = Signal(x_bits * self._vectors)
-        flags = data.StructLayout({"valid": 1, "last": 1, "ends_vector": 1})
-        stage = Signal(flags)
+        x = Signal(x_bits * self._vectors, reset_less=True)
+        flags = data.StructLayout({"valid": 1, "first": 1, "last": 1, "ends_vector": 1, "fold": len(fold)})
+        stage, folds = Signal(flags), [fold]
+        lanes = [self.i.payload.data.word_select(vector, x_bits) for vector in range(self._vectors)]
         with m.If(enable):
             m.d.sync += [
-                x.eq(self.i.payload.data),
+                x.eq(Cat(self._rows[0].prepared(vector) for vector in lanes)),
                 stage.valid.eq(self.i.valid),
+                stage.first.eq(column == 0),
                 stage.last.eq(ends_pass),
                 stage.ends_vector.eq(ends_vector),
+                stage.fold.eq(fold),
             ]
         for _ in range(self._rows[0].latency):
+            folds.append(stage.fold)
             after = Signal(flags)
             with m.If(enable):
                 m.d.sync += after.eq(stage)
             stage = after
 
-        # The bias of the next pass must be at the accumulators when a pass ends: its row is ahead by one.
-        upcoming = Signal(range(self._nf), init=1 % self._nf)
-        following = Signal(range(self._nf))
-        ends = Signal()
-        m.d.comb += [
-            ends.eq(enable & stage.valid & stage.last),
-            following.eq(upcoming + 1),
-            biases.en.eq(1),
-            biases.addr.eq(upcoming),
-        ]
-        with m.If(upcoming == self._nf - 1):
-            m.d.comb += following.eq(0)
-        with m.If(ends):
-            m.d.sync += upcoming.eq(following)
-            m.d.comb += biases.addr.eq(following)
-
-        ready = Signal()
-        m.d.comb += [
-            ready.eq(self.o.ready | ~self.o.valid),
-            enable.eq(ready | ~(stage.valid & stage.last)),
-        ]
-        with m.If(ready):
-            m.d.sync += self.o.valid.eq(stage.valid & stage.last)
+        done, last = Signal(), Signal()  # of the sums in the PEs
+        bias = self._bias(m, enable, folds[-1], stage.fold)
+        with m.If(enable):
+            m.d.sync += [done.eq(stage.valid & stage.last), last.eq(stage.ends_vector)]
+        self._output(m, enable, done, last)
+        shared = self._shared_counts(m, x, enable)
         for k, pe in enumerate(self._rows):
             vector, p = divmod(k, self._pe)
             m.submodules[f"pe{k}"] = pe
@@ -183,12 +171,53 @@ class MatrixVectorUnit(wiring.Component):
                 pe.x.eq(x.word_select(vector, x_bits)),
                 pe.w.eq(bank.data[p * row_bits : (p + 1) * row_bits]),
                 pe.valid.eq(stage.valid),
-                pe.last.eq(stage.last),
-                pe.next_bias.eq(biases.data[p * self._width : (p + 1) * self._width].as_signed()),
+                pe.first.eq(stage.first),
+                pe.bias.eq(bias[p * self._width : (p + 1) * self._width].as_signed()),
                 pe.en.eq(enable),
             ]
-            with m.If(ends):
-                m.d.sync += self.o.payload.data[k].eq(pe.total)
-        with m.If(ends):
-            m.d.sync += self.o.payload.last.eq(stage.ends_vector)
+            if shared:
+                m.d.comb += pe.shared.eq(shared[vector])
         return m
+
+    def _output(self, m, enable, done, last):
+        """Gives the PEs' sums out when they are `done`."""
+        values = [self.o.payload.data[k].eq(pe.total) for k, pe in enumerate(self._rows)]
+        values.append(self.o.payload.last.eq(last))
+        if self._registered:
+            ready = Signal()
+            m.d.comb += [ready.eq(self.o.ready | ~self.o.valid), enable.eq(ready | ~done)]
+            with m.If(ready):
+                m.d.sync += [self.o.valid.eq(done), *values]
+        else:
+            m.d.comb += [self.o.valid.eq(done), enable.eq(self.o.ready | ~done), *values]
+
+    def _bias(self, m, enable, coming, fold):
+        """The starting values of the pass `fold` that is being added up; `coming` is that of the next cycle."""
+        mask = (1 << self._width) - 1
+        words = [sum((b & mask) << (p * self._width) for p, b in enumerate(row)) for row in self._biases]
+        size = self._pe * self._width
+        if self._memories[1] == "lut" and self._nf <= SMALL_TABLE:
+            # The LUTs that choose between sum and bias take so small a table in.
+            bias = Signal(size)
+            m.d.comb += bias.eq(Array(Const(word, size) for word in words)[fold])
+            return bias
+        m.submodules.biases = biases = Bank(size, words, kind=self._memories[1])
+        m.d.comb += [biases.en.eq(enable), biases.addr.eq(coming)]
+        return biases.data
+
+    def _shared_counts(self, m, x, enable):
+        """What the PEs of each vector share, where their formats do."""
+        product = Product(self._input, self._weight)
+        counts = []
+        for vector in range(self._vectors if product.shared else 0):
+            popcount = Popcount(self._simd, levels=self._levels, spare=product.spare, family=self._family)
+            m.submodules[f"shared{vector}"] = popcount
+            masks = x.word_select(vector, self._simd * self._input.bits)[1 :: self._input.bits]
+            count = Signal.like(popcount.o, name=f"zeros{vector}")
+            m.d.comb += [
+                popcount.i.eq(~masks),
+                popcount.en.eq(enable),
+                count.eq(popcount.o + (popcount.spare[0] == popcount.spare[1])),
+            ]
+            counts.append(count)
+        return counts

@@ -3,27 +3,40 @@ import random
 import pytest
 from amaranth.sim import Simulator
 
-from bnnhw.gateware.popcount import Popcount, popcount_latency
+from bnnhw.gateware.adder_chain import BIT, BOTH, MASKED, MATCH
+from bnnhw.gateware.popcount import Popcount, coded
+from bnnhw.products import counted_lanes, popcount_latency
 from tests.gateware.bench import add_clock
 
+FAMILIES = ["ice40", "ecp5"]
+KINDS = {"bit": BIT, "match": MATCH, "both": BOTH, "masked": MASKED}
 
-@pytest.mark.parametrize("levels", [None, 1, 2])
-@pytest.mark.parametrize("width", [1, 2, 3, 4, 5, 8, 11, 16, 31, 64])
-def test_counts_with_its_latency(width, levels):
-    dut = Popcount(width, levels=levels)
-    rng = random.Random(width)
-    words = [0, (1 << width) - 1, *(rng.getrandbits(width) for _ in range(40))]
+
+def lanes_of(kind, width, words, *, spare, family):
+    """The popcount's input that makes the lanes' bits those of the functions of `words`, one word for each input."""
+    if kind is MATCH:
+        words = [
+            coded(width, word, weights=weights, spare=spare, family=family)
+            for word, weights in zip(words, (False, True), strict=True)
+        ]
+    return sum((word >> lane & 1) << (lane * kind.arity + k) for lane in range(width) for k, word in enumerate(words))
+
+
+def run(dut, inputs, en=None):
+    """Outputs for each cycle's input: the count, and whether the spare lane is one."""
     seen = []
 
     async def bench(ctx):
         ctx.set(dut.en, 1)
-        for word in words + [0] * dut.latency:
+        for cycle, word in enumerate(inputs):
             ctx.set(dut.i, word)
+            if en is not None:
+                ctx.set(dut.en, en[cycle])
             if dut.latency == 0:
                 await ctx.delay(1e-7)
-                seen.append(ctx.get(dut.o))
-            else:
-                seen.append(ctx.get(dut.o))
+            spare = ctx.get(dut.spare)
+            seen.append((ctx.get(dut.o), spare in (0, 3)))
+            if dut.latency:
                 await ctx.tick()
 
     sim = Simulator(dut)
@@ -31,28 +44,59 @@ def test_counts_with_its_latency(width, levels):
         add_clock(sim)
     sim.add_testbench(bench)
     sim.run()
-    assert dut.latency == popcount_latency(width, levels)
-    assert seen[dut.latency :] == [word.bit_count() for word in words]
+    return seen
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("levels", [None, 1, 2])
+@pytest.mark.parametrize("width", [1, 2, 3, 4, 5, 8, 16, 27, 64])
+def test_counts_with_its_latency(width, levels, kind, family):
+    rng = random.Random(width)
+    spare = width % 2 == 0
+    kind = KINDS[kind]
+    dut = Popcount(width, kind, levels=levels, spare=spare, family=family)
+    ones = (1 << width) - 1
+    words = [[rng.choice((0, ones)) for _ in range(kind.arity)] for _ in range(3)]
+    words += [[rng.getrandbits(width) for _ in range(kind.arity)] for _ in range(12)]
+    inputs = [lanes_of(kind, width, each, spare=spare, family=family) for each in words]
+    counted = counted_lanes(width) if spare else width
+    expected = []
+    for each in words:
+        bits = [kind.rule(*(word >> lane & 1 for word in each)) for lane in range(width)]
+        expected.append((sum(bits[:counted]), counted < width and bits[-1] == 1))
+    assert dut.latency == popcount_latency(counted, levels)
+    seen = run(dut, inputs + inputs[-1:] * dut.latency)
+    assert seen[dut.latency :] == expected
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("width", [2, 3, 4, 7])
+def test_counts_all_matches(width, family):
+    """Every pair of words."""
+    spare = width == 4
+    dut = Popcount(width, MATCH, spare=spare, family=family)
+    pairs = [(x, w) for x in range(1 << width) for w in range(0, 1 << width, 1 if width < 7 else 9)]
+    seen = run(dut, [lanes_of(MATCH, width, pair, spare=spare, family=family) for pair in pairs])
+    assert [count + extra for count, extra in seen] == [width - (x ^ w).bit_count() for x, w in pairs]
+
+
+def test_the_spare_lane_is_left_where_the_tree_gets_lower():
+    assert [counted_lanes(width) for width in (1, 2, 3, 4, 7, 8, 9, 64)] == [1, 1, 3, 3, 7, 7, 9, 63]
+
+
+def test_coded_words_side_by_side():
+    for family in FAMILIES:
+        options = {"weights": True, "spare": True, "family": family}
+        low, high = (coded(8, word, **options) for word in (0xA7, 0x31))
+        assert coded(8, 0x31A7, copies=2, **options) == low | high << 8
 
 
 def test_registers_hold_without_enable():
     dut = Popcount(8, levels=1)
-    seen = []
-
-    async def bench(ctx):
-        ctx.set(dut.i, 0xFF)
-        ctx.set(dut.en, 1)
-        await ctx.tick().repeat(dut.latency)
-        ctx.set(dut.en, 0)
-        ctx.set(dut.i, 0)
-        await ctx.tick().repeat(5)
-        seen.append(ctx.get(dut.o))
-
-    sim = Simulator(dut)
-    add_clock(sim)
-    sim.add_testbench(bench)
-    sim.run()
-    assert seen == [8]
+    cycles = dut.latency
+    seen = run(dut, [0xFF] * cycles + [0] * 5, en=[1] * cycles + [0] * 5)
+    assert [count for count, _ in seen[cycles:]] == [8] * 5
 
 
 @pytest.mark.parametrize(("width", "levels"), [(0, None), (-1, None), ("8", None), (8, 0), (8, "x")])

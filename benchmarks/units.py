@@ -1,0 +1,221 @@
+"""Measures the arithmetic alone: popcounts, PEs and small matrix-vector units, synthesised and routed as in a design.
+
+    python -m benchmarks.units [--jobs N] [--again] [--only TEXT]
+
+Writes ``benchmarks/units.json`` after each unit, so that an interrupted run goes on where it stopped, and the table
+docs/units.md. A unit's inputs come from registers and its outputs go to some, so that the frequency is that of its own
+paths; these registers, which are shift registers, as no part has so many pins, are not counted in its LUTs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import tempfile
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from amaranth.back import rtlil
+from amaranth.hdl import Cat, Module, Mux, Signal, Value
+from amaranth.lib import wiring
+
+from benchmarks.entries import ROOT
+from benchmarks.tables import markdown
+from bnnhw.build import flow, tools
+from bnnhw.build.boards import find_board
+from bnnhw.dtypes import DataType
+from bnnhw.files import write_text
+from bnnhw.gateware.adder_chain import BIT, MATCH
+from bnnhw.gateware.mvu import MatrixVectorUnit
+from bnnhw.gateware.pe import PE
+from bnnhw.gateware.popcount import Popcount
+
+RESULTS = ROOT / "benchmarks" / "units.json"
+TABLE = ROOT / "docs" / "units.md"
+BOARDS = {"up5k": "icebreaker", "hx8k": "ice40-hx8k-b-evn", "ecp5-85f": "ulx3s-85f"}
+SEED = 1
+LEVELS = 2  # as plans have it
+ACCUMULATOR = 12
+LANES = 64
+PAIRS = (
+    ("bipolar", "bipolar"),
+    ("ternary", "bipolar"),
+    ("ternary", "ternary"),
+    ("bipolar", "ternary"),
+    ("uint2", "bipolar"),
+    ("uint4", "bipolar"),
+)
+
+
+class Framed(wiring.Component):  # type: ignore[misc]
+    """A unit between shift registers for `inputs` and `outputs`; `direct` inputs have a pin and a register each."""
+
+    def __init__(self, unit: Any, inputs: Sequence[Any], outputs: Sequence[Any], direct: Sequence[Any]) -> None:
+        self._unit = unit
+        self._inputs, self._outputs, self._direct = inputs, outputs, direct
+        bits = sum(len(Value.cast(port)) for port in direct)
+        super().__init__(
+            {"i": wiring.In(1), "load": wiring.In(1), "direct": wiring.In(max(1, bits)), "o": wiring.Out(1)}
+        )
+
+    def registers(self, family: str) -> int:
+        """Logic cells of the registers: on iCE40 each has one; on ECP5 those that load one have a LUT."""
+        loaded = sum(len(Value.cast(port)) for port in self._outputs)
+        if family == "ecp5":
+            return loaded
+        return loaded + 1 + sum(len(Value.cast(port)) for port in (*self._inputs, *self._direct))
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        m.submodules.unit = self._unit
+        inputs = Cat(*(Value.cast(port) for port in self._inputs))
+        shifted = Signal(len(inputs), reset_less=True)
+        m.d.sync += shifted.eq(Cat(self.i, shifted[:-1]))
+        m.d.comb += inputs.eq(shifted)
+        at = 0
+        for port in map(Value.cast, self._direct):
+            held = Signal(len(port), reset_less=True)
+            m.d.sync += held.eq(self.direct[at : at + len(port)])
+            m.d.comb += port.eq(held)
+            at += len(port)
+        load = Signal(reset_less=True)
+        m.d.sync += load.eq(self.load)
+        outputs = Cat(*(Value.cast(port) for port in self._outputs))
+        taken = Signal(len(outputs), reset_less=True)
+        m.d.sync += taken.eq(Mux(load, outputs, Cat(0, taken[:-1])))
+        m.d.comb += self.o.eq(taken[-1])
+        return m
+
+
+def popcount(width: int, kind: Any, family: str) -> Framed:
+    unit = Popcount(width, kind, levels=LEVELS, family=family)
+    return Framed(unit, [unit.i], [unit.o], [unit.en])
+
+
+def pe(x: str, w: str, family: str) -> Framed:
+    divisor = 2 if x == "bipolar" else 1
+    formats = DataType.parse(x), DataType.parse(w)
+    unit = PE(LANES, *formats, width=ACCUMULATOR, divisor=divisor, levels=LEVELS, family=family)
+    shared = [unit.shared] if hasattr(unit, "shared") else []
+    return Framed(unit, [unit.x, unit.w, unit.bias, *shared], [unit.total], [unit.valid, unit.first, unit.en])
+
+
+def mvu(x: str, w: str, family: str) -> Framed:
+    """Eight PEs of 32 lanes, with 4 x 4 words in block RAM."""
+    rows, lanes, folds = 8, 32, 4
+    source = random.Random(1)
+    formats = DataType.parse(x), DataType.parse(w)
+    unit = MatrixVectorUnit(
+        pe=rows,
+        simd=lanes,
+        input_dtype=formats[0],
+        weight_dtype=formats[1],
+        weights=[source.getrandbits(rows * lanes * formats[1].bits) for _ in range(folds * folds)],
+        biases=[[source.randrange(-200, 200) for _ in range(rows)] for _ in range(folds)],
+        width=ACCUMULATOR,
+        divisor=2 if x == "bipolar" else 1,
+        levels=LEVELS,
+        family=family,
+    )
+    return Framed(unit, [unit.i.payload], [unit.o.payload, unit.o.valid, unit.i.ready], [unit.i.valid, unit.o.ready])
+
+
+# Name -> lanes (of all PEs together), and what makes the unit for a family.
+UNITS: dict[str, tuple[int, Callable[[str], Framed]]] = {
+    **{f"popcount of {n} bits": (n, partial(popcount, n, BIT)) for n in (16, 64, 256)},
+    **{f"popcount of {n} matches": (n, partial(popcount, n, MATCH)) for n in (16, 64, 256)},
+    **{f"PE {x} x {w}": (LANES, partial(pe, x, w)) for x, w in PAIRS},
+    **{f"8 PE {x} x {w} and their weights": (8 * 32, partial(mvu, x, w)) for x, w in PAIRS[:2]},
+}
+
+
+def measure(name: str, part: str) -> dict[str, Any]:
+    """LUTs and highest frequency of a unit."""
+    family = find_board(BOARDS[part]).device.family
+    lanes, make = UNITS[name]
+    used, mhz = routed(make(family), part)
+    return {
+        "unit": name,
+        "part": part,
+        "lanes": lanes,
+        "lut4": used,
+        "lut4_per_lane": round(used / lanes, 3),
+        "fmax_mhz": mhz,
+        "seed": SEED,
+        "tools": {tool.name: tools.version(tool) for tool in tools.of_family(family)},
+    }
+
+
+def routed(framed: Framed, part: str) -> tuple[int, float]:
+    """LUTs of a unit without the registers around it, and its highest frequency in MHz."""
+    board = find_board(BOARDS[part])
+    family = board.device.family
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        top = rtlil.convert(framed, name="top", platform=board.platform(), emit_src=False)
+        (folder / "top.il").write_text(top)
+        flow.synthesize(board, folder)
+        free = {"ice40": "--pcf-allow-unconstrained", "ecp5": "--lpf-allow-unconstrained"}[family]
+        files = ["--json", flow.NETLIST, "--report", flow.ROUTE_REPORT]
+        arguments = ["-q", *board.nextpnr, free, *files, "--seed", str(SEED), "--timing-allow-fail"]
+        tools.run(tools.NEXTPNR[family], arguments, folder)
+        report = flow.read_json(folder / flow.ROUTE_REPORT)
+    cells = report["utilization"]["TRELLIS_COMB" if family == "ecp5" else "ICESTORM_LC"]["used"]
+    return cells - framed.registers(family), round(min(clock["achieved"] for clock in report["fmax"].values()), 1)
+
+
+def table(rows: Sequence[dict[str, Any]]) -> str:
+    """The page of all units."""
+    found = {(row["unit"], row["part"]): row for row in rows}
+    header = ["unit", *(f"{part}: LUT, per lane, MHz" for part in BOARDS)]
+    lines = []
+    for name in UNITS:
+        cells = []
+        for part in BOARDS:
+            row = found.get((name, part))
+            cells.append(f"{row['lut4']}, **{row['lut4_per_lane']:.2f}**, {row['fmax_mhz']:.0f}" if row else "-")
+        lines.append([name, *cells])
+    versions = sorted({version for row in rows for version in row["tools"].values()})
+    return f"""\
+# Units
+
+What the arithmetic takes alone, from `python -m benchmarks.units`: LUT4s (logic cells of iCE40, TRELLIS_COMB of ECP5),
+those per lane, and nextpnr's highest frequency, in an almost empty part between registers that are not counted. A PE
+has {LANES} lanes and an accumulator of {ACCUMULATOR} bits that loads a bias; the popcounts have a register after every
+{LEVELS} levels of adders. The larger units have 8 PEs of 32 lanes with 16 words of weights in block RAM, their control
+and their output registers.
+
+{markdown(header, lines)}
+Seed {SEED}; {", ".join(versions)}.
+"""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.units", description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("--jobs", type=int, default=1, metavar="N", help="units at a time (default: %(default)s)")
+    parser.add_argument("--again", action="store_true", help="measure what is measured already, too")
+    parser.add_argument("--only", default="", metavar="TEXT", help="units whose name or part holds this text")
+    options = parser.parse_args()
+    rows = json.loads(RESULTS.read_text()) if RESULTS.is_file() else []
+    known = {(row["unit"], row["part"]): row for row in rows}
+    wanted = [
+        (name, part)
+        for part in BOARDS
+        for name in UNITS
+        if options.only in f"{name} {part}" and (options.again or (name, part) not in known)
+    ]
+    with ThreadPoolExecutor(options.jobs) as pool:
+        for row in pool.map(lambda key: measure(*key), wanted):
+            known[row["unit"], row["part"]] = row
+            print(f"{row['unit']} on {row['part']}: {row['lut4']} LUT, {row['fmax_mhz']} MHz", flush=True)
+            kept = [known[name, part] for part in BOARDS for name in UNITS if (name, part) in known]
+            write_text(RESULTS, json.dumps(kept, indent=1) + "\n")
+            write_text(TABLE, table(kept))
+
+
+if __name__ == "__main__":
+    main()
