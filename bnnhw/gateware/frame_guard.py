@@ -46,7 +46,8 @@ class FrameGuard(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         beat = Signal(range(self._beats))
-        at_end = beat == self._beats - 1
+        # A register, for what leads to the host link begins here.
+        at_end = Signal(init=self._beats == 1)
         filling, dropping = Signal(), Signal()
         offer, taken = Signal(), Signal()
         m.d.comb += [
@@ -64,6 +65,7 @@ class FrameGuard(wiring.Component):
         ]
         with m.If(taken):
             m.d.sync += beat.eq(Mux(at_end, 0, beat + 1))
+            m.d.sync += at_end.eq((beat == self._beats - 2) if self._beats > 1 else 1)
             with m.If(at_end):
                 m.d.sync += [filling.eq(0), dropping.eq(~filling & ~self.i.payload.last)]
             with m.Elif(self.i.payload.last & ~filling):

@@ -7,7 +7,7 @@ from amaranth.lib.wiring import In, Out
 
 from bnnhw.gateware.memory import ram_attributes
 from bnnhw.gateware.streams import frame_layout
-from bnnhw.gateware.vector_groups import count_groups
+from bnnhw.gateware.vector_groups import count_groups, count_repeats
 
 
 class VectorBuffer(wiring.Component):
@@ -97,22 +97,17 @@ class VectorBuffer(wiring.Component):
         with m.If(came):
             m.d.sync += into.eq(~into)
 
-        beat, repeat, out_of = Signal(range(self._beats)), Signal(range(self._repeats)), Signal()
-        ends_repeat = beat == self._beats - 1
-        moving = Signal()
+        moving, out_of = Signal(), Signal()
+        beat, ends_group = count_repeats(m, moving, self._beats, self._repeats)
         m.d.comb += [
             moving.eq((full != 0) & (self.o.ready | ~self.o.valid)),
-            gone.eq(moving & ends_repeat & (repeat == self._repeats - 1)),
+            gone.eq(moving & ends_group),
             self.o.payload.data.eq(Cat(read.data for read in reads)),
         ]
         for read in reads:
             m.d.comb += [read.addr.eq(Cat(beat, out_of) if self._beats > 1 else out_of), read.en.eq(moving)]
         with m.If(self.o.ready | ~self.o.valid):
             m.d.sync += [self.o.valid.eq(full != 0), self.o.payload.last.eq(gone)]
-        with m.If(moving):
-            m.d.sync += beat.eq(beat + 1)
-            with m.If(ends_repeat):
-                m.d.sync += [beat.eq(0), repeat.eq(repeat + 1)]
         with m.If(gone):
-            m.d.sync += [repeat.eq(0), out_of.eq(~out_of)]
+            m.d.sync += out_of.eq(~out_of)
         return m

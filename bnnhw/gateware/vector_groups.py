@@ -1,4 +1,4 @@
-"""Groups of vectors: so many at a time, and what is left at the end of a frame."""
+"""Groups of vectors: so many at a time, and what is left at the end of a frame; a group several times over."""
 
 from amaranth.hdl import Mux, Signal
 
@@ -21,3 +21,24 @@ def count_groups(m, ends_vector, vectors, total):
         with m.If(ends_vector):
             m.d.sync += vector.eq(Mux(closes, 0, vector + 1))
     return vector, closes
+
+
+def count_repeats(m, moving, beats, repeats):
+    """Counts `beats`, and these `repeats` times over, one in each cycle with `moving`. Gives the beat, and a value that
+    tells whether it is the last of all.
+
+    What tells where a count ends stands in registers, as `moving` comes late in its cycle.
+    """
+    beat, ends_repeat = Signal(range(beats)), Signal(init=beats == 1)
+    repeat, ends_last = Signal(range(repeats)), Signal(init=repeats == 1)
+    with m.If(moving):
+        m.d.sync += [
+            beat.eq(Mux(ends_repeat, 0, beat + 1)),
+            ends_repeat.eq((beat == beats - 2) if beats > 1 else 1),
+        ]
+    with m.If(moving & ends_repeat):
+        m.d.sync += [
+            repeat.eq(Mux(ends_last, 0, repeat + 1)),
+            ends_last.eq((repeat == repeats - 2) if repeats > 1 else 1),
+        ]
+    return beat, ends_repeat & ends_last

@@ -4,6 +4,7 @@ from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
+from amaranth.utils import ceil_log2
 
 from bnnhw.gateware.memory import ram_attributes
 from bnnhw.gateware.streams import frame_layout
@@ -57,44 +58,52 @@ class VectorScatter(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        places = 1 << max(0, (self._beats - 1).bit_length())
-        shape = self._width * self._vectors
-        m.submodules.memory = memory = Memory(shape=shape, depth=2 * places, init=[], attrs=self._attrs)
-        write, read = memory.write_port(), memory.read_port(domain="sync")
-
-        full = Signal(range(3))  # groups that are complete and not yet read to the end
-        came, gone = Signal(), Signal()
-        m.d.sync += full.eq(full + came - gone)
-
-        filled, into = Signal(range(self._beats)), Signal()
-        m.d.comb += [
-            self.i.ready.eq(full != 2),
-            write.addr.eq(Cat(filled, into) if self._beats > 1 else into),
-            write.data.eq(self.i.payload.data),
-            write.en.eq(self.i.valid & self.i.ready),
-            came.eq(write.en & (filled == self._beats - 1)),
-        ]
-        with m.If(write.en):
-            m.d.sync += filled.eq(Mux(came, 0, filled + 1))
-        with m.If(came):
-            m.d.sync += into.eq(~into)
-
-        beat, out_of = Signal(range(self._beats)), Signal()
-        ends_vector, moving = Signal(), Signal()
-        vector, closes = count_groups(m, ends_vector, self._vectors, self._total)
-        shown = Signal(range(self._vectors))
-        m.d.comb += [
-            moving.eq((full != 0) & (self.o.ready | ~self.o.valid)),
-            ends_vector.eq(moving & (beat == self._beats - 1)),
-            gone.eq(ends_vector & closes),
-            read.addr.eq(Cat(beat, out_of) if self._beats > 1 else out_of),
-            read.en.eq(moving),
-            self.o.payload.data.eq(read.data.word_select(shown, self._width)),
-        ]
-        with m.If(self.o.ready | ~self.o.valid):
-            m.d.sync += [self.o.valid.eq(full != 0), self.o.payload.last.eq(ends_vector)]
-        with m.If(moving):
-            m.d.sync += [beat.eq(Mux(ends_vector, 0, beat + 1)), shown.eq(vector)]
-        with m.If(gone):
-            m.d.sync += out_of.eq(~out_of)
+        ends_vector = Signal()
+        lane, closes = count_groups(m, ends_vector, self._vectors, self._total)
+        scatter(m, self.i, self.o, self._beats, self._vectors, self._attrs, ends_vector, lane, closes, known=1)
         return m
+
+
+def scatter(m, i, o, beats, vectors, attrs, ends_vector, lane, closes, known):
+    """From `i` with `vectors` lanes to `o`: in each cycle with `ends_vector`, which is set here, the last beat of the
+    vector in `lane` is read, and with `closes` the group's last one. A group waits until it is `known` what it has."""
+    width = o.payload.data.shape().width
+    places = 1 << ceil_log2(beats)
+    m.submodules.memory = memory = Memory(shape=width * vectors, depth=2 * places, init=[], attrs=attrs)
+    write, read = memory.write_port(), memory.read_port(domain="sync")
+
+    full = Signal(range(3))  # groups that are complete and not yet read to the end
+    came, gone = Signal(), Signal()
+    m.d.sync += full.eq(full + came - gone)
+
+    filled, into = Signal(range(beats)), Signal()
+    m.d.comb += [
+        i.ready.eq(full != 2),
+        write.addr.eq(Cat(filled, into) if beats > 1 else into),
+        write.data.eq(i.payload.data),
+        write.en.eq(i.valid & i.ready),
+        came.eq(write.en & (filled == beats - 1)),
+    ]
+    with m.If(write.en):
+        m.d.sync += filled.eq(Mux(came, 0, filled + 1))
+    with m.If(came):
+        m.d.sync += into.eq(~into)
+
+    beat, out_of = Signal(range(beats)), Signal()
+    there, moving = Signal(), Signal()
+    shown = Signal(range(vectors))
+    m.d.comb += [
+        there.eq((full != 0) & known),
+        moving.eq(there & (o.ready | ~o.valid)),
+        ends_vector.eq(moving & (beat == beats - 1)),
+        gone.eq(ends_vector & closes),
+        read.addr.eq(Cat(beat, out_of) if beats > 1 else out_of),
+        read.en.eq(moving),
+        o.payload.data.eq(read.data.word_select(shown, width)),
+    ]
+    with m.If(o.ready | ~o.valid):
+        m.d.sync += [o.valid.eq(there), o.payload.last.eq(ends_vector)]
+    with m.If(moving):
+        m.d.sync += [beat.eq(Mux(ends_vector, 0, beat + 1)), shown.eq(lane)]
+    with m.If(gone):
+        m.d.sync += out_of.eq(~out_of)

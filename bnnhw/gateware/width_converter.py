@@ -25,11 +25,13 @@ class WidthConverter(wiring.Component):
         Lanes of a frame.
     i_lanes, o_lanes : int
         Lanes of a beat.
+    vectors : int
+        Frames that come side by side in each beat, the first in the low bits, and so go out.
 
     Members
     -------
-    i : In(stream), payload ``{data: lane_bits * i_lanes, last: 1}``
-    o : Out(stream), payload ``{data: lane_bits * o_lanes, last: 1}``
+    i : In(stream), payload ``{data: vectors * lane_bits * i_lanes, last: 1}``
+    o : Out(stream), payload ``{data: vectors * lane_bits * o_lanes, last: 1}``
 
     Timing
     ------
@@ -44,20 +46,22 @@ class WidthConverter(wiring.Component):
         If a parameter is not a positive integer.
     """
 
-    def __init__(self, lane_bits, elements, i_lanes, o_lanes):
+    def __init__(self, lane_bits, elements, i_lanes, o_lanes, *, vectors=1):
         parameters = {"lane_bits": lane_bits, "elements": elements, "i_lanes": i_lanes, "o_lanes": o_lanes}
+        parameters["vectors"] = vectors
         for name, value in parameters.items():
             if not isinstance(value, int) or value < 1:
                 raise ValueError(f"{name} must be a positive integer, not {value!r}")
         lanes = gcd(i_lanes, o_lanes)
+        self._vectors = vectors
         self._chunk_bits = lane_bits * lanes
         self._chunks = -(-elements // lanes)
         self._i_chunks = i_lanes // lanes
         self._o_chunks = o_lanes // lanes
         super().__init__(
             {
-                "i": In(stream.Signature(frame_layout(lane_bits * i_lanes))),
-                "o": Out(stream.Signature(frame_layout(lane_bits * o_lanes))),
+                "i": In(stream.Signature(frame_layout(vectors * lane_bits * i_lanes))),
+                "o": Out(stream.Signature(frame_layout(vectors * lane_bits * o_lanes))),
             }
         )
 
@@ -65,7 +69,7 @@ class WidthConverter(wiring.Component):
         m = Module()
         chunks = self.i
         if self._i_chunks > 1:
-            chunks = stream.Signature(frame_layout(self._chunk_bits)).create()
+            chunks = stream.Signature(frame_layout(self._vectors * self._chunk_bits)).create()
             self._cut(m, chunks)
         if self._o_chunks > 1:
             self._collect(m, chunks)
@@ -75,6 +79,7 @@ class WidthConverter(wiring.Component):
 
     def _cut(self, m, o):
         """The beats of `self.i` as a stream of chunks `o`."""
+        vectors = [self.i.payload.data.word_select(k, self._i_chunks * self._chunk_bits) for k in range(self._vectors)]
         index = Signal(range(self._i_chunks))
         whole = self._i_chunks - 1
         # In the frame's last beat, chunks without any of its elements are left out.
@@ -82,7 +87,7 @@ class WidthConverter(wiring.Component):
         ends_beat = Signal()
         m.d.comb += [
             ends_beat.eq(index == (Mux(self.i.payload.last, final, whole) if final != whole else whole)),
-            o.payload.data.eq(self.i.payload.data.word_select(index, self._chunk_bits)),
+            o.payload.data.eq(Cat(vector.word_select(index, self._chunk_bits) for vector in vectors)),
             o.payload.last.eq(self.i.payload.last & ends_beat),
             o.valid.eq(self.i.valid),
             self.i.ready.eq(o.ready & ends_beat),
@@ -93,13 +98,15 @@ class WidthConverter(wiring.Component):
     def _collect(self, m, i):
         """The chunks of `i` as the beats of `self.o`."""
         index = Signal(range(self._o_chunks))
-        beat = [Signal(self._chunk_bits, name=f"chunk{k}") for k in range(self._o_chunks)]
+        beat = [Signal(self._vectors * self._chunk_bits, name=f"chunk{k}") for k in range(self._o_chunks)]
         # What the last beat of a frame leaves out was filled by the beat before, so each beat starts with it zero.
         final = (self._chunks - 1) % self._o_chunks
         ends_beat = Signal()
         m.d.comb += [
             ends_beat.eq((index == self._o_chunks - 1) | i.payload.last),
-            self.o.payload.data.eq(Cat(beat)),
+            self.o.payload.data.eq(
+                Cat(chunk.word_select(k, self._chunk_bits) for k in range(self._vectors) for chunk in beat)
+            ),
             i.ready.eq(~self.o.valid | self.o.ready),
         ]
         with m.If(i.ready):

@@ -5,6 +5,7 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from bnnhw.gateware.label_select import LabelSelect, result_layout
+from bnnhw.gateware.result_cut import ResultCut
 from bnnhw.gateware.streams import frame_layout
 from tests.gateware.bench import run_stream, stalls
 
@@ -12,12 +13,12 @@ from tests.gateware.bench import run_stream, stalls
 class Labels(wiring.Component):
     """Label select whose frames are never damaged."""
 
-    def __init__(self, width, scales, biases):
-        self._select = LabelSelect(width, scales, biases)
+    def __init__(self, width, scales, biases, lanes=1):
+        self._select = LabelSelect(width, scales, biases, lanes)
         super().__init__(
             {
-                "i": In(stream.Signature(frame_layout(width))),
-                "o": Out(stream.Signature(result_layout(width, len(scales)))),
+                "i": In(stream.Signature(frame_layout(lanes * width))),
+                "o": Out(stream.Signature(result_layout(width, len(scales), lanes))),
             }
         )
 
@@ -57,6 +58,59 @@ def test_affine_scores():
     run(8, [3, -2, 1000, 0, 7], [-4, 900, 0, 12345, -99999], rows)
 
 
+@pytest.mark.parametrize("affine", [False, True])
+@pytest.mark.parametrize(("classes", "lanes"), [(2, 2), (5, 2), (10, 3), (10, 10), (7, 4), (9, 5), (4, 1)])
+def test_lanes(classes, lanes, affine):
+    """Several elements per beat; what follows the last one, whatever it is, does not count."""
+    rng = np.random.default_rng(classes * lanes)
+    width, beats = 6, -(-classes // lanes)
+    rows = np.concatenate([rng.integers(-4, 5, (30, classes)), rng.integers(-32, 32, (10, classes))])
+    scales = rng.integers(-9, 10, classes) if affine else np.ones(classes, int)
+    biases = rng.integers(-90, 90, classes) if affine else np.zeros(classes, int)
+    padded = np.concatenate([rows, np.full((len(rows), beats * lanes - classes), 31)], axis=1)
+    words = (padded & 63).reshape(len(rows), beats, lanes) << (width * np.arange(lanes))
+    given = [{"data": int(word), "last": int(b == beats - 1)} for row in words.sum(-1) for b, word in enumerate(row)]
+    dut = Labels(width, scales.tolist(), biases.tolist(), lanes)
+    seen = run_stream(dut, given, i_stall=stalls(1, 0.3), o_stall=stalls(2, 0.3), count=len(given))
+    found = np.array([beat["data"] for beat in seen.beats]).reshape(len(rows), -1)
+    assert np.array_equal(found[:, :classes], rows)
+    labels = [beat["label"] for beat in seen.beats[beats - 1 :: beats]]
+    assert labels == (rows * scales + biases).argmax(axis=1).tolist()
+
+
+@pytest.mark.parametrize(("lanes", "latency"), [(2, 2), (3, 3), (10, 5)])
+def test_timing_of_lanes(lanes, latency):
+    dut = Labels(4, [1] * lanes, [0] * lanes, lanes)
+    seen = run_stream(dut, [{"data": k, "last": 1} for k in range(12)], count=12)
+    assert LabelSelect(4, [1] * lanes, [0] * lanes, lanes).latency == latency
+    assert seen.emit_cycles[0] - seen.accept_cycles[0] == latency
+    assert (np.diff(seen.emit_cycles) == 1).all()
+
+
+@pytest.mark.parametrize(("classes", "lanes"), [(3, 1), (4, 2), (7, 3), (5, 5)])
+def test_results_are_cut(classes, lanes):
+    """The host link takes the elements one by one."""
+    rng = np.random.default_rng(classes)
+    beats = -(-classes // lanes)
+    rows = rng.integers(-8, 8, (12, classes))
+    padded = np.concatenate([rows, np.zeros((12, beats * lanes - classes), int)], axis=1).reshape(12, beats, lanes)
+    given = [
+        {
+            "data": lane.tolist() if lanes > 1 else int(lane[0]),
+            "label": f % classes,
+            "error": f % 2,
+            "last": int(b == beats - 1),
+        }
+        for f, row in enumerate(padded)
+        for b, lane in enumerate(row)
+    ]
+    seen = run_stream(ResultCut(4, classes, lanes), given, i_stall=stalls(3, 0.3), o_stall=stalls(4, 0.3))
+    assert [beat["data"] for beat in seen.beats] == rows.reshape(-1).tolist()
+    final = seen.beats[classes - 1 :: classes]
+    assert [(beat["label"], beat["error"]) for beat in final] == [(f % classes, f % 2) for f in range(12)]
+    assert [beat["last"] for beat in seen.beats] == ([0] * (classes - 1) + [1]) * 12
+
+
 @pytest.mark.parametrize(("scales", "latency"), [([1, 1, 1], 1), ([2, 1, 1], 2)])
 def test_timing(scales, latency):
     seen = run(6, scales, [0, 0, 0], [[1, 2, 3]] * 6, rate=0.0)
@@ -70,3 +124,5 @@ def test_refuses_unequal_lists():
         LabelSelect(4, [1, 1], [0])
     with pytest.raises(ValueError, match="one scale and one bias per element"):
         LabelSelect(4, [], [])
+    with pytest.raises(ValueError, match="lanes must be 1 to the 3 elements, not 4"):
+        LabelSelect(4, [1] * 3, [0] * 3, 4)

@@ -163,18 +163,35 @@ def test_takes_a_beat_per_cycle_where_it_gives_less():
 
 
 @pytest.mark.parametrize(
-    ("height", "geometry", "lines"),
+    ("height", "geometry", "lines", "unbroken"),
     [
-        (32, Geometry((3, 3), pads=(1, 1, 1, 1)), 4),
-        (30, Geometry((3, 3)), 4),
-        (28, Geometry((2, 2), (2, 2)), 4),
-        (7, Geometry((7, 7)), 14),
-        (32, Geometry((1, 1)), 2),
-        (16, Geometry((3, 3), (2, 2), pads=(1, 1, 1, 1)), 5),
+        (32, Geometry((3, 3), pads=(1, 1, 1, 1)), 4, 4),
+        (30, Geometry((3, 3)), 4, 6),
+        (28, Geometry((2, 2), (2, 2)), 4, 4),
+        (7, Geometry((7, 7)), 14, 14),
+        (32, Geometry((1, 1)), 2, 2),
+        (16, Geometry((3, 3), (2, 2), pads=(1, 1, 1, 1)), 5, 5),
+        (6, Geometry((5, 5)), 6, 10),
     ],
 )
-def test_lines(height, geometry, lines):
+def test_lines(height, geometry, lines, unbroken):
     assert geometry.lines(height) == lines
+    assert geometry.unbroken_lines(height) == unbroken
+
+
+@pytest.mark.parametrize("tall", [False, True])
+@pytest.mark.parametrize("size", [5, 6, 8])
+def test_no_gap_with_unbroken_lines(size, tall):
+    """Where a line comes in just as many cycles as a row of windows takes, nothing waits once it has begun."""
+    geometry = Geometry((3, 3))
+    least = geometry.unbroken_lines(size) * size
+    dut = SlidingWindow(3, 1, 1, size, size, geometry, tall=tall, depth=least, kind="registers")
+    assert dut.capacity >= geometry.unbroken_lines(size)
+    per_frame = (size - 2) ** 2 * (3 if tall else 9)
+    x = np.random.default_rng(1).integers(0, 8, (5, size, size, 1))
+    seen = run_stream(dut, pixels(x, 1), count=5 * per_frame)
+    if per_frame >= size * size:
+        assert (np.diff(seen.emit_cycles) == 1).all()
 
 
 @pytest.mark.parametrize(

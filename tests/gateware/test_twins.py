@@ -1,11 +1,13 @@
 """Every unit against its twin: the same beats offered and taken in the same cycles, whatever stalls."""
 
+import numpy as np
 import pytest
 
 from bnnhw.dataflow import twins
 from bnnhw.dtypes import BIPOLAR, TERNARY, DataType
 from bnnhw.gateware.add import Add
 from bnnhw.gateware.concat import Concat
+from bnnhw.gateware.constant_mvu import ConstantMatrixUnit
 from bnnhw.gateware.fork import Fork
 from bnnhw.gateware.mvu import MatrixVectorUnit
 from bnnhw.gateware.offset import Offset
@@ -18,14 +20,16 @@ from bnnhw.gateware.vector_marks import VectorJoin, VectorSplit
 from bnnhw.gateware.vector_scatter import VectorScatter
 from bnnhw.gateware.width_converter import WidthConverter
 from bnnhw.ir.geometry import Geometry
+from bnnhw.products import Product
+from bnnhw.sums import constant_sums, schedule
 from tests.gateware.bench import run_streams, stalls
 
 UINT4 = DataType("uint", 4)
 PADDED = Geometry((3, 2), (2, 1), pads=(1, 0, 1, 1))
 
 
-def matrix(sf, nf, simd=3, levels=None):
-    return MatrixVectorUnit(
+def matrix(sf, nf, simd=3, levels=None, registered=True):
+    unit = MatrixVectorUnit(
         pe=1,
         simd=simd,
         input_dtype=BIPOLAR,
@@ -34,7 +38,16 @@ def matrix(sf, nf, simd=3, levels=None):
         biases=[[0]] * nf,
         width=8,
         levels=levels,
+        registered=registered,
     )
+    stages = 1 + registered + Product(BIPOLAR, BIPOLAR).latency(simd, levels)
+    return unit, twins.MatrixVectorUnit(sf, nf, stages, registered=registered)
+
+
+def constant(levels):
+    netlist = constant_sums(np.arange(60).reshape(3, 20) % 3 - 1, [0] * 3, signs=True)
+    unit = ConstantMatrixUnit(netlist, BIPOLAR, width=4, levels=levels, kind="registers")
+    return unit, twins.ConstantMatrixUnit(schedule(netlist, levels))
 
 
 def thresholds(count):
@@ -58,10 +71,15 @@ PAIRS = {
     "vector buffer of whole groups": (lambda: (VectorBuffer(4, 2, 1, vectors=2, total=4), twins.VectorBuffer(2, 1, vectors=2, total=4)), [2], 1),
     "scatter": (lambda: (VectorScatter(4, 2, 3, 7), twins.VectorScatter(2, 3, 7)), [2], 1),
     "scatter of whole groups": (lambda: (VectorScatter(4, 1, 2, 4), twins.VectorScatter(1, 2, 4)), [1], 1),
-    "matrix": (lambda: (matrix(3, 2), twins.MatrixVectorUnit(3, 2, 1)), [3], 1),
-    "matrix, a row a beat": (lambda: (matrix(1, 1), twins.MatrixVectorUnit(1, 1, 1)), [1], 1),
-    "matrix, pipelined": (lambda: (matrix(2, 3, 12, 1), twins.MatrixVectorUnit(2, 3, 4)), [2], 1),
-    "matrix, pipelined, a row a beat": (lambda: (matrix(1, 2, 12, 2), twins.MatrixVectorUnit(1, 2, 3)), [1], 1),
+    "matrix": (lambda: matrix(3, 2), [3], 1),
+    "matrix, a row a beat": (lambda: matrix(1, 1), [1], 1),
+    "matrix, pipelined": (lambda: matrix(2, 3, 12, 1), [2], 1),
+    "matrix, pipelined, a row a beat": (lambda: matrix(1, 2, 12, 2), [1], 1),
+    "matrix, unregistered": (lambda: matrix(3, 2, registered=False), [3], 1),
+    "matrix, unregistered, pipelined": (lambda: matrix(2, 3, 12, 1, registered=False), [2], 1),
+    "matrix, unregistered, a row a beat": (lambda: matrix(1, 2, 8, 2, registered=False), [1], 1),
+    "constant matrix": (lambda: constant(2), [1], 1),
+    "constant matrix without registers": (lambda: constant(None), [1], 1),
     "one threshold": (lambda: (thresholds(1), twins.Wire()), [3], 1),
     "thresholds at once": (lambda: (thresholds(3), twins.Register()), [3], 1),
     "thresholds searched": (lambda: (thresholds(7), twins.Search(3)), [3], 1),

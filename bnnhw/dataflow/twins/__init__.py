@@ -4,9 +4,10 @@ A twin knows only when its unit offers a beat and when it takes one. Tests hold 
 """
 
 from bnnhw.dataflow.twins.base import ENDLESS, LAST, NONE, Beat, Chain, Source, Twin, Wire
+from bnnhw.dataflow.twins.frames import FrameGather, FrameScatter
 from bnnhw.dataflow.twins.memories import SlidingWindow, StreamFifo, VectorBuffer, VectorScatter
 from bnnhw.dataflow.twins.passing import Concat, Cut, Fork, VectorJoin, VectorSplit, width_converter
-from bnnhw.dataflow.twins.registers import Add, Collect, MatrixVectorUnit, Pool, Register, Search
+from bnnhw.dataflow.twins.registers import Add, Collect, ConstantMatrixUnit, MatrixVectorUnit, Pool, Register, Search
 
 __all__ = [
     "ENDLESS",
@@ -17,8 +18,11 @@ __all__ = [
     "Chain",
     "Collect",
     "Concat",
+    "ConstantMatrixUnit",
     "Cut",
     "Fork",
+    "FrameGather",
+    "FrameScatter",
     "MatrixVectorUnit",
     "Pool",
     "Register",

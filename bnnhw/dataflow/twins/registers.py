@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bnnhw.dataflow.twins.base import CLOSING, ENDLESS, GOING, NOTHING, STALLED, TAKEN, Beat, Registered
+from bnnhw.sums import Schedule
 
 
 class _Direct(Registered):
@@ -107,32 +108,37 @@ class Add(Register):
 
 
 class MatrixVectorUnit(Registered):
-    """`nf` passes of `sf` beats a vector; `stages` registers from a pass's last beat to its sums."""
+    """`nf` passes of `sf` beats a vector; `stages` registers from a pass's last beat to its sums, the output's not
+    counted. The output is a register of its own, or without `registered` the last accumulators, which cannot go on
+    while it waits."""
 
-    __slots__ = ("_beat", "_nf", "_pass", "_pipe", "_sf")
+    __slots__ = ("_beat", "_nf", "_pass", "_pipe", "_registered", "_sf")
 
-    def __init__(self, sf: int, nf: int, stages: int) -> None:
+    def __init__(self, sf: int, nf: int, stages: int, *, registered: bool) -> None:
         super().__init__()
-        self._sf, self._nf = sf, nf
+        self._sf, self._nf, self._registered = sf, nf, registered
         self._beat = self._pass = 0
         self._pipe = [NOTHING] * stages  # ends of passes, the oldest last
 
     def accepts(self, inputs: Sequence[Beat], ready: Sequence[bool]) -> Sequence[bool]:
-        return TAKEN if ready[0] or self._out is NOTHING or self._pipe[-1] is NOTHING else STALLED
+        return TAKEN if ready[0] or self._out is NOTHING or self._goes_on else STALLED
+
+    @property
+    def _goes_on(self) -> bool:
+        """Whether all before the output goes on although that waits."""
+        return self._registered and self._pipe[-1] is NOTHING
 
     def leap(self, took: Sequence[bool], inputs: Sequence[Beat], gave: Sequence[bool]) -> int:
-        stalled = not gave[0] and self._out is not NOTHING
-        if any(entry is not NOTHING for entry in self._pipe):
-            return ENDLESS if stalled and self._pipe[-1] is not NOTHING else 1
-        if gave[0]:
+        if not gave[0] and self._out is not NOTHING and not self._goes_on:
+            return ENDLESS
+        if gave[0] or any(entry is not NOTHING for entry in self._pipe):
             return 1
         return max(1, self._sf - self._beat - 1) if took[0] else ENDLESS
 
     def step(self, took: Sequence[bool], inputs: Sequence[Beat], gave: Sequence[bool], times: int = 1) -> None:
-        done = self._pipe[-1]
         if gave[0] or self._out is NOTHING:
-            self._out = done
-        elif done is not NOTHING:
+            self._out = self._pipe[-1]
+        elif not self._goes_on:
             return
         entry = NOTHING
         if took[0]:
@@ -144,6 +150,34 @@ class MatrixVectorUnit(Registered):
                     self._pass, entry = 0, CLOSING
         self._pipe.insert(0, entry)
         self._pipe.pop()
+
+
+class ConstantMatrixUnit(Registered):
+    """The pipeline of a matrix folded into logic, and the FIFO at its end; only vectors for which there is a place come
+    in."""
+
+    __slots__ = ("_held", "_most", "_pipe", "_waiting")
+
+    def __init__(self, pipeline: Schedule) -> None:
+        super().__init__()
+        self._most = pipeline.held
+        self._pipe = [False] * pipeline.stages  # vectors on their way, the oldest last
+        self._held = self._waiting = 0  # vectors in the unit, and of these in the FIFO's memory
+
+    def accepts(self, inputs: Sequence[Beat], ready: Sequence[bool]) -> Sequence[bool]:
+        return TAKEN if self._held < self._most else STALLED
+
+    def leap(self, took: Sequence[bool], inputs: Sequence[Beat], gave: Sequence[bool]) -> int:
+        moves = took[0] or gave[0] or True in self._pipe or (self._waiting and self._out is NOTHING)
+        return 1 if moves else ENDLESS
+
+    def step(self, took: Sequence[bool], inputs: Sequence[Beat], gave: Sequence[bool], times: int = 1) -> None:
+        if gave[0] or self._out is NOTHING:
+            self._out = CLOSING if self._waiting else NOTHING
+            self._waiting -= self._out is CLOSING
+        self._waiting += self._pipe.pop()
+        self._pipe.insert(0, took[0])
+        self._held += took[0] - gave[0]
 
 
 class Search(Registered):
