@@ -142,7 +142,7 @@ def evaluate(name: str, data: Path | None, *, check: bool) -> bool:
         "samples": len(test.x),
         "accuracy": accuracy,
         "weights": weights,
-        "weight_bits": weights * (2 if name.endswith("ternary") else 1),
+        "weight_bits": weights * (2 if name.endswith(("ternary", "sparse")) else 1),
         "macs": sum(layer["mw"] * layer["mh"] * prod(layer.get("map", ())) for layer in executor.layers),
         "trained_with": "torch 2.13.0, brevitas 0.13.4, seed 1",
         "measured_with": "qonnx 1.0.0",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import torch
@@ -16,6 +16,7 @@ from brevitas.quant.solver import ActQuantSolver, WeightQuantSolver
 from torch import nn
 
 KERNEL = 3
+FLOAT = 0  # bits of weights that are not quantised
 SMALLEST_SCALE = 0.01  # of a batch normalisation before a pool
 
 # Output channels of convolutions; a pool of 2 x 2 lies between two groups.
@@ -104,9 +105,15 @@ class Recipe(Training):
     input_bits: int
     input_scale: float  # the graph computes 2 * input / input_scale - 1 before the first quantiser
     teacher: tuple[int, ...] = ()
+    fan_in: int = 0  # so many weights of each hidden neuron stay, the others become zero; 0 for all
+    pruning_epochs: int = 25
 
-    def network(self) -> Quantised:
+    def network(self) -> Perceptron:
         return Perceptron(self)
+
+    def dense_network(self) -> Perceptron:
+        """The network before its weights are pruned and quantised."""
+        return Perceptron(replace(self, weight_bits=FLOAT))
 
     def float_network(self) -> nn.Module | None:
         """A float network whose outputs soften the labels (Hinton et al. 2015, arXiv:1503.02531)."""
@@ -186,7 +193,7 @@ class Quantised(nn.Module):
 
 
 class Perceptron(Quantised):
-    """Quantised dense layers with batch normalisation."""
+    """Quantised dense layers with batch normalisation. Those of the hidden neurons can be pruned."""
 
     def __init__(self, recipe: Recipe) -> None:
         first = QuantIdentity(act_quant=activations(recipe.input_bits))
@@ -195,9 +202,37 @@ class Perceptron(Quantised):
             [first, *dense(recipe.sizes, recipe.weight_bits, recipe.activation_bits)],
             recipe.sizes[-2],
         )
+        *self._hidden, _ = (module for module in self.layers if isinstance(module, QuantLinear))
+        self._kept: list[torch.Tensor] = []
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return super().forward(torch.flatten(x, 1))
+
+    def clip(self) -> None:
+        super().clip()
+        with torch.no_grad():
+            for layer, kept in zip(self._hidden, self._kept, strict=False):
+                layer.weight.mul_(kept)
+
+    def prune(self, fan_in: int) -> None:
+        """Keeps the `fan_in` largest weights of each hidden neuron."""
+        self._kept = []
+        for layer in self._hidden:
+            sizes = layer.weight.detach().abs()
+            least = sizes.topk(min(fan_in, sizes.shape[1]), dim=1).values[:, -1:]
+            self._kept.append((sizes >= least) & (sizes > 0))
+        self.clip()
+
+    def start_from(self, dense: Perceptron) -> None:
+        """Takes over a pruned network; its weights are scaled to lie between those that become 0 and 1."""
+        self.load_state_dict(dense.state_dict())
+        self._kept = dense._kept
+        with torch.no_grad():
+            for module in self.layers:
+                if isinstance(module, QuantLinear):
+                    sizes = module.weight.abs()
+                    module.weight.mul_(0.75 * (sizes > 0).sum(1, keepdim=True) / sizes.sum(1, keepdim=True))
+        self.clip()
 
 
 class ConvBlock(nn.Module):
@@ -245,7 +280,11 @@ def dense(sizes: tuple[int, ...], weight_bits: int, activation_bits: int) -> lis
     """Dense layers with `sizes` values before, between and after them; the last one is bare."""
     layers: list[nn.Module] = []
     for k, (fan_in, fan_out) in enumerate(pairwise(sizes)):
-        layers.append(drawn(QuantLinear(fan_in, fan_out, bias=False, weight_quant=weights(weight_bits))))
+        if weight_bits == FLOAT:
+            layers.append(QuantLinear(fan_in, fan_out, bias=False, weight_quant=None))
+            nn.init.normal_(layers[-1].weight, std=fan_in**-0.5)
+        else:
+            layers.append(drawn(QuantLinear(fan_in, fan_out, bias=False, weight_quant=weights(weight_bits))))
         if k < len(sizes) - 2:
             layers += [nn.BatchNorm1d(fan_out), QuantIdentity(act_quant=activations(activation_bits))]
     return layers

@@ -27,6 +27,10 @@ FAMILIES = {
 }
 
 NOTES = {
+    "mnist-sparse": """
+Of the weights of each hidden neuron no more than 48 are left. It is made for hardware in which weights are logic, where
+a zero costs nothing, and which takes an image every cycle: see `docs/constants.md`.
+""",
     "cifar-cnv-small": """
 **Its accuracy means little.** It was trained on 800 images and measured on 200, because no more were at hand; chance
 is 10 %. It is here to show that a network of this form, a narrow sibling of FINN's CNV, goes all the way to the
@@ -36,10 +40,17 @@ hardware. For use, train it on the whole of CIFAR-10: give `--data` the folder o
 }
 
 
+# By the last word of a model's name.
+KINDS = {
+    "ternary": "ternary weights and activations",
+    "sparse": "ternary weights, most of them zero, and binary activations",
+}
+
+
 def facts_of(name: str) -> dict[str, str]:
     """What model.json says about a model that nobody measures."""
     family = FAMILIES[name.split("-")[0]]
-    return {"title": f"{name}: {family['task']}, {_kind(name)} weights and activations", **family}
+    return {"title": f"{name}: {family['task']}, {_kind(name)}", **family}
 
 
 def readme(name: str, facts: dict[str, Any]) -> str:
@@ -53,7 +64,7 @@ def readme(name: str, facts: dict[str, Any]) -> str:
 
 A {title}:
 {_structure(facts["layers"])},
-{_kind(name)} weights and activations,
+{_kind(name)},
 {facts["weight_bits"]:,} weight bits and {facts["macs"]:,} multiply-accumulates. Written by `models/evaluate.py`.
 {NOTES.get(name, "")}
 | | |
@@ -75,7 +86,7 @@ Train it again, in an environment with `pip install .[train]`:
 
 
 def _kind(name: str) -> str:
-    return "ternary" if name.endswith("ternary") else "binary"
+    return KINDS.get(name.split("-")[-1], "binary weights and activations")
 
 
 def _structure(layers: list[dict[str, Any]]) -> str:

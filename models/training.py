@@ -11,6 +11,7 @@ import json
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,9 +19,11 @@ import onnx
 import torch
 from brevitas.export import export_qonnx
 from datasets import Data, source_of
-from networks import ConvRecipe, Quantised, Recipe
+from networks import ConvRecipe, Perceptron, Quantised, Recipe
 from torch import nn
 from torch.nn import functional
+
+PRUNING_SHARE = 0.75  # of the steps before quantisation: then all weights that are to go are gone
 
 
 def augmented(x: torch.Tensor, recipe: Recipe | ConvRecipe) -> torch.Tensor:
@@ -50,8 +53,12 @@ def fit(
     rate: float,
     teacher: nn.Module | None,
     name: str,
+    each_step: Callable[[float], None] | None = None,
 ) -> None:
-    """Adam with a cosine schedule; the loss is cross entropy, averaged with the distance to the teacher."""
+    """Adam with a cosine schedule; the loss is cross entropy, averaged with the distance to the teacher.
+
+    `each_step` is called after every step, with the share of the steps that is done.
+    """
     net.to(memory_format=torch.channels_last)  # what convolutions are fastest in
     inputs, labels = torch.from_numpy(data.train.x), torch.from_numpy(data.train.y)
     optimizer = torch.optim.Adam(net.parameters(), lr=rate)
@@ -77,6 +84,8 @@ def fit(
             schedule.step()
             if isinstance(net, Quantised):
                 net.clip()
+            if each_step is not None:
+                each_step(schedule.last_epoch / (epochs * steps))
             total += float(loss.detach())
         print(f"{name} epoch {epoch + 1}/{epochs} loss {total / steps:.4f} {time.time() - started:.0f} s", flush=True)
 
@@ -98,9 +107,35 @@ def train(recipe: Recipe | ConvRecipe, data: Data, folder: Path) -> None:
         fit(teacher, recipe, data, epochs=recipe.teacher_epochs, rate=2e-3, teacher=None, name="teacher")
         print(f"teacher: {accuracy(teacher, data):.4f}", flush=True)
     net = recipe.network()
+    if isinstance(recipe, Recipe) and recipe.fan_in:
+        net.start_from(pruned(recipe, data, teacher))
     fit(net, recipe, data, epochs=recipe.epochs, rate=recipe.rate, teacher=teacher, name=recipe.title)
     print(f"{recipe.title}: {accuracy(net, data):.4f} on {len(data.test.y)} test images", flush=True)
     export(net, torch.from_numpy(data.test.x[:1]), folder)
+
+
+def pruned(recipe: Recipe, data: Data, teacher: nn.Module | None) -> Perceptron:
+    """The network with float weights, trained while its small weights go, most of them early."""
+    net = recipe.dense_network()
+    inputs = recipe.sizes[0]
+
+    def each_step(done: float) -> None:
+        left = max(0.0, 1 - done / PRUNING_SHARE)
+        net.prune(recipe.fan_in + round((inputs - recipe.fan_in) * left**3))
+
+    name = f"{recipe.title} before quantisation"
+    fit(
+        net,
+        recipe,
+        data,
+        epochs=recipe.pruning_epochs,
+        rate=recipe.rate,
+        teacher=teacher,
+        name=name,
+        each_step=each_step,
+    )
+    print(f"{name}: {accuracy(net, data):.4f}", flush=True)
+    return net
 
 
 def export(net: Quantised, example: torch.Tensor, folder: Path) -> None:

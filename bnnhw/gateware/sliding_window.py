@@ -43,7 +43,7 @@ class SlidingWindow(wiring.Component):
         Order within a window: all taps for one beat's channels, then for the next (for pools), instead of all
         channels of one tap, then of the next (the columns of a matrix).
     depth : int
-        Beats that the memory holds, a power of two; 0, or one that is too small, stands for as few as will do.
+        Beats that the memory holds at least; 0, or one that is too small, stands for as few as will do.
     kind : str
         Kind of memory, see `VectorBuffer`.
 

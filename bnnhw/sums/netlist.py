@@ -1,0 +1,103 @@
+"""Adders and small functions of bits, and what they compute: the sums of a constant matrix as logic."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+# A literal is twice the number of a signal, plus one where the signal is inverted. Signal 0 is the constant zero.
+ZERO, ONE = 0, 1
+Literal = int
+Bits = tuple[Literal, ...]
+
+MOST_INPUTS = 4  # of a LUT
+
+
+@dataclass(frozen=True)
+class Lut:
+    """A function of up to four signals: bit k of `table` is its value where the signals read as the number k."""
+
+    signals: tuple[int, ...]
+    table: int
+    output: int
+
+
+@dataclass(frozen=True)
+class Add:
+    """A carry chain: the sum of two numbers and a carry, as wide as the numbers; `outputs` are its signals, low first.
+
+    Inverted literals in `a` and `b` cost a LUT each, once in a netlist: carry chains have no inverters.
+    """
+
+    a: Bits
+    b: Bits
+    carry: Literal
+    outputs: tuple[int, ...]
+
+    @property
+    def positions(self) -> int:
+        """Places in the carry chain; a carry that is a signal comes in over one of its own."""
+        return len(self.outputs) + (self.carry > ONE)
+
+
+Node = Lut | Add
+
+
+@dataclass(frozen=True)
+class Netlist:
+    """Sums of input bits.
+
+    Parameters
+    ----------
+    inputs
+        How many bits come in: signals 1 .. `inputs`.
+    nodes
+        Each after those that it reads.
+    sums
+        For each sum its bits, a two's complement number with the low bit first.
+    """
+
+    inputs: int
+    nodes: tuple[Node, ...]
+    sums: tuple[Bits, ...]
+
+    @property
+    def luts(self) -> int:
+        """LUTs of four inputs, places of carry chains among them."""
+        adders = [node for node in self.nodes if isinstance(node, Add)]
+        inverted = {bit for node in adders for bit in (*node.a, *node.b, node.carry) if bit & 1 and bit != ONE}
+        return len(self.nodes) - len(adders) + sum(node.positions for node in adders) + len(inverted)
+
+    def evaluate(self, bits: NDArray[np.bool_]) -> NDArray[np.int64]:
+        """The sums (N, S) of N words of input bits (N, inputs)."""
+        values: dict[int, NDArray[np.bool_]] = {k + 1: column for k, column in enumerate(np.asarray(bits, bool).T)}
+        values[0] = np.zeros(len(bits), bool)
+
+        def literal(bit: Literal) -> NDArray[np.bool_]:
+            value = values[bit >> 1]
+            return ~value if bit & 1 else value
+
+        for node in self.nodes:
+            if isinstance(node, Lut):
+                index = _number([values[signal] for signal in node.signals])
+                values[node.output] = (node.table >> index) & 1 == 1
+            else:
+                total = _number([literal(bit) for bit in node.a]) + _number([literal(bit) for bit in node.b])
+                total += literal(node.carry)
+                for k, output in enumerate(node.outputs):
+                    values[output] = (total >> k) & 1 == 1
+        columns = []
+        for word in self.sums:
+            unsigned = _number([literal(bit) for bit in word])
+            columns.append(unsigned - (literal(word[-1]).astype(np.int64) << len(word)))
+        return np.stack(columns, axis=1)
+
+
+def _number(bits: Sequence[NDArray[np.bool_]]) -> NDArray[np.int64]:
+    total = np.zeros(len(bits[0]), np.int64)
+    for k, bit in enumerate(bits):
+        total += bit.astype(np.int64) << k
+    return total
