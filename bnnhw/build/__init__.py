@@ -15,13 +15,14 @@ from typing import Any
 from bnnhw.build import flow, tools
 from bnnhw.build.bitstream import Job
 from bnnhw.build.boards import Board, all_boards, find_board
+from bnnhw.build.page import write_page
 from bnnhw.build.programmer import program
 from bnnhw.build.report import REPORT, make_report
 from bnnhw.build.tools import Progress
 from bnnhw.dataflow import Cycles, Network, Plan
 from bnnhw.errors import InputError, PlanError
 
-__all__ = ["Board", "all_boards", "build", "find_board", "program"]
+__all__ = ["Board", "all_boards", "build", "find_board", "program", "write_page"]
 
 MAX_SEED = 2**31 - 1
 
@@ -40,11 +41,13 @@ def build(
     cycles: Cycles,
     clock_mhz: float | None = None,
     seed: int = 1,
+    seeds: int = 1,
+    jobs: int | None = None,
     progress: Progress = silent,
 ) -> dict[str, Any]:
     """Makes the bitstream and report.json of `plan` in `directory`: all files or none.
 
-    The accelerator runs at the fastest clock that the board's PLL can make and that the timing of this route allows;
+    The accelerator runs at the fastest clock that the board's PLL can make and that the timing of the route allows;
     the host link runs at the oscillator's clock.
 
     Parameters
@@ -55,8 +58,11 @@ def build(
         Latency and interval of the accelerator, as measured.
     clock_mhz
         Run no faster than this; None for as fast as timing allows.
-    seed
-        Of the placer. The same seed and tools give the same bitstream.
+    seed, seeds
+        The first seed of the placer, and how many to try: the fastest route is taken. The same seeds and tools give the
+        same bitstream.
+    jobs
+        How many routes at the same time; None for as many as there are processors.
     progress
         Told of each step.
 
@@ -72,10 +78,14 @@ def build(
     ToolError
         If a tool is missing or fails.
     InputError
-        If the directory cannot be written, or `seed` or `clock_mhz` is no such thing.
+        If the directory cannot be written, or `seed`, `seeds`, `jobs` or `clock_mhz` is no such thing.
     """
     if not 0 <= seed <= MAX_SEED:
         raise InputError(f"--seed must be 0 to {MAX_SEED}, not {seed}")
+    if not 1 <= seeds <= MAX_SEED - seed + 1:
+        raise InputError(f"--seeds must be 1 to {MAX_SEED - seed + 1}, not {seeds}")
+    if jobs is not None and jobs < 1:
+        raise InputError(f"--jobs must be at least 1, not {jobs}")
     if clock_mhz is not None and not (math.isfinite(clock_mhz) and clock_mhz > 0):
         raise InputError(f"--clock-mhz must be a positive number, not {clock_mhz}")
     if plan.part != board.part:
@@ -83,7 +93,8 @@ def build(
     for tool in tools.of_family(board.device.family):
         tools.prepare(tool, progress)
     with _workspace(directory) as folder:
-        job = Job(plan, network, board, folder, seed, progress)
+        at_once = min(seeds, jobs or os.cpu_count() or 1)
+        job = Job(plan, network, board, folder, range(seed, seed + seeds), at_once, progress)
         clock, timing = job.run(clock_mhz)
         report = make_report(
             plan,
@@ -92,8 +103,10 @@ def build(
             cycles=cycles,
             clock_mhz=float(clock),
             timing=timing,
+            seed=job.seed,
+            reached_mhz=job.reached_mhz,
             link_frames_per_second=job.link_frames_per_second,
-            options={"seed": seed, "clock_mhz": clock_mhz},
+            options={"seed": seed, "seeds": seeds, "clock_mhz": clock_mhz},
             seconds=job.seconds,
         )
         (folder / REPORT).write_text(json.dumps(report, indent=2) + "\n")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -51,28 +52,41 @@ def slowest_mhz(board: Board) -> float:
 class Job:
     """The steps from a plan to a bitstream, in `folder`.
 
+    Parameters
+    ----------
+    seeds
+        Of the placer: the design is routed once with each, and the fastest is taken.
+    jobs
+        How many routes at the same time.
+
     Attributes
     ----------
     seconds
         Wall time of each step done so far.
     link_frames_per_second
         What the host link can carry; known once `run` has begun.
+    reached_mhz
+        What timing allows the accelerator with each seed; None where there was no route. Known once `run` is done,
+        as is `seed`, the one that was taken.
     """
 
     plan: Plan
     network: Network
     board: Board
     folder: Path
-    seed: int
+    seeds: Sequence[int]
+    jobs: int
     progress: Progress
     seconds: dict[str, float] = field(default_factory=dict)
     link_frames_per_second: float = 0.0
+    reached_mhz: dict[int, float | None] = field(default_factory=dict)
+    seed: int = 0
 
     def run(self, clock_mhz: float | None) -> tuple[Fraction, Timing]:
         """Makes the bitstream; gives the clock that it runs at, in MHz, and what timing would allow.
 
-        Timing does not depend on the frequency that the router is told to reach, so one route tells which frequency
-        to choose, and only the PLL's dividers change after it.
+        Timing does not depend on the frequency that the router is told to reach, so one route of each seed tells which
+        frequency to choose, and only the PLL's dividers change after it.
 
         Raises
         ------
@@ -103,8 +117,8 @@ class Job:
         reachable = fastest_clock(board, wanted) if clock_mhz is not None else None
         if reachable is not None and choice.mhz < reachable.mhz:
             raise PlanError(
-                f"--clock-mhz {clock_mhz:g}: timing allows {timing.accel_mhz:.2f} MHz with --seed {self.seed}; "
-                "ask for less, try another seed, or leave --clock-mhz out to get the fastest clock"
+                f"--clock-mhz {clock_mhz:g}: timing allows {timing.accel_mhz:.2f} MHz with {self._tried()}; "
+                "ask for less, try more --seeds, or leave --clock-mhz out to get the fastest clock"
             )
         if choice.setting is not None and choice != clock:
             with self._step("clock", "Setting the clock"):
@@ -124,9 +138,35 @@ class Job:
             flow.elaborate(self._top(clock), self.board, self.folder)
         with self._step("synthesize", "Synthesis"):
             flow.synthesize(self.board, self.folder)
-        with self._step("place_and_route", "Place and route"):
-            flow.route(self.board, self.folder, seed=self.seed)
-        return flow.timing(self.folder)
+        with self._step("place_and_route", f"Place and route with {self._tried()}"):
+            routes = self._routes()
+        self.seed = max(routes, key=lambda seed: self._merit(routes[seed]))
+        flow.keep(self.folder, seed=self.seed)
+        return routes[self.seed]
+
+    def _routes(self) -> dict[int, Timing]:
+        """The timing of each seed's route. A placer may find no room with one seed that it finds with another."""
+        with ThreadPoolExecutor(self.jobs) as pool:
+            running = {seed: pool.submit(flow.route, self.board, self.folder, seed=seed) for seed in self.seeds}
+            try:
+                failures = {seed: route.exception() for seed, route in running.items()}
+            except BaseException:
+                pool.shutdown(cancel_futures=True)
+                raise
+        routes = {seed: route.result() for seed, route in running.items() if failures[seed] is None}
+        for failure in failures.values():
+            if failure is not None and not (routes and isinstance(failure, ToolError)):
+                raise failure
+        self.reached_mhz = {seed: routes[seed].accel_mhz if seed in routes else None for seed in self.seeds}
+        return routes
+
+    def _merit(self, timing: Timing) -> tuple[bool, float]:
+        return timing.link_mhz >= self.board.clock_mhz, timing.accel_mhz
+
+    def _tried(self) -> str:
+        """The seeds in words."""
+        first, *others = self.seeds
+        return f"seeds {first} to {others[-1]}" if others else f"seed {first}"
 
     def _top(self, clock: Clock) -> BoardTop:
         from bnnhw.generate.board_top import BoardTop  # Amaranth takes long to import

@@ -6,13 +6,14 @@ Everything happens in one folder, under fixed file names, with relative paths on
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bnnhw.build import tools
+from bnnhw.build import carry_cells, tools
 from bnnhw.build.block_ram import ice40_techmap
 from bnnhw.build.boards import Board
 from bnnhw.errors import PlanError, ToolError
@@ -22,7 +23,10 @@ NETLIST, STATISTICS, SYNTHESIS_LOG = "top.json", "stat.json", "yosys.log"
 ROUTE_LOG, ROUTE_REPORT = "nextpnr.log", "nextpnr.json"
 ROUTED, CONFIGURATION = "routed.json", "top.config"
 
-TECHMAP = "block_ram.v"
+# LUTs of a design that is placed as a large one.
+LARGE = 20_000
+
+TECHMAP, CARRY_CELLS = "techmap.v", "carry_cells.v"
 CONSTRAINTS = {"ice40": "top.pcf", "ecp5": "top.lpf"}
 
 
@@ -68,7 +72,9 @@ def synthesize(board: Board, folder: Path) -> None:
     """
     command = f"{synthesis(board.device)} -top top"
     if board.device.family == "ecp5":
-        steps = [command]
+        (folder / CARRY_CELLS).write_text(carry_cells.declaration())
+        (folder / TECHMAP).write_text(carry_cells.ecp5_techmap())
+        steps = [f"read_verilog {CARRY_CELLS}", command, f"techmap -map {TECHMAP}", "opt_clean"]
     else:
         (folder / TECHMAP).write_text(ice40_techmap())
         steps = [
@@ -82,8 +88,8 @@ def synthesize(board: Board, folder: Path) -> None:
     tools.run(tools.YOSYS, ["-q", "-l", SYNTHESIS_LOG, "top.ys"], folder)
 
 
-def route(board: Board, folder: Path, *, seed: int) -> None:
-    """Netlist -> routed design and its report, whatever its timing is.
+def route(board: Board, folder: Path, *, seed: int) -> Timing:
+    """Netlist -> routed design and its report, whatever its timing is, in a folder of the seed's own: see `keep`.
 
     Raises
     ------
@@ -95,16 +101,35 @@ def route(board: Board, folder: Path, *, seed: int) -> None:
     family = board.device.family
     tool = tools.NEXTPNR[family]
     constraints = {"ice40": "--pcf", "ecp5": "--lpf"}[family]
-    results = {"ice40": ["--asc", CONFIGURATION, "--write", ROUTED], "ecp5": ["--textcfg", CONFIGURATION]}[family]
-    common = ["-q", *board.nextpnr, "--json", NETLIST, constraints, CONSTRAINTS[family], "--report", ROUTE_REPORT]
-    arguments = [*common, *results, "--log", ROUTE_LOG, "--seed", str(seed), "--timing-allow-fail"]
+    own = f"seed{seed}"
+    (folder / own).mkdir(exist_ok=True)
+    written = {"ice40": {"--asc": CONFIGURATION, "--write": ROUTED}, "ecp5": {"--textcfg": CONFIGURATION}}[family]
+    results = [word for option, name in written.items() for word in (option, f"{own}/{name}")]
+    common = ["-q", *board.nextpnr, *_placer(family, folder), "--json", NETLIST, constraints, CONSTRAINTS[family]]
+    common += ["--report", f"{own}/{ROUTE_REPORT}"]
+    arguments = [*common, *results, "--log", f"{own}/{ROUTE_LOG}", "--seed", str(seed), "--timing-allow-fail"]
     try:
         tools.run(tool, arguments, folder)
     except ToolError:
         # Without a placement there is no report, so ask again what is needed, without one.
         tools.run(tool, [*common, "--pack-only"], folder)
-        check_capacity(board, read_json(folder / ROUTE_REPORT)["utilization"])
+        check_capacity(board, read_json(folder / own / ROUTE_REPORT)["utilization"])
         raise
+    return timing(folder / own)
+
+
+def _placer(family: str, folder: Path) -> list[str]:
+    """Options that choose the placer: the usual one leaves wires of a large design so long that routing never ends."""
+    if family != "ecp5":
+        return []
+    cells: dict[str, int] = read_json(folder / STATISTICS)["design"]["num_cells_by_type"]
+    return ["--placer", "static"] if cells.get("LUT4", 0) + 2 * cells.get("CCU2C", 0) > LARGE else []
+
+
+def keep(folder: Path, *, seed: int) -> None:
+    """Makes the route with this seed the one that the further steps take."""
+    for path in (folder / f"seed{seed}").iterdir():
+        os.replace(path, folder / path.name)
 
 
 def check_capacity(board: Board, utilization: Mapping[str, Mapping[str, int]]) -> None:
@@ -135,7 +160,7 @@ def check_capacity(board: Board, utilization: Mapping[str, Mapping[str, int]]) -
 
 
 def timing(folder: Path) -> Timing:
-    """Reads the highest frequencies from the report of the last route."""
+    """Reads the highest frequencies from the report of the route in `folder`."""
     clocks = {name: entry["achieved"] for name, entry in read_json(folder / ROUTE_REPORT)["fmax"].items()}
     # The nets of the clock domains are called `accel_clk` and `clk`, in whatever module yosys found them first;
     # nextpnr marks those on global wires.

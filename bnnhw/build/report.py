@@ -15,7 +15,7 @@ from bnnhw.dataflow import Cycles, Plan
 from bnnhw.errors import InputError
 
 REPORT = "report.json"
-SCHEMA = 1
+SCHEMA = 2
 
 
 def make_report(
@@ -26,6 +26,8 @@ def make_report(
     cycles: Cycles,
     clock_mhz: float,
     timing: flow.Timing,
+    seed: int,
+    reached_mhz: Mapping[int, float | None],
     link_frames_per_second: float,
     options: Mapping[str, Any],
     seconds: Mapping[str, float],
@@ -40,6 +42,8 @@ def make_report(
         What the accelerator runs at.
     timing
         What timing allows.
+    seed, reached_mhz
+        The seed whose route was taken, and what timing allows with each that was tried.
     link_frames_per_second
         What the host link can carry.
     options
@@ -64,6 +68,8 @@ def make_report(
         "sha256": hashlib.sha256((folder / board.bitstream).read_bytes()).hexdigest(),
         "clock_mhz": clock_mhz,
         "fmax_mhz": timing.accel_mhz,
+        "seed": seed,
+        "fmax_mhz_by_seed": {str(tried): mhz for tried, mhz in reached_mhz.items()},
         "link": {"clock_mhz": board.clock_mhz, "fmax_mhz": timing.link_mhz, "baud": board.baud},
         "utilization": flow.utilization(board, folder),
         "cycles_per_inference": cycles.interval,

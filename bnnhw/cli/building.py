@@ -1,4 +1,4 @@
-"""``build``, ``program`` and ``run``: the bitstream, and the board."""
+"""``build``, ``report``, ``program`` and ``run``: the bitstream, and the board."""
 
 from __future__ import annotations
 
@@ -11,6 +11,10 @@ from bnnhw.cli import options
 from bnnhw.cli.terminal import facts, percent, progress, share, shortened, write
 from bnnhw.files import write_npz
 
+MAX = "max"
+# Tried with --clock-mhz max.
+SEEDS = 4
+
 
 def add_commands(commands: options.Commands) -> None:
     parser = options.add_command(commands, "build", build, "bitstream for a board, and its report")
@@ -22,9 +26,22 @@ def add_commands(commands: options.Commands) -> None:
         type=clock,
         default=None,
         metavar="F|max",
-        help="clock of the accelerator (default: max, the fastest that timing allows)",
+        help="clock of the accelerator, or max to search the fastest with several seeds "
+        "(default: the fastest that timing allows with one)",
     )
-    parser.add_argument("--seed", type=int, default=1, help="of the placer (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=1, help="first seed of the placer (default: %(default)s)")
+    parser.add_argument(
+        "--seeds",
+        type=options.at_least_one,
+        metavar="N",
+        help=f"how many seeds to try, the fastest route wins (default: 1; {SEEDS} with --clock-mhz max)",
+    )
+    parser.add_argument(
+        "--jobs", type=options.at_least_one, metavar="N", help="routes at a time (default: one per processor)"
+    )
+
+    parser = options.add_command(commands, "report", report, "the report of a build as a page with plots")
+    parser.add_argument("folder", type=Path, metavar="DIR", help="folder that `bnnhw build` wrote")
 
     parser = options.add_command(commands, "program", program, "loads a bitstream with the board's programmer")
     parser.add_argument("folder", type=Path, metavar="DIR", help="folder that `bnnhw build` wrote")
@@ -36,18 +53,21 @@ def add_commands(commands: options.Commands) -> None:
     parser.add_argument("-o", "--output", type=Path, metavar="OUT.npz", help="file to write the answers to")
 
 
-def clock(text: str) -> float | None:
-    """Megahertz, or None for ``max``."""
-    return None if text == "max" else options.positive(text)
+def clock(text: str) -> float | str:
+    """Megahertz, or ``max``."""
+    return text if text == MAX else options.positive(text)
 
 
 def build(arguments: Namespace) -> int:
+    searching = arguments.clock_mhz == MAX
     report = bnnhw.build(
         arguments.work,
         folder=arguments.output,
         board=arguments.board,
-        clock_mhz=arguments.clock_mhz,
+        clock_mhz=None if searching else arguments.clock_mhz,
         seed=arguments.seed,
+        seeds=arguments.seeds or (SEEDS if searching else 1),
+        jobs=arguments.jobs,
         input_format=arguments.input_format,
         progress=progress,
     )
@@ -58,11 +78,14 @@ def build(arguments: Namespace) -> int:
 def report_text(report: dict[str, Any]) -> str:
     """What a report says, in a few lines."""
     used = report["utilization"]
+    reached = [mhz for mhz in report["fmax_mhz_by_seed"].values() if mhz is not None]
+    spread = f"{min(reached):.2f} to {max(reached):.2f} MHz with {len(reached)} seeds, best with {report['seed']}"
     return facts(
         {
             "model": report["model"],
             "board": f"{report['board']} ({report['part']})",
             "clock": f"{report['clock_mhz']:.2f} MHz of {report['fmax_mhz']:.2f} MHz that timing allows",
+            **({"timing allows": spread} if len(reached) > 1 else {}),
             "LUT4": share(used["lut4"]),
             "block RAM": share(used["block_ram"]),
             "cycles per inference": report["cycles_per_inference"],
@@ -72,6 +95,12 @@ def report_text(report: dict[str, Any]) -> str:
             "MACs per cycle": f"{report['macs_per_cycle']:,.0f}, {percent(report['efficiency'])} of the part's limit",
         }
     )
+
+
+def report(arguments: Namespace) -> int:
+    path = bnnhw.report(arguments.folder)
+    write(arguments.json, {"file": str(path)}, f"written to {path}")
+    return 0
 
 
 def program(arguments: Namespace) -> int:

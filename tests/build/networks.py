@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from bnnhw.build import Board
@@ -27,7 +29,7 @@ def bipolar_network(*sizes: int, seed: int = 1) -> Network:
             names = {"name": f"threshold{k}", "inputs": (f"acc{k}",), "output": f"act{k + 1}"}
             threshold = Threshold(**names, thresholds=cuts, offset=-1, step=2, dtype=BIPOLAR)
         layers.append(dense_layer(dense, threshold, BIPOLAR, k))
-    return stacked(layers)
+    return replace(stacked(layers), model="small")
 
 
 def folded(network: Network, board: Board, *foldings: tuple[int, int], memory: str = "block") -> Plan:

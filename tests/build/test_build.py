@@ -77,7 +77,8 @@ def check(report: Report, name: str) -> None:
     assert report["macs_per_inference"] == 24 * 8 + 8 * 4
     assert report["macs_per_cycle"] == 28
     assert report["efficiency"] == pytest.approx(28 / board.device.bandwidth_macs_per_cycle)
-    assert report["options"]["seed"] == 1
+    assert report["options"]["seed"] == report["options"]["seeds"] == report["seed"] == 1
+    assert report["fmax_mhz_by_seed"] == {"1": report["fmax_mhz"]}
     assert set(report["seconds"]) >= {"elaborate", "synthesize", "place_and_route", "pack"}
 
 
@@ -85,7 +86,7 @@ def check(report: Report, name: str) -> None:
 def test_the_same_input_gives_the_same_bits(icebreaker: Report, tmp_path: Path) -> None:
     """Again, step by step; and the routed design, read back, differs only in the dividers that are set."""
     board = find_board("icebreaker")
-    job = bitstream.Job(folded(NETWORK, board, *FOLDINGS), NETWORK, board, tmp_path, 1, silent)
+    job = bitstream.Job(folded(NETWORK, board, *FOLDINGS), NETWORK, board, tmp_path, [1], 1, silent)
     clock, timing = job.run(None)
     bits = packed(tmp_path)
     assert hashlib.sha256(bits).hexdigest() == icebreaker["sha256"]
@@ -106,6 +107,23 @@ def packed(folder: Path) -> bytes:
 
 
 @pytest.mark.synth
+def test_the_best_of_several_seeds(icebreaker: Report, tmp_path: Path) -> None:
+    """Its bits are those of a build with that seed alone; only the routes are repeated."""
+    report = build("icebreaker", tmp_path / "best", seeds=3)
+    reached = report["fmax_mhz_by_seed"]
+    assert list(reached) == ["1", "2", "3"] and len(set(reached.values())) > 1
+    assert reached["1"] == icebreaker["fmax_mhz"]
+    assert report["fmax_mhz"] == max(reached.values()) == reached[str(report["seed"])]
+    assert icebreaker["clock_mhz"] <= report["clock_mhz"] <= report["fmax_mhz"]
+    assert json.loads((tmp_path / "best/nextpnr.json").read_text())["fmax"]
+    alone = build("icebreaker", tmp_path / "alone", seed=report["seed"])
+    assert alone["sha256"] == report["sha256"]
+    assert {path.name for path in (tmp_path / "best").iterdir()} == {
+        path.name for path in (tmp_path / "alone").iterdir()
+    }
+
+
+@pytest.mark.synth
 def test_too_large_leaves_nothing(tmp_path: Path) -> None:
     """One lane and 33 block RAMs of weights: quick to synthesise, and more than a UP5K has."""
     board = find_board("icebreaker")
@@ -119,6 +137,10 @@ def test_too_large_leaves_nothing(tmp_path: Path) -> None:
 def test_wrong_options_are_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="--seed must be 0 to 2147483647, not -1"):
         build("icebreaker", tmp_path, seed=-1)
+    with pytest.raises(InputError, match="--seeds must be 1 to 2147483641, not 0"):
+        build("icebreaker", tmp_path, seed=7, seeds=0)
+    with pytest.raises(InputError, match="--jobs must be at least 1, not 0"):
+        build("icebreaker", tmp_path, jobs=0)
     with pytest.raises(InputError, match="--clock-mhz must be a positive number, not nan"):
         build("icebreaker", tmp_path, clock_mhz=float("nan"))
 

@@ -92,7 +92,7 @@ def fails(monkeypatch: pytest.MonkeyPatch, used: dict[str, tuple[int, int]]) -> 
     def run(tool: Any, arguments: list[str], folder: Path) -> None:
         if "--pack-only" not in arguments:
             raise ToolError("nextpnr-ice40 failed: ERROR: no place")
-        report(folder, used=used)
+        report(folder / Path(arguments[arguments.index("--report") + 1]).parent, used=used)
 
     monkeypatch.setattr(flow.tools, "run", run)
 
@@ -107,3 +107,20 @@ def test_a_route_that_fails_for_another_reason(tmp_path: Path, monkeypatch: pyte
     fails(monkeypatch, {"ICESTORM_LC": (9, 5280)})
     with pytest.raises(ToolError, match="no place"):
         flow.route(ICE40, tmp_path, seed=1)
+
+
+@pytest.mark.parametrize(("luts", "carries", "large"), [(19_000, 500, False), (10_000, 5_001, True)])
+def test_a_large_design_is_placed_as_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, luts: int, carries: int, large: bool
+) -> None:
+    given: list[str] = []
+    cells = {"LUT4": luts, "CCU2C": carries}
+    (tmp_path / flow.STATISTICS).write_text(json.dumps({"design": {"num_cells_by_type": cells}}))
+
+    def run(tool: Any, arguments: list[str], folder: Path) -> None:
+        given.extend(arguments)
+        report(folder / "seed1", fmax={"accel_clk": 60.0, "clk": 25.0})
+
+    monkeypatch.setattr(flow.tools, "run", run)
+    flow.route(ECP5, tmp_path, seed=1)
+    assert ("static" in given) == large
