@@ -28,7 +28,7 @@ lint: .venv/installed-dev
 	@$(ENV) mypy
 
 bench: .venv/installed-dev
-	@$(ENV) python benchmarks/tables.py
+	@$(ENV) python -m benchmarks
 
 clean:
 	rm -rf .venv build dist bnnhw-demo .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage .coverage.*

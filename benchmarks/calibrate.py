@@ -1,11 +1,12 @@
-"""Fits the area model to routed designs: writes ``bnnhw/dataflow/cost_table.json`` and prints how well it fits.
+"""Fits the area model: writes ``bnnhw/dataflow/cost_table.json`` and prints how well it fits.
 
     python benchmarks/calibrate.py [--measure FAMILY]
 
-The designs are two kinds: random accelerators, each routed alone (their features and areas are kept in
-``benchmarks/calibration.json``; ``--measure`` routes them again, half an hour per family), and the boards of
-``benchmarks/tables.py``, which also tell what link and clock around an accelerator take. Least squares of relative
-errors, no coefficient below zero; a weak pull towards PRIOR settles what the designs do not tell.
+What is fitted is of two kinds: single units, taken from plans of the shipped models and of random dense networks, each
+synthesised and packed alone (their features and areas are kept in ``benchmarks/calibration.json``; ``--measure`` does
+that again, some twenty minutes per family), and the boards of ``benchmarks/results``, which also tell what link and
+clock around an accelerator take. Least squares of relative errors, no coefficient below zero; a weak pull towards PRIOR
+settles what neither of them tells.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import argparse
 import json
 import random
 import tempfile
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,15 +23,16 @@ from typing import Any
 import numpy as np
 from scipy.optimize import nnls
 
-from bnnhw.build import tools
+import bnnhw
+from bnnhw.build import find_board, flow, tools
 from bnnhw.dataflow import Network, Plan, cost, planned
-from bnnhw.dataflow.folding import unfolded
+from bnnhw.dataflow.candidates import unfolded
 from bnnhw.dataflow.layers import MatrixLayer
-from bnnhw.design import yosys_for_amaranth
+from bnnhw.dataflow.structure import Unit, structure
 from bnnhw.dtypes import DataType
-from bnnhw.errors import ToolError
+from bnnhw.errors import BnnhwError, ToolError
 from bnnhw.files import write_text
-from bnnhw.generate.verilog import verilog
+from bnnhw.generate.accelerator import build_unit
 from bnnhw.ir.bounds import reach
 from bnnhw.ir.nodes import Dense, Threshold
 from bnnhw.parts import PARTS
@@ -41,8 +44,11 @@ DATA = HERE / "calibration.json"
 PRIOR = {
     "accelerator": 120,
     "layer": 45,
-    "lane": 2.5,
-    "registered_lane": 0.3,
+    "constant_lut": 1.05,
+    "constant_register": 0.15,
+    "lane": 2,
+    "registered_lane": 0.1,
+    "masked_lane": 0.6,
     "accumulator_bit": 1.3,
     "input_bit": 1,
     "sum_bit": 1,
@@ -56,9 +62,9 @@ PRIOR = {
     "collect_bit": 1.1,
     "output_bit": 5,
     "score_bit": 1.3,
-    "board": 600,
-    # Convolutions; of these, only designs on boards tell so far.
+    "board": 850,
     "window": 120,
+    "window_choice": 0.7,
     "window_bit": 1,
     "pool_bit": 3,
     "fork": 8,
@@ -67,7 +73,7 @@ PRIOR = {
 }
 PULL = 0.03
 
-PARTS_OF = {"ice40": "ice40-hx8k", "ecp5": "ecp5-85f"}
+BOARD_OF = {"ice40": "ice40-hx8k-b-evn", "ecp5": "ulx3s-85f"}
 LOGIC_CELLS = {"ice40": "ICESTORM_LC", "ecp5": "TRELLIS_COMB"}
 SIZES = (
     (784, 64, 64, 64, 10),
@@ -88,7 +94,12 @@ TYPES = (
     ("bipolar", "uint2", "uint2"),
 )
 MOST_LANES = {"ice40": 350, "ecp5": 1000}
-DESIGNS = 20
+# Inferences per second that shipped models are planned for, for their units.
+RATES = (200, 1000, 4000, 12000)
+DENSE_NETWORKS = 12
+# Of each kind of unit, so many are measured, none of more LUTs than this.
+UNITS_OF_A_KIND = 12
+MOST_LUTS = 1500
 
 
 def random_network(rng: np.random.Generator, sizes: tuple[int, ...], types: tuple[str, str, str]) -> Network:
@@ -138,61 +149,90 @@ def random_plan(chooser: random.Random, network: Network, family: str) -> Plan:
         for pe in range(1, layer.mh + 1):
             beats = interval // -(-layer.mh // pe)
             simd = -(-layer.mw // beats) if beats else layer.mw + 1
-            if simd <= layer.mw and pe * simd * layer.plane_products <= MOST_LANES[family]:
+            if simd <= layer.mw and pe * simd * layer.product.terms <= MOST_LANES[family]:
                 options.append((pe, simd))
         pe, simd = chooser.choice(options or [(max(1, layer.mh // 8), max(1, layer.mw // 16))])
         rows = -(-layer.mh // pe) * -(-layer.mw // simd)
         weights = "lut" if rows * pe * simd * layer.weight.bits < 1500 else "block"
         buffer = chooser.choice(["lut", "block"])
-        choice = {"pe": pe, "simd": simd, "weight_memory": weights, "buffer_memory": buffer, "popcount_levels": levels}
+        choice: dict[str, Any] = {
+            "pe": pe,
+            "simd": simd,
+            "weight_memory": weights,
+            "buffer_memory": buffer,
+            "popcount_levels": levels,
+        }
         folded.append(replace(unfolded(layer), **choice))
-    return planned(network, tuple(folded), board="", part=PARTS_OF[family], clock_mhz=12.0)
+    return planned(network, tuple(folded), board="", part=find_board(BOARD_OF[family]).part, clock_mhz=12.0)
 
 
-def route(plan: Plan, network: Network, family: str) -> int:
-    """Logic cells of the accelerator alone, pins wherever the router likes."""
+def some_units(family: str) -> list[Unit]:
+    """Units of many plans, as different as they come, a few of each kind."""
+    chooser, rng = random.Random(7), np.random.default_rng(7)
+    part = find_board(BOARD_OF[family]).device
+    kinds: dict[type[Unit], list[Unit]] = {}
+    for plan, network in _plans(chooser, rng, family):
+        for stage in structure(plan, network):
+            if cost.luts(part, cost.unit_features(stage.unit)) <= MOST_LUTS:
+                kinds.setdefault(type(stage.unit), []).append(stage.unit)
+    found: list[Unit] = []
+    for units in kinds.values():
+        different = list({repr(sorted(cost.unit_features(unit).items())): unit for unit in units}.values())
+        found += chooser.sample(different, min(len(different), UNITS_OF_A_KIND))
+    return found
+
+
+def _plans(chooser: random.Random, rng: np.random.Generator, family: str) -> Iterator[tuple[Plan, Network]]:
+    for _ in range(DENSE_NETWORKS):
+        network = random_network(rng, chooser.choice(SIZES), chooser.choice(TYPES))
+        yield random_plan(chooser, network, family), network
+    for model in bnnhw.models():
+        for rate in RATES:
+            try:
+                design = bnnhw.compile(model["name"], board=BOARD_OF[family], fps=rate)
+            except BnnhwError:
+                continue  # out of reach of this part
+            yield design.plan, design.network
+
+
+def area(unit: Unit, family: str) -> int:
+    """Logic cells of a unit alone, synthesised as in a design and packed."""
+    from amaranth.back import rtlil
+
+    board = find_board(BOARD_OF[family])
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        with yosys_for_amaranth():
-            (folder / "a.v").write_text(verilog(plan, network))
-        synthesis = {"ice40": "synth_ice40", "ecp5": "synth_ecp5 -nowidelut"}[family]
-        tools.run(tools.YOSYS, ["-q", "-p", f"read_verilog a.v; {synthesis} -top accelerator -json a.json"], folder)
-        device = {
-            "ice40": ["--hx8k", "--package", "ct256", "--pcf-allow-unconstrained"],
-            "ecp5": ["--85k", "--package", "CABGA381", "--lpf-allow-unconstrained"],
-        }[family]
-        arguments = ["--json", "a.json", "--report", "r.json", "--seed", "1", "--timing-allow-fail", "-q"]
-        tools.run(tools.NEXTPNR[family], [*device, *arguments], folder)
-        report = json.loads((folder / "r.json").read_text())
+        top = rtlil.convert(build_unit(unit, family), name="top", platform=board.platform(), emit_src=False)
+        (folder / "top.il").write_text(top)
+        flow.synthesize(board, folder)
+        arguments = [*board.nextpnr, "--json", flow.NETLIST, "--report", flow.ROUTE_REPORT, "--pack-only", "-q"]
+        tools.run(tools.NEXTPNR[family], arguments, folder)
+        report = flow.read_json(folder / flow.ROUTE_REPORT)
     return int(report["utilization"][LOGIC_CELLS[family]]["used"])
 
 
 def measure(family: str) -> list[dict[str, Any]]:
-    """Routes the random designs; those that do not fit are left out."""
-    chooser, rng = random.Random(7), np.random.default_rng(7)
+    """Synthesises `some_units`."""
     rows = []
-    for k in range(DESIGNS):
-        network = random_network(rng, chooser.choice(SIZES), chooser.choice(TYPES))
-        plan = random_plan(chooser, network, family)
-        features = cost.network_features(plan, network)
-        if sum(PRIOR[key] * value for key, value in features.items()) > 0.8 * PARTS[PARTS_OF[family]].lut4:
-            continue
+    units = some_units(family)
+    for k, unit in enumerate(units):
+        features = cost.unit_features(unit)
         try:
-            used = route(plan, network, family)
+            used = area(unit, family)
         except ToolError as error:
-            print(f"design {k}: {error}", flush=True)
+            print(f"{k + 1} of {len(units)}: {type(unit).__name__}: {error}", flush=True)
             continue
-        print(f"design {k}: {used}", flush=True)
-        rows.append({"family": family, "features": features, "lut4": used})
+        print(f"{k + 1} of {len(units)}: {type(unit).__name__}: {used} for {features}", flush=True)
+        rows.append({"family": family, "unit": type(unit).__name__, "features": features, "lut4": used})
     return rows
 
 
 def board_rows(family: str) -> list[dict[str, Any]]:
-    """The designs of ``benchmarks/tables.py``."""
+    """The routed designs of the benchmark."""
     rows = []
     for path in sorted((HERE / "results").glob("*.json")):
         result = json.loads(path.read_text())
-        if PARTS[result["part"]].family == family:
+        if "refused" not in result and PARTS[result["part"]].family == family:
             used = result["report"]["utilization"]["lut4"]["used"]
             rows.append({"features": {**result["features"], "board": 1.0}, "lut4": used, "name": path.stem})
     return rows
@@ -200,30 +240,34 @@ def board_rows(family: str) -> list[dict[str, Any]]:
 
 def fit(rows: list[dict[str, Any]]) -> dict[str, float]:
     names = list(PRIOR)
-    area = np.array([row["lut4"] for row in rows], float)
-    matrix = np.array([[row["features"].get(name, 0.0) for name in names] for row in rows]) / area[:, None]
+    # Of a small unit, the error of a few LUTs does not matter.
+    scale = np.array([1 / max(row["lut4"], 100) for row in rows])
+    matrix = np.array([[row["features"].get(name, 0.0) for name in names] for row in rows]) * scale[:, None]
+    wanted = np.array([row["lut4"] for row in rows]) * scale
     prior = np.array([PRIOR[name] for name in names])
     pull = PULL * np.diag(1 / prior)
-    found, _ = nnls(np.vstack([matrix, pull]), np.concatenate([np.ones(len(rows)), np.full(len(names), PULL)]))
-    errors = matrix @ found - 1
+    found, _ = nnls(np.vstack([matrix, pull]), np.concatenate([wanted, np.full(len(names), PULL)]))
+    errors = (matrix @ found - wanted) / (np.array([row["lut4"] for row in rows]) * scale + 1e-9)
     for row, error in zip(rows, errors, strict=True):
-        print(f"  {row.get('name', 'random design'):36s} {row['lut4']:7,d} {error:+.1%}")
-    print(f"  largest error {np.abs(errors).max():.1%}, mean {np.abs(errors).mean():.1%}")
+        print(f"  {row['name']:36s} {row['lut4']:7,d} {error:+.1%}")
+    boards = np.abs([error for row, error in zip(rows, errors, strict=True) if "board" in row["features"]])
+    if len(boards):
+        print(f"  of designs on boards: largest error {boards.max():.1%}, mean {boards.mean():.1%}")
     return {name: round(float(value), 3) for name, value in zip(names, found, strict=True)}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--measure", choices=PARTS_OF, help="route the random designs of this family again")
+    parser.add_argument("--measure", choices=BOARD_OF, help="measure the units of this family again")
     options = parser.parse_args()
     known = json.loads(DATA.read_text()) if DATA.exists() else []
     if options.measure:
         known = [row for row in known if row["family"] != options.measure] + measure(options.measure)
         write_text(DATA, json.dumps(known, indent=1) + "\n")
     table = {}
-    for family in PARTS_OF:
+    for family in BOARD_OF:
         print(family)
-        rows = [row for row in known if row["family"] == family] + board_rows(family)
+        rows = [{**row, "name": row["unit"]} for row in known if row["family"] == family] + board_rows(family)
         table[family] = fit(rows)
     write_text(cost.TABLE, json.dumps(table, indent=1) + "\n")
 

@@ -1,171 +1,200 @@
-"""Builds models for boards and writes the tables of the documentation.
-
-    python benchmarks/tables.py [--again] [--only TEXT] [--tables-only]
-
-Each entry is compiled, simulated, compared bit by bit and routed; its numbers go to ``benchmarks/results/``, one JSON
-file each,
-so that an interrupted run goes on where it stopped. Then `docs/results.md` and the table in README.md are written
-from all of these files. Area, clock and cycles are the same at every run with the same versions and seed.
-"""
+"""The tables of the documentation, as Markdown."""
 
 from __future__ import annotations
 
-import argparse
 import json
-import sys
-import tempfile
-import time
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
-import bnnhw
-from bnnhw.dataflow import cost
-from bnnhw.errors import BnnhwError
+from benchmarks.entries import ROOT
+from benchmarks.figures import Figures, built
+from bnnhw.dataflow import FILL
 from bnnhw.files import write_text
-from bnnhw.inputs import inputs_for
+from bnnhw.parts import PARTS
 
-ROOT = Path(__file__).resolve().parent.parent
-RESULTS = ROOT / "benchmarks" / "results"
-SHARED = ROOT.parent / "shared" / "data" / "models" / "qonnx_zoo_tfc"
-BOARDS = ("icebreaker", "ice40-hx8k-b-evn", "ulx3s-85f")
-COMPARED = 100
-MARKS = "<!-- table: benchmarks/tables.py -->", "<!-- end of table -->"
+SIMULATION = ROOT / "benchmarks" / "simulation.json"
 
 
-def entries() -> list[tuple[str, str]]:
-    """Model and board of every design; published networks only where their files lie beside the checkout."""
-    published = [str(SHARED / f"{name}.onnx") for name in ("TFC_1W1A", "TFC_2W2A")]
-    models = [path for path in published if Path(path).is_file()] + [model["name"] for model in bnnhw.models()]
-    return [(model, board) for model in models for board in BOARDS]
+def markdown(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table of Markdown."""
+    lines = [header, ["---"] * len(header), *rows]
+    return "".join("| " + " | ".join(line) + " |\n" for line in lines)
 
 
-def name_of(model: str) -> str:
-    return Path(model).stem
+def _share(part: float, whole: float) -> str:
+    return f"{part / whole:.0%}"
 
 
-def measure(model: str, board: str) -> dict[str, Any]:
-    """Compiles, compares and builds one design."""
-    design = bnnhw.compile(model, board=board)
-    comparison = bnnhw.compare(design, samples=COMPARED)
-    with tempfile.TemporaryDirectory() as folder:
-        started = time.monotonic()
-        report = bnnhw.build(design, folder=folder)
-        seconds = time.monotonic() - started
-    chosen = inputs_for(design.graph, None, COMPARED)
-    return {
-        "model": name_of(model),
-        "board": board,
-        "part": design.plan.part,
-        "inputs": "the model's golden file" if chosen.labels is not None else chosen.source,
-        "samples": comparison["levels"]["rtl"]["samples"],
-        "mismatches": comparison["mismatches"],
-        "layers": [
-            {
-                key: getattr(p, key)
-                for key in ("name", "kind", "vectors", "mw", "mh", "pe", "simd", "lanes", "weight", "input")
-            }
-            for p in design.plan.layers
-        ],
-        "features": cost.network_features(design.plan, design.network),
-        "estimate": design.estimate,
-        "report": report,
-        "build_seconds": round(seconds, 1),
+def _label(f: Figures) -> list[str]:
+    return [f["model"], f["board"], f["suffix"] or "-"]
+
+
+def results_table(designs: Mapping[str, Figures]) -> str:
+    """Every figure of every design, for docs/results.md."""
+    header = (
+        "model", "board", "option", "LUT4", "FF", "carry", "block RAM", "MHz", "cycles", "latency", "inferences/s",
+        "over the link/s", "MAC/cycle", "of the limit", "accuracy", "mismatches", "LUT estimate",
+    )  # fmt: skip
+    rows = [
+        [
+            *_label(f),
+            f"{f['lut4']:,} ({_share(f['lut4'], PARTS[f['part']].lut4)})",
+            f"{f['ff']:,}",
+            f"{f['carry']:,}",
+            f"{f['block_ram']} of {PARTS[f['part']].block_ram}",
+            f"{f['clock_mhz']:.2f}",
+            f"{round(f['cycles_per_inference'], 2):,}",
+            f"{f['latency_cycles']:,}",
+            f"{f['inferences_per_second']:,.0f}",
+            f"{f['link_inferences_per_second']:,.0f}",
+            f"{f['macs_per_cycle']:,.0f}",
+            f"{f['efficiency']:.0%}",
+            "-" if f["accuracy"] is None else f"{f['accuracy']:.2%}",
+            f"{f['mismatches']} of {f['samples']}",
+            f"{f['lut4_estimated'] / f['lut4'] - 1:+.0%}",
+        ]
+        for f in built(designs)
+    ]
+    return markdown(header, rows) + _refusals(designs) + _versions(designs)
+
+
+def _refusals(designs: Mapping[str, Figures]) -> str:
+    refused = [
+        f"* {' '.join(filter(None, _label(f)[:2]))}: {f['refused']}\n" for f in designs.values() if "refused" in f
+    ]
+    return "\nThere is no such design:\n\n" + "".join(refused) if refused else ""
+
+
+def _versions(designs: Mapping[str, Figures]) -> str:
+    seen: dict[str, set[str]] = {}
+    for f in built(designs):
+        for tool, version in f["tools"].items():
+            seen.setdefault(tool, set()).add(version)
+    tools = ", ".join(f"{tool} {' or '.join(sorted(versions))}" for tool, versions in seen.items())
+    return f"\nVersions: {tools}. Seed 1, and the following ones where several were routed.\n"
+
+
+def short_table(designs: Mapping[str, Figures]) -> str:
+    """What matters most, for README.md."""
+    header = ("model", "board", "option", "LUT4", "block RAM", "MHz", "cycles", "inferences/s", "accuracy")
+    rows = [
+        [
+            *_label(f),
+            f"{f['lut4']:,} ({_share(f['lut4'], PARTS[f['part']].lut4)})",
+            f"{f['block_ram']} of {PARTS[f['part']].block_ram}",
+            f"{f['clock_mhz']:.2f}",
+            f"{round(f['cycles_per_inference'], 2):,}",
+            f"{f['inferences_per_second']:,.0f}",
+            "-" if f["accuracy"] is None else f"{f['accuracy']:.2%}",
+        ]
+        for f in built(designs)
+    ]
+    return markdown(header, rows)
+
+
+def limits_table(designs: Mapping[str, Figures]) -> str:
+    """What each part allows, for docs/speed.md."""
+    rows = [
+        [
+            part.name,
+            f"{part.lut4:,}",
+            f"{part.block_ram} x {part.block_ram_width}",
+            f"{part.bandwidth_macs_per_cycle:,.0f}",
+            f"{part.logic_macs_per_cycle:,.0f}",
+            f"{part.logic_macs_per_cycle / part.bandwidth_macs_per_cycle:.1f}",
+        ]
+        for part in PARTS.values()
+    ]
+    header = (
+        "part",
+        "LUT4",
+        "block RAMs x bits read",
+        "bandwidth, MAC/cycle",
+        "logic, MAC/cycle",
+        "they meet at MAC/bit",
+    )
+    return markdown(header, rows)
+
+
+def bounds_table(designs: Mapping[str, Figures]) -> str:
+    """How near each design is to its part's limits, for docs/speed.md."""
+    rows = []
+    for f in built(designs):
+        part, bits = PARTS[f["part"]], f["weight_bits_read"]
+        rows.append(
+            [
+                *_label(f),
+                f"{f['macs_per_cycle']:,.0f}",
+                f"{f['macs_per_inference'] / bits:.2f}" if bits else "no fetch",
+                _share(bits / f["cycles_per_inference"], part.bandwidth_macs_per_cycle),
+                _share(f["macs_per_cycle"], part.logic_macs_per_cycle),
+                _share(f["block_ram"], part.block_ram),
+                _share(f["lut4"], part.lut4),
+                bound(f),
+            ]
+        )
+    header = (
+        "model", "board", "option", "MAC/cycle", "MAC per bit read", "of the bits", "of the lanes", "block RAMs",
+        "LUT4", "bounded by",
+    )  # fmt: skip
+    return markdown(header, rows)
+
+
+def bound(f: Figures) -> str:
+    """What keeps a design from being faster, in a word."""
+    part = PARTS[f["part"]]
+    full = {
+        "block RAMs": f["block_ram"] >= 0.93 * part.block_ram,
+        "logic": f["lut4"] >= 0.95 * FILL * part.lut4,
     }
+    return ", ".join(name for name, is_full in full.items() if is_full) or "what was asked for"
 
 
-def row(result: dict[str, Any], accuracy: dict[str, float]) -> list[str]:
-    report, estimate = result["report"], result["estimate"]
-    used = report["utilization"]
-    lut = used["lut4"]
-    error = estimate["utilization"]["lut4"]["used"] / lut["used"] - 1
-    share = accuracy.get(result["model"])
-    return [
-        result["model"],
-        result["board"],
-        f"{lut['used']:,} ({lut['used'] / lut['available']:.0%})",
-        f"{used['block_ram']['used']} of {used['block_ram']['available']}",
-        f"{report['clock_mhz']:.2f}",
-        f"{report['cycles_per_inference']:,}",
-        f"{report['latency_cycles']:,}",
-        f"{report['inferences_per_second']:,.0f}",
-        f"{report['link_inferences_per_second']:,.0f}",
-        "-" if share is None else f"{share:.2%}",
-        f"{result['mismatches']} of {result['samples']}",
-        f"{error:+.0%}",
-    ]
+def seeds_table(designs: Mapping[str, Figures]) -> str:
+    """The spread of the clock over seeds, for docs/speed.md."""
+    rows = []
+    for f in built(designs):
+        reached = sorted(f["fmax_mhz_by_seed"].values())
+        if len(reached) > 1:
+            middle = reached[len(reached) // 2]
+            spread = f"{reached[-1] / reached[0] - 1:.1%}"
+            rows.append(
+                [*_label(f), str(len(reached)), *(f"{mhz:.2f}" for mhz in (reached[0], middle, reached[-1])), spread]
+            )
+    return markdown(
+        ("model", "board", "option", "seeds", "slowest MHz", "median", "fastest", "fastest / slowest"), rows
+    )
 
 
-HEADER = [
-    "model", "board", "LUT4", "block RAM", "MHz", "cycles", "latency", "inferences/s", "over the link/s", "accuracy",
-    "mismatches", "LUT estimate",
-]  # fmt: skip
-SHORT = [0, 1, 2, 3, 4, 5, 7, 9]
+def simulation_table(designs: Mapping[str, Figures]) -> str:
+    """Verilator's options, from what benchmarks/simulation.py measured."""
+    rows = json.loads(SIMULATION.read_text()) if SIMULATION.exists() else []
+    counts = list(rows[0]["run_seconds"]) if rows else []
+    header = ("design", "options", "compile, s", *(f"{int(count):,} samples, s" for count in counts))
+    shown = ([f"{row['compile_seconds']:.1f}", *(f"{row['run_seconds'][n]:.1f}" for n in counts)] for row in rows)
+    return markdown(header, [[row["design"], row["options"], *cells] for row, cells in zip(rows, shown, strict=True)])
 
 
-def table(rows: list[list[str]], columns: list[int]) -> str:
-    lines = [HEADER, ["---"] * len(HEADER), *rows]
-    return "\n".join("| " + " | ".join(line[k] for k in columns) + " |" for line in lines) + "\n"
+TABLES = {
+    "results": results_table,
+    "short": short_table,
+    "limits": limits_table,
+    "bounds": bounds_table,
+    "seeds": seeds_table,
+    "simulation": simulation_table,
+}
+PAGES = ("README.md", "docs/results.md", "docs/speed.md")
+PLACE = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end of table -->)", re.DOTALL)
 
 
-def accuracies() -> dict[str, float]:
-    """Measured with another executor: of the shipped models by their model.json, of published ones by their makers'
-    files."""
-    return {model["name"]: model["accuracy"] for model in bnnhw.models()} | {"TFC_1W1A": 0.9296, "TFC_2W2A": 0.9660}
+def fill(text: str, designs: Mapping[str, Figures]) -> str:
+    """`text` with every table between its marks written anew."""
+    return PLACE.sub(lambda place: place[1] + TABLES[place[2]](designs) + place[3], text)
 
 
-def write_tables() -> None:
-    """docs/results.md and the table of README.md, from the files in `RESULTS`."""
-    results = [json.loads(path.read_text()) for path in sorted(RESULTS.glob("*.json"))]
-    if not results:
-        return
-    order = {name_of(model): k for k, (model, _) in enumerate(entries())}
-    results.sort(key=lambda r: (order.get(r["model"], 0), BOARDS.index(r["board"])))
-    rows = [row(result, accuracies()) for result in results]
-    tools = results[0]["report"]["tools"]
-    text = [
-        "# Results",
-        "",
-        "Routed designs; `benchmarks/tables.py` builds them and writes this page. LUT4 are logic cells on iCE40 and",
-        "TRELLIS_COMB on ECP5, link and PLL included. Cycles are measured in simulation, back to back. Mismatches are",
-        "samples whose integers or class differ between the simulated Verilog and the reference. TFC_1W1A and TFC_2W2A",
-        "are the published networks of the QONNX model zoo; their accuracy is that of the whole MNIST test set in the",
-        "reference.",
-        "",
-        table(rows, list(range(len(HEADER)))),
-        "Versions: " + ", ".join(f"{name} {version}" for name, version in tools.items()) + "; seed 1.",
-        "",
-    ]
-    write_text(ROOT / "docs" / "results.md", "\n".join(text))
-    readme = ROOT / "README.md"
-    content = readme.read_text()
-    if all(mark in content for mark in MARKS):
-        head, rest = content.split(MARKS[0], 1)
-        tail = rest.split(MARKS[1], 1)[1]
-        write_text(readme, f"{head}{MARKS[0]}\n{table(rows, SHORT)}{MARKS[1]}{tail}")
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--again", action="store_true", help="measure what is measured already, too")
-    parser.add_argument("--only", default="", help="entries whose file name holds this text")
-    parser.add_argument("--tables-only", action="store_true", help="measure nothing")
-    options = parser.parse_args()
-    RESULTS.mkdir(exist_ok=True)
-    for model, board in [] if options.tables_only else entries():
-        path = RESULTS / f"{name_of(model)}_{board}.json"
-        if options.only not in path.name or (path.exists() and not options.again):
-            continue
-        print(f"{path.stem} ...", flush=True)
-        try:
-            result = measure(model, board)
-        except BnnhwError as error:
-            print(f"  {error}", file=sys.stderr, flush=True)
-            continue
-        write_text(path, json.dumps(result, indent=1) + "\n")
-        cells = row(result, accuracies())
-        print("  " + ", ".join(f"{HEADER[k]} {cells[k]}" for k in range(2, len(HEADER))), flush=True)
-    write_tables()
-
-
-if __name__ == "__main__":
-    main()
+def write(designs: Mapping[str, Figures], root: Path = ROOT) -> None:
+    """Writes the tables of the documentation."""
+    for page in PAGES:
+        path = root / page
+        write_text(path, fill(path.read_text(), designs))

@@ -306,7 +306,7 @@ def infer(
         As `simulate`.
     """
     from bnnhw import reference
-    from bnnhw.compiler import open_design
+    from bnnhw.compiler import open_design, open_graph
     from bnnhw.errors import InputError
     from bnnhw.inputs import inputs_for
     from bnnhw.verify import RtlSimulation, check_levels
@@ -314,12 +314,16 @@ def infer(
     check_levels([level])
     if all_tensors and level != "reference":
         raise InputError(f"--all-tensors: level {level} shows only its outputs: use --level reference")
+    if level == "reference":
+        # Needs no hardware, so it works for models that fit no board.
+        graph = open_graph(work, board=board, input_format=input_format)
+        values = inputs_for(graph, inputs, None).values
+        with progress(f"computing {len(values)} samples"):
+            tensors = reference.trace(graph, values) if all_tensors else {}
+            return {**reference.run(graph, values), **tensors}
     design = open_design(work, board=board, input_format=input_format, progress=progress)
     values = inputs_for(design.graph, inputs, None).values
     with progress(f"computing {len(values)} samples"):
-        if level == "reference":
-            tensors = reference.trace(design.graph, values) if all_tensors else {}
-            return {**reference.run(design.graph, values), **tensors}
         simulation = RtlSimulation(design.plan, design.network, design.verilog)
         answers = simulation.run(reference.encode_inputs(design.graph, values))
         return {**reference.finish(design.graph, answers.integers), "prediction": answers.labels}
@@ -332,6 +336,8 @@ def build(
     board: str | None = None,
     clock_mhz: float | None = None,
     seed: int = 1,
+    seeds: int = 1,
+    jobs: int | None = None,
     input_format: DataType | None = None,
     progress: Progress = _silent,
 ) -> dict[str, Any]:
@@ -343,8 +349,11 @@ def build(
         Where the bitstream, report.json and the files of the design go.
     clock_mhz
         Not faster than this; None for as fast as timing allows.
-    seed
-        Of the placer; the same seed gives the same bitstream.
+    seed, seeds
+        The first seed of the placer, and how many to try: the fastest route is taken. The same seeds give the same
+        bitstream.
+    jobs
+        How many routes at the same time; None for as many as there are processors.
 
     Returns
     -------
@@ -362,7 +371,8 @@ def build(
     design = open_design(work, board=board, input_format=input_format, progress=progress)
     target = _build.find_board(design.plan.board)
     # Enough frames to fill the pipeline, so that the last ones come at its steady pace.
-    run = simulate(design, samples=2 * len(design.plan.layers) + 4, progress=progress)
+    frames = design.plan.group * (2 * len(design.plan.layers) + 4)
+    run = simulate(design, samples=frames, progress=progress)
     cycles = Cycles(latency=run["latency_cycles"], interval=run["cycles_per_inference"])
     report = _build.build(
         design.plan,
@@ -372,10 +382,28 @@ def build(
         cycles=cycles,
         clock_mhz=clock_mhz,
         seed=seed,
+        seeds=seeds,
+        jobs=jobs,
         progress=progress,
     )
     design.save(Path(folder))
     return report
+
+
+def report(folder: str | Path) -> Path:
+    """Makes a page with plots of what `build` left in `folder`: one HTML file that needs no network.
+
+    Returns
+    -------
+    Path
+        Where it is.
+
+    Raises
+    ------
+    InputError
+        If there is no report, or it is damaged or not of the design in `folder`, or `folder` cannot be written.
+    """
+    return _build.write_page(Path(folder))
 
 
 def program(folder: str | Path) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from bnnhw.build import Board, all_boards, find_board
 from bnnhw.build.tools import Progress
 from bnnhw.dataflow import Network, Plan, load_folding, make_plan
-from bnnhw.dataflow.folding import unfolded
+from bnnhw.dataflow.candidates import unfolded
 from bnnhw.dataflow.layers import MatrixLayer
 from bnnhw.design import Design, is_design, load_design
 from bnnhw.dtypes import DataType
@@ -110,13 +110,38 @@ def open_design(
     BnnhwError
         As `make_design`; if `work` is a folder with another board's design.
     """
+    design = _made_design(work, board)
+    if design is not None:
+        return design
+    assert not isinstance(work, Design)
+    with progress(f"planning {work}"):
+        return make_design(work, board=board, input_format=input_format)
+
+
+def open_graph(work: str | Path | Design, *, board: str | None, input_format: DataType | None) -> Graph:
+    """The integers of what `open_design` opens, without planning any hardware.
+
+    Raises
+    ------
+    BnnhwError
+        As `open_design`.
+    """
+    design = _made_design(work, board)
+    if design is not None:
+        return design.graph
+    assert not isinstance(work, Design)
+    return to_integers(load_model(work, input_format))
+
+
+def _made_design(work: str | Path | Design, board: str | None) -> Design | None:
+    """The design that `work` is or holds; None for a model."""
+    wanted = None if board is None else find_board(board).name
     if isinstance(work, Design):
         design = work
     elif work not in shipped_models() and is_design(Path(work)):
         design = load_design(Path(work))
     else:
-        with progress(f"planning {work}"):
-            return make_design(work, board=board, input_format=input_format)
-    if board is not None and find_board(board).name != design.plan.board:
+        return None
+    if wanted not in (None, design.plan.board):
         raise InputError(f"{work}: compiled for board {design.plan.board}, not {board}: compile the model for that one")
     return design

@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bnnhw.dataflow import Network, Plan, planned
-from bnnhw.dataflow.folding import unfolded
+from bnnhw.dataflow.candidates import unfolded
 from bnnhw.dataflow.layers import Layer, MatrixLayer
-from bnnhw.dataflow.plan import MEMORY_KEYS, LayerPlan
+from bnnhw.dataflow.plan import LOGIC, MEMORY_KEYS, MOST_FRAMES, LayerPlan
 from bnnhw.dtypes import BIPOLAR, TERNARY, DataType
 from bnnhw.ir.bounds import reach
 from bnnhw.ir.nodes import Dense, Threshold
@@ -70,10 +70,13 @@ def _random_layer_folding(rng: np.random.Generator, layer: Layer) -> LayerPlan:
     pe, simd = lanes, lanes
     if matrix:
         pe, simd = int(rng.integers(1, layer.mh + 1)), int(rng.integers(1, layer.mw + 1))
-        reuse = int(rng.integers(1, 1 + min(3, layer.vectors)))
+        reuse = int(rng.integers(1, 1 + min(3, layer.vectors if layer.vectors > 1 else MOST_FRAMES)))
         plan = replace(plan, popcount_levels=[None, 1, 2][rng.integers(3)], reuse=reuse)
         if layer.window is not None and rng.integers(2):
             plan = replace(plan, window_rows=layer.window.geometry.kernel[0])
+        if rng.integers(4) == 0:
+            pe, simd = layer.mh, layer.mw
+            plan = replace(plan, weight_memory=LOGIC, reuse=1)
     return replace(plan, pe=pe, simd=simd, lanes=lanes if plan.lanes else 0)
 
 
@@ -133,13 +136,17 @@ def random_network(
     return stacked(layers, scales, biases)
 
 
-def random_plan(rng: np.random.Generator, network: Network, *, memory: str = "lut", part: str = "ice40-hx8k") -> Plan:
-    """PE and SIMD anywhere from 1 to the whole layer, divisors or not."""
+def random_plan(
+    rng: np.random.Generator, network: Network, *, memory: str = "lut", part: str = "ice40-hx8k", frames: int = 1
+) -> Plan:
+    """PE and SIMD anywhere from 1 to the whole layer, divisors or not; up to `frames` frames side by side."""
     levels = [None, 1, 2][rng.integers(3)]
-    folded = [
-        layer_plan(layer, int(rng.integers(1, layer.mh + 1)), int(rng.integers(1, layer.mw + 1)), levels, memory)
-        for layer in network.layers
-    ]
+    folded = []
+    for layer in network.layers:
+        pe, simd = int(rng.integers(1, layer.mh + 1)), int(rng.integers(1, layer.mw + 1))
+        # As often as not the same number as the layer before, whose frames then stay side by side.
+        same = folded[-1].reuse if folded and rng.integers(2) else int(rng.integers(1, frames + 1))
+        folded.append(replace(layer_plan(layer, pe, simd, levels, memory), reuse=same))
     return plan_of(network, folded, part)
 
 

@@ -12,7 +12,7 @@ import bnnhw
 
 PACKAGE = Path(bnnhw.__file__).parent
 
-BASE = {"errors", "dtypes", "parts", "resources", "files", "packets"}
+BASE = {"charts", "errors", "dtypes", "products", "parts", "resources", "files", "packets", "sums"}
 ABOVE_REFERENCE = {"ir", "frontend", "passes", "reference"}
 HARDWARE = {"dataflow", "gateware", "generate", "build"}
 

@@ -10,7 +10,7 @@ from typing import Any
 from bnnhw.dataflow import cost
 from bnnhw.dataflow.folding import Budget, fastest, within
 from bnnhw.dataflow.layers import INPUT, MatrixLayer, Network, ThresholdLayer
-from bnnhw.dataflow.plan import Folding, LayerPlan, Plan, load_folding, load_plan
+from bnnhw.dataflow.plan import Folding, LayerPlan, Plan, lanes_within, load_folding, load_plan
 from bnnhw.dataflow.timing import Cycles, measure, with_fifos
 from bnnhw.errors import PlanError
 from bnnhw.parts import Part
@@ -21,6 +21,8 @@ __all__ = ["Cycles", "Network", "Plan", "estimate", "load_folding", "load_plan",
 FILL = 0.78
 # Without --fps a plan is as fast as this many LUTs allow: place and route of more takes long, and nobody asked for it.
 UNASKED_LUTS = 6000
+# How often a plan whose layers wait for each other is replaced by a faster one.
+TRIES = 4
 ESTIMATE_SCHEMA = 1
 
 
@@ -65,17 +67,41 @@ def make_plan(
         interval = int(clock * 1e6 / fps)
         if interval < 1:
             raise PlanError(f"--fps {fps:g} at {clock:g} MHz is less than a cycle per inference: ask for fewer")
-        layers = within(network, part, interval, budget, wanted).layers
-    elif all({"pe", "simd"} <= set(wanted.get(name, {})) for name in names):
+        return _reaching(network, part, interval, budget, wanted, board=board, clock_mhz=clock)
+    if all({"pe", "simd"} <= set(wanted.get(name, {})) for name in names):
         layers = within(network, part, 1 << 40, budget, wanted).layers
     else:
         layers = fastest(network, part, replace(budget, luts=min(budget.luts, UNASKED_LUTS)), wanted).layers
     return planned(network, layers, board=board, part=part.name, clock_mhz=clock)
 
 
+def _reaching(
+    network: Network, part: Part, interval: int, budget: Budget, folding: Folding, *, board: str, clock_mhz: float
+) -> Plan:
+    """The plan that takes no more than `interval` cycles per inference with the fewest LUTs.
+
+    Layers that keep within it one by one may still wait for each other, so the plan is measured, and where it is
+    slower, one for a shorter interval is tried.
+    """
+    wanted = interval
+    for _ in range(TRIES):
+        layers = within(network, part, wanted, budget, folding).layers
+        plan = planned(network, layers, board=board, part=part.name, clock_mhz=clock_mhz)
+        found = measure(plan, network).interval
+        if found <= interval:
+            return plan
+        wanted = int(wanted * interval / found)
+    raise PlanError(
+        f"model {network.model}: no folding was found that takes {interval:,} cycles per inference, only one of "
+        f"{found:,.0f}: ask for fewer --fps"
+    )
+
+
 def planned(network: Network, layers: tuple[LayerPlan, ...], *, board: str, part: str, clock_mhz: float) -> Plan:
     """The plan that `layers` make, with the FIFOs that they need."""
     (first, _), *_ = network.readers(INPUT)
+    simd = layers[first].i_lanes
+    interval = max(-(-prod(network.i_shape) // simd), *(layer.cycles for layer in layers))
     plan = Plan(
         model=network.model,
         digest="",
@@ -84,7 +110,8 @@ def planned(network: Network, layers: tuple[LayerPlan, ...], *, board: str, part
         clock_mhz=clock_mhz,
         input=network.i_dtype.name,
         input_elements=prod(network.i_shape),
-        input_simd=layers[first].i_lanes,
+        input_simd=simd,
+        output_lanes=lanes_within(layers[-1], interval),
         macs=network.macs,
         layers=layers,
     )

@@ -14,6 +14,7 @@ from math import gcd, prod
 from pathlib import Path
 from typing import Any
 
+from bnnhw.dataflow import constant
 from bnnhw.dataflow.layers import Layer, Network, value_width
 from bnnhw.dataflow.plan import LayerPlan, Plan
 from bnnhw.dataflow.structure import (
@@ -21,25 +22,29 @@ from bnnhw.dataflow.structure import (
     Add,
     Buffer,
     Concat,
+    Constant,
     Convert,
     Fifo,
     Fork,
+    FrameGather,
+    FrameScatter,
     Join,
     Matrix,
     Offset,
     Pool,
     Scatter,
+    Slack,
     Slide,
     Split,
     Thresholds,
     Unit,
     final_bits,
     layer_units,
-    popcount_latency,
     search_steps,
     structure,
 )
 from bnnhw.parts import Part
+from bnnhw.products import SMALL_TABLE, popcount_latency
 
 # What the host link has at least for frames that wait.
 LINK_BYTES = 512
@@ -70,6 +75,8 @@ def unit_block_rams(part: Part, unit: Unit) -> int:
         if plan.threshold_memory == "block" and plan.nf > 1:
             count += block_rams(part, plan.pe * layer.width, plan.nf)
         return count
+    if isinstance(unit, Constant) and unit.plan.buffer_memory == "block":
+        return block_rams(part, *_waiting(unit))
     if isinstance(unit, Thresholds) and unit.plan.threshold_memory == "block":
         if unit.layer.thresholds <= MOST_PARALLEL_THRESHOLDS:
             return 0
@@ -79,6 +86,10 @@ def unit_block_rams(part: Part, unit: Unit) -> int:
         return unit.vectors * block_rams(part, unit.width, 2 * power_of_two(unit.beats))
     if isinstance(unit, Scatter) and unit.memory == "block":
         return block_rams(part, unit.width * unit.vectors, 2 * power_of_two(unit.beats))
+    if isinstance(unit, FrameGather) and unit.memory == "block":
+        return unit.frames * block_rams(part, unit.width, 2 * power_of_two(unit.beats))
+    if isinstance(unit, FrameScatter) and unit.memory == "block":
+        return block_rams(part, unit.width * unit.frames, 2 * power_of_two(unit.beats))
     if isinstance(unit, Slide) and unit.memory == "block":
         banks, depth = window_memories(unit)
         return banks * block_rams(part, unit.lanes * unit.bits, depth)
@@ -87,9 +98,9 @@ def unit_block_rams(part: Part, unit: Unit) -> int:
     return 0
 
 
-def layer_block_rams(part: Part, layer: Layer, plan: LayerPlan) -> int:
-    """Block RAMs of one layer, without what brings its inputs."""
-    return sum(unit_block_rams(part, unit) for _, unit in layer_units(layer, plan))
+def layer_block_rams(part: Part, layer: Layer, plan: LayerPlan, *, opens: bool = True, closes: int = 1) -> int:
+    """Block RAMs of one layer, without what brings its inputs; see `layer_units`."""
+    return sum(unit_block_rams(part, unit) for _, unit in layer_units(layer, plan, opens=opens, closes=closes))
 
 
 def network_block_rams(part: Part, plan: Plan, network: Network) -> int:
@@ -107,17 +118,32 @@ def window_memories(unit: Slide) -> tuple[int, int]:
     """Memories of the line buffer of a sliding window, and beats that each holds."""
     line = unit.width * (unit.channels // unit.lanes)
     if unit.tall:
-        return unit.geometry.capacity(unit.height, line, tall=True), power_of_two(line)
+        return unit.geometry.capacity(unit.height, line, unit.depth, tall=True), power_of_two(line)
     return 1, unit.geometry.depth(unit.height, line, unit.depth)
 
 
-def free_depth(part: Part, unit: Slide) -> int:
-    """Beats that a line buffer may hold in the block RAMs that it takes anyway: lines that come early stall nobody."""
-    (_, depth), width = window_memories(unit), unit.lanes * unit.bits
-    count = block_rams(part, width, depth)
-    while block_rams(part, width, 2 * depth) == count:
-        depth *= 2
-    return depth
+def window_depths(part: Part, unit: Slide) -> list[int]:
+    """Depths of a line buffer that are worth a look: as few beats as will do, or, where that costs nothing, as many as
+    go into the same block RAMs; and so many that no row ever waits for its lines."""
+    line = unit.width * (unit.channels // unit.lanes)
+    least, unbroken = 0, unit.geometry.unbroken_lines(unit.height)
+    if unit.memory == "block" and not unit.tall:
+        (_, least), width = window_memories(unit), unit.lanes * unit.bits
+        count = block_rams(part, width, least)
+        while block_rams(part, width, 2 * least) == count:
+            least *= 2
+    if unit.geometry.capacity(unit.height, line, least, tall=unit.tall) >= unbroken:
+        return [least]
+    return [least, unbroken * line]
+
+
+def window_wait(unit: Slide, interval: int, *, first: bool) -> int:
+    """Cycles per frame that windows may have to wait for lines for which there was no place before, if a frame comes
+    in `interval` cycles, or a beat per cycle to the `first` layer."""
+    line = unit.width * (unit.channels // unit.lanes)
+    held = unit.geometry.capacity(unit.height, line, unit.depth, tall=unit.tall)
+    missing = max(0, unit.geometry.unbroken_lines(unit.height) - held)
+    return missing * (line if first else interval // unit.height)
 
 
 def fifo_memory(family: str, unit: Fifo) -> str:
@@ -141,15 +167,16 @@ def unit_features(unit: Unit) -> Features:
     return _FEATURES[type(unit)](unit)
 
 
-def layer_features(layer: Layer, plan: LayerPlan) -> Features:
-    """What the LUTs of one layer are linear in, without what brings its inputs."""
-    return _summed(unit_features(unit) for _, unit in layer_units(layer, plan))
+def layer_features(layer: Layer, plan: LayerPlan, *, opens: bool = True, closes: int = 1) -> Features:
+    """What the LUTs of one layer are linear in, without what brings its inputs; see `layer_units`."""
+    return _summed(unit_features(unit) for _, unit in layer_units(layer, plan, opens=opens, closes=closes))
 
 
 def _matrix(unit: Matrix) -> Features:
     layer, plan = unit.layer, unit.plan
     sums = plan.pe * plan.reuse
-    lanes = sums * plan.simd * layer.plane_products
+    # A count that all PEs share is one for each vector.
+    lanes = plan.simd * (sums * len(layer.product.weights) + plan.reuse * bool(layer.product.shared))
     stages = popcount_latency(plan.simd, plan.popcount_levels)
     features = {
         "layer": 1.0,
@@ -158,15 +185,34 @@ def _matrix(unit: Matrix) -> Features:
         "accumulator_bit": sums * layer.width,
         "input_bit": plan.reuse * plan.simd * layer.input.bits,
     }
-    if layer.threshold is None:
-        features["sum_bit"] = sums * layer.width
-    if plan.nf > 1:
+    if not layer.product.matches:
+        features["masked_lane"] = lanes
+    if unit.registered:
+        # Of sums with a single threshold, nothing but the sign is read.
+        features["sum_bit"] = sums * (layer.width if layer.threshold is None else 1)
+    if plan.nf > SMALL_TABLE or (plan.nf > 1 and plan.threshold_memory == "block"):
         features["bias_bit"] = plan.pe * layer.width
         if plan.threshold_memory == "lut":
             features["table"] = plan.pe * layer.width * table_luts(plan.nf)
     if plan.weight_memory == "lut":
         features["weight_table"] = plan.pe * plan.simd * layer.weight.bits * table_luts(plan.nf * plan.sf)
     return features
+
+
+def _constant(unit: Constant) -> Features:
+    sums = constant.netlist(unit.layer)
+    registers = constant.pipeline(unit.layer, unit.plan.popcount_levels).registers(sums)
+    features: Features = {"constant_lut": sums.luts, "constant_register": registers, "input_bit": sums.inputs}
+    if unit.plan.buffer_memory == "lut":
+        width, depth = _waiting(unit)
+        features["buffer_bit"] = width * depth
+    return features
+
+
+def _waiting(unit: Constant) -> tuple[int, int]:
+    """Bits of a word, and words, of the FIFO behind the adders."""
+    words = constant.netlist(unit.layer).sums
+    return 1 + sum(len(word) for word in words), constant.pipeline(unit.layer, unit.plan.popcount_levels).held
 
 
 def _thresholds(unit: Thresholds) -> Features:
@@ -197,13 +243,28 @@ def _scatter(unit: Scatter) -> Features:
     return features
 
 
+def _frame_gather(unit: FrameGather) -> Features:
+    features: Features = {"fork": 3.0}
+    if unit.memory == "lut":
+        features["buffer_bit"] = 2 * power_of_two(unit.beats) * unit.width * unit.frames
+    return features
+
+
+def _frame_scatter(unit: FrameScatter) -> Features:
+    bits = 2 * power_of_two(unit.beats) * unit.width * unit.frames
+    features: Features = {"cut_bit": unit.width * unit.frames, "fork": 3.0}
+    if unit.memory == "lut":
+        features["buffer_bit"] = bits
+    return features
+
+
 def _convert(unit: Convert) -> Features:
     chunk = gcd(unit.i_lanes, unit.o_lanes)
     features: Features = {}
     if unit.i_lanes > chunk:
-        features["cut_bit"] = unit.bits * unit.i_lanes
+        features["cut_bit"] = unit.vectors * unit.bits * unit.i_lanes
     if unit.o_lanes > chunk:
-        features["collect_bit"] = unit.bits * unit.o_lanes
+        features["collect_bit"] = unit.vectors * unit.bits * unit.o_lanes
     return features
 
 
@@ -251,9 +312,12 @@ def _counter(unit: Unit) -> Features:
 
 _FEATURES: dict[type[Unit], Callable[[Any], Features]] = {
     Matrix: _matrix,
+    Constant: _constant,
     Thresholds: _thresholds,
     Buffer: _buffer,
     Scatter: _scatter,
+    FrameGather: _frame_gather,
+    FrameScatter: _frame_scatter,
     Convert: _convert,
     Slide: _slide,
     Pool: _pool,
@@ -262,14 +326,15 @@ _FEATURES: dict[type[Unit], Callable[[Any], Features]] = {
     Offset: _offset,
     Fork: _fork,
     Fifo: _fifo,
+    Slack: lambda unit: _fifo(Fifo(unit.width, 2)),
     Split: _counter,
     Join: _counter,
 }
 
 
-def fixed_features(network: Network) -> Features:
-    """What no folding changes: input guard, status, label select."""
-    out = final_bits(network.layers[-1])
+def fixed_features(network: Network, lanes: int) -> Features:
+    """What is around the layers: input guard, status, label select of so many lanes."""
+    out = final_bits(network.layers[-1]) * lanes
     features: Features = {"accelerator": 1.0, "output_bit": out}
     if network.affine_scores:
         features["score_bit"] = out * max(abs(s) for s in network.score_scales).bit_length()
@@ -279,7 +344,7 @@ def fixed_features(network: Network) -> Features:
 def network_features(plan: Plan, network: Network) -> Features:
     """All features of an accelerator, summed up."""
     units = (unit_features(stage.unit) for stage in structure(plan, network))
-    return _summed([fixed_features(network), *units])
+    return _summed([fixed_features(network, plan.output_lanes), *units])
 
 
 def _summed(parts: Iterable[Features]) -> Features:

@@ -2,34 +2,37 @@
 
 For a given interval C, a layer has few foldings worth a look: for each number of passes the narrowest SIMD that keeps
 within C, that SIMD rounded up to a divisor or a power of two (which makes width converters cheap), and each choice of
-memories. A dynamic programme over the layers then finds the fewest LUTs for every number of block RAMs, width
-converters between neighbours included; it is exact over these candidates and the cost model. The fastest plan is
-the smallest C, by bisection, for which that fits the part.
+memories and of how many vectors share a weight. A dynamic programme over the layers then finds the fewest LUTs for
+every number of block RAMs, width converters between neighbours included; it is exact over these candidates and the cost
+model. The fastest plan is the smallest C, by bisection, for which that fits the part.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from itertools import product
+from functools import lru_cache
 from math import gcd, prod
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bnnhw.dataflow import cost
-from bnnhw.dataflow.layers import ConcatLayer, Layer, MatrixLayer, Network, PoolLayer
-from bnnhw.dataflow.plan import FOLDING_KEYS, MEMORIES, MEMORY_KEYS, Folding, LayerPlan, check_layer
-from bnnhw.dataflow.structure import Convert, Slide, edge_units, layer_units, search_steps
+from bnnhw.dataflow.candidates import FRAMES, REUSES, Head, Tail, candidates_of, taps_of, unfolded
+from bnnhw.dataflow.layers import Layer, MatrixLayer, Network
+from bnnhw.dataflow.plan import (
+    Folding,
+    LayerPlan,
+    lanes_within,
+)
+from bnnhw.dataflow.structure import (
+    Convert,
+    edge_units,
+    framed,
+    joinable,
+)
 from bnnhw.errors import PlanError
 from bnnhw.parts import Part
 
-# Adders between the registers of a popcount. Two levels of carry chains are about what the rest of a PE, an
-# accumulator, takes.
-POPCOUNT_LEVELS = 2
-# How many vectors may share a fetched weight; more than these bring little, and the search would take longer.
-REUSES = (1, 2, 4)
 # More block RAMs than any part has.
 PLENTY = 4096
 
@@ -59,23 +62,24 @@ def fastest(network: Network, part: Part, budget: Budget, folding: Folding) -> S
     PlanError
         If even the slowest plan does not fit.
     """
-    slow = 2 * max(max(layer.macs, prod(layer.o_shape) * _taps(layer)) for layer in network.layers)
+    slow = 2 * max(max(layer.macs, prod(layer.o_shape) * taps_of(layer)) for layer in network.layers)
     best = solve(network, part, slow, budget, folding)
     if best is None:
         raise _too_large(network, part, slow, budget, folding)
+    # First without frames side by side, which is quick. They make it faster by no more than their number, if at all.
     low, high = 0, slow
-    while high - low > 1:
-        middle = (low + high) // 2
-        found = solve(network, part, middle, budget, folding)
-        if found is None:
-            low = middle
-        else:
-            best, high = found, middle
+    for frames in ((1,), FRAMES):
+        low, middle = low // max(frames), high - 1
+        while low < middle < high:
+            found = solve(network, part, middle, budget, folding, frames)
+            if found is not None:
+                best, high = found, middle
+            elif middle == high - 1:
+                break
+            else:
+                low = middle
+            middle = (low + high) // 2
     return best
-
-
-def _taps(layer: Layer) -> int:
-    return layer.pool.geometry.taps if isinstance(layer, PoolLayer) else 1
 
 
 def within(network: Network, part: Part, interval: int, budget: Budget, folding: Folding) -> Solution:
@@ -96,56 +100,81 @@ def within(network: Network, part: Part, interval: int, budget: Budget, folding:
     raise _too_large(network, part, interval, budget, folding)
 
 
-def solve(network: Network, part: Part, interval: int, budget: Budget, folding: Folding) -> Solution | None:
+def solve(
+    network: Network,
+    part: Part,
+    interval: int,
+    budget: Budget,
+    folding: Folding,
+    frames: tuple[int, ...] = FRAMES,
+) -> Solution | None:
     """The fewest LUTs within `interval` cycles and `budget`, or None.
 
     The layers are taken in their order, and the width converter between each two of them is part of the choice. Where a
     layer reads others than the one before it, those converters are left out of the choice, and only counted at the end.
-    Weights are used for several vectors only where block RAM is what is missing: that is all that it saves.
+    Weights are used for as many `frames` as is best, but for several vectors of a frame only where block RAM is what is
+    missing: that is all that it saves.
     """
-    found = _solve(network, part, interval, budget, folding, (1,))
-    if found is None and _solve(network, part, interval, replace(budget, block_ram=PLENTY), folding, (1,)) is not None:
-        found = _solve(network, part, interval, budget, folding, REUSES)
+    found = _solve(network, part, interval, budget, folding, (1,), frames)
+    if found is None and any(layer.vectors > 1 for layer in network.layers):
+        plenty = replace(budget, block_ram=PLENTY)
+        if _solve(network, part, interval, plenty, folding, (1,), frames) is not None:
+            found = _solve(network, part, interval, budget, folding, REUSES, frames)
     return found
 
 
 def _solve(
-    network: Network, part: Part, interval: int, budget: Budget, folding: Folding, reuses: tuple[int, ...]
+    network: Network,
+    part: Part,
+    interval: int,
+    budget: Budget,
+    folding: Folding,
+    reuses: tuple[int, ...],
+    frames: tuple[int, ...],
 ) -> Solution | None:
-    fixed = cost.luts(part, cost.fixed_features(network))
     columns = budget.block_ram + 1
     # A deep line buffer on one branch asks for as deep a FIFO on the other.
     branching = any(len(layer.inputs) > 1 for layer in network.layers)
     choices = [
-        _candidates(layer, part, interval, columns - 1, folding.get(layer.name, {}), reuses, deep=not branching)
-        for layer in network.layers
+        candidates_of(
+            layer,
+            part,
+            interval,
+            columns - 1,
+            folding.get(layer.name, {}),
+            frames if framed(layer) else reuses,
+            joins=(joinable(network, k), joinable(network, k + 1)),
+            deep=not branching,
+        )
+        for k, layer in enumerate(network.layers)
     ]
     if any(not layer_choices for layer_choices in choices):
         return None
 
-    # best[p, b]: fewest LUTs of the layers so far with b block RAMs, the last of them having pe_values[p] rows.
+    # best[p, b]: fewest LUTs of the layers so far with b block RAMs, the last of them giving what tails[p] tells.
     best: NDArray[np.float64] = np.full((1, columns), np.inf)
-    best[0, 0] = fixed
-    pe_values = [0]
+    best[0, 0] = 0.0
+    tails = [Tail(0, 1, 1)]
     trail: list[tuple[NDArray[np.int64], NDArray[np.int64]]] = []
     for k, candidates in enumerate(choices):
         layer = network.layers[k]
         before = network.layers[k - 1] if k and layer.inputs == (k - 1,) else None
-        now_values = sorted({c.plan.pe for c in candidates})
-        now = np.full((len(now_values), columns), np.inf)
+        now_tails = list(dict.fromkeys(c.tail for c in candidates))
+        rows = {tail: row for row, tail in enumerate(now_tails)}
+        now = np.full((len(now_tails), columns), np.inf)
         chosen = np.full(now.shape, -1)
         came = np.full(now.shape, -1)
-        joins: dict[int, tuple[NDArray[np.int64], NDArray[np.float64]]] = {}
+        joins: dict[Head, tuple[NDArray[np.int64], NDArray[np.float64]]] = {}
         for index, candidate in enumerate(candidates):
-            lanes = candidate.plan.i_lanes
-            if lanes not in joins:
-                costs = np.array([_join(part, before, layer, pe, lanes, interval) for pe in pe_values])
+            head = candidate.head
+            if head not in joins:
+                costs = np.array([_join(part, before, layer, tail, head, interval) for tail in tails])
                 reached = best + costs[:, None]
                 source = reached.argmin(axis=0)
-                joins[lanes] = source, reached[source, np.arange(columns)]
-            source, reached = joins[lanes]
+                joins[head] = source, reached[source, np.arange(columns)]
+            source, reached = joins[head]
             value = reached + candidate.luts
-            row, used = now_values.index(candidate.plan.pe), candidate.block_ram
+            row, used = rows[candidate.tail], candidate.block_ram
             shifted = np.full(columns, np.inf)
             shifted[used:] = value[: columns - used]
             better = shifted < now[row]
@@ -153,9 +182,9 @@ def _solve(
             chosen[row][better] = index
             came[row, used:][better[used:]] = source[: columns - used][better[used:]]
         trail.append((chosen, came))
-        best, pe_values = now, now_values
+        best, tails = now, now_tails
 
-    best = best + np.array([_join(part, network.layers[-1], None, pe, 1, interval) for pe in pe_values])[:, None]
+    best = best + np.array([_end(part, network, tail, interval) for tail in tails])[:, None]
     if not np.isfinite(best).any() or best.min() > budget.luts:
         return None
     row, used = (int(v) for v in np.unravel_index(best.argmin(), best.shape))
@@ -164,200 +193,46 @@ def _solve(
     for candidates, (chosen, came) in zip(reversed(choices), reversed(trail), strict=True):
         candidate = candidates[int(chosen[row, used])]
         row, used = int(came[row, used]), used - candidate.block_ram
-        plans.append(candidate.plan)
+        plans.append(replace(candidate.plan, buffer_memory=candidate.buffer_memory))
     return Solution(tuple(reversed(plans)), total, total_used)
 
 
-@dataclass(frozen=True)
-class _Candidate:
-    plan: LayerPlan
-    luts: float
-    block_ram: int
-
-
-def unfolded(layer: Layer) -> LayerPlan:
-    """The plan of a layer that takes one element at a time, everything but the weights in LUTs."""
-    windowed = isinstance(layer, PoolLayer) or (isinstance(layer, MatrixLayer) and layer.window is not None)
-    return LayerPlan(
-        name=layer.name,
-        kind=layer.kind,
-        elements=prod(layer.i_shapes[0]),
-        vectors=layer.vectors,
-        mw=layer.mw * _taps(layer),
-        mh=layer.mh,
-        pe=1,
-        simd=1,
-        reuse=1,
-        lanes=1 if windowed else 0,
-        window_rows=1,
-        window_depth=0,
-        fifos=(0,) * len(layer.inputs),
-        weight_memory="block",
-        buffer_memory="lut",
-        threshold_memory="lut",
-        window_memory="lut",
-        popcount_levels=POPCOUNT_LEVELS if isinstance(layer, MatrixLayer) else None,
-        input=layer.input.name,
-        weight=layer.weight.name if isinstance(layer, MatrixLayer) else "",
-        output="" if isinstance(layer, MatrixLayer) and layer.threshold is None else str(layer.dtype),
-    )
-
-
-def _candidates(
-    layer: Layer,
-    part: Part,
-    interval: int,
-    most_block_ram: int,
-    wanted: Mapping[str, Any],
-    reuses: tuple[int, ...],
-    *,
-    deep: bool,
-) -> list[_Candidate]:
-    """Foldings of one layer within `interval` cycles; `wanted` fixes what the user asks for; line buffers are `deep`
-    where that costs nothing."""
-    base = unfolded(layer)
-    changes: dict[str, Any] = {key: wanted[key] for key in FOLDING_KEYS if key in wanted}
-    base = replace(base, **changes)
-    check_layer(base, "--folding")
-    found: list[_Candidate] = []
-    for pe, simd, lanes, rows, reuse in _foldings(layer, interval, wanted, reuses):
-        plan = replace(base, pe=pe, simd=simd, lanes=lanes, window_rows=rows, reuse=reuse)
-        if plan.cycles > interval or layer.vectors * plan.nf * search_steps(layer.thresholds) > interval:
-            continue
-        if lanes and plan.kind == "matrix" and layer.vectors * -(-layer.mw // gcd(lanes * rows, simd)) > interval:
-            continue  # for the width converter between the window and the PEs
-        for memories in _memories(plan, base, wanted):
-            option = replace(plan, **memories)
-            if deep and lanes and rows == 1 and option.window_memory == "block" and "window_depth" not in wanted:
-                slide = next(unit for _, unit in layer_units(layer, option) if isinstance(unit, Slide))
-                option = replace(option, window_depth=cost.free_depth(part, slide))
-            used = cost.layer_block_rams(part, layer, option)
-            if used <= most_block_ram:
-                found.append(_Candidate(option, cost.luts(part, cost.layer_features(layer, option)), used))
-    return _frontier(found)
-
-
-def _memories(plan: LayerPlan, base: LayerPlan, wanted: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The choices of memory that make a difference."""
-    matters = {
-        "weight_memory": plan.kind == "matrix",
-        "buffer_memory": plan.kind == "matrix" and plan.nf > 1,
-        "threshold_memory": plan.kind in ("matrix", "threshold"),
-        "window_memory": plan.lanes > 0,
-    }
-    options = [[getattr(base, key)] if key in wanted or not matters[key] else list(MEMORIES) for key in MEMORY_KEYS]
-    return [dict(zip(MEMORY_KEYS, choice, strict=True)) for choice in product(*options)]
-
-
-def _foldings(
-    layer: Layer, interval: int, wanted: Mapping[str, Any], reuses: tuple[int, ...]
-) -> set[tuple[int, int, int, int, int]]:
-    """PE, SIMD, lanes, window rows and reuse that are worth a look."""
-    per_vector = interval // layer.vectors
-    if isinstance(layer, MatrixLayer):
-        return _matrix_foldings(layer, interval, wanted, reuses)
-    taps = _taps(layer)
-    channels = layer.mh if not isinstance(layer, ConcatLayer) else gcd(*(shape[-1] for shape in layer.i_shapes))
-    found = {wanted[key] for key in ("pe", "simd", "lanes") if key in wanted} or _divisors(channels)
-    windowed = isinstance(layer, PoolLayer)
-    return {(n, n, n if windowed else 0, 1, 1) for n in found if layer.mh * taps <= n * per_vector}
-
-
-def _matrix_foldings(
-    layer: MatrixLayer, interval: int, wanted: Mapping[str, Any], reuses: tuple[int, ...]
-) -> set[tuple[int, int, int, int, int]]:
-    found: set[tuple[int, int, int, int, int]] = set()
-    for reuse in (wanted["reuse"],) if "reuse" in wanted else (n for n in reuses if n <= layer.vectors):
-        pairs = _pairs(layer, interval // -(-layer.vectors // reuse), wanted)
-        if layer.window is None:
-            found |= {(pe, simd, 0, 1, reuse) for pe, simd in pairs}
-            continue
-        taps, channels = layer.window.geometry.taps, layer.i_shapes[0][-1]
-        for rows in _window_rows(layer, wanted):
-            slowest = min(interval // layer.vectors * rows / taps, interval / prod(layer.i_shapes[0][:2]))
-            lanes = {simd: _window_lanes(channels, rows, slowest, simd, wanted) for _, simd in pairs}
-            found |= {(pe, simd, some, rows, reuse) for pe, simd in pairs for some in lanes[simd]}
-    return found
-
-
-def _window_rows(layer: MatrixLayer, wanted: Mapping[str, Any]) -> set[int]:
-    assert layer.window is not None
-    possible = {1, layer.window.geometry.kernel[0]}
-    if "window_rows" not in wanted:
-        return possible
-    if wanted["window_rows"] not in possible:
-        some = " or ".join(str(n) for n in sorted(possible))
-        raise PlanError(f"--folding: layer {layer.name}: window_rows must be {some}, not {wanted['window_rows']!r}")
-    return {wanted["window_rows"]}
-
-
-def _divisors(number: int) -> set[int]:
-    return {n for n in range(1, number + 1) if number % n == 0}
-
-
-def _window_lanes(channels: int, rows: int, slowest: float, simd: int, wanted: Mapping[str, Any]) -> set[int]:
-    """Channels at a time for which a pixel takes no longer than `slowest` cycles: the fewest, and those that fit `simd`
-    without or with half a converter, when `rows` taps come at once."""
-    if "lanes" in wanted:
-        return {wanted["lanes"]}
-    enough = {n for n in _divisors(channels) if channels <= n * slowest}
-    if not enough:
-        return set()
-    even = {n for n in enough if n * rows % simd == 0 or simd % (n * rows) == 0}
-    return {min(enough)} | ({min(even)} if even else set()) | {n for n in enough if n * rows == simd}
-
-
-def _pairs(layer: MatrixLayer, interval: int, wanted: Mapping[str, Any]) -> set[tuple[int, int]]:
-    """Pairs of PE and SIMD that are worth a look, for `interval` cycles per vector or group of vectors."""
-    if "pe" in wanted:
-        rows = {wanted["pe"]}
-    else:
-        rows = {-(-layer.mh // nf) for nf in range(1, min(layer.mh, interval) + 1)}
-    pairs: set[tuple[int, int]] = set()
-    for pe in rows:
-        if "simd" in wanted:
-            pairs.add((pe, wanted["simd"]))
-            continue
-        sf = interval // -(-layer.mh // pe)
-        if sf < 1:
-            continue
-        narrow = -(-layer.mw // sf)
-        rounded = {narrow, cost.power_of_two(narrow), next(d for d in range(narrow, layer.mw + 1) if layer.mw % d == 0)}
-        if layer.window is not None:
-            # Whole pixels, or an even part of one, need at most half a width converter behind the window.
-            channels = layer.i_shapes[0][-1]
-            rounded |= {
-                -(-narrow // channels) * channels,
-                *(d for d in _divisors(channels) if narrow <= d < 2 * narrow),
-            }
-        pairs |= {(pe, simd) for simd in rounded if simd <= layer.mw}
-    return pairs
-
-
-def _frontier(candidates: list[_Candidate]) -> list[_Candidate]:
-    """Those that no other of the same lanes at both ends beats in both LUTs and block RAMs."""
-    kept: dict[tuple[int, int], list[_Candidate]] = {}
-    for candidate in sorted(candidates, key=lambda c: (c.block_ram, c.luts)):
-        rivals = kept.setdefault((candidate.plan.pe, candidate.plan.i_lanes), [])
-        if not rivals or candidate.luts < rivals[-1].luts:
-            rivals.append(candidate)
-    return [candidate for rivals in kept.values() for candidate in rivals]
-
-
-def _join(part: Part, before: Layer | None, layer: Layer | None, pe: int, lanes: int, interval: int) -> float:
-    """LUTs of what brings `before`, in beats of `pe`, to `layer`; infinite if it would be the slowest unit."""
+def _join(part: Part, before: Layer | None, layer: Layer | None, tail: Tail, head: Head, interval: int) -> float:
+    """LUTs of what brings `before`, with `tail`, to `layer`, with `head`; infinite if they do not go together, or if it
+    would be the slowest unit."""
     if before is None:
         return 0.0
+    # As many frames side by side in both are never brought one after the other in between, see `joined`.
+    if tail.frames != head.frames or (head.frames == 1 and tail.reuse == head.reuse > 1):
+        return np.inf
     taken = layer.i_shapes[0] if layer is not None else (before.mh * before.vectors,)
-    bits, total = before.o_width, 0.0
-    for _, unit in edge_units(bits, before.o_shape, pe, taken, lanes, 0):
-        if isinstance(unit, Convert) and not unit.wires:
+    luts, cycles = _brought(part, before.o_width, before.o_shape, tail.pe, taken, head.lanes, head.frames)
+    return luts if cycles <= head.frames * interval else np.inf
+
+
+def _end(part: Part, network: Network, tail: Tail, interval: int) -> float:
+    """LUTs of what is around the layers, the last of which has `tail`."""
+    last = network.layers[-1]
+    lanes = lanes_within(replace(unfolded(last), pe=tail.pe), interval)
+    around = cost.luts(part, cost.fixed_features(network, lanes))
+    return around + _join(part, last, None, tail, Head(lanes, 1, 1), interval)
+
+
+@lru_cache(maxsize=1 << 16)
+def _brought(
+    part: Part, bits: int, made: tuple[int, ...], pe: int, taken: tuple[int, ...], lanes: int, frames: int
+) -> tuple[float, int]:
+    """LUTs of what is between two layers, and the cycles that the slowest unit of it takes."""
+    luts, cycles = 0.0, 0
+    for _, unit in edge_units(bits, made, pe, taken, lanes, 0, frames):
+        if isinstance(unit, Convert) and unit.wires:
+            continue
+        luts += cost.luts(part, cost.unit_features(unit))
+        if isinstance(unit, Convert):
             chunk = gcd(unit.i_lanes, unit.o_lanes)
-            vectors = before.mh * before.vectors // unit.elements
-            if vectors * -(-unit.elements // chunk) > interval + unit.i_lanes // chunk:
-                return np.inf
-        total += 0.0 if isinstance(unit, Convert) and unit.wires else cost.luts(part, cost.unit_features(unit))
-    return total
+            vectors = prod(made) // unit.elements
+            cycles = max(cycles, vectors * -(-unit.elements // chunk) - unit.i_lanes // chunk)
+    return luts, cycles
 
 
 def _too_large(network: Network, part: Part, interval: int, budget: Budget, folding: Folding) -> PlanError:

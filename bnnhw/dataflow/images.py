@@ -8,14 +8,9 @@
 * Lanes and rows past the matrix hold the all-zero code, and so do the activations on those lanes. Whatever such a lane
   then counts is a constant, and part of the row's bias. Rows past the matrix are blanked by the threshold unit.
 
-Counting instead of multiplying leaves a constant out (DESIGN: bit-planes). With activation planes
-``x = sum c_j x_j + c0``, and weights ``w = sum d_i w_i`` or, for signs under a mask, lanes that count
-``w x_j + [w = -1]``:
-
-    accumulator = sum_ij d_i c_j popcount_ij + constant,   constant = c0 * sum(w) - sum(c_j) * #(w = -1)
-
-(the second term only for signed lanes). A PE starts from `bias`, the constant less the channel's first threshold, all
-divided by the plane weights' common divisor, so that the first comparison is the sign of its total.
+Counting instead of multiplying leaves a constant out (`bnnhw.products`). A PE starts from `bias`, the constant less the
+channel's first threshold, all divided by the common divisor of what the counts weigh, so that the first comparison is
+the sign of its total.
 """
 
 from __future__ import annotations
@@ -63,7 +58,7 @@ def matrix_image(layer: MatrixLayer, plan: LayerPlan) -> MatrixImage:
     rows, lanes = plan.nf * plan.pe, plan.sf * plan.simd
     padding = layer.weight.zero_code_value
     weight = np.full((rows, lanes), padding, dtype=np.int64)
-    weight[: layer.mh, : layer.mw] = layer.dense.weight[:, _element_order(layer, plan)]
+    weight[: layer.mh, : layer.mw] = layer.dense.weight[:, element_order(layer, plan)]
     bias = _constant(layer, weight)
     if layer.threshold is not None:
         bias[: layer.mh] = -_raw_thresholds(layer, bias)[:, 0]
@@ -94,7 +89,7 @@ def threshold_image(layer: MatrixLayer | ThresholdLayer, plan: LayerPlan, *, fin
     )
 
 
-def _element_order(layer: MatrixLayer, plan: LayerPlan) -> NDArray[np.intp]:
+def element_order(layer: MatrixLayer, plan: LayerPlan) -> NDArray[np.intp]:
     """Which column of the matrix belongs to each element of the vectors that come, (MW,)."""
     order = np.arange(layer.mw)
     if plan.window_rows == 1:
@@ -112,12 +107,7 @@ def _raw_thresholds(layer: MatrixLayer, constant: NDArray[np.int64]) -> NDArray[
 
 def _constant(layer: MatrixLayer, weight: NDArray[np.int64] | NDArray[np.int16]) -> NDArray[np.int64]:
     """What counting leaves out of each row of `weight`, its lanes of padding included: (rows,)."""
-    wide = weight.astype(np.int64)
-    constant = layer.input.plane_offset * wide.sum(axis=1)
-    if layer.signed_lanes:
-        constant -= sum(layer.input.plane_weights) * (wide == -1).sum(axis=1)
-    padding = wide.shape[1] - layer.mw
-    return constant - layer.weight.zero_code_value * layer.input.zero_code_value * padding
+    return layer.product.constant(weight, padding=weight.shape[1] - layer.mw)
 
 
 def _words(codes: NDArray[np.uint16], bits: int, plan: LayerPlan) -> list[int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from math import gcd, prod
+from math import prod
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,7 @@ from bnnhw.ir.bounds import reach
 from bnnhw.ir.graph import Graph
 from bnnhw.ir.nodes import ArgMax, Concat, Dense, Encode, MaxPool, Node, Reshape, Sum, SumPool, Threshold, Window
 from bnnhw.ir.spec import HARDWARE, last_integers
+from bnnhw.products import Product
 
 # What reads the network's input names it as the layer before the first.
 INPUT = -1
@@ -125,24 +126,18 @@ class MatrixLayer(_Thresholded):
         return self.dense.weight_dtype
 
     @property
-    def signed_lanes(self) -> bool:
-        """Whether a weight is a sign (under a mask) and not a binary number."""
-        return self.weight.kind in ("bipolar", "ternary")
+    def product(self) -> Product:
+        """How lanes are multiplied."""
+        return Product(self.input, self.weight)
 
     @property
     def macs(self) -> int:
         return self.mh * self.mw * self.vectors
 
     @property
-    def plane_products(self) -> int:
-        """Popcounts per PE: planes of the weights times planes of the activations."""
-        weight_planes = 1 if self.signed_lanes else self.weight.bits
-        return weight_planes * len(self.input.plane_weights)
-
-    @property
     def divisor(self) -> int:
-        """What all plane weights have in common; sums that go on as they are stay whole."""
-        return 1 if self.threshold is None else gcd(*self.input.plane_weights)
+        """What the weights of all counts have in common; sums that go on as they are stay whole."""
+        return 1 if self.threshold is None else self.product.divisor
 
     @cached_property
     def reach(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

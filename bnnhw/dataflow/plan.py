@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
+from math import lcm
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,12 @@ from bnnhw.dtypes import DataType
 from bnnhw.errors import InputError, PlanError
 from bnnhw.parts import PARTS, Part
 
-SCHEMA = 3
+SCHEMA = 4
 MEMORIES = ("block", "lut")
+# Where weights lie that are not read from a memory, but folded into the logic that multiplies by them.
+LOGIC = "logic"
+# Frames that may share a fetched weight.
+MOST_FRAMES = 8
 
 
 @dataclass(frozen=True)
@@ -32,7 +37,8 @@ class LayerPlan:
         Outputs and inputs at a time. In a ``matrix`` they need not divide `mh` and `mw`; elsewhere they are equal, and
         divide the channels.
     reuse
-        Vectors that each weight is used for when it is fetched; above 1 only in a ``matrix`` behind windows.
+        Vectors that each weight is used for when it is fetched, of one frame where it has several, else of several
+        frames; above 1 only in a ``matrix``.
     lanes
         Channels that a window's pixels come and go in at a time, a divisor of the channels; 0 without a window.
     window_rows
@@ -43,7 +49,8 @@ class LayerPlan:
         Beats that may wait in front of each input; 0 for none.
     weight_memory, buffer_memory, threshold_memory, window_memory
         ``block`` or ``lut``: where the weights, the repeated input vector, the biases with the thresholds, and the
-        lines of a map lie.
+        lines of a map lie. `weight_memory` may also be ``logic``, which takes a whole matrix at a time: each vector is
+        multiplied in one cycle by adders made for these weights, and `buffer_memory` is where results wait.
     popcount_levels
         Adders between two registers of the popcount; None for no registers.
     input, weight, output
@@ -93,12 +100,19 @@ class LayerPlan:
         return -(-self.mh // self.pe)
 
     @property
+    def frames(self) -> int:
+        """Frames whose vectors are worked on side by side."""
+        return self.reuse if self.vectors == 1 else 1
+
+    @property
     def cycles(self) -> int:
-        """Cycles per inference, nothing stalling."""
+        """Cycles per inference, nothing stalling, and groups of frames being full."""
         work = self.vectors * self.nf
         if self.kind == "matrix":
-            groups = -(-self.vectors // self.reuse)
-            work = max(groups * self.nf * self.sf, *((work, self.vectors * self.sf) if self.reuse > 1 else (0,)))
+            # One vector per frame: a group is of several frames, and each has its share of the cycles.
+            passes = self.nf * self.sf
+            groups = -(-self.vectors // self.reuse) * passes if self.vectors > 1 else -(-passes // self.reuse)
+            work = max(groups, *((work, self.vectors * self.sf) if self.reuse > 1 else (0,)))
         if not self.lanes:
             return work
         return max(work, self.elements // self.lanes, self.vectors * (self.mw // self.window_lanes))
@@ -118,6 +132,8 @@ class Plan:
         The clock that frames per second are reckoned with before a route tells the true one.
     input, input_elements, input_simd
         Format of the network's input, elements of a frame, and elements of one beat of it.
+    output_lanes
+        Integers of one beat of the output.
     macs
         Multiply-accumulates per inference, padding not counted.
     layers
@@ -132,6 +148,7 @@ class Plan:
     input: str
     input_elements: int
     input_simd: int
+    output_lanes: int
     macs: int
     layers: tuple[LayerPlan, ...]
 
@@ -149,9 +166,19 @@ class Plan:
         return -(-self.input_elements // self.input_simd)
 
     @property
+    def group(self) -> int:
+        """Frames after which all groups of frames are whole."""
+        return lcm(*(layer.frames for layer in self.layers))
+
+    @property
     def output_elements(self) -> int:
-        """Beats of one frame on the accelerator's output."""
+        """Integers of one frame on the accelerator's output."""
         return self.layers[-1].mh * self.layers[-1].vectors
+
+    @property
+    def output_beats(self) -> int:
+        """Beats of one frame on the accelerator's output."""
+        return -(-self.output_elements // self.output_lanes)
 
     def to_json(self) -> str:
         return json.dumps({"schema": SCHEMA, **asdict(self)}, indent=2) + "\n"
@@ -179,6 +206,15 @@ def load_plan(path: Path) -> Plan:
     for layer in layers:
         check_layer(layer, str(path))
     return plan
+
+
+def lanes_within(layer: LayerPlan, interval: float) -> int:
+    """Integers that the last layer has to give at a time to be done in `interval` cycles: an even part of its rows, or
+    one where that will do."""
+    if layer.vectors > 1:
+        return 1
+    enough = (n for n in range(1, layer.pe) if layer.pe % n == 0 and -(-layer.mh // n) <= interval)
+    return next(enough, layer.pe)
 
 
 Folding = Mapping[str, Mapping[str, Any]]
@@ -214,15 +250,22 @@ def check_layer(layer: LayerPlan, where: str) -> None:
             raise PlanError(f"{where}: layer {layer.name}: {key} must be 1 to {most}, not {value!r}")
     if layer.kind != "matrix" and layer.pe != layer.simd:
         raise PlanError(f"{where}: layer {layer.name}: pe and simd of a {layer.kind} must be equal")
-    if not isinstance(layer.reuse, int) or not 1 <= layer.reuse <= (layer.vectors if layer.kind == "matrix" else 1):
-        raise PlanError(
-            f"{where}: layer {layer.name}: reuse must be 1 to the vectors of the layer, not {layer.reuse!r}"
-        )
+    most = 1 if layer.kind != "matrix" else layer.vectors if layer.vectors > 1 else MOST_FRAMES
+    if not isinstance(layer.reuse, int) or isinstance(layer.reuse, bool) or not 1 <= layer.reuse <= most:
+        raise PlanError(f"{where}: layer {layer.name}: reuse must be 1 to {most}, not {layer.reuse!r}")
     if layer.lanes < 0 or (layer.lanes and layer.mw % layer.lanes):
         raise PlanError(f"{where}: layer {layer.name}: lanes must divide {layer.mw}, not be {layer.lanes!r}")
+    whole = layer.kind == "matrix" and (layer.pe, layer.simd, layer.reuse) == (layer.mh, layer.mw, 1)
+    if layer.weight_memory == LOGIC and not whole:
+        raise PlanError(
+            f"{where}: layer {layer.name}: weight_memory logic is for a whole matrix: pe must be {layer.mh}, simd "
+            f"{layer.mw} and reuse 1, or take another memory"
+        )
     for key in MEMORY_KEYS:
-        if getattr(layer, key) not in MEMORIES:
-            raise PlanError(f"{where}: layer {layer.name}: {key} must be block or lut, not {getattr(layer, key)!r}")
+        kinds = (*MEMORIES, LOGIC) if key == "weight_memory" else MEMORIES
+        if getattr(layer, key) not in kinds:
+            known = f"{', '.join(kinds[:-1])} or {kinds[-1]}"
+            raise PlanError(f"{where}: layer {layer.name}: {key} must be {known}, not {getattr(layer, key)!r}")
     levels = layer.popcount_levels
     if levels is not None and (not isinstance(levels, int) or isinstance(levels, bool) or levels < 1):
         raise PlanError(f"{where}: layer {layer.name}: popcount_levels must be null or 1 and more, not {levels!r}")

@@ -3,17 +3,22 @@
 from typing import Any
 
 from amaranth.hdl import Module
-from amaranth.lib import fifo, stream, wiring
+from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from bnnhw.dataflow import constant
 from bnnhw.dataflow import structure as units
-from bnnhw.dataflow.images import matrix_image, threshold_image
+from bnnhw.dataflow.images import element_order, matrix_image, threshold_image
 from bnnhw.dataflow.layers import INPUT
 from bnnhw.dtypes import DataType
 from bnnhw.gateware.add import Add
 from bnnhw.gateware.concat import Concat
+from bnnhw.gateware.constant_mvu import ConstantMatrixUnit
 from bnnhw.gateware.fork import Fork
+from bnnhw.gateware.frame_gather import FrameGather
 from bnnhw.gateware.frame_guard import FrameGuard
+from bnnhw.gateware.frame_scatter import FrameScatter
+from bnnhw.gateware.frame_status import FrameStatus
 from bnnhw.gateware.label_select import LabelSelect, result_layout
 from bnnhw.gateware.mvu import MatrixVectorUnit
 from bnnhw.gateware.offset import Offset
@@ -44,8 +49,9 @@ class Accelerator(wiring.Component):
         A frame is ``plan.input_beats`` beats, lane 0 in the low bits, `last` with the final one; a map comes pixel by
         pixel, row by row, its channels together. A shorter or longer frame is filled or cut, and answered with `error`;
         the frames after it are not touched.
-    o : Out(stream), payload ``{data: signed(output width), label, error: 1, last: 1}``
-        One integer of the last layer per beat; `label` and `error` count with `last`. One frame for each that came in.
+    o : Out(stream), payload ``{data: output_lanes x signed(output width), label, error: 1, last: 1}``
+        Integers of the last layer, ``plan.output_lanes`` per beat, the first in the low bits; `label` and `error` count
+        with `last`. One frame for each that came in.
 
     Timing
     ------
@@ -60,7 +66,7 @@ class Accelerator(wiring.Component):
         super().__init__(
             {
                 "i": In(stream.Signature(frame_layout(plan.input_simd * plan.input_dtype.bits))),
-                "o": Out(stream.Signature(result_layout(self._output_width, plan.output_elements))),
+                "o": Out(stream.Signature(result_layout(self._output_width, plan.output_elements, plan.output_lanes))),
             }
         )
 
@@ -74,17 +80,22 @@ class Accelerator(wiring.Component):
         plan, bits = self._plan, self._plan.input_dtype.bits
         tail = (plan.input_elements - (plan.input_beats - 1) * plan.input_simd) * bits
         m.submodules.guard = guard = FrameGuard(plan.input_simd * bits, plan.input_beats, tail=tail)
-        # Deep enough for every frame that the units can hold between input and output, so that it never stalls.
-        m.submodules.status = status = fifo.SyncFIFOBuffered(width=1, depth=4 * len(plan.layers) + 4)
+        stages = units.structure(plan, self._network)
+        # Enough for every frame that the units can hold between input and output, so that it never stalls.
+        frames = 4 * sum(layer.frames for layer in plan.layers) + 4
+        for stage in stages:
+            if isinstance(stage.unit, units.Constant):
+                frames += constant.pipeline(stage.unit.layer, stage.unit.plan.popcount_levels).held
+        m.submodules.status = status = FrameStatus(frames)
         m.submodules.label_select = label_select = LabelSelect(
-            self._output_width, self._network.score_scales, self._network.score_biases
+            self._output_width, self._network.score_scales, self._network.score_biases, plan.output_lanes
         )
         wiring.connect(m, wiring.flipped(self.i), guard.i)
-        wiring.connect(m, guard.status, status.w_stream)
-        wiring.connect(m, status.r_stream, label_select.status)
+        wiring.connect(m, guard.status, status.i)
+        wiring.connect(m, status.o, label_select.status)
 
         built: list[wiring.Component] = []
-        for k, stage in enumerate(units.structure(plan, self._network)):
+        for k, stage in enumerate(stages):
             unit = build_unit(stage.unit, plan.device.family, last=self._network.layers[-1])
             m.submodules[f"{identifier(stage.name)}_{k}"] = unit
             for port, (source, output) in enumerate(stage.inputs):
@@ -122,6 +133,15 @@ def _scatter(unit, family, last):
     return VectorScatter(unit.width, unit.beats, unit.vectors, unit.total, kind=memory_kind(unit.memory, family))
 
 
+def _frame_gather(unit, family, last):
+    return FrameGather(unit.width, unit.beats, unit.repeats, unit.frames, kind=memory_kind(unit.memory, family))
+
+
+def _frame_scatter(unit, family, last):
+    kind = memory_kind(unit.memory, family)
+    return FrameScatter(unit.width, unit.beats, unit.frames, unit.groups, kind=kind)
+
+
 def _matrix(unit, family, last):
     layer, plan = unit.layer, unit.plan
     image = matrix_image(layer, plan)
@@ -138,6 +158,22 @@ def _matrix(unit, family, last):
         vectors=plan.reuse,
         weight_memory=plan.weight_memory,
         bias_memory=plan.threshold_memory,
+        registered=unit.registered,
+        family=family,
+    )
+
+
+def _constant(unit, family, last):
+    layer, plan = unit.layer, unit.plan
+    return ConstantMatrixUnit(
+        constant.netlist(layer),
+        layer.input,
+        width=layer.width,
+        # The element that is each column's, where the table has the column that is each element's.
+        order=element_order(layer, plan).argsort().tolist(),
+        levels=plan.popcount_levels,
+        kind=memory_kind(plan.buffer_memory, family),
+        family=family,
     )
 
 
@@ -207,18 +243,24 @@ def _concat(unit, family, last):
 _BUILDERS: dict[type[units.Unit], Any] = {
     units.Buffer: _buffer,
     units.Scatter: _scatter,
+    units.FrameGather: _frame_gather,
+    units.FrameScatter: _frame_scatter,
     units.Matrix: _matrix,
+    units.Constant: _constant,
     units.Thresholds: _thresholds,
     units.Offset: _offset,
     units.Slide: _slide,
     units.Pool: _pool,
     units.Add: _add,
     units.Concat: _concat,
-    units.Convert: lambda unit, family, last: WidthConverter(unit.bits, unit.elements, unit.i_lanes, unit.o_lanes),
+    units.Convert: lambda unit, family, last: WidthConverter(
+        unit.bits, unit.elements, unit.i_lanes, unit.o_lanes, vectors=unit.vectors
+    ),
     units.Split: lambda unit, family, last: VectorSplit(unit.width, unit.beats),
     units.Join: lambda unit, family, last: VectorJoin(unit.width, unit.vectors),
     units.Fork: lambda unit, family, last: Fork(unit.width, unit.readers),
     units.Fifo: lambda unit, family, last: StreamFifo(unit.width, unit.depth, kind=memory_kind("lut", family)),
+    units.Slack: lambda unit, family, last: StreamFifo(unit.width, 2, kind="registers"),
 }
 
 

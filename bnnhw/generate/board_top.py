@@ -11,6 +11,7 @@ from amaranth.lib import io, wiring
 from bnnhw.dataflow import Network, Plan
 from bnnhw.gateware.board_link import BoardLink
 from bnnhw.gateware.pll import ClockGenerator
+from bnnhw.gateware.result_cut import ResultCut
 from bnnhw.generate.accelerator import Accelerator
 
 
@@ -61,6 +62,7 @@ class BoardTop(Elaboratable):
         dividers: Mapping[str, int] | None = None,
     ) -> None:
         self._accelerator: Any = Accelerator(plan, network)
+        self._cut: Any = ResultCut(self._accelerator.output_width, plan.output_elements, plan.output_lanes)
         self._clk_hz = clk_hz
         self._clock = clock
         self._uart = uart
@@ -87,7 +89,9 @@ class BoardTop(Elaboratable):
         m.submodules.accelerator = DomainRenamer("accel")(self._accelerator)
         m.submodules.link = link = self.link
         wiring.connect(m, link.o, self._accelerator.i)
-        wiring.connect(m, self._accelerator.o, link.i)
+        m.submodules.cut = cut = DomainRenamer("accel")(self._cut)
+        wiring.connect(m, self._accelerator.o, cut.i)
+        wiring.connect(m, cut.o, link.i)
 
         pins = platform.request(*self._uart, dir="-")
         m.submodules.rx = rx = io.Buffer("i", pins.rx)

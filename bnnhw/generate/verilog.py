@@ -24,7 +24,10 @@ def verilog(plan: Plan, network: Network) -> str:
     # A netlist is millions of small objects that all stay: looking for garbage among them takes half the time.
     gc.disable()
     try:
-        return amaranth_verilog.convert(Accelerator(plan, network), name="accelerator", strip_internal_attrs=True)
+        # Without source locations from the start, which would be stripped from the Verilog with the other attributes.
+        return amaranth_verilog.convert(
+            Accelerator(plan, network), name="accelerator", strip_internal_attrs=True, emit_src=False
+        )
     finally:
         if collecting:
             gc.enable()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 
 @dataclass(frozen=True)
@@ -71,14 +72,7 @@ class Geometry:
         is done, and after the last row all that are left. What is given up counts as needed, so that nothing is given
         up before it came.
         """
-        rows, _ = self.output(height, self.extent[1])
-        starts = [min(height, max(0, row * self.strides[0] - self.pads[0])) for row in range(rows)] + [height]
-        found = []
-        for row in range(rows):
-            end = min(height, max(0, row * self.strides[0] - self.pads[0] + self.extent[0]))
-            free = starts[row + 1] - starts[row]
-            found.append((max(end - starts[row], free), free))
-        return found
+        return list(_schedule(self, height))
 
     def lines(self, height: int) -> int:
         """Lines that a buffer holds, so that those of the next row of windows come in while a row is read.
@@ -89,13 +83,32 @@ class Geometry:
         ahead = [free + need for free, need in zip(frees[:-1], needs[1:], strict=True)]
         return max(max(needs) + 1, *(ahead or [2 * needs[0]]))
 
+    def unbroken_lines(self, height: int) -> int:
+        """Lines that a buffer holds so that those of the next frame's first row come in while the last row is read:
+        then no row waits, nor does what gives the lines."""
+        schedule = self.schedule(height)
+        return max(self.lines(height), schedule[-1][1] + schedule[0][0])
+
     def capacity(self, height: int, line: int, least: int = 0, *, tall: bool = False) -> int:
         """Lines of `line` beats each that a buffer of at least `least` beats holds; a `tall` one, which has a memory
-        for each line, a power of two of them that is above the rows of a window."""
+        for each line, a power of two of them that is not below the rows of a window."""
         if not tall:
             return self.depth(height, line, least) // line
-        return 1 << (max(self.lines(height), self.extent[0]) - 1).bit_length()
+        return 1 << (max(self.lines(height), self.extent[0], least // line) - 1).bit_length()
 
     def depth(self, height: int, line: int, least: int = 0) -> int:
         """Beats of a line buffer: a power of two that holds `lines` of `line` beats each, and `least` beats."""
         return 1 << (max(self.lines(height) * line, least) - 1).bit_length()
+
+
+@lru_cache(maxsize=1024)  # the search for a plan asks for the same few again and again
+def _schedule(geometry: Geometry, height: int) -> tuple[tuple[int, int], ...]:
+    rows, _ = geometry.output(height, geometry.extent[1])
+    above, step = geometry.pads[0], geometry.strides[0]
+    starts = [min(height, max(0, row * step - above)) for row in range(rows)] + [height]
+    found = []
+    for row in range(rows):
+        end = min(height, max(0, row * step - above + geometry.extent[0]))
+        free = starts[row + 1] - starts[row]
+        found.append((max(end - starts[row], free), free))
+    return tuple(found)

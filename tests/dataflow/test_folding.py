@@ -4,11 +4,9 @@ import numpy as np
 import pytest
 
 from bnnhw.dataflow import cost, digest, estimate, load_folding, load_plan, make_plan, measure
-from bnnhw.dataflow.structure import popcount_latency
 from bnnhw.dtypes import BIPOLAR, TERNARY, DataType
 from bnnhw.errors import InputError, PlanError
 from bnnhw.files import write_text
-from bnnhw.gateware import popcount
 from bnnhw.parts import PARTS
 from tests.random_networks import random_network, random_plan
 
@@ -25,6 +23,23 @@ def test_as_fast_as_fits():
     assert measure(plan, net).interval <= 160
     used = estimate(plan, net)["utilization"]
     assert all(entry["used"] <= entry["available"] for entry in used.values())
+
+
+def test_images_share_weights_where_block_ram_is_the_bound():
+    net = network(784, 64, 64, 64, 10)
+    shared, single = (
+        make_plan(net, UP5K, folding=folding) for folding in (None, {layer.name: {"reuse": 1} for layer in net.layers})
+    )
+    assert max(layer.reuse for layer in shared.layers) > 1
+    assert measure(shared, net).interval < 0.75 * measure(single, net).interval
+    used = estimate(shared, net)["utilization"]
+    assert all(entry["used"] <= entry["available"] for entry in used.values())
+
+
+def test_images_do_not_share_weights_in_vain():
+    """On a part with block RAM to spare, it costs LUTs and latency, and gains nothing."""
+    net = network(64, 32, 10)
+    assert [layer.reuse for layer in make_plan(net, PARTS["ecp5-85f"], fps=300_000).layers] == [1, 1]
 
 
 def test_target_takes_fewer_luts_than_speed():
@@ -48,6 +63,24 @@ def test_user_folding_is_kept():
     assert (plan.layers[0].pe, plan.layers[0].simd, plan.layers[0].weight_memory) == (3, 7, "lut")
 
 
+def test_constant_weights_where_asked_for():
+    net = network(64, 32, 32, 10)
+    plan = make_plan(net, UP5K, folding={"fc1": {"weight_memory": "logic"}})
+    assert [layer.weight_memory == "logic" for layer in plan.layers] == [False, True, False]
+    assert (plan.layers[1].pe, plan.layers[1].simd) == (32, 32)
+
+
+@pytest.mark.parametrize(("cycles", "lanes"), [(1, 10), (2, 5), (5, 2), (9, 2), (10, 1)])
+def test_constant_weights_where_there_is_no_time(cycles, lanes):
+    """Down to a cycle per inference; the output is as wide as it has to be."""
+    net = network(64, 32, 10)
+    plan = make_plan(net, PARTS["ecp5-85f"], fps=100e6 / cycles, clock_mhz=100)
+    assert measure(plan, net).interval <= cycles
+    assert plan.output_lanes >= lanes
+    assert plan.output_beats <= cycles
+    assert all(layer.weight_memory == "logic" for layer in plan.layers) or cycles > 1
+
+
 def test_plan_file_feeds_back(tmp_path):
     net = network(64, 32, 10)
     plan = make_plan(net, UP5K)
@@ -66,7 +99,15 @@ def test_plan_file_feeds_back(tmp_path):
         ({"fc0": {"simd": 0}}, "layer fc0: simd must be 1 to 64, not 0"),
         ({"fc0": {"pe": True}}, "pe must be"),
         ({"fc0": {"pe": "4"}}, "pe must be"),
-        ({"fc0": {"weight_memory": "disk"}}, "weight_memory must be block or lut, not 'disk'"),
+        ({"fc0": {"weight_memory": "disk"}}, "weight_memory must be block, lut or logic, not 'disk'"),
+        ({"fc0": {"buffer_memory": "logic"}}, "buffer_memory must be block or lut, not 'logic'"),
+        (
+            {"fc0": {"weight_memory": "logic", "pe": 3}},
+            "layer fc0: weight_memory logic is for a whole matrix: pe must be 32, simd 64 and reuse 1",
+        ),
+        ({"fc0": {"weight_memory": "logic", "reuse": 2}}, "pe must be 32, simd 64 and reuse 1, or take another memory"),
+        ({"fc0": {"reuse": 9}}, "layer fc0: reuse must be 1 to 8, not 9"),
+        ({"fc0": {"reuse": True}}, "layer fc0: reuse must be 1 to 8, not True"),
         ({"fc0": {"popcount_levels": 0}}, "popcount_levels must be null or 1 and more, not 0"),
     ],
 )
@@ -85,7 +126,7 @@ def test_too_fast():
     with pytest.raises(PlanError, match="less than a cycle per inference"):
         make_plan(net, UP5K, fps=1e9, clock_mhz=12)
     with pytest.raises(PlanError, match="no folding reaches|does not fit"):
-        make_plan(net, UP5K, fps=6e6, clock_mhz=12)
+        make_plan(network(784, 64, 10), UP5K, fps=6e6, clock_mhz=12)
     with pytest.raises(PlanError, match="--fps must be a positive number"):
         make_plan(net, UP5K, fps=-1)
     with pytest.raises(PlanError, match="--clock-mhz must be a positive number"):
@@ -120,12 +161,6 @@ def test_estimate_is_plain_json():
 )
 def test_block_rams_of_ice40(width, depth, count):
     assert cost.block_rams(UP5K, width, depth) == count
-
-
-@pytest.mark.parametrize("levels", [None, 1, 2, 3])
-@pytest.mark.parametrize("width", [1, 2, 3, 4, 7, 16, 65, 512])
-def test_cycle_model_knows_the_popcount(width, levels):
-    assert popcount_latency(width, levels) == popcount.popcount_latency(width, levels)
 
 
 def test_every_feature_has_a_coefficient():

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from bnnhw.dataflow import Network, measure, timing
+from bnnhw.dtypes import BIPOLAR
 from bnnhw.passes import to_integers
 from tests.random_maps import random_map_network
-from tests.random_networks import random_folding
+from tests.random_networks import random_folding, random_network, random_plan
 
 
 def planned(seed: int):
@@ -26,6 +27,24 @@ def test_leaps_change_nothing(seed: int) -> None:
     for place in single._work:
         place.leap = lambda *_: 1
     assert single.settle() == measure(plan, network)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_interval_of_frames_side_by_side(seed: int) -> None:
+    """It is what frames take in the long run, however irregular groups are; and leaps change nothing either."""
+    rng = np.random.default_rng(seed)
+    sizes = [int(v) for v in rng.integers(4, 24, 4)]
+    network = random_network(rng, sizes, weight=BIPOLAR, x=BIPOLAR, activation=BIPOLAR)
+    plan = random_plan(rng, network, frames=4)
+    cycles = measure(plan, network)
+    frames = 1600
+    ends = timing._Run(plan, network).ends(frames)
+    # Of half of them, since the first ones may fill buffers; one group more or less may have come out.
+    assert (ends[-1] - ends[frames // 2 - 1]) / (frames // 2) == pytest.approx(cycles.interval, rel=5e-3)
+    single = timing._Run(plan, network)
+    for place in single._work:
+        place.leap = lambda *_: 1
+    assert single.ends(60) == ends[:60]
 
 
 @pytest.mark.parametrize("seed", [1, 3, 4, 36])

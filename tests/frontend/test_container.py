@@ -40,8 +40,8 @@ def classifier() -> onnx.ModelProto:
         (b"hello, this is no model", "no ONNX file"),
         (b"\x1f\x8b", "cannot be read"),
         (b"\x1f\x8b not really gzip", "cannot be read"),
-        (gzip.compress(b"still no model"), "no ONNX file"),
-        (gzip.compress(bytes(1000))[:-9], "cannot be read"),
+        (gzip.compress(b"still no model", mtime=0), "no ONNX file"),
+        (gzip.compress(bytes(1000), mtime=0)[:-9], "cannot be read"),
         (b"\x89PNG\r\n\x1a\n" + bytes(64), "no ONNX file"),
     ],
 )
@@ -72,7 +72,7 @@ def test_too_large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("bnnhw.frontend.container.MOST_BYTES", len(content) - 1)
     plain, packed = tmp_path / "plain.onnx", tmp_path / "packed.onnx"
     plain.write_bytes(content)
-    packed.write_bytes(gzip.compress(content))
+    packed.write_bytes(gzip.compress(content, mtime=0))
     assert "larger than" in refuse(plain).summary
     assert "unpacks to more than" in refuse(packed).summary
 

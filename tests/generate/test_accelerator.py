@@ -1,12 +1,14 @@
 """Whole accelerators in Amaranth's simulator, against plain numpy, and their cycles against the model of them."""
 
 import random
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from amaranth.sim import Simulator
 
-from bnnhw.dataflow import measure
+from bnnhw.dataflow import timing
+from bnnhw.dataflow.plan import LOGIC, MOST_FRAMES
 from bnnhw.dtypes import BIPOLAR, TERNARY, DataType
 from bnnhw.generate.accelerator import Accelerator, identifier
 from tests.gateware.bench import add_clock
@@ -24,13 +26,14 @@ from tests.random_networks import (
 
 
 def simulate(network, plan, *, frames, stall=0.0, damaged=()):
-    """Frames of random values through the accelerator; checks every answer, gives latency and the last interval."""
+    """Frames of random values through the accelerator; checks every answer."""
     values = random_values(np.random.default_rng(1), plan.input_dtype, (frames, plan.input_elements))
-    return run_frames(network, plan, values, *forward(network, values), stall=stall, damaged=damaged)
+    run_frames(network, plan, values, *forward(network, values), stall=stall, damaged=damaged)
 
 
-def run_frames(network, plan, values, integers, classes, *, stall=0.0, damaged=()):
-    """Frames of `values` (N, elements) through the accelerator, as `simulate`."""
+def run_frames(network, plan, values, integers, classes, *, stall=0.0, damaged=(), gaps=()):
+    """Frames of `values` (N, elements) through the accelerator, with a pause before some of them; checks every answer,
+    and that without stalls they come in the cycles of the model."""
     frames = len(values)
     bits, simd, beats = plan.input_dtype.bits, plan.input_simd, plan.input_beats
     codes = np.zeros((frames, beats * simd), np.int64)
@@ -41,6 +44,8 @@ def run_frames(network, plan, values, integers, classes, *, stall=0.0, damaged=(
     async def source(ctx):
         pattern = random.Random(1)
         for f in range(frames):
+            if f in gaps:
+                await ctx.tick().repeat(pattern.randrange(400))
             count = beats + (pattern.choice([-1, 2]) if beats > 1 else 2) * (f in damaged)
             for b in range(count):
                 while pattern.random() < stall:
@@ -65,9 +70,9 @@ def run_frames(network, plan, values, integers, classes, *, stall=0.0, damaged=(
             if taken and not starts:
                 starts.append(cycle)
             if given:
-                row.append(data)
+                row += [data] if plan.output_lanes == 1 else [int(data[k]) for k in range(plan.output_lanes)]
                 if last:
-                    answers.append((row, label, error))
+                    answers.append((row[: plan.output_elements], label, error))
                     ends.append(cycle)
                     row = []
             if len(answers) == frames:
@@ -84,7 +89,8 @@ def run_frames(network, plan, values, integers, classes, *, stall=0.0, damaged=(
         if f not in damaged:
             assert row == integers[f].tolist()
             assert label == classes[f]
-    return ends[0] - starts[0], ends[-1] - ends[-2]
+    if not stall and not damaged and not gaps:
+        assert [end - starts[0] for end in ends] == timing._Run(plan, network).ends(frames)
 
 
 @pytest.mark.parametrize("seed", range(12))
@@ -102,9 +108,59 @@ def test_random_networks(seed):
         quantised_output=seed % 4 == 3,
     )
     plan = random_plan(rng, network)
-    cycles = measure(plan, network)
-    assert simulate(network, plan, frames=14) == (cycles.latency, cycles.interval)
+    simulate(network, plan, frames=14)
     simulate(network, plan, frames=9, stall=0.4, damaged=(2, 3, 6))
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_constant_weights(seed):
+    """Some layers are logic, or all of them: then a frame comes and goes every cycle."""
+    rng = np.random.default_rng(seed)
+    sizes = [int(v) for v in rng.integers(2, 14, int(rng.integers(2, 5)))]
+    network = random_network(
+        rng,
+        sizes,
+        weight=WEIGHTS[rng.integers(len(WEIGHTS))],
+        x=INPUTS[rng.integers(len(INPUTS))],
+        activation=ACTIVATIONS[rng.integers(3)],
+        affine=bool(seed % 2),
+        quantised_output=seed % 4 == 3,
+    )
+    whole = seed % 3 == 0
+    layers = [
+        replace(layer, pe=layer.mh, simd=layer.mw, reuse=1, weight_memory=LOGIC) if whole or rng.integers(2) else layer
+        for layer in random_plan(rng, network).layers
+    ]
+    plan = plan_of(network, layers)
+    if whole:
+        assert plan.output_lanes == sizes[-1]
+        assert timing.measure(plan, network).interval == 1
+    simulate(network, plan, frames=40)
+    simulate(network, plan, frames=40, stall=0.4, damaged=(2, 3, 16))
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_frames_side_by_side(seed):
+    """Frames that share fetched weights: each gets its answer, in turn, full groups or not."""
+    rng = np.random.default_rng(50 + seed)
+    sizes = [int(v) for v in rng.integers(2, 12, int(rng.integers(2, 5)))]
+    weight, x, activation = (kinds[rng.integers(len(kinds))] for kinds in (WEIGHTS, INPUTS, ACTIVATIONS))
+    network = random_network(rng, sizes, weight=weight, x=x, activation=activation, quantised_output=seed % 4 == 3)
+    memory, frames = ("lut", "block")[seed % 2], MOST_FRAMES if seed % 3 == 0 else 3
+    plan = random_plan(rng, network, memory=memory, frames=frames)
+    while plan.group == 1:
+        plan = random_plan(rng, network, memory=memory, frames=frames)
+    simulate(network, plan, frames=20)
+    simulate(network, plan, frames=14, stall=0.4, damaged=(2, 3, 6, 13))
+    values = random_values(rng, plan.input_dtype, (10, plan.input_elements))
+    run_frames(network, plan, values, *forward(network, values), gaps=rng.integers(10, size=4), damaged=(4, 5))
+
+
+def test_one_frame_alone():
+    """A frame's answer waits for no other frame, and comes when that of the first of many would."""
+    network = random_network(np.random.default_rng(1), [20, 12, 4], weight=BIPOLAR, x=BIPOLAR, activation=BIPOLAR)
+    plan = plan_of(network, [replace(layer_plan(layer, 3, 4), reuse=4) for layer in network.layers])
+    simulate(network, plan, frames=1)
 
 
 def test_many_thresholds():
@@ -112,8 +168,7 @@ def test_many_thresholds():
     byte = DataType("uint", 8)
     network = random_network(rng, [6, 5, 3], weight=TERNARY, x=byte, activation=byte)
     plan = random_plan(rng, network)
-    cycles = measure(plan, network)
-    assert simulate(network, plan, frames=12) == (cycles.latency, cycles.interval)
+    simulate(network, plan, frames=12)
 
 
 def test_block_memories_behave_like_luts():
@@ -121,8 +176,7 @@ def test_block_memories_behave_like_luts():
     network = random_network(rng, [12, 9, 4], weight=BIPOLAR, x=BIPOLAR, activation=DataType("uint", 4))
     folded = [layer_plan(layer, 3, 4, None, "block") for layer in network.layers]
     plan = plan_of(network, folded)
-    cycles = measure(plan, network)
-    assert simulate(network, plan, frames=12) == (cycles.latency, cycles.interval)
+    simulate(network, plan, frames=12)
 
 
 @pytest.mark.parametrize(("name", "expected"), [("fc0", "fc0"), ("/a/MatMul:0", "layer__a_MatMul_0"), ("3", "layer_3")])

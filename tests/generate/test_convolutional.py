@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from bnnhw import reference
-from bnnhw.dataflow import Network, measure
+from bnnhw.dataflow import Network, structure
 from bnnhw.dtypes import BIPOLAR
 from bnnhw.ir.geometry import Geometry
 from bnnhw.ir.nodes import BipolarQuant, Conv, MatMul, Reshape, Sum, SumPool
@@ -30,8 +30,7 @@ def check(graph, seed, *, frames=6, stall=0.3, damaged=()):
     values = reference.encode_inputs(graph, x).reshape(frames, -1)
     answers = reference.run(graph, x)
     expected = answers["integers"].reshape(frames, -1), answers["prediction"]
-    cycles = measure(plan, network)
-    assert run_frames(network, plan, values, *expected) == (cycles.latency, cycles.interval)
+    run_frames(network, plan, values, *expected)
     run_frames(network, plan, values, *expected, stall=stall, damaged=damaged)
 
 
@@ -39,6 +38,14 @@ def check(graph, seed, *, frames=6, stall=0.3, damaged=()):
     "seed", [pytest.param(seed, marks=[] if seed < QUICK else [pytest.mark.slow]) for seed in range(ALL)]
 )
 def test_random_networks(seed):
+    graph = to_integers(random_map_network(np.random.default_rng(seed)))
+    check(graph, seed, frames=8, damaged=(2, 5))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_slack_behind_many_lanes(seed, monkeypatch):
+    """Which only large designs have, so here a few lanes are many."""
+    monkeypatch.setattr(structure, "MANY_LANES", 4)
     graph = to_integers(random_map_network(np.random.default_rng(seed)))
     check(graph, seed, frames=8, damaged=(2, 5))
 

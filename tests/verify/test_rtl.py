@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -41,7 +42,9 @@ def design(case: str) -> tuple[Network, Plan]:
     network = random_network(rng, [21, 11, 7, 5], weight=weight, x=x, activation=activation, affine=affine)
     foldings = [(4, 5), (3, 4), (5, 2)]
     layers = [layer_plan(layer, *f, 2, "block") for layer, f in zip(network.layers, foldings, strict=True)]
-    return network, plan_of(network, layers)
+    # In one case frames go side by side, through the first two layers.
+    reuses = (3, 3, 1) if case == "ternary" else (1, 1, 1)
+    return network, plan_of(network, [replace(layer, reuse=n) for layer, n in zip(layers, reuses, strict=True)])
 
 
 @pytest.fixture(scope="module", params=CASES)

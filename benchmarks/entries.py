@@ -1,0 +1,92 @@
+"""What is measured: models, boards, and options of `bnnhw.compile` and `bnnhw.build`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import bnnhw
+from bnnhw.shipped import model_name
+
+ROOT = Path(__file__).resolve().parent.parent
+BOARDS = ("icebreaker", "ice40-hx8k-b-evn", "ulx3s-85f")
+
+# Third-party networks lie beside the checkout, or where the variable says.
+DATA = Path(os.environ.get("BNNHW_SHARED_DATA", ROOT.parent / "shared" / "data"))
+TFC_1W1A = "models/qonnx_zoo_tfc/TFC_1W1A.onnx"
+TFC_2W2A = "models/qonnx_zoo_tfc/TFC_2W2A.onnx"
+CNV_1W2A = "models/bnn_pynq_cnvW1A2_cifar10/cnvW1A2_cifar10_qonnx.onnx.gz"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One design to measure.
+
+    Parameters
+    ----------
+    model
+        Name of a shipped model, or path of a file under `DATA`.
+    board
+        The board's name.
+    suffix
+        What tells this entry from the others of the same model and board; "" for the one without options.
+    compile, build
+        Options of the two verbs, as JSON can hold them. A folding is named relative to the top of the checkout.
+    samples
+        How many are compared in simulation.
+    """
+
+    model: str
+    board: str
+    suffix: str = ""
+    compile: Mapping[str, Any] = field(default_factory=dict)
+    build: Mapping[str, Any] = field(default_factory=dict)
+    samples: int = 100
+
+    @property
+    def title(self) -> str:
+        """The model's name."""
+        return model_name(Path(self.model))
+
+    @property
+    def name(self) -> str:
+        """Of its result's file, without the ending."""
+        return "_".join(filter(None, (self.title, self.board, self.suffix)))
+
+    @property
+    def source(self) -> str:
+        """What `bnnhw.compile` takes: the shipped model's name, or the path of the file."""
+        return str(DATA / self.model) if "/" in self.model else self.model
+
+    @property
+    def present(self) -> bool:
+        """Whether the model is at hand."""
+        return "/" not in self.model or Path(self.source).is_file()
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """What makes this entry another one when it changes, as its result records it."""
+        return {"compile": dict(self.compile), "build": dict(self.build)}
+
+
+def entries() -> list[Entry]:
+    """All of them, in the order of the tables."""
+    models = [TFC_1W1A, TFC_2W2A, *(model["name"] for model in bnnhw.models()), CNV_1W2A]
+    found = [
+        *(Entry(model, board) for model in models if model != CNV_1W2A for board in BOARDS),
+        # The same plan, with the best of several routes.
+        *(Entry(TFC_1W1A, board, "seeds", build={"seeds": 8}) for board in BOARDS),
+        Entry(TFC_1W1A, "ulx3s-85f", "large", compile={"fps": 8e6, "clock_mhz": 80}, build={"seeds": 4}),
+        # The folding that 5,000 inferences per second took, kept so that a better area model does not change it.
+        Entry(
+            CNV_1W2A,
+            "ulx3s-85f",
+            "5000fps",
+            compile={"folding": "benchmarks/foldings/cnvW1A2_ulx3s-85f.json", "clock_mhz": 54},
+            samples=3,
+        ),
+    ]
+    return sorted(found, key=lambda entry: (models.index(entry.model), BOARDS.index(entry.board)))

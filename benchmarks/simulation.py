@@ -1,0 +1,119 @@
+"""Measures how long Verilator's model of an accelerator takes to compile and to run, with different options.
+
+    python -m benchmarks.simulation [--only TEXT]
+
+Writes benchmarks/simulation.json, from which docs/speed.md gets its table. Seconds of processor time, of all processors
+together, so that other work on the machine does not count; only the ratios mean something on another one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import tempfile
+from dataclasses import dataclass
+from typing import Any
+
+import bnnhw
+from benchmarks.entries import ROOT, TFC_1W1A, Entry
+from bnnhw.files import write_text
+from bnnhw.inputs import random_inputs
+from bnnhw.reference import encode_inputs
+from bnnhw.verify import RtlSimulation, simulator
+
+FILE = ROOT / "benchmarks" / "simulation.json"
+DESIGNS = (Entry("digits-binary", "icebreaker"), Entry(TFC_1W1A, "ulx3s-85f"))
+# Samples of each run; a run of more cycles is made shorter, and its time multiplied.
+SAMPLES = (10, 100, 10_000)
+MOST_CYCLES = 100_000
+
+
+# Compiled first, so that Verilator's own library, which is kept, does not count.
+WARM_UP = """module accelerator(input clk, input rst, input i__valid, output reg o__valid);
+  always @(posedge clk) o__valid <= i__valid;
+endmodule
+"""
+
+
+@dataclass(frozen=True)
+class Variant:
+    """Options in words, and how they differ from those in use."""
+
+    name: str
+    optimise: str = "-O1"
+    verilator: tuple[str, ...] = ()
+    without: tuple[str, ...] = ()
+
+
+VARIANTS = (
+    Variant("as it is"),
+    Variant("compiler -O0", optimise="-O0"),
+    Variant("compiler -O2", optimise="-O2"),
+    Variant("compiler -Os", optimise="-Os"),
+    Variant("compiler -O1 -march=native", optimise="-O1 -march=native"),
+    Variant("two threads", verilator=("--threads", "2")),
+    Variant("unknown values unique", without=("--x-assign", "fast", "--x-initial")),
+    Variant("files of 5,000 statements", verilator=("--output-split", "5000")),
+    Variant("functions of 500 statements", verilator=("--output-split-cfuncs", "500")),
+    Variant("no inlining of modules", verilator=("-fno-inline",)),
+    Variant("one group of files", verilator=("--output-groups", "1")),
+)
+
+
+def spent() -> float:
+    """Processor time of the programs that were run and have ended."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
+def measure(entry: Entry, variant: Variant) -> dict[str, Any]:
+    """Seconds to compile the model, and to run it for each of SAMPLES."""
+    design = bnnhw.compile(entry.source, board=entry.board)
+    design.verilog  # noqa: B018  made before the clock runs
+    kept = simulator.VERILATOR_OPTIONS, simulator.COMPILER_OPTIONS
+    with tempfile.TemporaryDirectory() as cache:
+        os.environ["BNNHW_CACHE"] = cache
+        try:
+            simulator.VERILATOR_OPTIONS = [word for word in kept[0] if word not in variant.without]
+            simulator.VERILATOR_OPTIONS += variant.verilator
+            simulator.COMPILER_OPTIONS = ["OPT_FAST=" + variant.optimise.replace(" ", "\\ ")]
+            simulator.Bench(WARM_UP, "accelerator")
+            started = spent()
+            simulation = RtlSimulation(design.plan, design.network, design.verilog)
+            seconds = [spent() - started]
+            for samples in SAMPLES:
+                count = min(samples, int(MOST_CYCLES // design.estimate["cycles_per_inference"]))
+                codes = encode_inputs(design.graph, random_inputs(design.graph, count).values)
+                started = spent()
+                simulation.run(codes)
+                seconds.append((spent() - started) * samples / count)
+        finally:
+            simulator.VERILATOR_OPTIONS, simulator.COMPILER_OPTIONS = kept
+            del os.environ["BNNHW_CACHE"]
+    runs = {str(samples): round(value, 2) for samples, value in zip(SAMPLES, seconds[1:], strict=True)}
+    return {"design": entry.name, "options": variant.name, "compile_seconds": round(seconds[0], 2), "run_seconds": runs}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.simulation", description="Measures Verilator's options."
+    )
+    parser.add_argument("--only", default="", metavar="TEXT", help="variants whose name holds this text")
+    chosen = parser.parse_args().only
+    known = json.loads(FILE.read_text()) if FILE.exists() else []
+    order = [(entry.name, variant.name) for entry in DESIGNS for variant in VARIANTS]
+    for entry in DESIGNS:
+        for variant in VARIANTS:
+            if chosen not in variant.name or not entry.present:
+                continue
+            row = measure(entry, variant)
+            print(row, flush=True)
+            known = [old for old in known if (old["design"], old["options"]) != (row["design"], row["options"])] + [row]
+            known.sort(key=lambda row: order.index((row["design"], row["options"])))
+            write_text(FILE, json.dumps(known, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,115 @@
+"""The benchmark's harness, without its hours: what it measures again, what it writes, and what it says has changed."""
+
+from __future__ import annotations
+
+import json
+import re
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks import figures, measure, roofline, tables
+from benchmarks.entries import BOARDS, ROOT, Entry, entries
+from bnnhw.errors import PlanError, ToolError
+from bnnhw.shipped import shipped_models
+
+KNOWN = {name: figures.of(result) for name, result in figures.load(entries()).items()}
+
+
+def test_every_shipped_model_is_on_every_board() -> None:
+    found = entries()
+    plain = {(entry.model, entry.board) for entry in found if not entry.suffix}
+    assert plain >= {(model, board) for model in shipped_models() for board in BOARDS}
+    assert len({entry.name for entry in found}) == len(found)
+    assert all(entry.suffix for entry in found if entry.compile or entry.build)
+
+
+def test_published_models_may_be_missing() -> None:
+    assert not Entry("models/none.onnx", "icebreaker").present
+    assert Entry("digits-binary", "icebreaker").present
+    assert Entry("models/x/net.onnx.gz", "icebreaker", "best").name == "net_icebreaker_best"
+
+
+def test_results_belong_to_entries() -> None:
+    """A file that no entry names would never be measured again."""
+    names = {entry.name for entry in entries()}
+    assert {path.stem for path in measure.RESULTS.glob("*.json")} <= names
+
+
+def test_run_writes_refusals_and_goes_on_after_failures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def measured(entry: Entry, routes_at_once: int) -> dict[str, Any]:
+        if entry.suffix == "large":
+            raise PlanError("too large")
+        if entry.suffix == "broken":
+            raise ToolError("no yosys")
+        return {"mismatches": 0, "routes": routes_at_once}
+
+    monkeypatch.setattr(measure, "_measured", measured)
+    todo = [Entry("digits-binary", "icebreaker", suffix, build={"seeds": 2}) for suffix in ("", "large", "broken")]
+    said: list[str] = []
+    with ThreadPoolExecutor(2) as executor:
+        failed = measure.run(todo, executor, folder=tmp_path, routes_at_once=3, say=said.append)
+    assert failed == ["digits-binary_icebreaker_broken"]
+    assert {path.stem for path in tmp_path.iterdir()} == {"digits-binary_icebreaker", "digits-binary_icebreaker_large"}
+    assert json.loads((tmp_path / "digits-binary_icebreaker.json").read_text())["routes"] == 3
+    assert json.loads((tmp_path / "digits-binary_icebreaker_large.json").read_text())["refused"] == "too large"
+    assert any("ToolError: no yosys" in line for line in said) and len(said) == 3
+    assert [measure.is_measured(entry, tmp_path) for entry in todo] == [True, True, False]
+    assert not measure.is_measured(replace(todo[0], build={"seeds": 3}), tmp_path)
+
+
+def test_an_entry_is_really_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Everything but the two verbs that take long."""
+    compared = {"levels": {"rtl": {"samples": 7}}, "mismatches": 0}
+    monkeypatch.setattr(measure.bnnhw, "compare", lambda design, samples: compared)
+    some = next(iter(figures.load(entries()).values()))
+    monkeypatch.setattr(measure.bnnhw, "build", lambda design, **options: {**some["report"], "asked": options["jobs"]})
+    result = measure.measure(Entry("digits-binary", "icebreaker", compile={"fps": 1000}), 2)
+    assert (result["samples"], result["mismatches"], result["report"]["asked"]) == (7, 0, 2)
+    assert result["options"] == {"compile": {"fps": 1000}, "build": {}}
+    macs = sum(layer["mw"] * layer["mh"] for layer in result["layers"])
+    assert 0 < result["weight_bits_read"] < 2 * macs
+    assert json.loads(json.dumps(result))["estimate"]["board"] == "icebreaker"
+    assert figures.of(result)["lut4"] == some["report"]["utilization"]["lut4"]["used"]
+
+
+def test_changes_are_told() -> None:
+    name, design = next(iter(KNOWN.items()))
+    faster = {**design, "clock_mhz": design["clock_mhz"] * 1.1}
+    assert figures.changes({name: design}, {name: design}) == []
+    ((who, what, before, after),) = figures.changes({name: design}, {name: faster})
+    assert (who, what) == (name, "clock_mhz")
+    assert before == f"{design['clock_mhz']:.2f}" and after.endswith("(+10.0%)")
+    assert figures.changes({}, {name: design}) == [(name, "entry", "-", "new")]
+    assert figures.changes({name: design}, {}) == [(name, "entry", "there", "gone")]
+    refused = {key: design[key] for key in ("model", "board", "suffix", "options")} | {"refused": "too large"}
+    assert (name, "refused", "-", "too large") in figures.changes({name: design}, {name: refused})
+
+
+def test_refusals_are_listed_and_fill_no_row() -> None:
+    name, design = next(iter(KNOWN.items()))
+    refused = {**{key: design[key] for key in ("model", "board", "suffix", "options")}, "refused": "too large for it"}
+    text = tables.results_table({name: design, "other": refused})
+    assert f"* {design['model']} {design['board']}: too large for it" in text
+    assert tables.short_table({"other": refused}).count("\n") == 2
+
+
+@pytest.mark.parametrize("page", tables.PAGES)
+def test_pages_hold_what_the_results_say(page: str) -> None:
+    text = (ROOT / page).read_text()
+    assert "<!-- table: " in text
+    assert tables.fill(text, KNOWN) == text
+
+
+def test_every_table_has_its_place() -> None:
+    text = "".join((ROOT / page).read_text() for page in tables.PAGES)
+    assert set(re.findall(r"<!-- table: (\w+) -->", text)) == set(tables.TABLES)
+
+
+def test_machines_and_plot_hold_what_the_results_say() -> None:
+    document = json.loads((ROOT / figures.MACHINES).read_text())
+    assert document == {"schema": figures.SCHEMA, "designs": json.loads(json.dumps(KNOWN))}
+    assert roofline.PLOT.read_text() == roofline.plot(KNOWN)
