@@ -80,6 +80,8 @@ def entries() -> list[Entry]:
         # The same plan, with the best of several routes.
         *(Entry(TFC_1W1A, board, "seeds", build={"seeds": 8}) for board in BOARDS),
         Entry(TFC_1W1A, "ulx3s-85f", "large", compile={"fps": 8e6, "clock_mhz": 80}, build={"seeds": 4}),
+        # All weights are logic: a frame every cycle.
+        Entry("mnist-sparse", "ulx3s-85f", "constant", compile={"fps": 100e6, "clock_mhz": 100}),
         # The folding that 5,000 inferences per second took, kept so that a better area model does not change it.
         Entry(
             CNV_1W2A,

@@ -1,6 +1,6 @@
 """Matrix-vector unit whose weights are logic: a whole vector goes in and all its sums come out, every cycle."""
 
-from amaranth.hdl import Cat, Const, Module, Signal, signed
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -141,9 +141,8 @@ class _Logic:
         chains = [[]]
         for node in nodes:
             if not isinstance(node, Add):
-                # A LUT as a table: synthesis finds the function.
-                index = Cat(self._at(signal, stage) for signal in node.signals)
-                self._give(node, stage, (Const(node.table, 1 << len(node.signals)) >> index)[:1])
+                signals = [self._at(signal, stage) for signal in node.signals]
+                self._give(node, stage, function(signals, node.table))
             elif sum(1 + len(other.outputs) for other in (*chains[-1], node)) <= limit:
                 chains[-1].append(node)
             else:
@@ -181,3 +180,21 @@ class _Logic:
             return Const(literal, 1)
         value = self._at(literal >> 1, stage)
         return ~value if literal & 1 else value
+
+
+def function(signals, table):
+    """The function of some bits that is bit k of `table` where they read as the number k."""
+    if not signals:
+        return Const(table, 1)
+    *rest, last = signals
+    ones = (1 << (1 << len(rest))) - 1
+    low, high = table & ones, table >> (1 << len(rest))
+    if low == high:
+        return function(rest, low)
+    if low ^ high == ones:
+        return last ^ function(rest, low) if low else last
+    if low in (0, ones):
+        return last & function(rest, high) if low == 0 else ~last | function(rest, high)
+    if high in (0, ones):
+        return ~last & function(rest, low) if high == 0 else last | function(rest, low)
+    return Mux(last, function(rest, high), function(rest, low))

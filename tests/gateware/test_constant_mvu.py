@@ -2,9 +2,11 @@
 
 import numpy as np
 import pytest
+from amaranth.hdl import Module, Signal
+from amaranth.sim import Simulator
 
 from bnnhw.dtypes import BIPOLAR, TERNARY, DataType
-from bnnhw.gateware.constant_mvu import ConstantMatrixUnit
+from bnnhw.gateware.constant_mvu import ConstantMatrixUnit, function
 from bnnhw.sums import constant_sums
 from tests.gateware.bench import run_stream, stalls
 
@@ -78,3 +80,23 @@ def test_refuses_what_does_not_fit():
     for dtype, width in ((TERNARY, 8), (BIPOLAR, 2)):
         with pytest.raises(ValueError, match="does not fit elements of"):
             ConstantMatrixUnit(netlist, dtype, width=width)
+
+
+def test_functions():
+    """Every function of up to three bits, and some of four."""
+    rng = np.random.default_rng(11)
+    cases = [(n, table) for n in range(4) for table in range(1 << (1 << n))]
+    cases += [(4, int(table)) for table in rng.integers(0, 1 << 16, 100)]
+    m, x = Module(), Signal(4)
+    found = [Signal(name=f"f{k}") for k in range(len(cases))]
+    m.d.comb += [value.eq(function(list(x[:n]), table)) for value, (n, table) in zip(found, cases, strict=True)]
+
+    async def bench(ctx):
+        for word in range(16):
+            ctx.set(x, word)
+            wanted = [table >> (word & (1 << n) - 1) & 1 for n, table in cases]
+            assert [ctx.get(value) for value in found] == wanted
+
+    sim = Simulator(m)
+    sim.add_testbench(bench)
+    sim.run()
