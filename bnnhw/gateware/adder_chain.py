@@ -51,10 +51,10 @@ class AdderChain(wiring.Component):
 
     A position with two operands adds them and the carry from below. A position with one operand gives the carry from
     below as its sum, and passes its operand up instead of it: it ends one adder and begins the next. Without vendor
-    cells it is a plain sum, in which such a position has its operand on both sides, but for the first. On ECP5 one half of a CCU2C takes a
-    position with the logic of its operands: the LUT is the exclusive or of both (propagate), and its first quarter,
-    where C and D are zero, is the first operand alone (generate). So the first operand has at most two bits, and the
-    second is zero while C and D are.
+    cells the chain is a plain sum, in which such a position has its operand on both sides, and the first one a one
+    beside it. On ECP5 one half of a CCU2C takes a position with the logic of its operands: the LUT is the exclusive or
+    of both (propagate), and its first quarter, where C and D are zero, is the first operand alone (generate). So the
+    first operand has at most two bits, and the second is zero while C and D are.
 
     Parameters
     ----------
@@ -90,7 +90,6 @@ class AdderChain(wiring.Component):
         for k, kinds in enumerate(self._positions):
             values = evaluated(kinds, self.i.word_select(k, 4))
             sides[0].append(values[0])
-            # The carry-in: nextpnr-ice40 may route for ever where one bit goes to both inputs of the first carry.
             sides[1].append(values[-1] if k else Const(1, 1))
         m.d.comb += self.o.eq(Cat(sides[0]) + Cat(sides[1]))
         return m

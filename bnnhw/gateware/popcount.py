@@ -12,8 +12,9 @@ from bnnhw.gateware.adder_chain import BIT, BOTH, DIFFER, MASKED, MATCH, ZERO, O
 from bnnhw.products import counted_lanes, popcount_latency, tree_height
 
 # Positions of the longest carry chain. What lies end to end in one chain counts as one path, though no carry goes all
-# the way: a longer chain is smaller and slower. A tile of iCE40 has 8 logic cells; the carries of ECP5 are faster.
-LONGEST_CHAIN = {"ice40": 8, "ecp5": 16}
+# the way: a longer chain is smaller and slower. On iCE40 each adder has a chain of its own: where one began behind
+# another, a bit would go to both inputs of a carry, and nextpnr's router may take turns with the two for ever.
+LONGEST_CHAIN = {"ice40": 1, "ecp5": 16}
 # What a chain of ECP5 takes as it is: as the first operand of a position, or alone; and as the second one.
 FIRST = {MATCH, BOTH}
 SECOND = {MATCH: DIFFER, BOTH: BOTH, MASKED: MASKED}
