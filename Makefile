@@ -3,14 +3,18 @@ PYTHON ?= python3
 BIN := .venv/bin
 ENV := PATH="$(CURDIR)/$(BIN):$$PATH"
 
-.PHONY: help demo test slow lint bench clean
+.PHONY: help demo test slow fuzz lint bench faults prove mutants clean
 
 help:
 	@echo "make demo    a trained network becomes a bitstream, simulated and compared on the way (two minutes)"
 	@echo "make test    the whole test suite with its coverage"
 	@echo "make slow    two hundred random networks and long runs, which the test suite leaves out"
+	@echo "make fuzz    damaged files at every reader for SECONDS (600), and what was found"
 	@echo "make lint    style, format and types"
 	@echo "make bench   measures, and writes the tables of the documentation"
+	@echo "make faults  damages the traffic of a simulated board, and writes docs/faults.md"
+	@echo "make prove   proves the units, and writes docs/proofs.md"
+	@echo "make mutants puts faults into generated hardware, and writes docs/mutants.md"
 	@echo "make clean   removes .venv and what the other targets left"
 
 demo: .venv/installed
@@ -22,6 +26,10 @@ test: .venv/installed-dev
 slow: .venv/installed-dev
 	@$(ENV) pytest -n 2 -m slow
 
+SECONDS ?= 600
+fuzz: .venv/installed-dev
+	@$(ENV) python -m tests.fuzz --seconds $(SECONDS)
+
 lint: .venv/installed-dev
 	@$(ENV) ruff check .
 	@$(ENV) ruff format --check .
@@ -29,6 +37,15 @@ lint: .venv/installed-dev
 
 bench: .venv/installed-dev
 	@$(ENV) python -m benchmarks
+
+faults: .venv/installed-dev
+	@$(ENV) python -m benchmarks.faults
+
+prove: .venv/installed-dev
+	@$(ENV) python -m benchmarks.prove
+
+mutants: .venv/installed-dev
+	@$(ENV) python -m benchmarks.mutants
 
 clean:
 	rm -rf .venv build dist bnnhw-demo .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage .coverage.*

@@ -44,8 +44,8 @@ DATA = HERE / "calibration.json"
 PRIOR = {
     "accelerator": 120,
     "layer": 45,
-    "constant_lut": 1.05,
-    "constant_register": 0.15,
+    "constant_lut": 1.02,
+    "constant_register": 0.4,
     "lane": 2,
     "registered_lane": 0.1,
     "masked_lane": 0.6,

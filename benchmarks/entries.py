@@ -77,9 +77,9 @@ def entries() -> list[Entry]:
     models = [TFC_1W1A, TFC_2W2A, *(model["name"] for model in bnnhw.models()), CNV_1W2A]
     found = [
         *(Entry(model, board) for model in models if model != CNV_1W2A for board in BOARDS),
-        # The same plan, with the best of several routes.
-        *(Entry(TFC_1W1A, board, "seeds", build={"seeds": 8}) for board in BOARDS),
-        Entry(TFC_1W1A, "ulx3s-85f", "large", compile={"fps": 8e6, "clock_mhz": 80}, build={"seeds": 4}),
+        # The same plan, with the best of several routes; on ECP5 they take too long.
+        *(Entry(TFC_1W1A, board, "seeds", build={"seeds": 8}) for board in BOARDS[:2]),
+        Entry(TFC_1W1A, "ulx3s-85f", "large", compile={"fps": 8e6, "clock_mhz": 80}),
         # All weights are logic: a frame every cycle.
         Entry("mnist-sparse", "ulx3s-85f", "constant", compile={"fps": 100e6, "clock_mhz": 100}),
         # The folding that 5,000 inferences per second took, kept so that a better area model does not change it.
@@ -88,6 +88,14 @@ def entries() -> list[Entry]:
             "ulx3s-85f",
             "5000fps",
             compile={"folding": "benchmarks/foldings/cnvW1A2_ulx3s-85f.json", "clock_mhz": 54},
+            samples=3,
+        ),
+        # More than the 9,116 inferences per second of BNN-PYNQ.
+        Entry(
+            CNV_1W2A,
+            "ulx3s-85f",
+            "9116fps",
+            compile={"folding": "benchmarks/foldings/cnvW1A2_ulx3s-85f_fast.json", "clock_mhz": 60},
             samples=3,
         ),
     ]

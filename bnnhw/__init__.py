@@ -16,14 +16,15 @@ a model, a folder that `compile` wrote, or a `Design`. What the parts underneath
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 # Python puts the module `bnnhw.build` under that name here when it is first imported: that must be before the verb.
 from bnnhw import build as _build
+from bnnhw.files import claimed
 
 if TYPE_CHECKING:
     import numpy as np
@@ -35,6 +36,12 @@ if TYPE_CHECKING:
 
     Work = str | Path | Design
     Progress = Callable[[str], AbstractContextManager[None]]
+
+
+# Samples of a comparison that nobody asks a number of.
+COMPARED = 100
+# What `infer` gives without the tensors inside.
+ANSWERS = ("outputs", "integers", "prediction")
 
 
 def _silent(step: str) -> AbstractContextManager[None]:
@@ -148,7 +155,7 @@ def compile(
             model, board=board, fps=fps, clock_mhz=clock_mhz, folding=folding, input_format=input_format
         )
     if folder is not None:
-        with progress("generating Verilog"):
+        with progress("generating Verilog"), claimed(Path(folder)):
             design.save(Path(folder))
     return design
 
@@ -221,11 +228,13 @@ def compare(
     work: Work,
     *,
     inputs: str | Path | ArrayLike | None = None,
-    samples: int | None = 100,
+    samples: int | None = None,
     levels: Sequence[str] = ("reference", "rtl"),
     board: str | None = None,
     folder: str | Path | None = None,
     simulator: str = "verilator",
+    trace: str | Path | None = None,
+    port: str | None = None,
     input_format: DataType | None = None,
     progress: Progress = _silent,
 ) -> dict[str, Any]:
@@ -234,13 +243,23 @@ def compare(
     Parameters
     ----------
     levels
-        ``reference``: the integers in numpy, held against the imported float model and against arrays of another
-        executor (``acc<i>``, ``act<i>``, ``outputs``, ``prediction``) in the file of `inputs`; ``rtl``: the simulated
-        Verilog, held against the reference.
-    inputs, samples, simulator
+        ``source``: the model file in qonnx's executor, held against the reference; ``reference``: the integers in
+        numpy, held against the imported float model and against arrays of another executor (``acc<i>``, ``act<i>``,
+        ``outputs``, ``prediction``) in the file of `inputs`; ``rtl``: the simulated Verilog, held against the
+        reference; ``netlist``: the same after synthesis; ``bitstream``: what the packed bits in the folder of a
+        build hold, for iCE40; ``board``: a whole board over its host link.
+    samples
+        How many samples; None for 100, and fewer where a level is slow.
+    inputs, simulator
         As `simulate` takes them.
     folder
-        Where compare.json goes.
+        Where compare.json goes, and the waveform of the first difference of a level.
+    trace
+        .npz to write: the tensors of each level as ``<level>.<name>``, named as `infer` names them, those of the model
+        file as the file does; of the levels behind ``rtl`` only the outputs.
+
+    port
+        Serial port of a board for ``board``; None for a simulated one, started for it.
 
     Returns
     -------
@@ -253,22 +272,29 @@ def compare(
         As `simulate`.
     """
     from bnnhw.compiler import open_design
-    from bnnhw.files import write_text
+    from bnnhw.files import write_npz, write_text
     from bnnhw.inputs import inputs_for
+    from bnnhw.verify import check_levels
     from bnnhw.verify import compare as compare_levels
 
+    check_levels(levels)
     design = open_design(work, board=board, input_format=input_format, progress=progress)
-    chosen = inputs_for(design.graph, inputs, samples)
+    chosen = inputs_for(design.graph, inputs, COMPARED if samples is None else samples)
     with progress(f"comparing {len(chosen.values)} samples"):
         comparison = compare_levels(
             design,
             chosen.values,
             chosen.labels,
             levels=levels,
-            source=design.source,
+            samples=samples,
             golden=chosen.golden,
             simulator=simulator,
+            folder=None if folder is None else Path(folder),
+            trace=trace is not None,
+            port=port,
         )
+    if trace is not None:
+        write_npz(Path(trace), comparison.tensors)
     result = {**comparison.to_dict(), "inputs": chosen.source}
     if folder is not None:
         write_text(Path(folder) / "compare.json", json.dumps(result, indent=2) + "\n")
@@ -281,6 +307,7 @@ def infer(
     *,
     level: str = "reference",
     all_tensors: bool = False,
+    port: str | None = None,
     board: str | None = None,
     input_format: DataType | None = None,
     progress: Progress = _silent,
@@ -290,15 +317,19 @@ def infer(
     Parameters
     ----------
     level
-        ``reference`` or ``rtl``.
+        One of those of `compare`.
     all_tensors
-        Every accumulator ``acc<i>`` and activation ``act<i>`` as well; only the reference knows them.
+        Every accumulator ``acc<i>`` and activation ``act<i>`` as well, where the level shows them; at the level
+        ``source`` the tensors of the model file instead, under their names there.
+
+    port
+        Serial port of a board for the level ``board``; None for a simulated one, started for it.
 
     Returns
     -------
     dict
-        ``outputs`` (N, ...) what the source model itself outputs, ``integers`` (N, C) those of the last layer,
-        ``prediction`` (N,) the class.
+        ``outputs`` (N, ...) what the source model itself outputs, ``integers`` (N, C) those of the last layer, which
+        ``source`` has not, ``prediction`` (N,) the class.
 
     Raises
     ------
@@ -309,11 +340,11 @@ def infer(
     from bnnhw.compiler import open_design, open_graph
     from bnnhw.errors import InputError
     from bnnhw.inputs import inputs_for
-    from bnnhw.verify import RtlSimulation, check_levels
+    from bnnhw.verify import LEVELS, Task, check_levels
 
     check_levels([level])
-    if all_tensors and level != "reference":
-        raise InputError(f"--all-tensors: level {level} shows only its outputs: use --level reference")
+    if all_tensors and not LEVELS[level].traces:
+        raise InputError(f"--all-tensors: level {level} shows only its outputs: use --level reference or rtl")
     if level == "reference":
         # Needs no hardware, so it works for models that fit no board.
         graph = open_graph(work, board=board, input_format=input_format)
@@ -324,9 +355,8 @@ def infer(
     design = open_design(work, board=board, input_format=input_format, progress=progress)
     values = inputs_for(design.graph, inputs, None).values
     with progress(f"computing {len(values)} samples"):
-        simulation = RtlSimulation(design.plan, design.network, design.verilog)
-        answers = simulation.run(reference.encode_inputs(design.graph, values))
-        return {**reference.finish(design.graph, answers.integers), "prediction": answers.labels}
+        found = LEVELS[level].answer(Task(design, values, trace=all_tensors, port=port)).arrays()
+        return found if all_tensors else {name: array for name, array in found.items() if name in ANSWERS}
 
 
 def build(
@@ -369,24 +399,28 @@ def build(
     from bnnhw.dataflow import Cycles
 
     design = open_design(work, board=board, input_format=input_format, progress=progress)
+    # The bitstream is made from the plan, whatever was done to the Verilog in the folder that the plan lies in.
+    design = replace(design, folder=None)
     target = _build.find_board(design.plan.board)
     # Enough frames to fill the pipeline, so that the last ones come at its steady pace.
     frames = design.plan.group * (2 * len(design.plan.layers) + 4)
-    run = simulate(design, samples=frames, progress=progress)
-    cycles = Cycles(latency=run["latency_cycles"], interval=run["cycles_per_inference"])
-    report = _build.build(
-        design.plan,
-        design.network,
-        Path(folder),
-        board=target,
-        cycles=cycles,
-        clock_mhz=clock_mhz,
-        seed=seed,
-        seeds=seeds,
-        jobs=jobs,
-        progress=progress,
-    )
-    design.save(Path(folder))
+    with claimed(Path(folder)):
+        run = simulate(design, samples=frames, progress=progress)
+        cycles = Cycles(latency=run["latency_cycles"], interval=run["cycles_per_inference"])
+        report = _build.build(
+            design.plan,
+            design.network,
+            Path(folder),
+            board=target,
+            cycles=cycles,
+            model_file=design.file,
+            clock_mhz=clock_mhz,
+            seed=seed,
+            seeds=seeds,
+            jobs=jobs,
+            progress=progress,
+        )
+        design.save(Path(folder))
     return report
 
 
@@ -425,23 +459,30 @@ def run(
     *,
     port: str,
     samples: int | None = None,
+    timeout: float | None = None,
+    count: Callable[[int, int], None] | None = None,
     progress: Progress = _silent,
 ) -> dict[str, Any]:
-    """Inference on a board that `program` has loaded.
+    """Inference on a board that `program` has loaded, or that `serve` simulates.
 
     Parameters
     ----------
     folder
-        What `build` wrote: the board must run this very design.
+        What `build` or `compile` wrote: the board must run this very design.
     inputs, samples
         As `simulate` takes them.
     port
         The board's serial port, such as ``/dev/ttyUSB1``.
+    timeout
+        Seconds of silence after which an answer is taken for lost; None for 2.
+    count
+        Called with the samples done and their number, after each answer.
 
     Returns
     -------
     dict
-        ``arrays`` as `infer` gives them, ``labels`` or None, ``inputs`` in words, and ``seconds``.
+        ``arrays`` as `infer` gives them, ``labels`` or None, ``inputs`` in words, ``seconds`` and
+        ``inferences_per_second`` with the link, and how many requests were ``retries``.
 
     Raises
     ------
@@ -450,22 +491,66 @@ def run(
     LinkError
         If the board does not answer, or runs another design.
     """
-    from bnnhw import host, reference
+    from bnnhw import reference
     from bnnhw.design import load_design
-    from bnnhw.errors import LinkError
     from bnnhw.inputs import inputs_for
+    from bnnhw.verify.board import infer_on_board
 
     design = load_design(Path(folder))
     chosen = inputs_for(design.graph, inputs, samples)
-    values = reference.encode_inputs(design.graph, chosen.values)
-    codes = design.plan.input_dtype.encode(values.reshape(len(values), -1))
-    opened = host.open_port(port, _build.find_board(design.plan.board).baud)
-    driver = host.Driver(opened, digest=bytes.fromhex(design.plan.digest))
-    started = time.monotonic()
-    with progress(f"running {len(codes)} samples"):
-        results = driver.infer(codes)
-    if results.errors.any():
-        raise LinkError(f"the board found {int(results.errors.sum())} of {len(codes)} frames damaged: program it again")
-    arrays = {**reference.finish(design.graph, results.integers), "prediction": results.labels}
-    seconds = round(time.monotonic() - started, 3)
-    return {"arrays": arrays, "labels": chosen.labels, "inputs": chosen.source, "seconds": seconds}
+    with progress(f"running {len(chosen.values)} samples"):
+        answers = infer_on_board(design, chosen.values, port=port, timeout=timeout, count=count)
+    return {
+        "arrays": {
+            **reference.finish(design.graph, answers.results.integers),
+            "prediction": answers.results.labels,
+        },
+        "labels": chosen.labels,
+        "inputs": chosen.source,
+        "seconds": round(answers.seconds, 3),
+        "inferences_per_second": len(chosen.values) / answers.seconds if answers.seconds else None,
+        "retries": answers.traffic.retries,
+    }
+
+
+def serve(
+    folder: str | Path,
+    *,
+    ready: Callable[[str], None],
+    link: str | Path | None = None,
+    baud: int | None = None,
+    progress: Progress = _silent,
+) -> None:
+    """Simulates the whole board behind a pseudo-terminal, until it is interrupted.
+
+    Parameters
+    ----------
+    folder
+        What `compile` or `build` wrote.
+    ready
+        Called with the name of the port once programs can open it.
+    link
+        Symbolic link to make to the pseudo-terminal; then this is its name. It is removed in the end.
+    baud
+        Bits per second of the simulated line, by the board's clock; None for those of the real one.
+
+    Raises
+    ------
+    InputError
+        If `folder` holds no design, or `link` exists.
+    PlanError
+        If the board cannot have a line of `baud`.
+    ToolError
+        If the simulator is missing or fails.
+    """
+    from bnnhw.design import load_design
+    from bnnhw.verify.serve import pseudo_terminal, relay
+    from bnnhw.verify.simulated_board import SimulatedBoard
+
+    design = load_design(Path(folder))
+    with progress("compiling the simulated board"):
+        board = SimulatedBoard(design, baud=baud)
+    with board, pseudo_terminal(None if link is None else Path(link)) as (terminal, name):
+        with suppress(KeyboardInterrupt):
+            ready(name)
+            relay(board, terminal)

@@ -79,6 +79,7 @@ def make_design(
     chosen = None if board is None else find_board(board)
     wanted = None if folding is None else load_folding(Path(folding))
     source = model if isinstance(model, Graph) else load_model(model, input_format)
+    file = None if isinstance(model, Graph) else find_model(model)[1]
     graph = to_integers(source)
     network = Network.of(graph)
 
@@ -86,14 +87,14 @@ def make_design(
         return make_plan(network, candidate.device, board=candidate.name, fps=fps, clock_mhz=clock_mhz, folding=wanted)
 
     if chosen is not None:
-        return Design(graph, plan_for(chosen), source)
+        return Design(graph, plan_for(chosen), source, file)
     *smaller, largest = sorted(all_boards(), key=lambda candidate: candidate.device.lut4)
     for candidate in smaller:
         try:
-            return Design(graph, plan_for(candidate), source)
+            return Design(graph, plan_for(candidate), source, file)
         except PlanError:
             continue
-    return Design(graph, plan_for(largest), source)
+    return Design(graph, plan_for(largest), source, file)
 
 
 def open_design(
@@ -140,6 +141,8 @@ def _made_design(work: str | Path | Design, board: str | None) -> Design | None:
         design = work
     elif work not in shipped_models() and is_design(Path(work)):
         design = load_design(Path(work))
+        if design.graph.name in shipped_models():
+            design = replace(design, file=shipped_models()[design.graph.name].file)
     else:
         return None
     if wanted not in (None, design.plan.board):

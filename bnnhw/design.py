@@ -16,6 +16,7 @@ from bnnhw.dataflow import Network, Plan
 from bnnhw.errors import InputError
 from bnnhw.ir import store
 from bnnhw.ir.graph import Graph
+from bnnhw.reading import read_verilog
 
 PLAN, ESTIMATE, VERILOG = "plan.json", "estimate.json", "accelerator.v"
 
@@ -32,11 +33,17 @@ class Design:
         Its folding and memories for one part.
     source
         The graph as it was imported, where the model file was at hand.
+    file
+        The model file, where it was.
+    folder
+        Where the design was read from; its Verilog is taken as it is there.
     """
 
     graph: Graph
     plan: Plan
     source: Graph | None = None
+    file: Path | None = None
+    folder: Path | None = None
 
     @cached_property
     def network(self) -> Network:
@@ -50,7 +57,17 @@ class Design:
 
     @cached_property
     def verilog(self) -> str:
-        """The module ``accelerator``. Making it raises a ToolError if Yosys is missing."""
+        """The module ``accelerator``: that of the folder, or made from the plan.
+
+        Raises
+        ------
+        InputError
+            If the folder has none.
+        ToolError
+            If it has to be made and Yosys is missing.
+        """
+        if self.folder is not None:
+            return read_verilog(self.folder / VERILOG)
         from bnnhw.generate.verilog import verilog
 
         with yosys_for_amaranth():
@@ -100,7 +117,8 @@ def load_design(folder: Path) -> Design:
         If a file is missing or damaged, or the plan is not that of the graph or was edited.
     """
     path = folder / PLAN
-    design = Design(store.load(folder), dataflow.load_plan(path))
+    design = Design(store.load(folder), dataflow.load_plan(path), folder=folder)
     if design.plan.digest != dataflow.digest(design.network, design.plan):
         raise InputError(f"{path}: edited, or of another model: compile again, with --folding {path} to keep the edits")
+    dataflow.check_belongs(design.plan, design.network, str(path))
     return design

@@ -1,13 +1,13 @@
-"""Files. What is written appears under its name only when it is complete; what is read may be damaged."""
+"""Writes files: what is written appears under its name only when it is complete."""
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import os
 import tempfile
-import zipfile
-import zlib
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
@@ -30,16 +30,51 @@ def whole(path: Path) -> Iterator[IO[bytes]]:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     except OSError as error:
-        raise InputError(f"{path}: cannot be written: {error.strerror or error}") from None
+        raise InputError(cannot_write(path, error)) from None
     try:
         with os.fdopen(handle, "wb") as file:
             yield file
         os.chmod(name, 0o644)
         os.replace(name, path)
     except OSError as error:
-        raise InputError(f"{path}: cannot be written: {error.strerror or error}") from None
+        raise InputError(cannot_write(path, error)) from None
     finally:
         Path(name).unlink(missing_ok=True)
+
+
+@contextmanager
+def claimed(folder: Path) -> Iterator[None]:
+    """Keeps others from writing their results into `folder`, which is made; it goes again where it stays empty.
+
+    Raises
+    ------
+    InputError
+        If the folder or the disk refuses, or somebody has claimed the folder.
+    """
+    made = not folder.exists()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        handle = os.open(folder, os.O_RDONLY)
+    except OSError as error:
+        raise InputError(cannot_write(folder, error)) from None
+    try:
+        # A lock of the folder itself, which leaves no file and ends with the process, however that ends.
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError:
+        raise InputError(f"{folder}: another bnnhw is writing to it: wait, or use another folder") from None
+    finally:
+        os.close(handle)
+        if made:
+            with suppress(OSError):  # not empty
+                folder.rmdir()
+
+
+def cannot_write(path: Path, error: OSError) -> str:
+    """Why `path` is not written, in one line."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return f"{path}: cannot be written: the disk of {path.absolute().parent} is full"
+    return f"{path}: cannot be written: {error.strerror or error}"
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -51,25 +86,6 @@ def write_bytes(path: Path, content: bytes) -> None:
 def write_text(path: Path, text: str) -> None:
     """Writes `text` as UTF-8 to `path`, whole or not at all."""
     write_bytes(path, text.encode())
-
-
-def read_npz(path: Path) -> dict[str, NDArray[np.generic]]:
-    """The arrays of the .npz file `path`, by name.
-
-    Raises
-    ------
-    InputError
-        If it cannot be read, is no .npz, or holds Python objects.
-    """
-    try:
-        # Opened here, since numpy leaves the file of a damaged archive open.
-        with path.open("rb") as file:
-            archive = np.load(file, allow_pickle=False)
-            if not isinstance(archive, np.lib.npyio.NpzFile):
-                raise InputError(f"{path}: holds a single array, not named ones: save it with numpy.savez")
-            return {name: np.asarray(archive[name]) for name in archive.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise InputError(f"{path}: cannot be read as .npz: {getattr(error, 'strerror', None) or error}") from None
 
 
 def write_npz(path: Path, arrays: Mapping[str, NDArray[np.generic]]) -> None:

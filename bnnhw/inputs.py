@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bnnhw.errors import InputError
-from bnnhw.files import read_npz
 from bnnhw.ir.graph import Graph
 from bnnhw.ir.nodes import Encode
+from bnnhw.reading import read_npz
 from bnnhw.reference import check_inputs, encode_inputs
 from bnnhw.shipped import shipped_models
 

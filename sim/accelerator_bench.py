@@ -8,6 +8,8 @@ The job comes as a JSON file, named by the environment variable BNNHW_JOB:
     frames   how many frames come out
     i_stall, o_stall, seed   stall patterns, see `streams.stalls`
     reset_at beat before which the accelerator is reset in mid-frame, or -1; counting restarts with the beats after it
+    watch    streams to record, see `recorder`; none for full speed
+    record   file to write what was recorded to, even where the bench fails
 
 One coroutine drives and watches both streams: a second one would double the time spent outside the simulator.
 """
@@ -17,10 +19,12 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import cocotb
 from cocotb.clock import Clock
 from cocotb.triggers import RisingEdge
+from recorder import Recorder
 from streams import reset, stalls
 
 # So many cycles without a handshake on either stream mean that the accelerator hangs, or that stalls never end.
@@ -31,7 +35,6 @@ MOST_IDLE = 200_000
 async def frames(dut) -> None:
     job = json.loads(Path(os.environ["BNNHW_JOB"]).read_text())
     beats = [int(line, 16) for line in Path(job["beats"]).read_text().split()]
-    top = 1 << (len(dut.i__payload) - 1)
     cocotb.start_soon(Clock(dut.clk, 2, unit="ns").start())
     await reset(dut)
     if job["reset_at"] >= 0:
@@ -39,6 +42,17 @@ async def frames(dut) -> None:
         await reset(dut)
         beats = beats[job["reset_at"] :]
 
+    recorder = Recorder(dut, job["watch"]) if job["watch"] else None
+    try:
+        await _run(dut, job, beats, recorder)
+    finally:
+        if recorder is not None:
+            Path(job["record"]).write_text("".join(recorder.lines()))
+
+
+async def _run(dut, job: dict[str, Any], beats: list[int], recorder: Recorder | None) -> None:
+    """Sends `beats` and waits for all frames."""
+    top = 1 << (len(dut.i__payload) - 1)
     edge = RisingEdge(dut.clk)
     i_stalls, o_stalls = stalls(job["seed"], job["i_stall"]), stalls(job["seed"] + 1, job["o_stall"])
     steady = job["i_stall"] <= 0 and job["o_stall"] <= 0
@@ -58,6 +72,8 @@ async def frames(dut) -> None:
     held: int | None = None
     while ended < job["frames"]:
         await edge
+        if recorder is not None:
+            recorder.sample(cycle)
         idle += 1
         if offered and i_ready.value == 1:
             if first:

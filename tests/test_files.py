@@ -9,13 +9,14 @@ import pytest
 
 from bnnhw import files
 from bnnhw.errors import InputError
+from bnnhw.reading import read_npz
 
 
 def test_text_and_arrays_come_back(tmp_path: Path) -> None:
     files.write_text(tmp_path / "a" / "text", "naïve\n")
     assert (tmp_path / "a" / "text").read_text() == "naïve\n"
     files.write_npz(tmp_path / "x.npz", {"a": np.arange(3), "b": np.zeros((2, 2))})
-    arrays = files.read_npz(tmp_path / "x.npz")
+    arrays = read_npz(tmp_path / "x.npz")
     assert arrays["a"].tolist() == [0, 1, 2]
     assert arrays["b"].shape == (2, 2)
 
@@ -43,7 +44,7 @@ def test_place_that_cannot_be_written(tmp_path: Path) -> None:
 def test_no_archive(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "x.npz").write_bytes(content)
     with pytest.raises(InputError, match=r"x\.npz: cannot be read as \.npz"):
-        files.read_npz(tmp_path / "x.npz")
+        read_npz(tmp_path / "x.npz")
 
 
 def test_archive_cut_anywhere(tmp_path: Path) -> None:
@@ -52,10 +53,10 @@ def test_archive_cut_anywhere(tmp_path: Path) -> None:
     for k in range(0, len(content), 37):
         (tmp_path / "x.npz").write_bytes(content[:k])
         with pytest.raises(InputError):
-            files.read_npz(tmp_path / "x.npz")
+            read_npz(tmp_path / "x.npz")
 
 
 def test_single_array(tmp_path: Path) -> None:
     np.save(tmp_path / "x.npy", np.zeros(3))
     with pytest.raises(InputError, match="savez"):
-        files.read_npz(tmp_path / "x.npy")
+        read_npz(tmp_path / "x.npy")

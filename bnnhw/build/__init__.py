@@ -21,6 +21,7 @@ from bnnhw.build.report import REPORT, make_report
 from bnnhw.build.tools import Progress
 from bnnhw.dataflow import Cycles, Network, Plan
 from bnnhw.errors import InputError, PlanError
+from bnnhw.files import cannot_write
 
 __all__ = ["Board", "all_boards", "build", "find_board", "program", "write_page"]
 
@@ -39,6 +40,7 @@ def build(
     *,
     board: Board,
     cycles: Cycles,
+    model_file: Path | None = None,
     clock_mhz: float | None = None,
     seed: int = 1,
     seeds: int = 1,
@@ -56,6 +58,8 @@ def build(
         Where the files go; made if it does not exist. Other files in it stay as they are.
     cycles
         Latency and interval of the accelerator, as measured.
+    model_file
+        What the plan was made of, for the report.
     clock_mhz
         Run no faster than this; None for as fast as timing allows.
     seed, seeds
@@ -106,6 +110,7 @@ def build(
             seed=job.seed,
             reached_mhz=job.reached_mhz,
             link_frames_per_second=job.link_frames_per_second,
+            model_file=model_file,
             options={"seed": seed, "seeds": seeds, "clock_mhz": clock_mhz},
             seconds=job.seconds,
         )
@@ -123,7 +128,7 @@ def _workspace(directory: Path) -> Iterator[Path]:
         parent.mkdir(parents=True, exist_ok=True)
         folder = Path(tempfile.mkdtemp(dir=parent, prefix=f".{directory.name}."))
     except OSError as error:
-        raise InputError(f"{directory}: cannot be written: {error.strerror or error}") from None
+        raise InputError(cannot_write(directory, error)) from None
     try:
         yield folder
     finally:
@@ -138,4 +143,4 @@ def _move(source: Path, target: Path, names: tuple[str, ...]) -> None:
         for name in names:
             os.replace(source / name, target / name)
     except OSError as error:
-        raise InputError(f"{target}: cannot be written: {error.strerror or error}") from None
+        raise InputError(cannot_write(target, error)) from None

@@ -151,7 +151,8 @@ class Job:
             try:
                 failures = {seed: route.exception() for seed, route in running.items()}
             except BaseException:
-                pool.shutdown(cancel_futures=True)
+                pool.shutdown(wait=False, cancel_futures=True)
+                tools.stop()
                 raise
         routes = {seed: route.result() for seed, route in running.items() if failures[seed] is None}
         for failure in failures.values():

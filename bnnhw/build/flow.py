@@ -23,8 +23,8 @@ NETLIST, STATISTICS, SYNTHESIS_LOG = "top.json", "stat.json", "yosys.log"
 ROUTE_LOG, ROUTE_REPORT = "nextpnr.log", "nextpnr.json"
 ROUTED, CONFIGURATION = "routed.json", "top.config"
 
-# LUTs of a design that is placed as a large one.
-LARGE = 20_000
+# LUTs of designs of ECP5 that are placed and routed in other ways than small ones.
+LARGE, VERY_LARGE = 5_000, 20_000
 
 TECHMAP, CARRY_CELLS = "techmap.v", "carry_cells.v"
 CONSTRAINTS = {"ice40": "top.pcf", "ecp5": "top.lpf"}
@@ -70,20 +70,42 @@ def synthesize(board: Board, folder: Path) -> None:
     ToolError
         If yosys is missing or fails.
     """
-    command = f"{synthesis(board.device)} -top top"
-    if board.device.family == "ecp5":
+    run_yosys(
+        folder,
+        "read_rtlil top.il",
+        *synthesis_steps(board.device, "top", folder),
+        f"write_json {NETLIST}",
+        f"tee -q -o {STATISTICS} stat -json",
+    )
+
+
+def synthesis_steps(part: Part, top: str, folder: Path) -> list[str]:
+    """The commands of yosys from a module `top` to cells of `part`; the files that they read are left in `folder`."""
+    command = f"{synthesis(part)} -top {top}"
+    if part.family == "ecp5":
         (folder / CARRY_CELLS).write_text(carry_cells.declaration())
         (folder / TECHMAP).write_text(carry_cells.ecp5_techmap())
-        steps = [f"read_verilog {CARRY_CELLS}", command, f"techmap -map {TECHMAP}", "opt_clean"]
-    else:
-        (folder / TECHMAP).write_text(ice40_techmap())
-        steps = [
-            f"{command} -run begin:map_ram",
-            "memory_libmap -lib +/ice40/brams.txt",
-            f"techmap -map {TECHMAP}",
-            f"{command} -run map_ffram:",
-        ]
-    script = ["read_rtlil top.il", *steps, f"write_json {NETLIST}", f"tee -q -o {STATISTICS} stat -json"]
+        return [f"read_verilog {CARRY_CELLS}", command, f"techmap -map {TECHMAP}", "opt_clean"]
+    (folder / CARRY_CELLS).write_text(carry_cells.ice40_techmap())
+    (folder / TECHMAP).write_text(ice40_techmap())
+    return [
+        f"{command} -run begin:map_ram",
+        "memory_libmap -lib +/ice40/brams.txt",
+        f"techmap -map {TECHMAP}",
+        f"{command} -run map_ffram:",
+        f"techmap -map {CARRY_CELLS}",
+        "opt_clean",
+    ]
+
+
+def run_yosys(folder: Path, *script: str) -> None:
+    """Runs the commands of `script` in `folder`.
+
+    Raises
+    ------
+    ToolError
+        If yosys is missing or fails.
+    """
     (folder / "top.ys").write_text("\n".join(script) + "\n")
     tools.run(tools.YOSYS, ["-q", "-l", SYNTHESIS_LOG, "top.ys"], folder)
 
@@ -105,7 +127,7 @@ def route(board: Board, folder: Path, *, seed: int) -> Timing:
     (folder / own).mkdir(exist_ok=True)
     written = {"ice40": {"--asc": CONFIGURATION, "--write": ROUTED}, "ecp5": {"--textcfg": CONFIGURATION}}[family]
     results = [word for option, name in written.items() for word in (option, f"{own}/{name}")]
-    common = ["-q", *board.nextpnr, *_placer(family, folder), "--json", NETLIST, constraints, CONSTRAINTS[family]]
+    common = ["-q", *board.nextpnr, *_effort(family, folder), "--json", NETLIST, constraints, CONSTRAINTS[family]]
     common += ["--report", f"{own}/{ROUTE_REPORT}"]
     arguments = [*common, *results, "--log", f"{own}/{ROUTE_LOG}", "--seed", str(seed), "--timing-allow-fail"]
     try:
@@ -118,12 +140,18 @@ def route(board: Board, folder: Path, *, seed: int) -> Timing:
     return timing(folder / own)
 
 
-def _placer(family: str, folder: Path) -> list[str]:
-    """Options that choose the placer: the usual one leaves wires of a large design so long that routing never ends."""
+def _effort(family: str, folder: Path) -> list[str]:
+    """Options for a large design: the usual placer leaves its wires so long that routing never ends.
+
+    Behind the static placer, router2 ends where router1 does not, unless there is much of everything.
+    """
     if family != "ecp5":
         return []
     cells: dict[str, int] = read_json(folder / STATISTICS)["design"]["num_cells_by_type"]
-    return ["--placer", "static"] if cells.get("LUT4", 0) + 2 * cells.get("CCU2C", 0) > LARGE else []
+    luts = cells.get("LUT4", 0) + 2 * cells.get("CCU2C", 0)
+    if luts <= LARGE:
+        return []
+    return ["--placer", "static", "--router", "router1" if luts > VERY_LARGE else "router2"]
 
 
 def keep(folder: Path, *, seed: int) -> None:

@@ -9,13 +9,13 @@ from typing import Any
 
 from bnnhw import charts
 from bnnhw.build.boards import find_board
-from bnnhw.build.flow import read_json
 from bnnhw.build.report import read_report
 from bnnhw.charts import Bar, Roof
 from bnnhw.dataflow import Plan, load_plan
 from bnnhw.dataflow.traffic import weight_bits_read
 from bnnhw.errors import InputError
 from bnnhw.files import write_text
+from bnnhw.reading import read_json
 
 PAGE = "report.html"
 
@@ -62,10 +62,7 @@ def write_page(folder: Path) -> Path:
 
 
 def _read(path: Path) -> Any:
-    try:
-        return read_json(path)
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: cannot be read as JSON: {error}: build again") from None
+    return read_json(path, remedy="build again", links=False)
 
 
 def _page(report: Mapping[str, Any], estimate: Mapping[str, Any], plan: Plan, comparison: Any) -> str:
@@ -78,7 +75,10 @@ def _page(report: Mapping[str, Any], estimate: Mapping[str, Any], plan: Plan, co
         *([("Clock by seed of the placer", _seeds(report))] if len(report["fmax_mhz_by_seed"]) > 1 else []),
         *([("Compared bit by bit", _comparison(comparison))] if comparison is not None else []),
         ("Time that the build took", _steps(report)),
-        ("Made with", _facts({**report["tools"], **{f"option {k}": v for k, v in report["options"].items()}})),
+        (
+            "Made with",
+            _facts({**_model(report), **report["tools"], **{f"option {k}": v for k, v in report["options"].items()}}),
+        ),
     ]
     body = "\n".join(f"<h2>{escape(name)}</h2>\n{content}" for name, content in sections)
     return (
@@ -109,6 +109,11 @@ def _speed(report: Mapping[str, Any]) -> dict[str, object]:
         "MACs per cycle": f"{report['macs_per_cycle']:,.0f}, {report['efficiency']:.1%} of the tighter limit",
         "bitstream": f"{report['bitstream']}, SHA-256 {report['sha256']}",
     }
+
+
+def _model(report: Mapping[str, Any]) -> dict[str, object]:
+    file = report["model_file"]
+    return {} if file is None else {"model file": f"{file['name']}, SHA-256 {file['sha256']}"}
 
 
 def _utilization(report: Mapping[str, Any]) -> str:

@@ -12,10 +12,12 @@ from typing import Any
 from bnnhw.build import flow, tools
 from bnnhw.build.boards import Board
 from bnnhw.dataflow import Cycles, Plan
+from bnnhw.dataflow.plan import FOLDING_KEYS
 from bnnhw.errors import InputError
+from bnnhw.reading import read_json
 
 REPORT = "report.json"
-SCHEMA = 2
+SCHEMA = 3
 
 
 def make_report(
@@ -29,6 +31,7 @@ def make_report(
     seed: int,
     reached_mhz: Mapping[int, float | None],
     link_frames_per_second: float,
+    model_file: Path | None,
     options: Mapping[str, Any],
     seconds: Mapping[str, float],
 ) -> dict[str, Any]:
@@ -46,6 +49,8 @@ def make_report(
         The seed whose route was taken, and what timing allows with each that was tried.
     link_frames_per_second
         What the host link can carry.
+    model_file
+        What the plan was made of, where that is known.
     options
         What the user asked for.
     seconds
@@ -55,8 +60,8 @@ def make_report(
     family = part.family
     limit = {"logic": part.logic_macs_per_cycle, "memory_bandwidth": part.bandwidth_macs_per_cycle}
     macs_per_cycle = plan.macs / cycles.interval
-    versions = {"python": platform.python_version()}
-    versions |= {name: metadata.version(name) for name in ("amaranth", "amaranth-boards")}
+    versions = {"bnnhw": _version("bnnhw"), "python": platform.python_version()}
+    versions |= {name: _version(name) for name in ("amaranth", "amaranth-boards", "numpy", "onnx")}
     versions |= {tool.name: tools.version(tool) for tool in tools.of_family(family)}
     return {
         "schema": SCHEMA,
@@ -64,6 +69,8 @@ def make_report(
         "part": board.part,
         "model": plan.model,
         "digest": plan.digest,
+        "model_file": None if model_file is None else {"name": model_file.name, "sha256": digest_of(model_file)},
+        "layers": [{"name": layer.name, **{key: getattr(layer, key) for key in FOLDING_KEYS}} for layer in plan.layers],
         "bitstream": board.bitstream,
         "sha256": hashlib.sha256((folder / board.bitstream).read_bytes()).hexdigest(),
         "clock_mhz": clock_mhz,
@@ -86,6 +93,33 @@ def make_report(
     }
 
 
+def digest_of(path: Path) -> str:
+    """SHA-256 of a model file; of a folder, of the names and contents of the files in it, sorted by name.
+
+    Raises
+    ------
+    InputError
+        If one of them cannot be read.
+    """
+    content = hashlib.sha256()
+    try:
+        if path.is_dir():
+            for file in sorted(file for file in path.iterdir() if file.is_file()):
+                content.update(f"{hashlib.sha256(file.read_bytes()).hexdigest()}  {file.name}\n".encode())
+        else:
+            content.update(path.read_bytes())
+    except OSError as error:
+        raise InputError(f"{error.filename or path}: cannot be read: {error.strerror or error}") from None
+    return content.hexdigest()
+
+
+def _version(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:  # a checkout on the path
+        return "not installed"
+
+
 def read_report(folder: Path) -> dict[str, Any]:
     """Reads the report.json in `folder`.
 
@@ -95,10 +129,7 @@ def read_report(folder: Path) -> dict[str, Any]:
         If there is none, or it is of another version.
     """
     path = folder / REPORT
-    try:
-        report = flow.read_json(path)
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: cannot be read as JSON: {error}: give a folder that `bnnhw build` wrote") from None
+    report = read_json(path, remedy="give a folder that `bnnhw build` wrote", links=False)
     if not isinstance(report, dict) or report.get("schema") != SCHEMA:
         raise InputError(f"{path}: not a report of this version of bnnhw: build again")
     return report

@@ -22,6 +22,9 @@ from pathlib import Path
 
 from bnnhw.errors import ToolError
 
+# Bytes on a disk that count as none: what a tool leaves of a file that did not fit.
+LITTLE_SPACE = 1 << 16
+
 Progress = Callable[[str], AbstractContextManager[None]]
 """Told of every step that takes long: called with its description, entered when it starts and left when it ends."""
 
@@ -132,9 +135,32 @@ def run(tool: Tool, arguments: Sequence[str], folder: Path) -> None:
         With what the tool gave as its errors, if it failed.
     """
     command = [find(tool), *arguments]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, errors="replace", check=False)
-    if done.returncode != 0:
-        lines = (done.stdout + done.stderr).strip().splitlines()
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, cwd=folder, stdout=pipe, stderr=pipe, text=True, errors="replace") as process:
+        _running.add(process)
+        try:
+            output, complaints = process.communicate()
+        except BaseException:
+            process.kill()
+            raise
+        finally:
+            _running.discard(process)
+    if process.returncode != 0:
+        lines = (output + complaints).strip().splitlines()
         errors = [line.strip() for line in lines if line.lstrip().lower().startswith("error")]
-        said = "; ".join(errors[:2]) or (lines[-1].strip() if lines else f"exit status {done.returncode}")
-        raise ToolError(f"{tool.name} failed: {said}")
+        said = "; ".join(errors[:2]) or (lines[-1].strip() if lines else f"exit status {process.returncode}")
+        raise ToolError(f"{tool.name} failed: {said}{_full(folder)}")
+
+
+_running: set[subprocess.Popen[str]] = set()
+
+
+def stop() -> None:
+    """Ends all tools that run, in whatever thread: their `run` fails."""
+    for process in tuple(_running):
+        process.kill()
+
+
+def _full(folder: Path) -> str:
+    """What a tool that failed may not have said."""
+    return f"; the disk of {folder.absolute()} is full" if shutil.disk_usage(folder).free < LITTLE_SPACE else ""

@@ -3,19 +3,33 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import os
+import signal
 import sys
+import tempfile
 from collections.abc import Sequence
+from types import FrameType
 from typing import NoReturn
 
 from bnnhw.cli import building, catalogue, compiling, demo, running
 from bnnhw.cli.terminal import printable
 from bnnhw.errors import BnnhwError, InputError
 
-MISMATCH, USER_ERROR, INTERRUPTED = 1, 2, 130
+MISMATCH, USER_ERROR = 1, 2
+# A shell's exit status of a process that a signal ended: this and the signal's number.
+BY_SIGNAL = 128
 
 # Of an error: a model that is no network for an FPGA has any number of problems.
 MOST_LINES = 20
+
+
+class Ended(KeyboardInterrupt):
+    """Another signal than Ctrl-C's asks the process to end: all that is under way is given up in the same way."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.number = number
 
 
 class Parser(argparse.ArgumentParser):
@@ -59,7 +73,10 @@ def legible(message: str) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs one command; its exit status: 0, 1 for a mismatch, 2 for an error of the user, 130 if interrupted."""
+    """Runs one command; its exit status: 0, 1 for a mismatch, 2 for an error of the user, 128 and more by a signal."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) == signal.SIG_DFL:  # nohup ignores one of them
+            signal.signal(number, _end)
     try:
         options = parser().parse_args(arguments)
         status: int = options.command_function(options)
@@ -67,11 +84,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BnnhwError as error:
         print(f"bnnhw: error: {legible(str(error))}", file=sys.stderr)
         return USER_ERROR
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stop:
         print("bnnhw: interrupted", file=sys.stderr)
-        return INTERRUPTED
+        return BY_SIGNAL + (stop.number if isinstance(stop, Ended) else signal.SIGINT)
     except BrokenPipeError:
         # The reader of our output (head, less) has left. Python would complain when it flushes stdout at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return MISMATCH
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        # Files of the user say so themselves; this was one of our own, in the cache or for the tools.
+        name = error.filename or tempfile.gettempdir()
+        print(f"bnnhw: error: {legible(f'{name}: cannot be written: its disk is full')}", file=sys.stderr)
+        return USER_ERROR
     return status
+
+
+def _end(number: int, frame: FrameType | None) -> NoReturn:
+    raise Ended(number)

@@ -1,14 +1,15 @@
-"""``build``, ``report``, ``program`` and ``run``: the bitstream, and the board."""
+"""``build``, ``report``, ``program``, ``run`` and ``serve``: the bitstream, and the board."""
 
 from __future__ import annotations
 
+import sys
 from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
 import bnnhw
 from bnnhw.cli import options
-from bnnhw.cli.terminal import facts, percent, progress, share, shortened, write
+from bnnhw.cli.terminal import counter, facts, percent, progress, share, shortened, write
 from bnnhw.files import write_npz
 
 MAX = "max"
@@ -46,11 +47,31 @@ def add_commands(commands: options.Commands) -> None:
     parser = options.add_command(commands, "program", program, "loads a bitstream with the board's programmer")
     parser.add_argument("folder", type=Path, metavar="DIR", help="folder that `bnnhw build` wrote")
 
-    parser = options.add_command(commands, "run", run, "inference on a board that runs the bitstream")
-    parser.add_argument("folder", type=Path, metavar="DIR", help="folder that `bnnhw build` wrote")
+    parser = options.add_command(
+        commands, "run", run, "inference on a board that runs the bitstream, or a simulated one"
+    )
+    parser.add_argument("folder", type=Path, metavar="DIR", help="folder that `bnnhw build` or `bnnhw compile` wrote")
     parser.add_argument("--port", required=True, help="serial port of the board, such as /dev/ttyUSB1")
+    parser.add_argument(
+        "--timeout",
+        type=options.positive,
+        metavar="S",
+        help="seconds of silence after which an answer is taken for lost (default: 2; a simulated board may need more)",
+    )
     options.add_inputs(parser, samples=100)
     parser.add_argument("-o", "--output", type=Path, metavar="OUT.npz", help="file to write the answers to")
+
+    parser = options.add_command(
+        commands, "serve", serve, "simulates the whole board behind a serial port, until Ctrl-C"
+    )
+    parser.add_argument("folder", type=Path, metavar="DIR", help="folder that `bnnhw compile` or `bnnhw build` wrote")
+    parser.add_argument("--link", type=Path, metavar="PATH", help="symbolic link to make to the port; gone in the end")
+    parser.add_argument(
+        "--baud",
+        type=options.at_least_one,
+        metavar="B",
+        help="bits per second of the simulated line (default: as the real one; a quarter of the clock is fastest)",
+    )
 
 
 def clock(text: str) -> float | str:
@@ -111,7 +132,13 @@ def program(arguments: Namespace) -> int:
 
 def run(arguments: Namespace) -> int:
     result = bnnhw.run(
-        arguments.folder, arguments.inputs, port=arguments.port, samples=arguments.samples, progress=progress
+        arguments.folder,
+        arguments.inputs,
+        port=arguments.port,
+        samples=arguments.samples,
+        timeout=arguments.timeout,
+        count=counter("running", "inferences"),
+        progress=progress,
     )
     arrays = result["arrays"]
     labels, predicted = result["labels"], arrays["prediction"]
@@ -123,6 +150,8 @@ def run(arguments: Namespace) -> int:
         "prediction": predicted.tolist(),
         "accuracy": None if labels is None else float((predicted == labels).mean()),
         "seconds": result["seconds"],
+        "inferences_per_second": result["inferences_per_second"],
+        "retries": result["retries"],
         "file": None if arguments.output is None else str(arguments.output),
     }
     lines = {
@@ -130,7 +159,19 @@ def run(arguments: Namespace) -> int:
         "predictions": shortened(data["prediction"]),
         "accuracy": percent(data["accuracy"]),
         "time": f"{data['seconds']:.2f} s with the link",
+        "inferences per second": data["inferences_per_second"],
+        "sent again": f"{data['retries']:,} requests",
         "written to": data["file"],
     }
     write(arguments.json, data, facts(lines))
+    return 0
+
+
+def serve(arguments: Namespace) -> int:
+    def ready(name: str) -> None:
+        text = f"simulated board at {name}; Ctrl-C ends it\n\n    bnnhw run {arguments.folder} --port {name}\n"
+        write(arguments.json, {"port": name}, text)
+        sys.stdout.flush()
+
+    bnnhw.serve(arguments.folder, ready=ready, link=arguments.link, baud=arguments.baud, progress=progress)
     return 0

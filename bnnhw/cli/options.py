@@ -47,8 +47,8 @@ def add_board(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--board", help="board to plan for (default: the smallest that the model fits)")
 
 
-def add_inputs(parser: argparse.ArgumentParser, *, samples: int) -> None:
-    """``--inputs`` and ``--samples``."""
+def add_inputs(parser: argparse.ArgumentParser, *, samples: int | None) -> None:
+    """``--inputs`` and ``--samples``; without a number of `samples`, 100 and fewer where a level is slow."""
     parser.add_argument(
         "--inputs",
         type=Path,
@@ -56,7 +56,11 @@ def add_inputs(parser: argparse.ArgumentParser, *, samples: int) -> None:
         help="file with `inputs` (N, ...) and maybe `labels` (N,) (default: a shipped model's own, else random ones)",
     )
     parser.add_argument(
-        "--samples", type=at_least_one, default=samples, metavar="N", help="how many of them (default: %(default)s)"
+        "--samples",
+        type=at_least_one,
+        default=samples,
+        metavar="N",
+        help=f"how many of them (default: {samples or '100, fewer at slow levels'})",
     )
 
 
@@ -71,6 +75,13 @@ def add_output(parser: argparse.ArgumentParser, *, default: Path | None = None) 
 def add_simulator(parser: argparse.ArgumentParser) -> None:
     """``--simulator``."""
     parser.add_argument("--simulator", default="verilator", help="verilator or icarus (default: %(default)s)")
+
+
+def add_port(parser: argparse.ArgumentParser) -> None:
+    """``--port`` of the level ``board``."""
+    parser.add_argument(
+        "--port", help="serial port of a board that runs this design, for the level board (default: a simulated board)"
+    )
 
 
 def add_folding(parser: argparse.ArgumentParser) -> None:

@@ -12,6 +12,7 @@ from bnnhw.cli.terminal import facts, percent, progress, shortened, table, write
 from bnnhw.files import write_npz
 
 MISMATCH = 1
+LEVELS_TEXT = "source, reference, rtl, netlist, bitstream and board"
 
 
 def add_commands(commands: options.Commands) -> None:
@@ -27,19 +28,25 @@ def add_commands(commands: options.Commands) -> None:
     )
     options.add_model(parser)
     options.add_board(parser)
-    options.add_inputs(parser, samples=100)
+    options.add_inputs(parser, samples=None)
     options.add_simulator(parser)
     parser.add_argument(
-        "--levels", default="reference,rtl", metavar="L,L", help="of reference and rtl (default: %(default)s)"
+        "--levels", default="reference,rtl", metavar="L,L", help=f"of {LEVELS_TEXT} (default: %(default)s)"
     )
+    parser.add_argument(
+        "--trace", type=Path, metavar="FILE.npz", help="write the tensors of each level, as <level>.<name>"
+    )
+
+    options.add_port(parser)
 
     parser = options.add_command(commands, "infer", infer, "the model's answers for a file of inputs")
     options.add_model(parser)
     options.add_board(parser)
     parser.add_argument("--inputs", type=Path, required=True, metavar="X.npz", help="file with `inputs` (N, ...)")
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="OUT.npz", help="file to write")
-    parser.add_argument("--level", default="reference", help="reference or rtl (default: %(default)s)")
+    parser.add_argument("--level", default="reference", help=f"one of {LEVELS_TEXT} (default: %(default)s)")
     parser.add_argument("--all-tensors", action="store_true", help="accumulators acc<i> and activations act<i> as well")
+    options.add_port(parser)
 
 
 def simulate(arguments: Namespace) -> int:
@@ -79,6 +86,8 @@ def compare(arguments: Namespace) -> int:
         board=arguments.board,
         folder=arguments.work if Path(arguments.work).is_dir() else None,
         simulator=arguments.simulator,
+        trace=arguments.trace,
+        port=arguments.port,
         input_format=arguments.input_format,
         progress=progress,
     )
@@ -107,9 +116,21 @@ def comparison_text(result: dict[str, Any]) -> str:
             )
         )
         if (first := level["first_difference"]) is not None:
-            place = f"{first['tensor']}, sample {first['sample']}, element {first['element']}"
-            differences.append(f"{name}: {place}: expected {first['expected']}, found {first['found']}")
+            differences.append(f"{name}: {difference_text(first)}")
     return "\n\n".join((f"{result['model']} on {result['inputs']}", table(header, rows), *differences, verdict(result)))
+
+
+def difference_text(first: dict[str, Any]) -> str:
+    """Where the first difference is, and both values."""
+    place = f"{first['tensor']}, sample {first['sample']}, element {first['element']}"
+    if "layer" in first:
+        place = f"layer {first['layer']}, {place}, channel {first['channel']}"
+    if "cycle" in first:
+        place += f", cycle {first['cycle']:,}"
+    lines = [f"{place}: expected {first['expected']}, found {first['found']}"]
+    lines += [first["note"]] if "note" in first else []
+    lines += [f"waveform in {first['waveform']}"] if "waveform" in first else []
+    return "\n  ".join(lines)
 
 
 def verdict(result: dict[str, Any]) -> str:
@@ -124,6 +145,7 @@ def infer(arguments: Namespace) -> int:
         arguments.inputs,
         level=arguments.level,
         all_tensors=arguments.all_tensors,
+        port=arguments.port,
         board=arguments.board,
         input_format=arguments.input_format,
         progress=progress,

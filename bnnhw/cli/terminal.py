@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -80,3 +80,24 @@ def progress(what: str) -> Iterator[None]:
         print(file=sys.stderr)
         raise
     print(f"\r{what}: {time.monotonic() - started:.1f} s", file=sys.stderr)
+
+
+def counter(what: str, things: str) -> Callable[[int, int], None]:
+    """To be called with how many are done and how many there are: says so, and how fast, on stderr if it is a terminal.
+
+    It writes over the line of `progress`, a few times per second.
+    """
+    started = told = 0.0
+    first = 0
+
+    def count(done: int, of: int) -> None:
+        nonlocal started, told, first
+        now = time.monotonic()
+        if not started:
+            started, first = now, done
+        if sys.stderr.isatty() and (now - told > 0.25 or done == of):
+            told = now
+            line = f"{what}: {done:,} of {of:,}, {(done - first) / max(now - started, 1e-9):,.0f} {things} per second"
+            print(f"\r{line:<70}", end="", file=sys.stderr, flush=True)
+
+    return count

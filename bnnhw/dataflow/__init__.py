@@ -8,6 +8,7 @@ from math import prod
 from typing import Any
 
 from bnnhw.dataflow import cost
+from bnnhw.dataflow.belonging import check_belongs
 from bnnhw.dataflow.folding import Budget, fastest, within
 from bnnhw.dataflow.layers import INPUT, MatrixLayer, Network, ThresholdLayer
 from bnnhw.dataflow.plan import Folding, LayerPlan, Plan, lanes_within, load_folding, load_plan
@@ -15,10 +16,21 @@ from bnnhw.dataflow.timing import Cycles, measure, with_fifos
 from bnnhw.errors import PlanError
 from bnnhw.parts import Part
 
-__all__ = ["Cycles", "Network", "Plan", "estimate", "load_folding", "load_plan", "make_plan", "measure", "planned"]
+__all__ = [
+    "Cycles",
+    "Network",
+    "Plan",
+    "check_belongs",
+    "estimate",
+    "load_folding",
+    "load_plan",
+    "make_plan",
+    "measure",
+    "planned",
+]
 
 # Beyond this share of a part's LUTs, routing fails or the clock drops.
-FILL = 0.78
+FILL = 0.82
 # Without --fps a plan is as fast as this many LUTs allow: place and route of more takes long, and nobody asked for it.
 UNASKED_LUTS = 6000
 # How often a plan whose layers wait for each other is replaced by a faster one.

@@ -7,11 +7,12 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from math import lcm
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 from bnnhw.dtypes import DataType
 from bnnhw.errors import InputError, PlanError
 from bnnhw.parts import PARTS, Part
+from bnnhw.reading import conforms, read_json
 
 SCHEMA = 4
 MEMORIES = ("block", "lut")
@@ -19,6 +20,8 @@ MEMORIES = ("block", "lut")
 LOGIC = "logic"
 # Frames that may share a fetched weight.
 MOST_FRAMES = 8
+# Of a FIFO or a line buffer: more than fit any part.
+MOST_BEATS = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -192,17 +195,22 @@ def load_plan(path: Path) -> Plan:
     InputError
         If the file is missing, is no JSON, or is not a plan of this version.
     """
-    data = _read(path)
+    data = _read(path, links=False)
     if data.get("schema") != SCHEMA:
-        raise InputError(f"{path}: plan schema {data.get('schema')!r}, this bnnhw reads {SCHEMA}: compile again")
+        raise InputError(f"{path}: plan schema {shown(data.get('schema'))}, this bnnhw reads {SCHEMA}: compile again")
     try:
         layers = tuple(LayerPlan(**{**layer, "fifos": tuple(layer["fifos"])}) for layer in data["layers"])
         names = (field.name for field in fields(Plan) if field.name != "layers")
         plan = Plan(layers=layers, **{name: data[name] for name in names})
     except (KeyError, TypeError) as error:
-        raise InputError(f"{path}: not a plan ({error}): compile again") from None
+        raise InputError(f"{path}: not a plan ({shown(str(error))}): compile again") from None
+    for k, part in enumerate((plan, *layers)):
+        for key, hint in get_type_hints(type(part)).items():
+            if not conforms(getattr(part, key), hint):
+                where = f"layer {k}: {key}" if k else key
+                raise InputError(f"{path}: {where} cannot be {shown(getattr(part, key))}: compile again")
     if plan.part not in PARTS or not layers:
-        raise InputError(f"{path}: unknown part {plan.part!r} or no layers: compile again")
+        raise InputError(f"{path}: unknown part {shown(plan.part)} or no layers: compile again")
     for layer in layers:
         check_layer(layer, str(path))
     return plan
@@ -233,7 +241,12 @@ def load_folding(path: Path) -> Folding:
     layers = _read(path).get("layers")
     if not isinstance(layers, list) or not all(isinstance(entry, dict) and "name" in entry for entry in layers):
         raise InputError(f'{path}: a folding needs "layers", a list of objects with a "name" each')
-    return {str(entry["name"]): {k: entry[k] for k in FOLDING_KEYS if k in entry} for entry in layers}
+    hints = get_type_hints(LayerPlan)
+    for entry in layers:
+        for key in ("name", *FOLDING_KEYS):
+            if key in entry and not conforms(entry[key], hints[key]):
+                raise InputError(f"{path}: layer {shown(entry['name'])}: {key} cannot be {shown(entry[key])}")
+    return {entry["name"]: {k: entry[k] for k in FOLDING_KEYS if k in entry} for entry in layers}
 
 
 def check_layer(layer: LayerPlan, where: str) -> None:
@@ -244,15 +257,13 @@ def check_layer(layer: LayerPlan, where: str) -> None:
     PlanError
         Naming the file, the layer and the key.
     """
-    for key, most in (("pe", layer.mh), ("simd", layer.mw)):
-        value = getattr(layer, key)
-        if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= most:
-            raise PlanError(f"{where}: layer {layer.name}: {key} must be 1 to {most}, not {value!r}")
+    most = 1 if layer.kind != "matrix" else layer.vectors if layer.vectors > 1 else MOST_FRAMES
+    ranges = {"pe": (1, layer.mh), "simd": (1, layer.mw), "reuse": (1, most), "window_depth": (0, MOST_BEATS)}
+    for key, (low, high) in ranges.items():
+        if not low <= getattr(layer, key) <= high:
+            raise PlanError(f"{where}: layer {layer.name}: {key} must be {low} to {high}, not {getattr(layer, key)}")
     if layer.kind != "matrix" and layer.pe != layer.simd:
         raise PlanError(f"{where}: layer {layer.name}: pe and simd of a {layer.kind} must be equal")
-    most = 1 if layer.kind != "matrix" else layer.vectors if layer.vectors > 1 else MOST_FRAMES
-    if not isinstance(layer.reuse, int) or isinstance(layer.reuse, bool) or not 1 <= layer.reuse <= most:
-        raise PlanError(f"{where}: layer {layer.name}: reuse must be 1 to {most}, not {layer.reuse!r}")
     if layer.lanes < 0 or (layer.lanes and layer.mw % layer.lanes):
         raise PlanError(f"{where}: layer {layer.name}: lanes must divide {layer.mw}, not be {layer.lanes!r}")
     whole = layer.kind == "matrix" and (layer.pe, layer.simd, layer.reuse) == (layer.mh, layer.mw, 1)
@@ -267,15 +278,22 @@ def check_layer(layer: LayerPlan, where: str) -> None:
             known = f"{', '.join(kinds[:-1])} or {kinds[-1]}"
             raise PlanError(f"{where}: layer {layer.name}: {key} must be {known}, not {getattr(layer, key)!r}")
     levels = layer.popcount_levels
-    if levels is not None and (not isinstance(levels, int) or isinstance(levels, bool) or levels < 1):
+    if levels is not None and levels < 1:
         raise PlanError(f"{where}: layer {layer.name}: popcount_levels must be null or 1 and more, not {levels!r}")
 
 
-def _read(path: Path) -> dict[str, Any]:
+def shown(value: object) -> str:
+    """A value of a foreign file, in a few words."""
     try:
-        data = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: cannot be read as JSON ({error}): give a file that `bnnhw compile` wrote") from None
+        text = repr(value)
+    except RecursionError:
+        text = type(value).__name__
+    return text if len(text) <= 60 else f"{text[:56]} ..."
+
+
+def _read(path: Path, *, links: bool = True) -> dict[str, Any]:
+    remedy = "give a file that `bnnhw compile` wrote"
+    data = read_json(path, remedy=remedy, links=links)
     if not isinstance(data, dict):
-        raise InputError(f"{path}: holds no JSON object: give a file that `bnnhw compile` wrote")
+        raise InputError(f"{path}: holds no JSON object: {remedy}")
     return data

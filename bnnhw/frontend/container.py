@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
@@ -19,10 +19,13 @@ from onnx import numpy_helper
 
 from bnnhw.dtypes import DataType
 from bnnhw.errors import ModelError
+from bnnhw.frontend.wire import MOST_FIELDS, has_too_many_fields
 
 # Far above any network that fits a part here; keeps a hostile file from filling the memory.
 MOST_BYTES = 256 << 20
-MOST_ELEMENTS = 1 << 26
+MOST_ELEMENTS = 1 << 24
+# Of a tensor; numpy takes 64.
+MOST_AXES = 32
 # Before it, operators kept shapes and broadcasting rules in attributes.
 OLDEST_OPSET = 7
 # For files that name none.
@@ -89,6 +92,8 @@ def read(path: Path) -> Container:
         If the file cannot be read, is no ONNX model, keeps data outside itself, or has more than one input or output.
     """
     content = unpacked(path)
+    if has_too_many_fields(content):
+        raise ModelError(f"{path}: more than {MOST_FIELDS} parts of a model: no such network fits an FPGA here")
     try:
         model = onnx.ModelProto.FromString(content)
     except Exception as error:  # protobuf has several error classes, by its back end
@@ -168,8 +173,12 @@ def _check_attributes(path: Path, graph: onnx.GraphProto) -> None:
 def _check_tensor(path: Path, tensor: onnx.TensorProto) -> None:
     if tensor.data_location == onnx.TensorProto.EXTERNAL or tensor.external_data:
         raise ModelError(f"{path}: tensor {tensor.name!r} lies in another file: save the model with its data inside")
-    if any(size < 0 for size in tensor.dims) or prod(tensor.dims) > MOST_ELEMENTS:
-        raise ModelError(f"{path}: tensor {tensor.name!r} has an impossible shape {list(tensor.dims)}")
+    if _impossible(tensor.dims):
+        raise ModelError(f"{path}: tensor {tensor.name!r} has an impossible shape {list(tensor.dims[:MOST_AXES])}")
+
+
+def _impossible(shape: Sequence[int]) -> bool:
+    return len(shape) > MOST_AXES or any(size < 0 for size in shape) or prod(shape) > MOST_ELEMENTS
 
 
 def _array(path: Path, tensor: onnx.TensorProto) -> NDArray[np.generic]:
@@ -210,14 +219,14 @@ def _sorted(path: Path, graph: onnx.GraphProto, known: set[str]) -> tuple[onnx.N
 
 
 def _input_shape(path: Path, value: onnx.ValueInfoProto) -> tuple[int, ...]:
-    dims = value.type.tensor_type.shape.dim
+    dims = value.type.tensor_type.shape.dim[: MOST_AXES + 2]
     sizes = tuple(int(dim.dim_value) for dim in dims[1:])
     if not sizes or any(size < 1 for size in sizes):
         shown = [dim.dim_value or dim.dim_param or "?" for dim in dims]
         raise ModelError(
             f"{path}: input {value.name!r} has the shape {shown}: use a batch axis and fixed sizes after it"
         )
-    if prod(sizes) > MOST_ELEMENTS:
+    if _impossible(sizes):
         raise ModelError(f"{path}: input {value.name!r} has an impossible shape {list(sizes)}")
     return (1, *sizes)
 

@@ -12,8 +12,9 @@ import tarfile
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
-from bnnhw.errors import ModelError
+from bnnhw.errors import InputError, ModelError
 from bnnhw.frontend import container
+from bnnhw.reading import read_bytes
 
 ARCHIVES = (".tar", ".tar.gz", ".tgz")
 CLASSES = "classes.txt"
@@ -21,6 +22,8 @@ CLASSES = "classes.txt"
 NAME = re.compile(r"(\d)-(0|[1-9]\d?)-(weights|thres)\.bin", re.ASCII)
 # The largest file of a published network has 0.6 MiB.
 MOST_BYTES = 1 << 20
+# Published archives have 300.
+MOST_MEMBERS = 4096
 
 
 def is_folder_or_archive(path: Path) -> bool:
@@ -53,10 +56,12 @@ def _in_folder(path: Path) -> Iterator[tuple[str, bytes]]:
     try:
         for file in path.iterdir():
             if _wanted(file.name):
-                _check_size(path, file.name, file.stat().st_size)
-                yield file.name, file.read_bytes()
+                _check_size(path, file.name, file.lstat().st_size)
+                yield file.name, read_bytes(file, MOST_BYTES, links=False)
     except OSError as error:
         raise ModelError(f"{error.filename or path}: cannot be read: {error.strerror or error}") from None
+    except InputError as error:
+        raise ModelError(str(error)) from None
 
 
 def _in_archive(path: Path) -> dict[str, bytes]:
@@ -72,7 +77,9 @@ def _in_archive(path: Path) -> dict[str, bytes]:
 def _members(path: Path, archive: tarfile.TarFile) -> dict[str, bytes]:
     found: dict[str, bytes] = {}
     folders: set[PurePosixPath] = set()
-    for member in archive:
+    for k, member in enumerate(archive):
+        if k >= MOST_MEMBERS:
+            raise ModelError(f"{path}: holds more than {MOST_MEMBERS} files: pack one network alone")
         if member.isdir():
             continue
         if not member.isreg() or member.issparse():

@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import random
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Container
+from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -16,7 +17,10 @@ from bnnhw.host.protocol import Packet, Parser, encode_packet, pack_frame, unpac
 from bnnhw.packets import Identity, Request, Status
 
 NOISE_LIMIT = 1 << 18
-"""Bytes without a whole packet among them after which the line is taken for dead: more than the longest packet."""
+"""Bytes without an answer among them after which the line is taken for dead: more than the longest packet."""
+
+WRITE_SECONDS = 10.0
+"""For a port to take what is written: a pseudo-terminal whose other end has stopped never does."""
 
 
 class Port(Protocol):
@@ -35,6 +39,8 @@ class Port(Protocol):
 
     def write(self, content: bytes, /) -> int | None: ...
 
+    def close(self) -> object: ...
+
 
 class Results(NamedTuple):
     """What the board computed.
@@ -46,6 +52,15 @@ class Results(NamedTuple):
     integers: NDArray[np.int64]
     labels: NDArray[np.int64]
     errors: NDArray[np.bool_]
+
+
+@dataclass
+class Traffic:
+    """What a driver went through: requests sent, those of them sent again, and timeouts."""
+
+    requests: int = 0
+    retries: int = 0
+    silences: int = 0
 
 
 def open_port(name: str, baud: int = 1_000_000) -> Port:
@@ -61,12 +76,13 @@ def open_port(name: str, baud: int = 1_000_000) -> Port:
     Raises
     ------
     LinkError
-        If the port cannot be opened.
+        If the port cannot be opened, or another program has it.
     """
     import serial  # here, because only a real board needs it
 
     try:
-        port = serial.Serial(name, baud)
+        # Two programs at one port would take each other's answers.
+        port = serial.Serial(name, baud, exclusive=True, write_timeout=WRITE_SECONDS)
     except (serial.SerialException, ValueError) as error:
         raise LinkError(f"cannot open the port {name}: {error}") from error
     # USB adapters collect bytes for up to 16 ms; where the system lets us, have them delivered at once.
@@ -86,16 +102,33 @@ class Driver:
     timeout
         Seconds of silence after which a request or its answer is taken for lost. Longer than the board
         takes for one frame.
+    silences
+        After how many timeouts, with no result between them, to give up.
     attempts
-        How often a request is sent before giving up.
+        How often a frame is sent before giving up while others succeed.
     digest
         What the board's design must be: 8 bytes. Without it, any design will do.
+
+    Attributes
+    ----------
+    traffic : Traffic
+        What happened so far.
     """
 
-    def __init__(self, port: Port, *, timeout: float = 2.0, attempts: int = 4, digest: bytes | None = None) -> None:
+    def __init__(
+        self,
+        port: Port,
+        *,
+        timeout: float = 2.0,
+        silences: int = 4,
+        attempts: int = 32,
+        digest: bytes | None = None,
+    ) -> None:
         self._port = port
         port.timeout = timeout
+        self.traffic = Traffic()
         self._timeout = timeout
+        self._silences = silences
         self._attempts = attempts
         self._digest = digest
         self._parser = Parser()
@@ -113,15 +146,19 @@ class Driver:
         """
         if self._identity is not None:
             return self._identity
-        for _ in range(self._attempts):
+        for _ in range(self._silences):
             sequence = self._send(Request.IDENTIFY)
-            while packets := self._receive():
+            while packets := self._receive({sequence}):
                 for packet in packets:
-                    if packet.sequence == sequence and packet.kind == Status.IDENTITY:
+                    if packet.kind == Status.IDENTITY:
                         self._identity = self._check_identity(packet.payload)
+                        # Should that have been for an earlier program, its results follow: again, do not start where
+                        # it did.
+                        self._sequence = random.randrange(256)
                         return self._identity
+            self.traffic.retries += 1
         raise LinkError(
-            f"no answer from the board, {self._attempts} times within {self._timeout:g} s: "
+            f"no answer from the board, {self._silences} times within {self._timeout:g} s: "
             "check the port and its speed, and that the board is programmed with a design of bnnhw"
         )
 
@@ -140,7 +177,7 @@ class Driver:
         InputError
             If a code does not have the bits of the board's inputs.
         LinkError
-            If the frames are not of the board's size, or the board does not answer or refuses a frame time and again.
+            If the frames are not of the board's size, or the board stops answering or refuses a frame time and again.
         """
         identity = self.identify()
         codes = np.atleast_2d(codes)
@@ -156,7 +193,7 @@ class Driver:
             np.zeros(len(codes), np.int64),
             np.zeros(len(codes), np.bool_),
         )
-        done = 0
+        done = silent = 0
         failures = [0] * len(codes)
         waiting = deque(range(len(codes)))
         in_flight: dict[int, int] = {}  # sequence number: frame, in the order of sending
@@ -165,20 +202,27 @@ class Driver:
             failures[frame] += 1
             if failures[frame] >= self._attempts:
                 raise LinkError(f"frame {frame} failed {self._attempts} times, at last because {reason}")
+            self.traffic.retries += 1
             waiting.append(frame)
 
         while waiting or in_flight:
             while waiting and len(in_flight) < identity.depth:
                 frame = waiting.popleft()
                 in_flight[self._send(Request.INFER, pack_frame(codes[frame], identity.input_bits))] = frame
-            packets = self._receive()
+            packets = self._receive(in_flight)
             if not packets:
-                for frame in in_flight.values():
-                    again(frame, f"the board did not answer within {self._timeout:g} s")
+                silent += 1
+                if silent == self._silences:
+                    raise LinkError(
+                        f"the board stopped answering, {silent} times within {self._timeout:g} s, with {done} of "
+                        f"{len(codes)} frames done: check that it has power, and allow it more time if it is slow"
+                    )
+                self.traffic.retries += len(in_flight)
+                waiting.extend(in_flight.values())
                 in_flight.clear()
             for packet in packets:
                 if packet.sequence not in in_flight:
-                    continue  # an answer that was given up
+                    continue  # given up meanwhile
                 # Answers come in order: what was sent before this one and has no answer was lost.
                 for sequence in list(in_flight):
                     frame = in_flight.pop(sequence)
@@ -191,7 +235,9 @@ class Driver:
                 try:
                     integers, label, error = unpack_result(packet.payload, identity)
                 except ValueError as mismatch:
-                    raise LinkError(f"the board's answer does not fit its identity: {mismatch}") from None
+                    again(frame, f"the board's answer does not fit its identity: {mismatch}")
+                    continue
+                silent = 0
                 results.integers[frame], results.labels[frame], results.errors[frame] = integers, label, error
                 done += 1
                 if progress is not None:
@@ -213,14 +259,15 @@ class Driver:
     def _send(self, kind: Request, payload: bytes = b"") -> int:
         """Sends a request and returns its sequence number."""
         self._sequence = (self._sequence + 1) % 256
+        self.traffic.requests += 1
         try:
             self._port.write(encode_packet(kind, self._sequence, payload))
         except OSError as error:
             raise LinkError(f"the port failed while sending: {error}") from error
         return self._sequence
 
-    def _receive(self) -> list[Packet]:
-        """The next packets; none after silence, or after nothing but noise."""
+    def _receive(self, asked: Container[int]) -> list[Packet]:
+        """The next answers to the sequence numbers `asked`; none after silence, or after nothing but other bytes."""
         noise = 0
         while noise < NOISE_LIMIT:
             try:
@@ -228,11 +275,13 @@ class Driver:
             except OSError as error:
                 raise LinkError(f"the port failed while receiving: {error}") from error
             if not received:
-                return []
-            packets = list(self._parser.feed(received))
+                break
+            # Others are answers that were given up, or those to an earlier program.
+            packets = [packet for packet in self._parser.feed(received) if packet.sequence in asked]
             if packets:
                 return packets
             noise += len(received)
+        self.traffic.silences += 1
         return []
 
 

@@ -115,6 +115,10 @@ def _values(graph: Graph) -> list[str]:
             problems.append(f"{node.name}: weights outside {node.weight_dtype}")
         if isinstance(node, Dense) and graph.tensors[node.inputs[0]].dtype is None:
             problems.append(f"{node.name}: its input is not of an integer format")
+        if isinstance(node, Encode):
+            ends = [node.offset, node.offset + node.step * (node.levels - 1)]
+            if not np.isfinite(node.scale) or node.scale == 0 or node.levels < 1 or not node.dtype.contains(ends):
+                problems.append(f"{node.name}: values {ends[0]}..{ends[1]} of scale {node.scale} outside {node.dtype}")
         if isinstance(node, Threshold):
             if np.any(np.diff(node.thresholds, axis=1) < 0):
                 problems.append(f"{node.name}: thresholds that descend")
@@ -138,7 +142,18 @@ def _integer_order(graph: Graph) -> list[str]:
             problems.append(f"{node.name}: integers before they exist")
         if inside < k <= end and not isinstance(node, HARDWARE):
             problems.append(f"{node.name}: {node.op} between the hardware's layers")
-    for role in ("integers", "prediction"):
+    for role in ("outputs", "integers", "prediction"):
         if role not in graph.outputs:
             problems.append(f"{graph.name}: no output for {role}")
-    return problems
+    return [*problems, *_classes(graph)]
+
+
+def _classes(graph: Graph) -> list[str]:
+    """One argmax of the last integers, with a scale and a bias for each."""
+    scored = [node for node in graph.nodes if isinstance(node, ArgMax) and node.scale is not None]
+    if len(scored) != 1:
+        return [f"{graph.name}: {len(scored)} places where integers become a class, instead of one"]
+    node, channels = scored[0], graph.tensors[last_integers(graph).output].shape[-1:]
+    if node.bias is None or node.scale is None or not node.scale.shape == node.bias.shape == channels:
+        return [f"{node.name}: no scale and bias for each of {channels} integers"]
+    return []

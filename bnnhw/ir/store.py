@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, fields
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bnnhw.dtypes import DataType
 from bnnhw.errors import InputError, ModelError
-from bnnhw.files import read_npz, write_npz, write_text
+from bnnhw.files import write_npz, write_text
 from bnnhw.ir import nodes as node_types
 from bnnhw.ir.geometry import Geometry
 from bnnhw.ir.graph import Graph, TensorType
 from bnnhw.ir.nodes import Node
 from bnnhw.ir.spec import verify
+from bnnhw.reading import conforms, read_json, read_npz
 
 SCHEMA = 1
 GRAPH, TENSORS = "graph.json", "tensors.npz"
@@ -64,11 +66,11 @@ def load(folder: Path) -> Graph:
         If a file is missing, damaged, of another version, or no valid graph.
     """
     path = folder / GRAPH
+    content = read_json(path, remedy="compile again", links=False)
     try:
-        content = json.loads(path.read_text())
-        arrays = read_npz(folder / TENSORS)
-    except (OSError, ValueError, InputError) as error:
-        raise InputError(f"{folder}: {GRAPH} or {TENSORS} cannot be read ({error}): compile again") from None
+        arrays = read_npz(folder / TENSORS, links=False)
+    except InputError as error:
+        raise InputError(f"{error}: compile again") from None
     if not isinstance(content, dict) or content.get("schema") != SCHEMA:
         raise InputError(f"{path}: not a graph of schema {SCHEMA}, which this bnnhw reads: compile again")
     try:
@@ -84,8 +86,13 @@ def load(folder: Path) -> Graph:
             notes=tuple(content["notes"]),
             input_format=content["input_format"] and DataType.parse(content["input_format"]),
         )
+        _check_types("the graph", graph)
+        for type_ in graph.tensors.values():
+            _check_types("a tensor", type_)
         return verify(graph, "integer")
-    except (KeyError, TypeError, ValueError, AttributeError, IndexError, ModelError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError, ArithmeticError, MemoryError) as error:
+        raise InputError(f"{path}: not a valid graph ({_short(error)}): compile again") from None
+    except ModelError as error:
         raise InputError(f"{path}: not a valid graph ({error}): compile again") from None
 
 
@@ -110,6 +117,8 @@ def _unpack(entry: dict[str, Any], arrays: dict[str, NDArray[np.generic]]) -> No
     for field in fields(kind):
         value = entry[field.name]
         if isinstance(value, dict) and "tensor" in value:
+            if value["tensor"] not in arrays:
+                raise ValueError(f"{TENSORS} has no array {value['tensor']!r}")
             value = arrays[value["tensor"]]
         elif isinstance(value, dict) and "geometry" in value:
             value = Geometry(**{name: tuple(numbers) for name, numbers in value["geometry"].items()})
@@ -118,4 +127,32 @@ def _unpack(entry: dict[str, Any], arrays: dict[str, NDArray[np.generic]]) -> No
         elif isinstance(value, list):
             value = tuple(value)
         values[field.name] = value
-    return kind(**values)
+    node = kind(**values)
+    _check_types(f"node {node.name!r}", node)
+    return node
+
+
+def _check_types(what: str, part: Graph | TensorType | Node | Geometry) -> None:
+    """Refuses fields that are not of their type: nothing looks at that again.
+
+    Raises
+    ------
+    TypeError
+        Naming the first one.
+    """
+    kind: Any = type(part)
+    for name, hint in _hints(kind).items():
+        value = getattr(part, name)
+        if not conforms(value, hint):
+            raise TypeError(f"{what}: {name} is no {getattr(hint, '__name__', hint)}")
+        if isinstance(value, Geometry):
+            _check_types(what, value)
+
+
+@cache
+def _hints(kind: Any) -> dict[str, Any]:
+    return get_type_hints(kind)
+
+
+def _short(error: Exception) -> str:
+    return " ".join(str(error).split())[:200] or type(error).__name__

@@ -16,6 +16,7 @@ from bnnhw.ir.nodes import (
     Dense,
     Encode,
     MaxPool,
+    Node,
     Sigmoid,
     Softmax,
     Sum,
@@ -94,21 +95,30 @@ def trace(graph: Graph, inputs: ArrayLike, *, packed: bool = True) -> dict[str, 
     activation, after the pool where one follows. All integers, (N, channels) or (N, height, width, channels).
     """
     tensors = run_all(graph, inputs, packed=packed)
-    found: dict[str, Array] = {}
+    return {name: _as_filed(node, tensors[node.output]) for name, node in traced(graph).items()}
+
+
+def traced(graph: Graph) -> dict[str, Node]:
+    """The operations of an integer-stage graph whose results `trace` gives, by the names that it gives them."""
+    found: dict[str, Node] = {}
     layer = 0
     last = graph.nodes.index(last_integers(graph))
     for node in graph.nodes[: last + 1]:
         if isinstance(node, Window):
             continue
-        value = tensors[node.output]
         if isinstance(node, Encode):
-            found["act0"] = value
+            found["act0"] = node
         elif isinstance(node, Dense):
-            found[f"acc{layer}"] = np.where(node.flip, -np.asarray(value), value)
+            found[f"acc{layer}"] = node
             layer += 1
         elif isinstance(node, (Threshold, MaxPool, SumPool, Sum, Concat)):
-            found[f"act{layer}"] = value
+            found[f"act{layer}"] = node
     return found
+
+
+def _as_filed(node: Node, values: Array) -> Array:
+    """A result of `node` as the model file has it."""
+    return np.where(node.flip, -np.asarray(values), values) if isinstance(node, Dense) else values
 
 
 def encode_inputs(graph: Graph, inputs: ArrayLike) -> NDArray[np.int32]:

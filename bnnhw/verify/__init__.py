@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from bnnhw.verify.compare import LEVELS, Comparison, Level, check_levels, compare
+from bnnhw.verify.compare import USUAL_LEVELS, Comparison, compare
+from bnnhw.verify.levels import LEVELS, Level, Task, check_levels
 from bnnhw.verify.rtl import RtlResult, RtlSimulation
 
-__all__ = ["LEVELS", "Comparison", "Level", "RtlResult", "RtlSimulation", "check_levels", "compare"]
+__all__ = [
+    "LEVELS",
+    "USUAL_LEVELS",
+    "Comparison",
+    "Level",
+    "RtlResult",
+    "RtlSimulation",
+    "Task",
+    "check_levels",
+    "compare",
+]

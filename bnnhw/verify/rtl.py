@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import tempfile
 import time
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from bnnhw.dataflow.layers import Network
 from bnnhw.dataflow.plan import Plan
 from bnnhw.dataflow.structure import final_bits
 from bnnhw.errors import ToolError
+from bnnhw.verify.record import Record
 from bnnhw.verify.simulator import Bench, job_file
 
 
@@ -38,6 +40,10 @@ class RtlResult:
         Of the whole run.
     seconds
         Of the run, compiling not counted.
+    beat_cycles
+        (N, beats) int64, when each beat of the answers was taken.
+    record
+        What was watched.
     """
 
     integers: NDArray[np.int64]
@@ -47,6 +53,8 @@ class RtlResult:
     cycles_per_inference: float
     cycles: int
     seconds: float
+    beat_cycles: NDArray[np.int64]
+    record: Record | None = None
 
 
 class RtlSimulation:
@@ -58,14 +66,24 @@ class RtlSimulation:
         What the Verilog was generated from: shapes and formats of its streams.
     verilog
         The module ``accelerator``.
+    watch
+        Streams that runs record: ``<instance>.<stream>``, or the stream alone where it is one of the accelerator's own.
     """
 
     def __init__(
-        self, plan: Plan, network: Network, verilog: str, *, simulator: str = "verilator", waves: bool = False
+        self,
+        plan: Plan,
+        network: Network,
+        verilog: str,
+        *,
+        simulator: str = "verilator",
+        waves: bool = False,
+        watch: Sequence[str] = (),
     ) -> None:
         self._plan = plan
         self._network = network
-        self._bench = Bench(verilog, "accelerator", simulator=simulator, waves=waves)
+        self._watch = list(watch)
+        self._bench = Bench(verilog, "accelerator", simulator=simulator, waves=waves, visible=watch)
 
     def run(
         self,
@@ -111,13 +129,17 @@ class RtlSimulation:
                 "o_stall": o_stall,
                 "seed": seed,
                 "reset_at": reset_at,
+                "watch": self._watch,
+                "record": str(scratch / "record"),
             }
             started = time.monotonic()
             self._bench.run("accelerator_bench", {"BNNHW_JOB": str(job_file(scratch, job))}, waves=waves)
             seconds = time.monotonic() - started
             answers = [line.split() for line in (scratch / "answers").read_text().splitlines()]
             starts = [int(line) for line in (scratch / "starts").read_text().split()]
-        return self._result(answers, starts, frames, seconds)
+            watched = (scratch / "record").read_text() if self._watch else ""
+        result = self._result(answers, starts, frames, seconds)
+        return replace(result, record=Record.of(watched, result.cycles) if self._watch else None)
 
     def _result(self, answers: list[list[str]], starts: list[int], frames: int, seconds: float) -> RtlResult:
         plan = self._plan
@@ -127,7 +149,8 @@ class RtlSimulation:
         width = output_width(self._network)
         label_bits = max(1, (elements - 1).bit_length())
         payloads = [int(answer[1], 16) for answer in answers]
-        cycles = [int(answer[0], 16) for answer in answers][beats - 1 :: beats]
+        taken = [int(answer[0], 16) for answer in answers]
+        cycles = taken[beats - 1 :: beats]
         sign, mask = 1 << (width - 1), (1 << width) - 1
         integers = [((p >> (k * width) & mask) ^ sign) - sign for p in payloads for k in range(lanes)]
         final = [p >> (lanes * width) for p in payloads[beats - 1 :: beats]]
@@ -139,6 +162,7 @@ class RtlSimulation:
             cycles_per_inference=_mean_interval(cycles, self._plan.group),
             cycles=cycles[-1] + 1,
             seconds=seconds,
+            beat_cycles=np.array(taken, np.int64).reshape(frames, beats),
         )
 
 

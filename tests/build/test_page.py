@@ -24,7 +24,8 @@ AVAILABLE = {"lut4": 5280, "ff": 5280, "carry": 5280, "block_ram": 30, "spram": 
 
 def report(digest: str) -> dict[str, Any]:
     return {
-        "schema": 2,
+        "schema": 3,
+        "model_file": {"name": "model.onnx", "sha256": "ab"},
         "board": "icebreaker",
         "part": "ice40-up5k",
         "model": "digits-<binary>",
@@ -133,7 +134,7 @@ def test_command_says_where_the_page_is(folder: Path, cli: CLI) -> None:
         ("estimate.json", '{"layers": [{"name": 1}]}', "damaged"),
         ("estimate.json", "[]", "damaged"),
         ("compare.json", "{", "compare.json: cannot be read as JSON"),
-        ("report.json", '{"schema": 2, "digest": "0"}', "compiled again after the bitstream was built"),
+        ("report.json", '{"schema": 3, "digest": "0"}', "compiled again after the bitstream was built"),
     ],
 )
 def test_what_is_missing_or_damaged_is_named(

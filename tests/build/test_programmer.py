@@ -11,7 +11,7 @@ from bnnhw.build import program
 from bnnhw.errors import InputError, ToolError
 
 
-def built(folder: Path, board: str = "icebreaker", schema: int = 2) -> Path:
+def built(folder: Path, board: str = "icebreaker", schema: int = 3) -> Path:
     (folder / "report.json").write_text(json.dumps({"schema": schema, "board": board}))
     (folder / f"{board}.bin").write_bytes(b"bits")
     return folder

@@ -279,6 +279,9 @@ class Board:
         answer, self._answers = self._answers[:size], self._answers[size:]
         return answer
 
+    def close(self) -> None:
+        pass
+
     def write(self, content: bytes, /) -> None:
         for packet in self._parser.feed(content):
             if packet.kind == Request.IDENTIFY:
@@ -345,6 +348,7 @@ COMMANDS = (
     "report",
     "program",
     "run",
+    "serve",
 )
 
 

@@ -53,8 +53,8 @@ def test_golden_values_of_another_model(digits: Design, known: dict[str, np.ndar
 
 
 def test_levels_that_do_not_exist(digits: Design, known: dict[str, np.ndarray]) -> None:
-    with pytest.raises(InputError, match="--levels netlist: this version has reference, rtl"):
-        compare(digits, known["inputs"], levels=["netlist"])
+    with pytest.raises(InputError, match="--levels silicon: this version has source, reference, rtl, netlist"):
+        compare(digits, known["inputs"], levels=["silicon"])
 
 
 @pytest.mark.sim

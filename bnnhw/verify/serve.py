@@ -1,0 +1,83 @@
+"""A simulated board behind a pseudo-terminal, for programs that open a serial port."""
+
+from __future__ import annotations
+
+import os
+import select
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from bnnhw.errors import InputError, ToolError
+from bnnhw.verify.simulated_board import SimulatedBoard, levels_of
+
+# Kept for a program that is slow to read; then bytes are lost, as a serial port loses them.
+MOST_WAITING = 1 << 20
+
+
+@contextmanager
+def pseudo_terminal(link: Path | None = None) -> Iterator[tuple[int, str]]:
+    """Our end of a pseudo-terminal, as a file number, and the name under which others open it.
+
+    Parameters
+    ----------
+    link
+        Symbolic link to make, which is the name then; it is gone in the end.
+
+    Raises
+    ------
+    InputError
+        If `link` exists, or cannot be made.
+    """
+    import tty  # not on Windows
+
+    ours, theirs = os.openpty()
+    # Ours stays readable as long as theirs is open somewhere: here. No program's leaving is the end.
+    try:
+        tty.setraw(theirs)
+        os.set_blocking(ours, False)
+        name = os.ttyname(theirs)
+        if link is None:
+            yield ours, name
+            return
+        try:
+            if link.is_symlink() and not link.exists():
+                link.unlink()  # of one that was killed
+            link.symlink_to(name)
+        except OSError as error:
+            raise InputError(f"--link {link}: cannot be made: {error.strerror}: use another name") from None
+        try:
+            yield ours, str(link)
+        finally:
+            if link.is_symlink() and os.readlink(link) == name:
+                link.unlink()
+    finally:
+        os.close(ours)
+        os.close(theirs)
+
+
+def relay(board: SimulatedBoard, terminal: int) -> None:
+    """Carries bytes between `board` and the pseudo-terminal whose end `terminal` is, until it is interrupted.
+
+    Raises
+    ------
+    ToolError
+        If the simulation ends.
+    """
+    os.set_blocking(board.levels_file, False)
+    to_board = to_host = b""
+    while True:
+        sources = [board.bytes_file, *([terminal] if len(to_board) < MOST_WAITING else [])]
+        sinks = [*([board.levels_file] if to_board else []), *([terminal] if to_host else [])]
+        readable, writable, _ = select.select(sources, sinks, [])
+        if board.bytes_file in readable:
+            received = os.read(board.bytes_file, MOST_WAITING)
+            if not received:
+                raise ToolError(board.reason())
+            to_host = (to_host + received)[:MOST_WAITING]
+        if terminal in readable:
+            to_board += levels_of(os.read(terminal, MOST_WAITING // 10))
+        if board.levels_file in writable:
+            to_board = to_board[os.write(board.levels_file, to_board) :]
+        if terminal in writable:
+            to_host = to_host[os.write(terminal, to_host) :]

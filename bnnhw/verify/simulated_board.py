@@ -1,0 +1,201 @@
+"""The whole design of a board in a simulator: this computer is its oscillator and the other end of its serial line."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import subprocess
+import time
+from types import SimpleNamespace
+from typing import Any, Self
+
+from bnnhw.build import Board, find_board
+from bnnhw.design import Design, yosys_for_amaranth
+from bnnhw.errors import PlanError
+from bnnhw.verify.executable import executable
+
+HIGH, LOW = b"\1", b"\0"
+
+_LEVELS = [bytes([0, *(byte >> k & 1 for k in range(8)), 1]) for byte in range(256)]
+
+
+def levels_of(content: bytes) -> bytes:
+    """Bytes as a UART puts them on its line: for each a start bit, 8 bits from the lowest, and a stop bit.
+
+    Returns
+    -------
+    One byte, 0 or 1, per bit.
+    """
+    return b"".join([_LEVELS[byte] for byte in content])
+
+
+class SimulatedBoard:
+    """A port (see `bnnhw.host.Port`) to a board that a simulator stands in for.
+
+    Everything is there but the PLL: pins of the UART, packets, crossing of clock domains, accelerator. The accelerator
+    runs at the oscillator's clock. While nothing happens on the line, the clock stands still.
+
+    Parameters
+    ----------
+    design
+        What the board runs.
+    baud
+        Bits per second of the line. None for what the board's bitstream has; more is simulated faster.
+    verilog
+        The module ``board``, with the ports ``clk``, ``rx`` and ``tx``; None to make it for the design.
+    settled
+        Whether the board has left the reset after its configuration; before, it is deaf.
+
+    Attributes
+    ----------
+    timeout
+        Seconds that `read` waits at most; None for as long as it takes.
+
+    Raises
+    ------
+    PlanError
+        If the board's oscillator cannot give `baud`, or the design does not fit the link.
+    ToolError
+        If Yosys, Verilator or a C++ compiler is missing.
+    """
+
+    timeout: float | None = None
+
+    def __init__(
+        self, design: Design, *, baud: int | None = None, verilog: str | None = None, settled: bool = True
+    ) -> None:
+        board = find_board(design.plan.board)
+        clk_hz = board.clock_mhz * 1e6
+        baud = board.baud if baud is None else baud
+        program = executable(verilog or board_verilog(design, board, baud), "board", "board_harness.cpp")
+        frame_bytes = -(-design.plan.input_elements * design.plan.input_dtype.bits // 8)
+        bit_cycles = round(clk_hz / baud)
+        # Twice what lies between a request's last bit and its answer's first, and more than the reset takes.
+        quiet_cycles = 100 * bit_cycles + 2 * (10 * frame_bytes + design.estimate["latency_cycles"])
+        # In a session of its own, so that Ctrl-C reaches this program alone; it ends with its standard input.
+        self._process = subprocess.Popen(
+            [program, str(bit_cycles), str(quiet_cycles)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        )
+        assert self._process.stdin is not None and self._process.stdout is not None
+        self._received = bytearray()
+        self.levels_file = self._process.stdin.fileno()
+        self.bytes_file = self._process.stdout.fileno()
+        if settled:
+            from bnnhw.gateware.pll import RESET_SECONDS  # Amaranth takes long to import
+
+            self.write_levels((round(2 * RESET_SECONDS * baud) + 10) * HIGH)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def in_waiting(self) -> int:
+        """Bytes that `read` would give at once."""
+        self._take(0.0)
+        return len(self._received)
+
+    def read(self, size: int = 1, /) -> bytes:
+        """Up to `size` bytes that the board sent; fewer after `timeout`."""
+        deadline = None if self.timeout is None else time.monotonic() + self.timeout
+        while len(self._received) < size:
+            if not self._take(None if deadline is None else max(0.0, deadline - time.monotonic())):
+                break
+        received = bytes(self._received[:size])
+        del self._received[:size]
+        return received
+
+    def _take(self, seconds: float | None) -> bool:
+        """Waits for what the board sent; whether there was something."""
+        if not select.select([self.bytes_file], [], [], seconds)[0]:
+            return False
+        sent = os.read(self.bytes_file, 1 << 16)
+        if not sent:
+            raise OSError(self.reason())
+        self._received += sent
+        return True
+
+    def write(self, content: bytes, /) -> int:
+        """Sends `content` to the board."""
+        self.write_levels(levels_of(content))
+        return len(content)
+
+    def write_levels(self, levels: bytes) -> None:
+        """Puts levels on the line as they are, 0 or 1 for the time of a bit each."""
+        while levels:
+            levels = levels[os.write(self.levels_file, levels) :]
+
+    def reason(self) -> str:
+        """Why the board ended by itself."""
+        _, said = self._process.communicate()
+        return f"the simulated board ended: {said.decode(errors='replace').strip() or self._process.returncode}"
+
+    def close(self) -> int:
+        """Ends the simulation; gives the clock cycles that it went through, 0 if it had ended before."""
+        if self._process.returncode is not None:
+            return 0
+        with contextlib.suppress(BrokenPipeError):
+            _, said = self._process.communicate()
+            return int(said) if self._process.returncode == 0 else 0
+        return 0
+
+
+class _Pins:
+    """Stands in for the board's Amaranth platform: every pin is a signal."""
+
+    def __init__(self, board: Board) -> None:
+        from amaranth.lib import io
+
+        self.clock = io.SimulationPort("i", 1, name="clock")
+        self.uart = SimpleNamespace(
+            rx=io.SimulationPort("i", 1, name="uart_rx"), tx=io.SimulationPort("o", 1, name="uart_tx")
+        )
+        self._resources = {board.clock: self.clock, board.uart: self.uart}
+
+    def request(self, name: str, number: int, *, dir: str) -> Any:
+        """What `BoardTop` asks a platform for."""
+        assert dir == "-"
+        return self._resources[name, number]
+
+
+def board_verilog(design: Design, board: Board, baud: int) -> str:
+    """The module ``board``, with the ports ``clk``, ``rx`` and ``tx``: what a bitstream holds, but for PLL and LEDs.
+
+    Raises
+    ------
+    PlanError
+        If the board's oscillator cannot give `baud`, or the design does not fit the link.
+    ToolError
+        If Yosys, which writes the Verilog, is not installed.
+    """
+    from amaranth.back import verilog
+    from amaranth.hdl import Fragment, Module, Signal
+
+    from bnnhw.generate.board_top import BoardTop  # Amaranth takes long to import
+
+    pins = _Pins(board)
+    try:
+        top = BoardTop(
+            design.plan,
+            design.network,
+            clk_hz=board.clock_mhz * 1e6,
+            baud=baud,
+            clock=board.clock,
+            uart=board.uart,
+            leds={},
+        )
+    except ValueError as error:
+        raise PlanError(f"board {board.name} at {baud:,} baud cannot run {design.plan.model}: {error}") from None
+    clk, rx, tx = Signal(name="clk"), Signal(name="rx"), Signal(name="tx")
+    m = Module()
+    m.submodules.top = Fragment.get(top, pins)
+    m.d.comb += [pins.clock.i.eq(clk), pins.uart.rx.i.eq(rx), tx.eq(pins.uart.tx.o)]
+    with yosys_for_amaranth():
+        return str(verilog.convert(m, name="board", ports=[clk, rx, tx], strip_internal_attrs=True, emit_src=False))

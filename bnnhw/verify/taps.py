@@ -1,0 +1,185 @@
+"""Where the tensors of a network go by in its hardware: from beats of streams between units back to integers.
+
+Each layer has streams that carry its results: the sums of its matrix-vector unit, what its thresholds make of them, the
+output of a pool, a sum or a concatenation. The order of elements in their beats is that of `bnnhw.dataflow.images`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bnnhw.dataflow.layers import Layer, MatrixLayer, Network
+from bnnhw.dataflow.plan import LayerPlan, Plan
+from bnnhw.dataflow.structure import (
+    Add,
+    Concat,
+    Constant,
+    FrameGather,
+    Matrix,
+    Pool,
+    Stage,
+    Thresholds,
+    final_bits,
+    structure,
+)
+from bnnhw.dtypes import DataType
+from bnnhw.generate.accelerator import identifier
+from bnnhw.ir.graph import Graph
+from bnnhw.ir.nodes import Dense, Node
+from bnnhw.reference import traced
+from bnnhw.verify.record import Record
+
+Integers = NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """A tensor as it went by.
+
+    Parameters
+    ----------
+    values
+        (frames, vectors, channels): of the frames that are complete.
+    cycles
+        Of the same shape: when the beat with this element was taken.
+    """
+
+    values: Integers
+    cycles: Integers
+
+
+@dataclass(frozen=True, eq=False)
+class Tap:
+    """A stream that carries a tensor.
+
+    Parameters
+    ----------
+    name
+        What `bnnhw.reference.trace` calls the tensor, if it gives it, else the name of the operation.
+    node
+        The operation that makes the tensor.
+    layer
+        Name of the hardware layer.
+    stream
+        As `bnnhw.verify.record` names it.
+    sizes
+        The stream that tells how many frames each group has, where frames are worked on side by side.
+    bits, decode
+        Of an element, and its meaning: codes, and the channel of each (0 to `channels` - 1), to integers.
+    """
+
+    name: str
+    node: Node
+    layer: str
+    stream: str
+    sizes: str | None
+    plan: LayerPlan
+    bits: int
+    decode: Callable[[Integers, Integers], Integers]
+
+    @property
+    def streams(self) -> tuple[str, ...]:
+        """All that has to be watched."""
+        return (self.stream,) if self.sizes is None else (self.stream, self.sizes)
+
+    def read(self, record: Record) -> Seen:
+        """The tensor of all frames that went by completely."""
+        plan = self.plan
+        beats = list(record.streams[self.stream].transfers(record.cycles))
+        cycles = np.array([cycle for cycle, _ in beats], np.int64)
+        lanes = _lanes([payload or 0 for _, payload in beats], self.bits, plan.pe * plan.reuse)
+        groups, slots = self._groups(record, len(beats) // plan.nf)
+        channels = np.arange(plan.mh)
+        beat = groups[:, :, None] * plan.nf + channels // plan.pe
+        values = lanes[beat, slots[:, :, None] * plan.pe + channels % plan.pe]
+        return Seen(self.decode(values, channels), cycles[beat])
+
+    def _groups(self, record: Record, complete: int) -> tuple[Integers, Integers]:
+        """The group of each vector, and its place there, (frames, vectors) each, of the first `complete` groups."""
+        reuse, vectors = self.plan.reuse, self.plan.vectors
+        if self.sizes is None:
+            per_frame = -(-vectors // reuse)
+            frame, vector = np.mgrid[: complete // per_frame, :vectors]
+            return frame * per_frame + vector // reuse, vector % reuse
+        payloads = (payload for _, payload in record.streams[self.sizes].transfers(record.cycles))
+        mask = (1 << (reuse - 1).bit_length()) - 1
+        sizes = [1 + ((payload or 0) & mask) for payload in payloads][:complete]
+        groups = np.repeat(np.arange(len(sizes)), sizes)
+        return groups[:, None], (np.arange(len(groups)) % reuse)[:, None]
+
+
+def taps(graph: Graph, plan: Plan, network: Network) -> list[Tap]:
+    """The streams of all layers, in the order of the data."""
+    stages = structure(plan, network)
+    nodes = {node.name: node for node in graph.nodes}
+    names = {node.output: name for name, node in traced(graph).items()}
+    found = []
+    sizes: str | None = None
+    for k, stage in enumerate(stages):
+        place = f"{identifier(stage.name)}_{k}"
+        if isinstance(stage.unit, FrameGather):
+            sizes = f"{place}.o1"
+        for layer, folded, made, bits, decode in _results(stage, nodes, network):
+            name = names.get(made.output, made.name)
+            own = sizes if folded.frames > 1 else None
+            found.append(Tap(name, made, layer.name, f"{place}.o", own, folded, bits, decode))
+    return found
+
+
+def watched(graph: Graph, plan: Plan, network: Network) -> list[str]:
+    """The streams that have to be watched to see all tensors."""
+    return list(dict.fromkeys(name for tap in taps(graph, plan, network) for name in tap.streams))
+
+
+Result = tuple[Layer, LayerPlan, Node, int, Callable[[Integers, Integers], Integers]]
+
+
+def _results(stage: Stage, nodes: dict[str, Node], network: Network) -> Iterator[Result]:
+    """What a unit gives, if it is a tensor of the network."""
+    unit = stage.unit
+    if isinstance(unit, (Matrix, Constant)):
+        layer = unit.layer
+        if isinstance(unit, Constant) and layer.thresholds == 1:
+            return  # its sums are signs only
+        node = nodes[layer.name]
+        assert isinstance(node, Dense)
+        yield layer, unit.plan, node, layer.width, _accumulator(layer, node)
+    elif isinstance(unit, (Thresholds, Pool, Add, Concat)):
+        made = unit.layer.threshold if isinstance(unit, Thresholds) else nodes[unit.layer.name]
+        assert made is not None and unit.layer.dtype is not None
+        final = unit.layer is network.layers[-1]
+        dtype = DataType("int", final_bits(unit.layer)) if final else unit.layer.dtype
+        yield unit.layer, unit.plan, made, dtype.bits, _codes(dtype)
+
+
+def _accumulator(layer: MatrixLayer, node: Dense) -> Callable[[Integers, Integers], Integers]:
+    """From what a matrix-vector unit gives, less its first threshold and divided, to the sum in the model file."""
+    base = np.zeros(layer.mh, np.int64)
+    if layer.threshold is not None:
+        constant = layer.product.constant(layer.dense.weight, padding=0)
+        base = constant - (constant - layer.threshold.thresholds[:, 0]) // layer.divisor * layer.divisor
+    signs = np.where(np.broadcast_to(node.flip, (layer.mh,)), -1, 1)
+
+    def decode(codes: Integers, channels: Integers) -> Integers:
+        values = codes - ((codes >> (layer.width - 1)) << layer.width)
+        return (values * layer.divisor + base[channels]) * signs[channels]
+
+    return decode
+
+
+def _codes(dtype: DataType) -> Callable[[Integers, Integers], Integers]:
+    return lambda codes, channels: dtype.decode(codes).astype(np.int64)
+
+
+def _lanes(payloads: list[int], bits: int, lanes: int) -> Integers:
+    """The elements of each beat, lane 0 in the low bits: (beats, lanes)."""
+    size = -(-bits * lanes // 8)
+    mask = (1 << (bits * lanes)) - 1
+    packed = np.frombuffer(b"".join((p & mask).to_bytes(size, "little") for p in payloads), np.uint8)
+    planes = np.unpackbits(packed.reshape(len(payloads), size), axis=1, bitorder="little")[:, : bits * lanes]
+    weights = np.int64(1) << np.arange(bits, dtype=np.int64)
+    return planes.reshape(len(payloads), lanes, bits).astype(np.int64) @ weights

@@ -1,0 +1,126 @@
+"""Work that is cut short: no half file, no process left behind, and no two builds in one folder."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import CLI
+
+# Of a build of the smallest model on two free cores; later ones find it further on, or done.
+MOMENTS = [(signal.SIGINT, 0.4), (signal.SIGTERM, 3.0), (signal.SIGHUP, 8.0), (signal.SIGINT, 14.0)]
+
+
+def start(*arguments: object) -> subprocess.Popen[str]:
+    """The command line in a session of its own, by which all processes that it starts are known."""
+    command = [sys.executable, "-m", "bnnhw", *map(str, arguments)]
+    return subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
+
+
+def alive(session: int) -> list[str]:
+    """The processes of a session."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            state, _, _, of = (folder / "stat").read_text().rpartition(")")[2].split()[:4]
+            if int(of) == session and state != "Z":
+                found.append((folder / "cmdline").read_text().replace("\0", " "))
+        except (OSError, ValueError):  # it ended meanwhile
+            continue
+    return found
+
+
+def check_interrupted(folder: Path, number: signal.Signals, seconds: float) -> None:
+    process = start("build", "digits-binary", "--board", "icebreaker", "-o", folder / "out")
+    time.sleep(seconds)
+    process.send_signal(number)
+    _, complaints = process.communicate(timeout=60)
+    if process.returncode == 0:  # it was faster
+        assert (folder / "out" / "report.json").is_file()
+        return
+    before_main = process.returncode == -number  # while Python was starting
+    assert before_main or (process.returncode, complaints) == (128 + number, "bnnhw: interrupted\n")
+    # A compiler that make was waiting for ends with its file.
+    for _ in range(100):
+        if not (left := alive(process.pid)):
+            break
+        time.sleep(0.1)
+    assert left == []
+    assert list(folder.iterdir()) == []
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="finds processes in /proc")
+@pytest.mark.parametrize(("number", "seconds"), MOMENTS)
+def test_a_signal_leaves_nothing(tmp_path: Path, number: signal.Signals, seconds: float) -> None:
+    check_interrupted(tmp_path, number, seconds)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="finds processes in /proc")
+@pytest.mark.parametrize("moment", range(40))
+def test_a_signal_at_any_moment(tmp_path: Path, moment: int) -> None:
+    check_interrupted(tmp_path, (signal.SIGINT, signal.SIGTERM)[moment % 2], 0.2 + 0.45 * moment)
+
+
+@pytest.mark.parametrize("command", ["compile", "build"])
+def test_a_folder_that_another_one_writes(refused: CLI, tmp_path: Path, command: str) -> None:
+    handle = os.open(tmp_path, os.O_RDONLY)
+    fcntl.flock(handle, fcntl.LOCK_EX)
+    try:
+        outcome = refused(command, "digits-binary", "--board", "icebreaker", "-o", tmp_path)
+    finally:
+        os.close(handle)
+    assert f"{tmp_path}: another bnnhw is writing to it" in outcome.err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_full_disk_of_the_results(refused: CLI, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", full)
+    outcome = refused("compile", "digits-binary", "--board", "icebreaker", "-o", tmp_path / "out")
+    assert f"the disk of {tmp_path / 'out'} is full" in outcome.err
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> list[str]:
+    """The start of a command that sees `tmp_path` as a disk of 300 kB."""
+    command = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c"]
+    mount = f"mount -t tmpfs -o size=300k tmpfs '{tmp_path}'"
+    if shutil.which("unshare") is None or subprocess.run([*command, mount], capture_output=True).returncode != 0:
+        pytest.skip("no right to mount a small disk")
+    return [*command, f'{mount} && "$@"; status=$?; ls -A "{tmp_path}"; exit $status', "sh"]
+
+
+@pytest.mark.parametrize("place", ["results", "temporary files"])
+def test_a_disk_that_is_full(small_disk: list[str], tmp_path: Path, place: str) -> None:
+    """A compiled network of MNIST is larger than the disk; and a build has temporary files."""
+    small, large = tmp_path, tmp_path.parent
+    out = (small if place == "results" else large) / "out"
+    cache = {"TMPDIR": str(small), "BNNHW_CACHE": str(small)} if place == "temporary files" else {}
+    verb = ["compile", "mnist-binary"] if place == "results" else ["simulate", "mnist-binary"]
+    more = ["-o", str(out)] if place == "results" else []
+    done = subprocess.run(
+        [*small_disk, sys.executable, "-m", "bnnhw", *verb, "--board", "icebreaker", *more],
+        env={**os.environ, **cache},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2, done.stderr
+    assert done.stderr.startswith("bnnhw: error: ")
+    assert "full" in done.stderr
+    assert str(tmp_path) in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not out.exists()

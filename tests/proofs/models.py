@@ -1,0 +1,73 @@
+"""What units mean, written down from their descriptions: small models of numbers, windows and groups for a solver."""
+
+from itertools import pairwise, product
+
+from amaranth.hdl import Array, Const, Module, Mux, signed
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out
+
+
+def number(dtype, code):
+    """The number that a storage code means, looked up."""
+    values = [int(v) for v in dtype.decode(range(1 << dtype.bits))]
+    return Array(Const(v, signed(dtype.bits + 2)) for v in values)[code]
+
+
+def storage(dtype, value):
+    """The storage code of a number of the format, looked up."""
+    values = range(dtype.min, dtype.max + 1, 2 if dtype.kind == "bipolar" else 1)
+    found = Const(0, dtype.bits)
+    for v in values:
+        found = Mux(value == v, Const(int(dtype.encode(v)), dtype.bits), found)
+    return found[: dtype.bits]
+
+
+def legal_codes(dtype, word):
+    """Whether a word of codes has only such as mean a number in one way: not a ternary zero with a sign."""
+    legal = Const(1)
+    if dtype.kind == "ternary":
+        for at in range(0, len(word), 2):
+            legal = legal & (word[at + 1] | ~word[at])
+    return legal
+
+
+def lanes(payload, width):
+    """The lanes of a payload's data."""
+    data = payload.data
+    return [data[at : at + width] for at in range(0, len(data), width)]
+
+
+def windows(height, width, geometry):
+    """The windows of a map, each a list of taps row by row: (row, column), or None for one that is outside."""
+    (kh, kw), (sy, sx), (dy, dx) = geometry.kernel, geometry.strides, geometry.dilations
+    rows, columns = geometry.output(height, width)
+    for top, left in product(range(rows), range(columns)):
+        taps = []
+        for ty, tx in product(range(kh), range(kw)):
+            y, x = top * sy + ty * dy - geometry.pads[0], left * sx + tx * dx - geometry.pads[1]
+            taps.append((y, x) if 0 <= y < height and 0 <= x < width else None)
+        yield taps
+
+
+def counted(thresholds, total):
+    """How many of the thresholds a number reaches."""
+    return sum((total >= Const(t, signed(16)) for t in thresholds), Const(0, 1))
+
+
+class Chain(wiring.Component):
+    """Units of one input and one output each, one behind the other."""
+
+    def __init__(self, units):
+        self._units = units
+        shapes = units[0].i.payload.shape(), units[-1].o.payload.shape()
+        super().__init__({"i": In(stream.Signature(shapes[0])), "o": Out(stream.Signature(shapes[1]))})
+
+    def elaborate(self, platform):
+        m = Module()
+        for k, unit in enumerate(self._units):
+            m.submodules[f"unit{k}"] = unit
+        wiring.connect(m, wiring.flipped(self.i), self._units[0].i)
+        for before, after in pairwise(self._units):
+            wiring.connect(m, before.o, after.i)
+        wiring.connect(m, self._units[-1].o, wiring.flipped(self.o))
+        return m

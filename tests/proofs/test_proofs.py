@@ -1,0 +1,75 @@
+"""A fast part of the proofs; `make prove` does all of them."""
+
+import pytest
+
+from bnnhw.dataflow import structure as units
+from bnnhw.gateware.stream_fifo import StreamFifo
+from bnnhw.generate import accelerator
+from tests.proofs.case import StreamCase
+from tests.proofs.engine import solve
+from tests.proofs.harness import Spec
+from tests.proofs.table import COUNTS, STREAMS
+
+pytestmark = pytest.mark.synth
+
+
+def answered(question):
+    outcome = solve(question.make(), mode=question.mode, depth=question.depth)
+    assert outcome.status == "PASS", outcome.log
+
+
+def fast(cases):
+    return [pytest.param(case, id=f"{case.unit} {case.sizes}") for case in cases if case.fast]
+
+
+@pytest.mark.parametrize("case", fast(STREAMS))
+def test_stream_units(case):
+    answered(case.bounded)
+
+
+@pytest.mark.parametrize("case", fast(COUNTS))
+def test_what_counts_and_multiplies(case):
+    answered(case.unbounded)
+
+
+def test_properties_hold_for_ever_and_can_fail():
+    slack = next(case for case in STREAMS if units.Slack in case.covers)
+    answered(slack.unbounded)
+    answered(slack.faults)
+    answered(next(case for case in COUNTS if case.fast).faults)
+
+
+def test_every_unit_of_an_accelerator_is_proved():
+    assert {unit for case in STREAMS for unit in case.covers} == set(accelerator._BUILDERS)
+
+
+def test_entries_have_names_of_their_own():
+    names = [(case.unit, case.sizes) for case in (*STREAMS, *COUNTS)]
+    assert len({*names}) == len(names)
+
+
+class Overrun(StreamFifo):
+    """A FIFO that takes a beat where there is no room."""
+
+    def elaborate(self, platform):
+        m = super().elaborate(platform)
+        m.d.comb += self.i.ready.eq(1)
+        return m
+
+
+def test_a_wrong_unit_and_a_wrong_model_are_refuted():
+    def same(name, k, seen):
+        return [seen["i"][k].data], {"last": seen["i"][k].last}
+
+    def other(name, k, seen):
+        return [~seen["i"][k].data], {"last": seen["i"][k].last}
+
+    for make, expected in ((Overrun, same), (StreamFifo, other)):
+        spec = Spec({"i": 1}, {"o": 1}, expected, patience=3)
+        case = StreamCase("FIFO", "", lambda make=make: make(1, 2, kind="registers"), spec, 8)
+        assert solve(case.bounded.make(), mode="bmc", depth=8).status == "FAIL"
+
+
+def test_a_solver_without_an_answer_is_stopped():
+    case = next(case for case in STREAMS if units.Slide in case.covers)
+    assert solve(case.bounded.make(), mode="bmc", depth=case.depth, limit=0.5).status == "ERROR"

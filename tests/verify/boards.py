@@ -1,0 +1,29 @@
+"""A small design of a whole board, and what it must answer; compiled once for all tests that use it."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from benchmarks.faults import BOARD, FPS, MODEL, Samples, samples_of
+from bnnhw.build import find_board
+from bnnhw.compiler import make_design
+from bnnhw.design import Design
+from bnnhw.verify.board import fastest_baud
+from bnnhw.verify.simulated_board import SimulatedBoard
+
+
+@cache
+def design() -> Design:
+    """The one of the fault campaign."""
+    return make_design(MODEL, board=BOARD, fps=FPS)
+
+
+@cache
+def samples() -> Samples:
+    """Its inputs and answers."""
+    return samples_of(design())
+
+
+def start(*, settled: bool = True) -> SimulatedBoard:
+    """A board with the fastest line."""
+    return SimulatedBoard(design(), baud=fastest_baud(find_board(design().plan.board)), settled=settled)
