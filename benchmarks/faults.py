@@ -236,7 +236,9 @@ def main() -> int:
 
 
 def tell(outcome: Outcome) -> None:
-    """Progress, on stderr."""
+    """Progress, on stderr if it is a terminal."""
+    if not sys.stderr.isatty():
+        return
     rate = outcome.inferences / max(outcome.seconds, 1e-9)
     text = f"{outcome.kind}: {outcome.inferences:,} inferences, {rate:,.0f} per second, {outcome.damaged:,} damaged"
     print(f"\r{text:<90}", end="", file=sys.stderr, flush=True)

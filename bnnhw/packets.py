@@ -124,5 +124,5 @@ class Identity:
             If it is not one, or of another version of the protocol.
         """
         if payload[:1] != bytes([VERSION]) or len(payload) != cls.LAYOUT.size:
-            raise ValueError(f"the board does not speak version {VERSION} of the link protocol: {payload.hex()}")
+            raise ValueError(f"the board does not speak version {VERSION} of the link protocol: {payload[:32].hex()}")
         return cls(*cls.LAYOUT.unpack(payload)[1:])

@@ -76,12 +76,21 @@ class Mutated:
     ----------
     folder
         Where the tools' files are kept.
+
+    Attributes
+    ----------
+    mutants, verilog
+        The faults, number 1 first, and the module ``accelerator``.
+    text, commands
+        For faults in cells: the netlist without them, as RTLIL, and yosys' command for each.
     """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self.mutants: list[Mutant] = []
         self.verilog = ""
+        self.text = ""
+        self.commands: list[str] = []
 
     @classmethod
     def named(cls, small: Small, folder: Path) -> Mutated:
@@ -101,6 +110,7 @@ class Mutated:
         text = rtlil.convert(Accelerator(small.plan, small.network), name="accelerator", emit_src=False)
         design = self._prepare(text, LIST.format(count=count, seed=seed, bits=BITS))
         commands = (folder / "listed.txt").read_text().splitlines()
+        self.text, self.commands = text, commands
         self.mutants = [_structural(k, line, design) for k, line in enumerate(commands, 1)]
         for mutant, command in _resets(design, resets, seed, len(commands) + 1):
             self.mutants.append(mutant)

@@ -260,8 +260,9 @@ def check_layer(layer: LayerPlan, where: str) -> None:
     most = 1 if layer.kind != "matrix" else layer.vectors if layer.vectors > 1 else MOST_FRAMES
     ranges = {"pe": (1, layer.mh), "simd": (1, layer.mw), "reuse": (1, most), "window_depth": (0, MOST_BEATS)}
     for key, (low, high) in ranges.items():
-        if not low <= getattr(layer, key) <= high:
-            raise PlanError(f"{where}: layer {layer.name}: {key} must be {low} to {high}, not {getattr(layer, key)}")
+        value = getattr(layer, key)
+        if not conforms(value, int) or not low <= value <= high:
+            raise PlanError(f"{where}: layer {layer.name}: {key} must be {low} to {high}, not {value!r}")
     if layer.kind != "matrix" and layer.pe != layer.simd:
         raise PlanError(f"{where}: layer {layer.name}: pe and simd of a {layer.kind} must be equal")
     if layer.lanes < 0 or (layer.lanes and layer.mw % layer.lanes):

@@ -146,21 +146,25 @@ class Driver:
         """
         if self._identity is not None:
             return self._identity
-        for _ in range(self._silences):
-            sequence = self._send(Request.IDENTIFY)
-            while packets := self._receive({sequence}):
-                for packet in packets:
-                    if packet.kind == Status.IDENTITY:
-                        self._identity = self._check_identity(packet.payload)
-                        # Should that have been for an earlier program, its results follow: again, do not start where
-                        # it did.
-                        self._sequence = random.randrange(256)
-                        return self._identity
-            self.traffic.retries += 1
-        raise LinkError(
+        problem = (
             f"no answer from the board, {self._silences} times within {self._timeout:g} s: "
             "check the port and its speed, and that the board is programmed with a design of bnnhw"
         )
+        for _ in range(self._silences):
+            try:
+                identity = self._ask_identity()
+            except ValueError as error:
+                problem = str(error)  # another protocol, if it stays like this
+            else:
+                if identity is not None:
+                    self._check_digest(identity.digest)
+                    self._identity = identity
+                    # Should that have been for an earlier program, its results follow: again, do not start where it
+                    # did.
+                    self._sequence = random.randrange(256)
+                    return identity
+            self.traffic.retries += 1
+        raise LinkError(problem)
 
     def infer(self, codes: NDArray[np.integer], progress: Callable[[int, int], None] | None = None) -> Results:
         """Runs frames on the board.
@@ -244,17 +248,22 @@ class Driver:
                     progress(done, len(codes))
         return results
 
-    def _check_identity(self, payload: bytes) -> Identity:
-        try:
-            identity = Identity.unpack(payload)
-        except ValueError as error:
-            raise LinkError(str(error)) from None
-        if self._digest is not None and identity.digest != self._digest:
+    def _ask_identity(self) -> Identity | None:
+        """The answer to one request; None after silence. Raises a ValueError if it is no identity."""
+        sequence = self._send(Request.IDENTIFY)
+        # Others with this number are answers to an earlier program.
+        while packets := self._receive({sequence}):
+            for packet in packets:
+                if packet.kind == Status.IDENTITY:
+                    return Identity.unpack(packet.payload)
+        return None
+
+    def _check_digest(self, digest: bytes) -> None:
+        if self._digest is not None and digest != self._digest:
             raise LinkError(
-                f"the board runs another design ({identity.digest.hex()}) than this one ({self._digest.hex()}): "
+                f"the board runs another design ({digest.hex()}) than this one ({self._digest.hex()}): "
                 "program the board first"
             )
-        return identity
 
     def _send(self, kind: Request, payload: bytes = b"") -> int:
         """Sends a request and returns its sequence number."""

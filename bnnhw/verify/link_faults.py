@@ -259,7 +259,7 @@ class FaultyPort:
         self._board.close()
         self._board = self._start()
         self._board.timeout = self._timeout
-        # From the first cycle on, when the board is still in reset.
+        # From its first cycles on, some of which it spends in reset.
         self._board.write_levels(bytes(self._source.choices((0, 1), k=self._source.randint(1, 2000))))
         self._packet.clear()
         self._parser = Parser()

@@ -74,7 +74,8 @@ class Bench:
         self._top = top
         self._simulator = simulator
         self._waves = waves
-        self._visible = tuple(visible)
+        # Ports are visible anyway.
+        self._visible = tuple(name for name in visible if "." in name)
         self._environment = environment(simulator)
         self._folder = cache_folder() / digest(verilog, top, simulator, waves, self._visible, versions())
         self._library = library_folder(waves)
@@ -182,7 +183,7 @@ def _control_file(top: str, visible: Sequence[str]) -> str:
     text = CONTROL_FILE.format(top=top)
     for name in visible:
         instance, _, stream = name.rpartition(".")
-        for part in ("valid", "ready", "payload") if instance else ():
+        for part in ("valid", "ready", "payload"):
             text += f'public_flat_rd -module "{top}.{instance}" -var "{stream}__{part}"\n'
     return text
 

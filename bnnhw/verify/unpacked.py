@@ -72,10 +72,23 @@ def unpacked(board: Board, folder: Path) -> str:
 
 def with_models(verilog: str, board: Board) -> str:
     """What icebox_vlog wrote, with models of its cells, and with the clock's pin at the PLL that takes it."""
-    text = re.sub(r"\.PACKAGEPIN\(n\d+\)", ".PACKAGEPIN(clk)", verilog)
+    text = re.sub(r"\.PACKAGEPIN\(n\d+\)", ".PACKAGEPIN(clk)", _once(verilog))
     used = set(re.findall(r"\bSB_PLL40\w*", text))
     plls = [PLL.format(name=name, pin="PACKAGEPIN" if "PAD" in name else "REFERENCECLK") for name in sorted(used)]
     return "\n".join((without(models(board.device), *used), *plls, text))
+
+
+def _once(verilog: str) -> str:
+    """`verilog` without the second declarations of its ports, which Verilator refuses."""
+    header = re.search(r"^module \w+ \((.*)\);$", verilog, re.MULTILINE)
+    assert header is not None
+    ports = {port.split()[-1] for port in header[1].split(",")}
+
+    def declaration(line: re.Match[str]) -> str:
+        names = [name for name in line[1].split(", ") if name not in ports]
+        return f"wire {', '.join(names)};" if names else ""
+
+    return re.sub(r"^wire ([\w, ]+);$", declaration, verilog, flags=re.MULTILINE)
 
 
 def _pins(board: Board) -> dict[str, str]:

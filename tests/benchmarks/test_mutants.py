@@ -61,9 +61,12 @@ def test_sample_has_every_kind() -> None:
 
 
 def test_committed_results() -> None:
+    if not mutants.REASONS.is_file():
+        pytest.skip("the campaign has not ended yet: run make mutants")
     rows = json.loads(mutants.RESULTS.read_text())
     reasons = json.loads(mutants.REASONS.read_text())
     assert len(rows) >= 100
-    silent = {row["key"] for row in rows if not row["caught_by"]}
-    assert silent == {*reasons}
+    silent = [row for row in rows if not row["caught_by"]]
+    assert all(mutants.reason(row, reasons) for row in silent)
+    assert {*reasons} == {row["key"] for row in silent if not row.get("equal")}
     assert mutants.TABLE.read_text() == mutants.table(rows, reasons)

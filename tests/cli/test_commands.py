@@ -14,6 +14,7 @@ import pytest
 
 import bnnhw
 from bnnhw import host
+from bnnhw.build.report import SCHEMA
 from bnnhw.cli import legible, main
 from bnnhw.cli.building import report_text
 from bnnhw.design import load_design
@@ -244,7 +245,7 @@ def test_build_passes_its_options(cli: CLI, tmp_path: Path, monkeypatch: pytest.
 
 @pytest.mark.skipif(os.name != "posix", reason="the stand-in for a programmer is a shell script")
 def test_program_calls_the_programmer(cli: CLI, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "report.json").write_text(json.dumps({"schema": 2, "board": "icebreaker"}))
+    (tmp_path / "report.json").write_text(json.dumps({"schema": SCHEMA, "board": "icebreaker"}))
     (tmp_path / "icebreaker.bin").write_bytes(b"bits")
     programmer = tmp_path / "iceprog"
     programmer.write_text(f'#!/bin/sh\necho "$@" > {tmp_path}/called\n')

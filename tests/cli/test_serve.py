@@ -102,8 +102,8 @@ def test_names_that_are_taken(refused: CLI, folder: Path, tmp_path: Path) -> Non
     taken.write_text("mine")
     assert f"--link {taken}: cannot be made: File exists" in refused("serve", folder, "--link", taken).err
     assert taken.read_text() == "mine"
-    assert "baud cannot run" in refused("serve", folder, "--baud", 7).err
-    assert "plan.json" in refused("serve", tmp_path).err
+    assert "baud cannot run" in refused("serve", folder, "--baud", 5_000_000).err
+    assert "graph.json" in refused("serve", tmp_path).err
 
 
 def test_link_of_one_that_was_killed(folder: Path, tmp_path: Path) -> None:

@@ -271,6 +271,15 @@ def test_another_protocol():
         driver_of(board).identify()
 
 
+def test_identity_that_was_damaged_unnoticed():
+    """It does not look like one: it is asked for again."""
+    broken = Board({0: encode_packet(Status.IDENTITY, 0, IDENTITY.pack() + b"more")})
+    driver = driver_of(broken)
+    driver._sequence = 255  # so that the request has number 0
+    assert driver.identify() == IDENTITY
+    assert (driver.traffic.retries, driver.traffic.silences) == (1, 0)
+
+
 @pytest.mark.parametrize("shape", [(2, 9), (2, 11), (11,), (2, 5, 2)])
 def test_frames_of_another_size(shape):
     with pytest.raises(LinkError, match="the board's design takes frames of 10 elements, not "):

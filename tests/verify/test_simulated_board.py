@@ -142,13 +142,6 @@ def test_board_with_another_design_is_refused(monkeypatch: pytest.MonkeyPatch) -
         infer_on_board(replace(design(), plan=other), inputs, port="any")
 
 
-def test_board_in_reset_is_deaf() -> None:
-    with start(settled=False) as found:
-        driver = host.Driver(found, timeout=1.0)
-        driver.identify()
-        assert driver.traffic.retries >= 1
-
-
 def test_host_that_dies_in_a_packet(simulated: SimulatedBoard) -> None:
     right = samples()
     packet = encode_packet(Request.INFER, 9, bytes(24))

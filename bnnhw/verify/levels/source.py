@@ -70,13 +70,16 @@ def _execute(path: Path, inputs: Array) -> tuple[dict[str, Array], str]:
         import onnx
         from qonnx.core.modelwrapper import ModelWrapper
         from qonnx.core.onnx_exec import execute_onnx
+        from qonnx.transformation.fold_constants import FoldConstants
         from qonnx.transformation.infer_shapes import InferShapes
-        from qonnx.util.cleanup import cleanup_model
     except ImportError as error:
         raise ToolError(f'level source needs qonnx ({error}): pip install "bnnhw[dev]"') from None
     raw = gzip.decompress(path.read_bytes()) if path.name.endswith(".gz") else path.read_bytes()
     try:
-        model: Any = cleanup_model(ModelWrapper(onnx.load_from_string(raw))).transform(InferShapes())
+        model: Any = ModelWrapper(onnx.load_from_string(raw))
+        # The executor wants all shapes. qonnx's own clean-up would rename the tensors.
+        for step in (InferShapes(), FoldConstants(), InferShapes()):
+            model = model.transform(step)
         graph = model.graph
         name, output = graph.input[0].name, graph.output[0].name
         shape = [size or 1 for size in model.get_tensor_shape(name)]

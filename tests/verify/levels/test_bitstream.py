@@ -37,9 +37,11 @@ def test_without_icebox(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_models_of_what_is_used() -> None:
-    text = "SB_PLL40_2_PAD #(.DIVR(4'b0000)) PLL (\n  .PACKAGEPIN(n5814),\n  .PLLOUTGLOBALA(n8)\n);\n"
+    head = "module board (input rx, output tx, input clk);\nwire n1, rx, n2;\nwire tx;\n"
+    text = head + "SB_PLL40_2_PAD #(.DIVR(4'b0000)) PLL (\n  .PACKAGEPIN(n5814),\n  .PLLOUTGLOBALA(n8)\n);\n"
     found = unpacked.with_models(text, find_board("icebreaker"))
     assert ".PACKAGEPIN(clk)" in found
+    assert "(input rx, output tx, input clk);\nwire n1, n2;\n\nSB_PLL40_2_PAD" in found
     assert found.count("module SB_PLL40_2_PAD (") == 1
     assert "wire clk = PACKAGEPIN;" in found
     assert "module SB_RAM40_4K" in found
