@@ -21,10 +21,10 @@ demo: .venv/installed
 	@$(ENV) bnnhw demo
 
 test: .venv/installed-dev
-	@$(ENV) pytest -n 2 --cov --cov-report=term:skip-covered
+	@$(ENV) pytest -n 2 --dist worksteal --cov --cov-report=term:skip-covered
 
 slow: .venv/installed-dev
-	@$(ENV) pytest -n 2 -m slow
+	@$(ENV) pytest -n 2 --dist worksteal -m slow
 
 SECONDS ?= 600
 fuzz: .venv/installed-dev

@@ -90,13 +90,5 @@ def entries() -> list[Entry]:
             compile={"folding": "benchmarks/foldings/cnvW1A2_ulx3s-85f.json", "clock_mhz": 54},
             samples=3,
         ),
-        # More than the 9,116 inferences per second of BNN-PYNQ.
-        Entry(
-            CNV_1W2A,
-            "ulx3s-85f",
-            "9116fps",
-            compile={"folding": "benchmarks/foldings/cnvW1A2_ulx3s-85f_fast.json", "clock_mhz": 60},
-            samples=3,
-        ),
     ]
     return sorted(found, key=lambda entry: (models.index(entry.model), BOARDS.index(entry.board)))

@@ -94,14 +94,14 @@ def main() -> int:
     with ThreadPoolExecutor(options.jobs) as pool:
         for k, row in enumerate(pool.map(prove, chosen), 1):
             known[row["unit"], row["sizes"]] = row
+            rows = [known[case.unit, case.sizes] for case in cases if (case.unit, case.sizes) in known]
+            write_text(RESULTS, json.dumps(rows, indent=1) + "\n")
+            write_text(TABLE, table(rows))
             results = ", ".join(f"{a['property']}: {a['result']}" for a in row["questions"])
             print(f"{k}/{len(chosen)} {row['unit']} ({row['sizes']}): {results}", flush=True)
             if not passed(row):
                 failed += 1
                 print("\n".join(a["log"] for a in row["questions"] if "log" in a), file=sys.stderr)
-    rows = [known[case.unit, case.sizes] for case in cases if (case.unit, case.sizes) in known]
-    write_text(RESULTS, json.dumps(rows, indent=1) + "\n")
-    write_text(TABLE, table(rows))
     print(f"{len(chosen) - failed} of {len(chosen)} entries proved", file=sys.stderr if failed else sys.stdout)
     return 1 if failed else 0
 

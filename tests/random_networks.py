@@ -71,7 +71,8 @@ def _random_layer_folding(rng: np.random.Generator, layer: Layer) -> LayerPlan:
     if matrix:
         pe, simd = int(rng.integers(1, layer.mh + 1)), int(rng.integers(1, layer.mw + 1))
         reuse = int(rng.integers(1, 1 + min(3, layer.vectors if layer.vectors > 1 else MOST_FRAMES)))
-        plan = replace(plan, popcount_levels=[None, 1, 2][rng.integers(3)], reuse=reuse)
+        levels, latency = [None, 1, 2][rng.integers(3)], int(rng.integers(1, 3))
+        plan = replace(plan, popcount_levels=levels, weight_latency=latency, reuse=reuse)
         if layer.window is not None and rng.integers(2):
             plan = replace(plan, window_rows=layer.window.geometry.kernel[0])
         if rng.integers(4) == 0:
@@ -146,7 +147,8 @@ def random_plan(
         pe, simd = int(rng.integers(1, layer.mh + 1)), int(rng.integers(1, layer.mw + 1))
         # As often as not the same number as the layer before, whose frames then stay side by side.
         same = folded[-1].reuse if folded and rng.integers(2) else int(rng.integers(1, frames + 1))
-        folded.append(replace(layer_plan(layer, pe, simd, levels, memory), reuse=same))
+        latency = int(rng.integers(1, 3))
+        folded.append(replace(layer_plan(layer, pe, simd, levels, memory), reuse=same, weight_latency=latency))
     return plan_of(network, folded, part)
 
 

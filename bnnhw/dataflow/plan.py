@@ -14,7 +14,7 @@ from bnnhw.errors import InputError, PlanError
 from bnnhw.parts import PARTS, Part
 from bnnhw.reading import conforms, read_json
 
-SCHEMA = 4
+SCHEMA = 5
 MEMORIES = ("block", "lut")
 # Where weights lie that are not read from a memory, but folded into the logic that multiplies by them.
 LOGIC = "logic"
@@ -54,6 +54,8 @@ class LayerPlan:
         ``block`` or ``lut``: where the weights, the repeated input vector, the biases with the thresholds, and the
         lines of a map lie. `weight_memory` may also be ``logic``, which takes a whole matrix at a time: each vector is
         multiplied in one cycle by adders made for these weights, and `buffer_memory` is where results wait.
+    weight_latency
+        Cycles from the address of weights to the weights: 1, or 2 with registers behind the memory.
     popcount_levels
         Adders between two registers of the popcount; None for no registers.
     input, weight, output
@@ -77,6 +79,7 @@ class LayerPlan:
     buffer_memory: str
     threshold_memory: str
     window_memory: str
+    weight_latency: int
     popcount_levels: int | None
     input: str
     weight: str
@@ -227,7 +230,11 @@ def lanes_within(layer: LayerPlan, interval: float) -> int:
 
 Folding = Mapping[str, Mapping[str, Any]]
 MEMORY_KEYS = ("weight_memory", "buffer_memory", "threshold_memory", "window_memory")
-FOLDING_KEYS = ("pe", "simd", "reuse", "lanes", "window_rows", "window_depth", *MEMORY_KEYS, "popcount_levels")
+FOLDING_KEYS = (
+    *("pe", "simd", "reuse", "lanes", "window_rows", "window_depth"),
+    *MEMORY_KEYS,
+    *("weight_latency", "popcount_levels"),
+)
 
 
 def load_folding(path: Path) -> Folding:
@@ -259,6 +266,7 @@ def check_layer(layer: LayerPlan, where: str) -> None:
     """
     most = 1 if layer.kind != "matrix" else layer.vectors if layer.vectors > 1 else MOST_FRAMES
     ranges = {"pe": (1, layer.mh), "simd": (1, layer.mw), "reuse": (1, most), "window_depth": (0, MOST_BEATS)}
+    ranges["weight_latency"] = (1, 2)
     for key, (low, high) in ranges.items():
         value = getattr(layer, key)
         if not conforms(value, int) or not low <= value <= high:

@@ -85,6 +85,11 @@ class Matrix(Unit):
         """Whether the sums have registers of their own: not before thresholds that have some, a single one has none."""
         return self.layer.thresholds <= 1
 
+    @property
+    def weight_latency(self) -> int:
+        """Cycles from a row's address to its weights: a single row is a constant, read by nobody."""
+        return self.plan.weight_latency if self.plan.nf * self.plan.sf > 1 else 1
+
 
 @dataclass(frozen=True)
 class Constant(Unit):

@@ -240,7 +240,7 @@ def twin(unit: units.Unit) -> Twin:
 
 def _matrix(unit: units.Matrix) -> Twin:
     plan = unit.plan
-    stages = 1 + unit.registered + unit.layer.product.latency(plan.simd, plan.popcount_levels)
+    stages = unit.weight_latency + unit.registered + unit.layer.product.latency(plan.simd, plan.popcount_levels)
     return twins.MatrixVectorUnit(plan.sf, plan.nf, stages, registered=unit.registered)
 
 

@@ -36,6 +36,9 @@ class MatrixVectorUnit(wiring.Component):
         Vectors that come side by side; each weight is used for all of them.
     weight_memory, bias_memory : str
         Kinds of memory, see `Bank`.
+    weight_latency : int
+        Cycles from a row's address to its weights at the PEs: 1 straight from the bank, 2 with registers behind it,
+        which block RAM of ECP5 wants: its outputs come 5.6 ns after the clock (nextpnr's timing of DP16KD).
     registered : bool
         Whether sums that wait have registers of their own, so that the next ones can be added up meanwhile.
     family : str
@@ -73,6 +76,7 @@ class MatrixVectorUnit(wiring.Component):
         levels=None,
         vectors=1,
         weight_memory="block",
+        weight_latency=1,
         bias_memory="lut",
         registered=True,
         family="ice40",
@@ -92,6 +96,7 @@ class MatrixVectorUnit(wiring.Component):
         self._levels = levels
         self._vectors = vectors
         self._memories = weight_memory, bias_memory
+        self._weight_latency = weight_latency
         # Logic that meets constants is simplified, vendor cells are not.
         family = family if len(weights) > 1 else "ice40"
         self._family = family
@@ -109,7 +114,7 @@ class MatrixVectorUnit(wiring.Component):
 
     @property
     def latency(self):
-        return 2 + self._registered + self._rows[0].latency
+        return 1 + self._weight_latency + self._registered + self._rows[0].latency
 
     def elaborate(self, platform):
         m = Module()
@@ -151,7 +156,13 @@ class MatrixVectorUnit(wiring.Component):
                 stage.ends_vector.eq(ends_vector),
                 stage.fold.eq(fold),
             ]
-        for _ in range(self._rows[0].latency):
+        weights = bank.data
+        if self._weight_latency == 2:
+            x, early = Signal.like(x, name="late_x"), x
+            weights = Signal.like(bank.data, name="late_weights", reset_less=True)
+            with m.If(enable):
+                m.d.sync += [x.eq(early), weights.eq(bank.data)]
+        for _ in range(self._weight_latency - 1 + self._rows[0].latency):
             folds.append(stage.fold)
             after = Signal(flags)
             with m.If(enable):
@@ -169,7 +180,7 @@ class MatrixVectorUnit(wiring.Component):
             m.submodules[f"pe{k}"] = pe
             m.d.comb += [
                 pe.x.eq(x.word_select(vector, x_bits)),
-                pe.w.eq(bank.data[p * row_bits : (p + 1) * row_bits]),
+                pe.w.eq(weights[p * row_bits : (p + 1) * row_bits]),
                 pe.valid.eq(stage.valid),
                 pe.first.eq(stage.first),
                 pe.bias.eq(bias[p * self._width : (p + 1) * self._width].as_signed()),

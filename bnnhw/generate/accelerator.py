@@ -157,6 +157,7 @@ def _matrix(unit, family, last):
         levels=plan.popcount_levels,
         vectors=plan.reuse,
         weight_memory=plan.weight_memory,
+        weight_latency=unit.weight_latency,
         bias_memory=plan.threshold_memory,
         registered=unit.registered,
         family=family,

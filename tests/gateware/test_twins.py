@@ -28,7 +28,7 @@ UINT4 = DataType("uint", 4)
 PADDED = Geometry((3, 2), (2, 1), pads=(1, 0, 1, 1))
 
 
-def matrix(sf, nf, simd=3, levels=None, registered=True):
+def matrix(sf, nf, simd=3, levels=None, registered=True, latency=1):
     unit = MatrixVectorUnit(
         pe=1,
         simd=simd,
@@ -38,9 +38,10 @@ def matrix(sf, nf, simd=3, levels=None, registered=True):
         biases=[[0]] * nf,
         width=8,
         levels=levels,
+        weight_latency=latency,
         registered=registered,
     )
-    stages = 1 + registered + Product(BIPOLAR, BIPOLAR).latency(simd, levels)
+    stages = latency + registered + Product(BIPOLAR, BIPOLAR).latency(simd, levels)
     return unit, twins.MatrixVectorUnit(sf, nf, stages, registered=registered)
 
 
@@ -72,6 +73,7 @@ PAIRS = {
     "scatter": (lambda: (VectorScatter(4, 2, 3, 7), twins.VectorScatter(2, 3, 7)), [2], 1),
     "scatter of whole groups": (lambda: (VectorScatter(4, 1, 2, 4), twins.VectorScatter(1, 2, 4)), [1], 1),
     "matrix": (lambda: matrix(3, 2), [3], 1),
+    "matrix, late weights": (lambda: matrix(3, 2, latency=2), [3], 1),
     "matrix, a row a beat": (lambda: matrix(1, 1), [1], 1),
     "matrix, pipelined": (lambda: matrix(2, 3, 12, 1), [2], 1),
     "matrix, pipelined, a row a beat": (lambda: matrix(1, 2, 12, 2), [1], 1),

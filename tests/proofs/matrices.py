@@ -17,11 +17,11 @@ from tests.random_networks import layer_plan, random_layer
 UINT2, INT3 = DataType("uint", 2), DataType("int", 3)
 
 
-def layer(x, weight, out, mw, mh, depth, *, pe=0, simd=0, levels=None, constant=False, fast=False, seed=1):
+def layer(x, weight, out, mw, mh, depth, *, pe=0, simd=0, levels=None, latency=1, constant=False, fast=False, seed=1):
     """Case of all units of a random layer: `mh` numbers of `mw`, without thresholds where `out` is None."""
     made = random_layer(np.random.default_rng(seed), "layer", mw, mh, weight, x, out)
     pe, simd = pe or mh, simd or mw
-    plan = layer_plan(made, pe, simd, levels, "lut")
+    plan = replace(layer_plan(made, pe, simd, levels, "lut"), weight_latency=latency)
     if constant:
         plan = replace(plan, weight_memory=LOGIC)
     parts = [unit for _, unit in units.layer_units(made, plan)]
@@ -57,6 +57,7 @@ def layer(x, weight, out, mw, mh, depth, *, pe=0, simd=0, levels=None, constant=
         i_last=lambda name, k: k == i_beats - 1, legal=legal,
     )  # fmt: skip
     what = f"{made.thresholds} thresholds" if out else "sums"
+    what += ", registers behind the weights" if latency > 1 else ""
     sizes = f"{x} x {weight}, {mh} of {mw}, PE {pe}, SIMD {simd}, {what}"
     names = {units.Buffer: "VectorBuffer", units.Matrix: "MatrixVectorUnit", units.Constant: "ConstantMatrixUnit",
              units.Thresholds: "ThresholdUnit"}  # fmt: skip
@@ -74,6 +75,7 @@ def looked_up(codes, count, width):
 
 CASES = [
     layer(BIPOLAR, BIPOLAR, None, 4, 2, 20, simd=2),
+    layer(BIPOLAR, BIPOLAR, None, 4, 2, 22, simd=2, latency=2),
     layer(TERNARY, BIPOLAR, None, 3, 2, 18),
     layer(TERNARY, TERNARY, None, 3, 2, 18),
     layer(UINT2, INT3, None, 3, 1, 20, simd=2),
