@@ -1,17 +1,20 @@
-"""Convolutional accelerators in Amaranth's simulator, against the reference, and their cycles against the model."""
+"""Verilog of convolutional accelerators in Verilator, against the reference, and its cycles against the model."""
 
 import math
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
 
 from bnnhw import reference
-from bnnhw.dataflow import Network, structure
+from bnnhw.build import tools
+from bnnhw.dataflow import Network, structure, timing
 from bnnhw.dtypes import BIPOLAR
+from bnnhw.generate.verilog import verilog
 from bnnhw.ir.geometry import Geometry
 from bnnhw.ir.nodes import BipolarQuant, Conv, MatMul, Reshape, Sum, SumPool
 from bnnhw.passes import to_integers
-from tests.generate.test_accelerator import run_frames
+from bnnhw.verify import RtlSimulation
 from tests.random_maps import UNNAMED, Maker, random_map_network
 from tests.random_networks import random_folding
 
@@ -20,18 +23,42 @@ QUICK, ALL = 10, 200
 # Longer ones take the simulator too long.
 MOST_CYCLES = 400
 
+pytestmark = pytest.mark.sim
+
+
+@pytest.fixture(scope="module", autouse=True)
+def yosys() -> Iterator[None]:
+    """Amaranth's Verilog back end finds Yosys by this variable alone."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(tools.YOSYS.variable, tools.find(tools.YOSYS))
+        yield
+
 
 def check(graph, seed, *, frames=6, stall=0.3, damaged=()):
-    """Random images through `graph` folded at random: the reference's answers, in the predicted cycles."""
+    """Random images through `graph` folded at random: the reference's answers, in the predicted cycles; then under
+    stalls on both sides, with some frames cut or too long."""
     rng = np.random.default_rng(seed)
     network = Network.of(graph)
     plan = random_folding(rng, network, most_cycles=MOST_CYCLES)
     x = rng.normal(0, 2, (frames, *graph.tensors[graph.input].shape)).astype(np.float32)
-    values = reference.encode_inputs(graph, x).reshape(frames, -1)
+    values = reference.encode_inputs(graph, x)
     answers = reference.run(graph, x)
-    expected = answers["integers"].reshape(frames, -1), answers["prediction"]
-    run_frames(network, plan, values, *expected)
-    run_frames(network, plan, values, *expected, stall=stall, damaged=damaged)
+    integers, labels = answers["integers"].reshape(frames, -1), answers["prediction"]
+
+    simulation = RtlSimulation(plan, network, verilog(plan, network))
+    found = simulation.run(values)
+    assert (found.integers == integers).all()
+    assert (found.labels == labels).all()
+    assert not found.errors.any()
+    ends = found.beat_cycles[:, -1]
+    assert (ends - ends[0] + found.latency_cycles).tolist() == timing._Run(plan, network).ends(frames)
+
+    bad = np.isin(np.arange(frames), damaged)
+    lengths = np.where(bad, plan.input_beats + (2 if plan.input_beats == 1 else rng.choice([-1, 2])), plan.input_beats)
+    found = simulation.run(values, lengths=lengths, i_stall=stall, o_stall=stall, seed=seed)
+    assert found.errors.tolist() == bad.tolist()
+    assert (found.integers == integers)[~bad].all()
+    assert (found.labels == labels)[~bad].all()
 
 
 @pytest.mark.parametrize(
