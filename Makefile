@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 ENV := PATH="$(CURDIR)/$(BIN):$$PATH"
 
-.PHONY: help demo test slow fuzz lint bench faults prove mutants clean
+.PHONY: help demo test slow fuzz lint bench faults levels prove mutants clean
 
 help:
 	@echo "make demo    a trained network becomes a bitstream, simulated and compared on the way (two minutes)"
@@ -13,6 +13,7 @@ help:
 	@echo "make lint    style, format and types"
 	@echo "make bench   measures, and writes the tables of the documentation"
 	@echo "make faults  damages the traffic of a simulated board, and writes docs/faults.md"
+	@echo "make levels  compares models at every level, for the table of docs/trust.md"
 	@echo "make prove   proves the units, and writes docs/proofs.md"
 	@echo "make mutants puts faults into generated hardware, and writes docs/mutants.md"
 	@echo "make clean   removes .venv and what the other targets left"
@@ -43,6 +44,9 @@ faults: .venv/installed-dev
 
 prove: .venv/installed-dev
 	@$(ENV) python -m benchmarks.prove
+
+levels: .venv/installed-dev
+	@$(ENV) python -m benchmarks.levels
 
 mutants: .venv/installed-dev
 	@$(ENV) python -m benchmarks.mutants

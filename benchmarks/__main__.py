@@ -40,7 +40,7 @@ def main() -> int:
     failed = []
     if not options.tables_only:
         failed = measure_all([e for e in chosen if options.again or not is_measured(e)], options.jobs)
-    designs = {name: figures.of(result) for name, result in figures.load(known).items()}
+    designs = figures.measured()
     for name, figure, before, after in figures.changes(figures.committed(), designs):
         print(f"changed: {name}: {figure}: {before} -> {after}")
     figures.save(designs)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import bnnhw
-from benchmarks.entries import ROOT, Entry
+from benchmarks.entries import ROOT, Entry, entries
 from benchmarks.measure import RESULTS, Result
 from bnnhw.files import write_text
 
@@ -22,10 +22,15 @@ PUBLISHED = {"TFC_1W1A": 0.9296, "TFC_2W2A": 0.9660}
 Figures = dict[str, Any]
 
 
-def load(entries: Iterable[Entry], folder: Path = RESULTS) -> dict[str, Result]:
-    """The results at hand, by name, in the order of `entries`."""
-    paths = {entry.name: folder / f"{entry.name}.json" for entry in entries}
+def load(wanted: Iterable[Entry], folder: Path = RESULTS) -> dict[str, Result]:
+    """The results at hand, by name, in the order of `wanted`."""
+    paths = {entry.name: folder / f"{entry.name}.json" for entry in wanted}
     return {name: json.loads(path.read_text()) for name, path in paths.items() if path.is_file()}
+
+
+def measured() -> dict[str, Figures]:
+    """The figures of all entries at hand, by name, in their order."""
+    return {name: of(result) for name, result in load(entries()).items()}
 
 
 def of(result: Result) -> Figures:

@@ -12,8 +12,10 @@ from benchmarks.figures import Figures, built
 from bnnhw.dataflow import FILL
 from bnnhw.files import write_text
 from bnnhw.parts import PARTS
+from bnnhw.verify.levels import LEVELS as LEVEL_NAMES
 
 SIMULATION = ROOT / "benchmarks" / "simulation.json"
+LEVELS = ROOT / "benchmarks" / "levels.json"
 
 
 def markdown(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -176,6 +178,18 @@ def simulation_table(designs: Mapping[str, Figures]) -> str:
     return markdown(header, [[row["design"], row["options"], *cells] for row, cells in zip(rows, shown, strict=True)])
 
 
+def levels_table(designs: Mapping[str, Figures]) -> str:
+    """What differs at each level, from what benchmarks/levels.py found."""
+    found: dict[tuple[str, str], dict[str, str]] = {}
+    for row in json.loads(LEVELS.read_text()) if LEVELS.exists() else []:
+        cells = found.setdefault((row["model"], row["board"]), {})
+        cells[row["level"]] = f"{row['mismatches']} of {row['samples']}"
+    return markdown(
+        ["model", "board", *LEVEL_NAMES],
+        [[*place, *(cells.get(name, "-") for name in LEVEL_NAMES)] for place, cells in found.items()],
+    )
+
+
 TABLES = {
     "results": results_table,
     "short": short_table,
@@ -183,8 +197,9 @@ TABLES = {
     "bounds": bounds_table,
     "seeds": seeds_table,
     "simulation": simulation_table,
+    "levels": levels_table,
 }
-PAGES = ("README.md", "docs/results.md", "docs/speed.md")
+PAGES = ("README.md", "docs/results.md", "docs/speed.md", "docs/trust.md")
 PLACE = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end of table -->)", re.DOTALL)
 
 

@@ -10,10 +10,11 @@ import time
 from types import SimpleNamespace
 from typing import Any, Self
 
-from bnnhw.build import Board, find_board
+from bnnhw.build import Board, carry_cells, find_board
 from bnnhw.design import Design, yosys_for_amaranth
 from bnnhw.errors import PlanError
 from bnnhw.verify.executable import executable
+from bnnhw.verify.netlist import models
 
 HIGH, LOW = b"\1", b"\0"
 
@@ -198,4 +199,8 @@ def board_verilog(design: Design, board: Board, baud: int) -> str:
     m.submodules.top = Fragment.get(top, pins)
     m.d.comb += [pins.clock.i.eq(clk), pins.uart.rx.i.eq(rx), tx.eq(pins.uart.tx.o)]
     with yosys_for_amaranth():
-        return str(verilog.convert(m, name="board", ports=[clk, rx, tx], strip_internal_attrs=True, emit_src=False))
+        text = str(verilog.convert(m, name="board", ports=[clk, rx, tx], strip_internal_attrs=True, emit_src=False))
+    if board.device.family != "ecp5":
+        return text
+    # On a board, carry chains are vendor cells.
+    return "\n".join((text, carry_cells.ecp5_techmap(), models(board.device)))

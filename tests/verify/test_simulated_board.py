@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import bnnhw
 from bnnhw import host
 from bnnhw.errors import LinkError, PlanError, ToolError
 from bnnhw.host.protocol import encode_packet
@@ -104,6 +105,12 @@ def test_level_agrees_with_the_reference() -> None:
     assert level["values"] == 30 * 11
     assert level["cycles"] > 0
     assert (level["port"], level["retries"]) == ("simulated board", 0)
+
+
+def test_a_board_whose_carry_chains_are_vendor_cells() -> None:
+    found = bnnhw.compare("digits-binary", board="ulx3s-85f", levels=["board"], samples=5)
+    assert found["mismatches"] == 0
+    assert found["levels"]["board"]["samples"] == 5
 
 
 @pytest.mark.parametrize("inside", [None, {"tensor": "acc0", "layer": "l"}], ids=["agrees", "differs"])

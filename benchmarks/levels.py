@@ -1,0 +1,88 @@
+"""Compares models at every level that their board has, and writes what was found.
+
+    python -m benchmarks.levels [--only TEXT] [--again]
+
+Each model is planned for an iCE40 and for an ECP5 board. The bitstream level, on iCE40, needs a bitstream, so the
+design is built first; and Debian's fpga-icestorm. Rows go to ``benchmarks/levels.json`` one by one, so that an
+interrupted run goes on where it stopped, and the table to docs/trust.md. The exit status is 1 if anything differs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import bnnhw
+from benchmarks import figures, tables
+from benchmarks.entries import ROOT, TFC_1W1A, Entry
+from bnnhw.build import find_board
+from bnnhw.files import write_text
+from bnnhw.verify.levels import LEVELS
+
+RESULTS = ROOT / "benchmarks" / "levels.json"
+BOARDS = ("icebreaker", "ulx3s-85f")
+# Samples of a level that has no fewer of its own, as it is slow.
+SAMPLES = 100
+Row = dict[str, Any]
+
+
+def models() -> list[str]:
+    """Shipped models of digits and MNIST, and a published one where it is at hand."""
+    shipped = [model["name"] for model in bnnhw.models() if model["name"].startswith(("digits", "mnist"))]
+    return [*shipped, *([TFC_1W1A] if Entry(TFC_1W1A, BOARDS[0]).present else [])]
+
+
+def levels(entry: Entry, folder: Path) -> Iterator[Row]:
+    """A row of each level."""
+    design = bnnhw.compile(entry.source, board=entry.board, folder=folder)
+    ice40 = find_board(entry.board).device.family == "ice40"
+    if ice40:
+        bnnhw.build(folder, folder=folder)
+    for name, kind in LEVELS.items():
+        if name == "bitstream" and not ice40:
+            continue
+        # Of the bitstream, the folder's.
+        work = folder if name == "bitstream" else design
+        found = bnnhw.compare(work, levels=[name], samples=min(SAMPLES, kind.samples or SAMPLES))
+        level = found["levels"][name]
+        yield {
+            "model": entry.title,
+            "board": entry.board,
+            "level": name,
+            "inputs": found["inputs"],
+            "mismatches": found["mismatches"],
+            **{key: level[key] for key in ("samples", "values", "seconds")},
+        }
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.levels", description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("--only", default="", metavar="TEXT", help="models and boards whose name holds this text")
+    parser.add_argument("--again", action="store_true", help="those that are known, too")
+    options = parser.parse_args()
+    entries = [Entry(model, board) for model in models() for board in BOARDS]
+    rows: list[Row] = json.loads(RESULTS.read_text()) if RESULTS.is_file() else []
+    for entry in entries:
+        known = any((row["model"], row["board"]) == (entry.title, entry.board) for row in rows)
+        if options.only not in entry.name or (known and not options.again):
+            continue
+        with tempfile.TemporaryDirectory(prefix="bnnhw-levels-") as folder:
+            fresh = []
+            for row in levels(entry, Path(folder)):
+                print(f"{entry.name} {row['level']}: {row['mismatches']} of {row['samples']} differ", flush=True)
+                fresh.append(row)
+        rows = [row for row in rows if (row["model"], row["board"]) != (entry.title, entry.board)] + fresh
+        order = [(entry.title, entry.board) for entry in entries]
+        rows.sort(key=lambda row: order.index((row["model"], row["board"])))
+        write_text(RESULTS, json.dumps(rows, indent=1) + "\n")
+        tables.write(figures.measured())
+    return 1 if any(row["mismatches"] for row in rows) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
