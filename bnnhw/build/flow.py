@@ -25,8 +25,6 @@ ROUTED, CONFIGURATION = "routed.json", "top.config"
 
 # LUTs of designs of ECP5 that are placed and routed in other ways than small ones.
 LARGE, VERY_LARGE = 5_000, 20_000
-# Share of a region that the placer of large ones may fill.
-DENSITY = 0.5
 
 TECHMAP, CARRY_CELLS = "techmap.v", "carry_cells.v"
 CONSTRAINTS = {"ice40": "top.pcf", "ecp5": "top.lpf"}
@@ -143,9 +141,9 @@ def route(board: Board, folder: Path, *, seed: int) -> Timing:
 
 
 def _effort(family: str, folder: Path) -> list[str]:
-    """Options for a large design, of which the usual ones make so dense a placement that routing never ends.
+    """Options for a large design: the usual placer leaves its wires so long that routing never ends.
 
-    Spread out, it is routed by router2. Of the largest ones the static placer's is better, and router1 ends sooner.
+    Behind the static placer, router2 ends where router1 does not, unless there is much of everything.
     """
     if family != "ecp5":
         return []
@@ -153,9 +151,7 @@ def _effort(family: str, folder: Path) -> list[str]:
     luts = cells.get("LUT4", 0) + 2 * cells.get("CCU2C", 0)
     if luts <= LARGE:
         return []
-    if luts > VERY_LARGE:
-        return ["--placer", "static", "--router", "router1"]
-    return ["--placer-heap-beta", str(DENSITY), "--router", "router2"]
+    return ["--placer", "static", "--router", "router1" if luts > VERY_LARGE else "router2"]
 
 
 def keep(folder: Path, *, seed: int) -> None:
