@@ -8,7 +8,7 @@ from typing import Any
 
 from bnnhw.build import Board, all_boards, find_board
 from bnnhw.build.tools import Progress
-from bnnhw.dataflow import Network, Plan, load_folding, make_plan
+from bnnhw.dataflow import Network, load_folding, make_plan
 from bnnhw.dataflow.candidates import unfolded
 from bnnhw.dataflow.layers import MatrixLayer
 from bnnhw.design import Design, is_design, load_design
@@ -83,18 +83,21 @@ def make_design(
     graph = to_integers(source)
     network = Network.of(graph)
 
-    def plan_for(candidate: Board) -> Plan:
-        return make_plan(network, candidate.device, board=candidate.name, fps=fps, clock_mhz=clock_mhz, folding=wanted)
+    def design_for(candidate: Board) -> Design:
+        plan = make_plan(network, candidate.device, board=candidate.name, fps=fps, clock_mhz=clock_mhz, folding=wanted)
+        design = Design(graph, plan, source, file)
+        vars(design)["network"] = network  # the cached property: of this one, the plan's cycles are known already
+        return design
 
     if chosen is not None:
-        return Design(graph, plan_for(chosen), source, file)
+        return design_for(chosen)
     *smaller, largest = sorted(all_boards(), key=lambda candidate: candidate.device.lut4)
     for candidate in smaller:
         try:
-            return Design(graph, plan_for(candidate), source, file)
+            return design_for(candidate)
         except PlanError:
             continue
-    return Design(graph, plan_for(largest), source, file)
+    return design_for(largest)
 
 
 def open_design(

@@ -20,7 +20,7 @@ RECIPE = Recipe(
     batch=250,
     teacher=(512, 512),
     shift=1,
-    fan_in=48,
+    fan_in=38,
 )
 
 if __name__ == "__main__":
