@@ -28,7 +28,7 @@ FAMILIES = {
 
 NOTES = {
     "mnist-sparse": """
-Of the weights of each hidden neuron no more than 48 are left. It is made for hardware in which weights are logic, where
+Of the weights of each hidden neuron no more than 38 are left. It is made for hardware in which weights are logic, where
 a zero costs nothing, and which takes an image every cycle: see `docs/constants.md`.
 """,
     "cifar-cnv-small": """

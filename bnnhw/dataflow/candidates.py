@@ -135,8 +135,6 @@ def candidates_of(
         if lanes and plan.kind == "matrix" and layer.vectors * -(-layer.mw // gcd(lanes * rows, simd)) > interval:
             continue  # for the width converter between the window and the PEs
         options = [replace(plan, **memories) for memories in _memories(plan, base, wanted)]
-        if "weight_latency" not in wanted:
-            options = [replace(option, weight_latency=_weight_latency(option, part)) for option in options]
         if deep and lanes and "window_depth" not in wanted:
             options = [option for shallow in options for option in _window_depths(layer, part, shallow, interval)]
         outer = _outer_units(layer, part, plan, base, wanted, joins)
@@ -202,11 +200,6 @@ def _memories(plan: LayerPlan, base: LayerPlan, wanted: Mapping[str, Any]) -> li
         choices |= {"weight_memory": (LOGIC,), "buffer_memory": MEMORIES}
     options = [(getattr(base, key),) if key in wanted else choices[key] for key in MEMORY_KEYS]
     return [dict(zip(MEMORY_KEYS, choice, strict=True)) for choice in product(*options)]
-
-
-def _weight_latency(plan: LayerPlan, part: Part) -> int:
-    """Registers behind the block RAM of ECP5, whose outputs come in the second half of a cycle of 100 MHz."""
-    return 2 if part.family == "ecp5" and plan.kind == "matrix" and plan.weight_memory == "block" else 1
 
 
 def _foldings(

@@ -142,7 +142,7 @@ CASES = [
     buffer(units.Buffer(1, 3, 1, 1, 1, "lut"), 16),
     scatter(units.Scatter(1, 2, 2, 3, "lut"), 18),
     regrouped(1, 1, 2, 14),
-    regrouped(2, 2, 2, 28),
+    regrouped(1, 2, 2, 20),
     slide(3, 2, Geometry((2, 2)), 30),
     slide(2, 2, Geometry((2, 2), (2, 2), pads=(1, 1, 1, 1)), 44),
     slide(1, 2, Geometry((1, 2), pads=(0, 1, 0, 0)), 26, channels=2),
