@@ -210,7 +210,10 @@ def table(rows: Sequence[dict[str, Any]], reasons: dict[str, str]) -> str:
             [kind[1], str(len(same)), str(sum(by.values())), str(explained), str(len(silent) - explained), how]
         )
     caught = sum(found.values())
-    designs = ", ".join(f"{small.name} ({small.what})" for small in (make() for make in DESIGNS.values()))
+    designs = ", ".join(
+        f"{small.name} ({small.what})"
+        for small in (DESIGNS[name]() for name in dict.fromkeys(row["design"] for row in rows))
+    )
     silent = [row for row in rows if not row["caught_by"]]
     why = [[row["design"], row["kind"], row["place"], reason(row, reasons) or "**missed**"] for row in silent]
     return f"""\
