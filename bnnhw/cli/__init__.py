@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 import tempfile
+import warnings
 from collections.abc import Sequence
 from types import FrameType
 from typing import NoReturn
@@ -77,6 +78,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) == signal.SIG_DFL:  # nohup ignores one of them
             signal.signal(number, _end)
+    # Amaranth's word on a circuit that is begun and, at an error or an interrupt, given up.
+    warnings.filterwarnings("ignore", ".* created but never used")
     try:
         options = parser().parse_args(arguments)
         status: int = options.command_function(options)

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import gc
 import os
 import shutil
 import signal
 import subprocess
 import sys
 import time
+import warnings
 from pathlib import Path
 
 import pytest
 
+from bnnhw.cli import main
+from bnnhw.generate import board_top
 from tests.cli.conftest import CLI
 
 # Of a build of the smallest model on two free cores; later ones find it further on, or done.
@@ -69,6 +73,23 @@ def test_a_signal_leaves_nothing(tmp_path: Path, number: signal.Signals, seconds
 @pytest.mark.parametrize("moment", range(40))
 def test_a_signal_at_any_moment(tmp_path: Path, moment: int) -> None:
     check_interrupted(tmp_path, (signal.SIGINT, signal.SIGTERM)[moment % 2], 0.2 + 0.45 * moment)
+
+
+def test_circuits_that_are_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Amaranth warns of every one that was begun, whenever the collector finds it."""
+
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(board_top, "BoardLink", interrupted)
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        assert main(["build", "digits-binary", "--board", "icebreaker", "-o", str(tmp_path / "out")]) == 130
+        gc.collect()
+    assert capsys.readouterr().err == "bnnhw: interrupted\n"
+    assert [str(each.message) for each in warned] == []
 
 
 @pytest.mark.parametrize("command", ["compile", "build"])
