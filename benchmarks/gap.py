@@ -15,7 +15,6 @@ import json
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import Any
 from unittest import mock
 
@@ -23,7 +22,7 @@ from benchmarks.entries import BOARDS, ROOT, TFC_1W1A, TFC_2W2A, Entry
 from benchmarks.tables import markdown
 from bnnhw.build import Board, find_board
 from bnnhw.compiler import load_model
-from bnnhw.dataflow import FILL, UNASKED_LUTS, Network, candidates, cost, folding
+from bnnhw.dataflow import Network, budget_of, candidates, folding, unasked
 from bnnhw.dataflow.layers import MatrixLayer
 from bnnhw.errors import PlanError
 from bnnhw.files import write_text
@@ -54,13 +53,10 @@ def relaxed() -> Iterator[None]:
 def measure(network: Network, board: Board) -> dict[str, Any]:
     """Cycles per inference of the plan, and of the bound."""
     part = board.device
-    blocks = part.block_ram - cost.link_block_rams(part, network)
-    luts = min(FILL * part.lut4 - cost.coefficients(part.family)["board"], UNASKED_LUTS)
-    budget = folding.Budget(luts, blocks)
+    budget = unasked(budget_of(part, network))
     started = time.monotonic()
     found = folding.fastest(network, part, budget, {})
     seconds = time.monotonic() - started
-    group = max(layer.frames for layer in found.layers)
     cycles = max(layer.cycles for layer in found.layers)
     low, high = 0, cycles  # the bound is above `low`, and `high` can be reached
     with relaxed():
@@ -70,18 +66,11 @@ def measure(network: Network, board: Board) -> dict[str, Any]:
                 low = middle
             else:
                 high = middle
-        smaller = folding.solve(network, part, cycles, replace(budget), {})
-    return {
-        "cycles": cycles,
-        "frames": group,
-        "bound": high,
-        "luts": round(found.luts),
-        "luts_bound": round(smaller.luts) if smaller is not None else None,
-        "seconds": round(seconds, 1),
-    }
+    return {"cycles": cycles, "bound": high, "seconds": round(seconds, 1)}
 
 
 def page(rows: list[dict[str, Any]]) -> str:
+    """docs/folding.md: a text, and the table behind it."""
     lines = [
         [
             row["model"],
@@ -100,9 +89,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.gap", description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--only", default="", metavar="TEXT", help="models and boards whose name holds this text")
     options = parser.parse_args()
-    known = {
-        (row["model"], row["board"]): row for row in (json.loads(RESULTS.read_text()) if RESULTS.is_file() else [])
-    }
+    rows = json.loads(RESULTS.read_text()) if RESULTS.is_file() else []
+    known = {(row["model"], row["board"]): row for row in rows}
     entries = [Entry(model, board) for model in MODELS for board in BOARDS]
     for entry in entries:
         key = entry.title, entry.board

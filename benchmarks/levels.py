@@ -19,12 +19,11 @@ from typing import Any
 
 import bnnhw
 from benchmarks import figures, tables
-from benchmarks.entries import ROOT, TFC_1W1A, Entry
+from benchmarks.entries import TFC_1W1A, Entry
 from bnnhw.build import find_board
 from bnnhw.files import write_text
 from bnnhw.verify.levels import LEVELS
 
-RESULTS = ROOT / "benchmarks" / "levels.json"
 BOARDS = ("icebreaker", "ulx3s-85f")
 # Samples of a level that has no fewer of its own, as it is slow.
 SAMPLES = 100
@@ -32,9 +31,8 @@ Row = dict[str, Any]
 
 
 def models() -> list[str]:
-    """Shipped models of digits and MNIST, and a published one where it is at hand."""
-    shipped = [model["name"] for model in bnnhw.models() if model["name"].startswith(("digits", "mnist"))]
-    return [*shipped, *([TFC_1W1A] if Entry(TFC_1W1A, BOARDS[0]).present else [])]
+    """Shipped models of digits and MNIST, and a published one."""
+    return [*(m["name"] for m in bnnhw.models() if m["name"].startswith(("digits", "mnist"))), TFC_1W1A]
 
 
 def levels(entry: Entry, folder: Path) -> Iterator[Row]:
@@ -66,22 +64,23 @@ def main() -> int:
     parser.add_argument("--again", action="store_true", help="those that are known, too")
     options = parser.parse_args()
     entries = [Entry(model, board) for model in models() for board in BOARDS]
-    rows: list[Row] = json.loads(RESULTS.read_text()) if RESULTS.is_file() else []
+    known: dict[tuple[str, str], list[Row]] = {}
+    for row in json.loads(tables.LEVELS.read_text()) if tables.LEVELS.is_file() else []:
+        known.setdefault((row["model"], row["board"]), []).append(row)
     for entry in entries:
-        known = any((row["model"], row["board"]) == (entry.title, entry.board) for row in rows)
-        if options.only not in entry.name or (known and not options.again):
+        key = entry.title, entry.board
+        if not entry.present or options.only not in entry.name or (key in known and not options.again):
             continue
+        fresh = []
         with tempfile.TemporaryDirectory(prefix="bnnhw-levels-") as folder:
-            fresh = []
             for row in levels(entry, Path(folder)):
                 print(f"{entry.name} {row['level']}: {row['mismatches']} of {row['samples']} differ", flush=True)
                 fresh.append(row)
-        rows = [row for row in rows if (row["model"], row["board"]) != (entry.title, entry.board)] + fresh
-        order = [(entry.title, entry.board) for entry in entries]
-        rows.sort(key=lambda row: order.index((row["model"], row["board"])))
-        write_text(RESULTS, json.dumps(rows, indent=1) + "\n")
+        known[key] = fresh
+        rows = [row for each in entries for row in known.get((each.title, each.board), [])]
+        write_text(tables.LEVELS, json.dumps(rows, indent=1) + "\n")
         tables.write(figures.measured())
-    return 1 if any(row["mismatches"] for row in rows) else 0
+    return 1 if any(row["mismatches"] for rows in known.values() for row in rows) else 0
 
 
 if __name__ == "__main__":

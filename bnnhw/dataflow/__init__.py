@@ -72,9 +72,7 @@ def make_plan(
     for option, value in (("--clock-mhz", clock), ("--fps", fps)):
         if value is not None and not 0 < value < 1e12:
             raise PlanError(f"{option} must be a positive number, not {value}")
-    link = cost.coefficients(part.family)
-    blocks = part.block_ram - cost.link_block_rams(part, network)
-    budget = Budget(FILL * part.lut4 - link["board"], blocks)
+    budget = budget_of(part, network)
     if fps is not None:
         interval = int(clock * 1e6 / fps)
         if interval < 1:
@@ -83,8 +81,19 @@ def make_plan(
     if all({"pe", "simd"} <= set(wanted.get(name, {})) for name in names):
         layers = within(network, part, 1 << 40, budget, wanted).layers
     else:
-        layers = fastest(network, part, replace(budget, luts=min(budget.luts, UNASKED_LUTS)), wanted).layers
+        layers = fastest(network, part, unasked(budget), wanted).layers
     return planned(network, layers, board=board, part=part.name, clock_mhz=clock)
+
+
+def budget_of(part: Part, network: Network) -> Budget:
+    """What `part` has for the accelerator of `network`, behind the link of a board."""
+    link = cost.coefficients(part.family)
+    return Budget(FILL * part.lut4 - link["board"], part.block_ram - cost.link_block_rams(part, network))
+
+
+def unasked(budget: Budget) -> Budget:
+    """What of `budget` a plan takes of which no speed is asked."""
+    return replace(budget, luts=min(budget.luts, UNASKED_LUTS))
 
 
 def _reaching(

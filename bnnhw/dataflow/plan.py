@@ -231,9 +231,15 @@ def lanes_within(layer: LayerPlan, interval: float) -> int:
 Folding = Mapping[str, Mapping[str, Any]]
 MEMORY_KEYS = ("weight_memory", "buffer_memory", "threshold_memory", "window_memory")
 FOLDING_KEYS = (
-    *("pe", "simd", "reuse", "lanes", "window_rows", "window_depth"),
+    "pe",
+    "simd",
+    "reuse",
+    "lanes",
+    "window_rows",
+    "window_depth",
     *MEMORY_KEYS,
-    *("weight_latency", "popcount_levels"),
+    "weight_latency",
+    "popcount_levels",
 )
 
 
@@ -265,8 +271,13 @@ def check_layer(layer: LayerPlan, where: str) -> None:
         Naming the file, the layer and the key.
     """
     most = 1 if layer.kind != "matrix" else layer.vectors if layer.vectors > 1 else MOST_FRAMES
-    ranges = {"pe": (1, layer.mh), "simd": (1, layer.mw), "reuse": (1, most), "window_depth": (0, MOST_BEATS)}
-    ranges["weight_latency"] = (1, 2)
+    ranges = {
+        "pe": (1, layer.mh),
+        "simd": (1, layer.mw),
+        "reuse": (1, most),
+        "window_depth": (0, MOST_BEATS),
+        "weight_latency": (1, 2),
+    }
     for key, (low, high) in ranges.items():
         value = getattr(layer, key)
         if not conforms(value, int) or not low <= value <= high:

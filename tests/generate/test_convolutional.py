@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from bnnhw import reference
-from bnnhw.build import tools
 from bnnhw.dataflow import Network, structure, timing
+from bnnhw.design import yosys_for_amaranth
 from bnnhw.dtypes import BIPOLAR
 from bnnhw.generate.verilog import verilog
 from bnnhw.ir.geometry import Geometry
@@ -29,8 +29,7 @@ pytestmark = pytest.mark.sim
 @pytest.fixture(scope="module", autouse=True)
 def yosys() -> Iterator[None]:
     """Amaranth's Verilog back end finds Yosys by this variable alone."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(tools.YOSYS.variable, tools.find(tools.YOSYS))
+    with yosys_for_amaranth():
         yield
 
 

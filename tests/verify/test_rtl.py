@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bnnhw.build import tools
 from bnnhw.dataflow import Network, Plan, measure
+from bnnhw.design import yosys_for_amaranth
 from bnnhw.dtypes import BIPOLAR, TERNARY, DataType
 from bnnhw.errors import InputError, ToolError
 from bnnhw.generate.verilog import verilog
@@ -31,8 +31,7 @@ FRAMES = 24
 @pytest.fixture(scope="module", autouse=True)
 def yosys() -> Iterator[None]:
     """Amaranth's Verilog back end finds Yosys by this variable alone."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(tools.YOSYS.variable, tools.find(tools.YOSYS))
+    with yosys_for_amaranth():
         yield
 
 

@@ -13,7 +13,9 @@ import numpy as np
 import pytest
 
 import bnnhw
+from benchmarks.faults import FPS, MODEL
 from bnnhw import host
+from bnnhw.compiler import make_design
 from bnnhw.errors import LinkError, PlanError, ToolError
 from bnnhw.host.protocol import encode_packet
 from bnnhw.inputs import inputs_for
@@ -108,7 +110,7 @@ def test_level_agrees_with_the_reference() -> None:
 
 
 def test_a_board_whose_carry_chains_are_vendor_cells() -> None:
-    found = bnnhw.compare("digits-binary", board="ulx3s-85f", levels=["board"], samples=5)
+    found = bnnhw.compare(make_design(MODEL, board="ulx3s-85f", fps=FPS), levels=["board"], samples=5)
     assert found["mismatches"] == 0
     assert found["levels"]["board"]["samples"] == 5
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from amaranth.back import verilog
 
-from bnnhw.build import tools
+from bnnhw.design import yosys_for_amaranth
 from bnnhw.dtypes import BIPOLAR
 from bnnhw.errors import ToolError
 from bnnhw.gateware.mvu import MatrixVectorUnit
@@ -20,9 +20,9 @@ from bnnhw.verify.simulator import Bench, job_file
 pytestmark = pytest.mark.sim
 
 
-def bench_of(unit: Any, monkeypatch: pytest.MonkeyPatch) -> Bench:
-    monkeypatch.setenv(tools.YOSYS.variable, tools.find(tools.YOSYS))
-    return Bench(verilog.convert(unit, name="unit"), "unit")
+def bench_of(unit: Any) -> Bench:
+    with yosys_for_amaranth():
+        return Bench(verilog.convert(unit, name="unit"), "unit")
 
 
 def run(bench: Bench, folder: Path, beats: list[int], expected: list[int], stall: float) -> None:
@@ -34,7 +34,7 @@ def run(bench: Bench, folder: Path, beats: list[int], expected: list[int], stall
 
 
 @pytest.mark.parametrize(("lanes", "stall"), [((6, 4), 0.0), ((6, 4), 0.4), ((3, 5), 0.4)])
-def test_width_converter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lanes: tuple[int, int], stall: float) -> None:
+def test_width_converter(tmp_path: Path, lanes: tuple[int, int], stall: float) -> None:
     elements, bits = 17, 2
     rng = np.random.default_rng(1)
     frames = rng.integers(0, 1 << bits, (9, elements))
@@ -48,17 +48,17 @@ def test_width_converter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lanes:
                 found.append(data | (start + count >= elements) << (bits * count))
         return found
 
-    bench = bench_of(WidthConverter(bits, elements, *lanes), monkeypatch)
+    bench = bench_of(WidthConverter(bits, elements, *lanes))
     run(bench, tmp_path, packed(lanes[0]), packed(lanes[1]), stall)
 
 
-def test_vector_buffer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_vector_buffer(tmp_path: Path) -> None:
     beats = [(value % 256) | (value % 3 == 2) << 8 for value in range(30)]
     expected = []
     for start in range(0, 30, 3):
         vector = [beat & 0xFF for beat in beats[start : start + 3]]
         expected += [*vector, *vector, *vector[:-1], vector[-1] | 1 << 8]
-    run(bench_of(VectorBuffer(8, 3, 3, kind="block"), monkeypatch), tmp_path, beats, expected, 0.3)
+    run(bench_of(VectorBuffer(8, 3, 3, kind="block")), tmp_path, beats, expected, 0.3)
 
 
 def matrix_vector_unit(weight: np.ndarray) -> MatrixVectorUnit:
@@ -91,16 +91,16 @@ def products(weight: np.ndarray, rng: np.random.Generator) -> tuple[list[int], l
 
 
 @pytest.mark.parametrize("stall", [0.0, 0.4])
-def test_matrix_vector_unit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stall: float) -> None:
+def test_matrix_vector_unit(tmp_path: Path, stall: float) -> None:
     rng = np.random.default_rng(1)
     weight = rng.integers(0, 2, (4, 8))
-    run(bench_of(matrix_vector_unit(weight), monkeypatch), tmp_path, *products(weight, rng), stall)
+    run(bench_of(matrix_vector_unit(weight)), tmp_path, *products(weight, rng), stall)
 
 
-def test_the_bench_can_fail(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_bench_can_fail(tmp_path: Path) -> None:
     rng = np.random.default_rng(1)
     weight = rng.integers(0, 2, (4, 8))
     beats, expected = products(weight, rng)
     expected[5] ^= 1
     with pytest.raises(ToolError, match="beat 5"):
-        run(bench_of(matrix_vector_unit(weight), monkeypatch), tmp_path, beats, expected, 0.0)
+        run(bench_of(matrix_vector_unit(weight)), tmp_path, beats, expected, 0.0)
