@@ -21,6 +21,7 @@ import bnnhw
 from benchmarks import figures, tables
 from benchmarks.entries import TFC_1W1A, Entry
 from bnnhw.build import find_board
+from bnnhw.errors import PlanError
 from bnnhw.files import write_text
 from bnnhw.verify.levels import LEVELS
 
@@ -73,9 +74,13 @@ def main() -> int:
             continue
         fresh = []
         with tempfile.TemporaryDirectory(prefix="bnnhw-levels-") as folder:
-            for row in levels(entry, Path(folder)):
-                print(f"{entry.name} {row['level']}: {row['mismatches']} of {row['samples']} differ", flush=True)
-                fresh.append(row)
+            try:
+                for row in levels(entry, Path(folder)):
+                    print(f"{entry.name} {row['level']}: {row['mismatches']} of {row['samples']} differ", flush=True)
+                    fresh.append(row)
+            except PlanError as error:
+                print(f"{entry.name}: left out: {error}", flush=True)
+                continue
         known[key] = fresh
         rows = [row for each in entries for row in known.get((each.title, each.board), [])]
         write_text(tables.LEVELS, json.dumps(rows, indent=1) + "\n")

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -68,10 +65,9 @@ class Design:
         """
         if self.folder is not None:
             return read_verilog(self.folder / VERILOG)
-        from bnnhw.generate.verilog import verilog
+        from bnnhw.build.verilog import accelerator_verilog
 
-        with yosys_for_amaranth():
-            return verilog(self.plan, self.network)
+        return accelerator_verilog(self.plan, self.network)
 
     def save(self, folder: Path) -> None:
         """Writes the files of the design into `folder`; none of them if one cannot be made.
@@ -85,22 +81,6 @@ class Design:
         store.save(self.graph, folder)
         for name, text in texts.items():
             files.write_text(folder / name, text)
-
-
-@contextmanager
-def yosys_for_amaranth() -> Iterator[None]:
-    """Amaranth finds the Yosys that writes its Verilog only by this variable."""
-    from bnnhw.build import tools
-
-    saved = os.environ.get(tools.YOSYS.variable)
-    os.environ[tools.YOSYS.variable] = tools.find(tools.YOSYS)
-    try:
-        yield
-    finally:
-        if saved is None:
-            del os.environ[tools.YOSYS.variable]
-        else:
-            os.environ[tools.YOSYS.variable] = saved
 
 
 def is_design(folder: Path) -> bool:

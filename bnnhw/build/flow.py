@@ -56,10 +56,15 @@ class Timing:
 
 def elaborate(top: Any, board: Board, folder: Path) -> None:
     """Writes the board's top as RTLIL, with the constraints of its pins and clocks."""
-    # Without source locations, the netlist does not depend on where bnnhw is installed.
-    plan = board.platform().build(top, name="top", do_build=False, emit_src=False)
-    for name in ("top.il", CONSTRAINTS[board.device.family]):
-        (folder / name).write_text(plan.files[name])
+    from bnnhw.generate.rtlil import modules_apart  # Amaranth takes long to import
+
+    platform = board.platform()
+    with modules_apart("top", platform) as modules:
+        # Without source locations, the netlist does not depend on where bnnhw is installed.
+        plan = platform.build(top, name="top", do_build=False, emit_src=False)
+    (folder / "top.il").write_text("\n".join([plan.files["top.il"], *modules]))
+    constraints = CONSTRAINTS[board.device.family]
+    (folder / constraints).write_text(plan.files[constraints])
 
 
 def synthesize(board: Board, folder: Path) -> None:

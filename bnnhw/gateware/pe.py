@@ -1,13 +1,13 @@
 """Processing element: one row of the matrix-vector product, SIMD lanes at a time."""
 
 from amaranth.hdl import Cat, Const, Module, Signal, signed
-from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import bits_for
 
 from bnnhw.dtypes import DataType
 from bnnhw.gateware.adder_chain import BOTH, MASKED, MATCH, SELECT, ZERO, Kind, Operand, add, bit, chain
 from bnnhw.gateware.popcount import Popcount, coded
+from bnnhw.gateware.repeated import Repeated
 from bnnhw.products import Product, counted_lanes
 
 # A ternary activation and a ternary weight: both have a mask, and the signs are equal.
@@ -42,7 +42,7 @@ def lane_inputs(product, x, w):
     return [(w[i], plane) for i in range(product.weight.bits) for plane in planes]
 
 
-class PE(wiring.Component):
+class PE(Repeated):
     """Multiplies SIMD lanes of weights and activations, counts, and accumulates.
 
     Each of the product's bits is counted over the lanes; the counts are added with their weights. A row starts from a
@@ -106,7 +106,7 @@ class PE(wiring.Component):
         }
         if self._product.shared:
             members["shared"] = In(bits_for(simd))
-        super().__init__(members)
+        super().__init__(members, (simd, input_dtype, weight_dtype, width, divisor, levels, family))
 
     @property
     def latency(self):
@@ -117,8 +117,8 @@ class PE(wiring.Component):
         if not self._product.matches:
             return x
         bits = self._product.input.bits
-        planes = [self._coded(Cat(x[j::bits]), weights=False) for j in range(bits)]
-        return Cat(plane[lane] for lane in range(self._simd) for plane in planes)
+        planes = [self._coded(list(x)[j::bits], weights=False) for j in range(bits)]
+        return Cat(value for lane in zip(*planes, strict=True) for value in lane)
 
     def stored(self, word, rows):
         """A word of weights of `rows` PEs, an int, as the PEs take it."""
@@ -129,7 +129,7 @@ class PE(wiring.Component):
     def _coded(self, word, **options):
         return coded(self._simd, word, spare=self._product.spare, family=self._family, **options)
 
-    def elaborate(self, platform):
+    def logic(self, platform):
         m = Module()
         found, carry, even = self._addend(m)
         addend = Signal(signed(self._width - even))

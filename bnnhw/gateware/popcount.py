@@ -247,8 +247,8 @@ def coded(width, word, *, weights, spare, family, copies=1):
     ----------
     width : int
         Lanes.
-    word : int or Value
-        A bit for each lane, lane 0 lowest.
+    word : int or list of Value
+        A bit for each lane, lane 0 lowest or first. Not a Value: a bit of an expression is a copy of the whole.
     weights : bool
     spare, family
         As of the `Popcount`.
@@ -257,14 +257,18 @@ def coded(width, word, *, weights, spare, family, copies=1):
 
     Returns
     -------
-    int or Value
+    int or list of Value
         The same width.
     """
     every = sum(1 << width * k for k in range(copies))
     root = Node(family, 0, counted_lanes(width) if spare else width)
     lowest = [node for node in root.tree() if not node.halves]
     if family == "ecp5":
-        mask = every * sum(2 << node.start for node in lowest if node.count > 1)
-        return word ^ mask if weights else word
+        mask = every * sum(2 << node.start for node in lowest if node.count > 1) if weights else 0
+        if isinstance(word, int):
+            return word ^ mask
+        return [~value if mask >> lane & 1 else value for lane, value in enumerate(word)]
     mask = every * sum(2 << node.start for node in lowest if node.count == 3)
-    return word ^ (((word << 1) ^ (word >> 1)) & mask)
+    if isinstance(word, int):
+        return word ^ (((word << 1) ^ (word >> 1)) & mask)
+    return [value ^ (word[lane - 1] ^ word[lane + 1]) if mask >> lane & 1 else value for lane, value in enumerate(word)]

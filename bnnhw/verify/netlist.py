@@ -14,7 +14,6 @@ from pathlib import Path
 
 from bnnhw.build import all_boards, flow
 from bnnhw.dataflow import Network, Plan
-from bnnhw.design import yosys_for_amaranth
 from bnnhw.files import write_text
 from bnnhw.parts import Part
 from bnnhw.verify.simulator import cache_folder
@@ -46,14 +45,12 @@ def netlist(plan: Plan, network: Network) -> str:
 
 def elaborate(plan: Plan, network: Network) -> str:
     """The module ``accelerator`` as RTLIL, with the cells that it asks for by name on a board of its part's family."""
-    from amaranth.back import rtlil
-
-    from bnnhw.generate.accelerator import Accelerator
+    from bnnhw.generate.accelerator import Accelerator  # Amaranth takes long to import
+    from bnnhw.generate.rtlil import rtlil
 
     family = plan.device.family
     platform = next(board for board in all_boards() if board.device.family == family).platform()
-    with yosys_for_amaranth():
-        return rtlil.convert(Accelerator(plan, network), name="accelerator", platform=platform, emit_src=False)
+    return rtlil(Accelerator(plan, network), "accelerator", platform=platform)
 
 
 def synthesise(elaborated: str, part: Part) -> str:

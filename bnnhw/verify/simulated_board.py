@@ -11,7 +11,7 @@ from types import SimpleNamespace
 from typing import Any, Self
 
 from bnnhw.build import Board, carry_cells, find_board
-from bnnhw.design import Design, yosys_for_amaranth
+from bnnhw.design import Design
 from bnnhw.errors import PlanError
 from bnnhw.verify.executable import executable
 from bnnhw.verify.netlist import models
@@ -176,10 +176,11 @@ def board_verilog(design: Design, board: Board, baud: int) -> str:
     ToolError
         If Yosys, which writes the Verilog, is not installed.
     """
-    from amaranth.back import verilog
-    from amaranth.hdl import Fragment, Module, Signal
+    from amaranth.hdl import Module, Signal  # Amaranth takes long to import
 
-    from bnnhw.generate.board_top import BoardTop  # Amaranth takes long to import
+    from bnnhw.build.verilog import verilog
+    from bnnhw.generate.board_top import BoardTop
+    from bnnhw.generate.rtlil import rtlil
 
     pins = _Pins(board)
     try:
@@ -196,10 +197,9 @@ def board_verilog(design: Design, board: Board, baud: int) -> str:
         raise PlanError(f"board {board.name} at {baud:,} baud cannot run {design.plan.model}: {error}") from None
     clk, rx, tx = Signal(name="clk"), Signal(name="rx"), Signal(name="tx")
     m = Module()
-    m.submodules.top = Fragment.get(top, pins)
+    m.submodules.top = top
     m.d.comb += [pins.clock.i.eq(clk), pins.uart.rx.i.eq(rx), tx.eq(pins.uart.tx.o)]
-    with yosys_for_amaranth():
-        text = str(verilog.convert(m, name="board", ports=[clk, rx, tx], strip_internal_attrs=True, emit_src=False))
+    text = verilog(rtlil(m, "board", platform=pins, ports=[clk, rx, tx]))
     if board.device.family != "ecp5":
         return text
     # On a board, carry chains are vendor cells.

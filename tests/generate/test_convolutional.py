@@ -1,16 +1,14 @@
 """Verilog of convolutional accelerators in Verilator, against the reference, and its cycles against the model."""
 
 import math
-from collections.abc import Iterator
 
 import numpy as np
 import pytest
 
 from bnnhw import reference
+from bnnhw.build.verilog import accelerator_verilog
 from bnnhw.dataflow import Network, structure, timing
-from bnnhw.design import yosys_for_amaranth
 from bnnhw.dtypes import BIPOLAR
-from bnnhw.generate.verilog import verilog
 from bnnhw.ir.geometry import Geometry
 from bnnhw.ir.nodes import BipolarQuant, Conv, MatMul, Reshape, Sum, SumPool
 from bnnhw.passes import to_integers
@@ -26,13 +24,6 @@ MOST_CYCLES = 400
 pytestmark = pytest.mark.sim
 
 
-@pytest.fixture(scope="module", autouse=True)
-def yosys() -> Iterator[None]:
-    """Amaranth's Verilog back end finds Yosys by this variable alone."""
-    with yosys_for_amaranth():
-        yield
-
-
 def check(graph, seed, *, frames=6, stall=0.3, damaged=()):
     """Random images through `graph` folded at random: the reference's answers, in the predicted cycles; then under
     stalls on both sides, with some frames cut or too long."""
@@ -44,7 +35,7 @@ def check(graph, seed, *, frames=6, stall=0.3, damaged=()):
     answers = reference.run(graph, x)
     integers, labels = answers["integers"].reshape(frames, -1), answers["prediction"]
 
-    simulation = RtlSimulation(plan, network, verilog(plan, network))
+    simulation = RtlSimulation(plan, network, accelerator_verilog(plan, network))
     found = simulation.run(values)
     assert (found.integers == integers).all()
     assert (found.labels == labels).all()

@@ -84,7 +84,7 @@ class PopcountCheck(_Check):
         bent = [self.bent(sides[0]), *sides[1:]]
         if self._kind is MATCH:
             given = [
-                coded(self._width, side, weights=k == 1, spare=self._spare, family=self._family)[: self._width]
+                coded(self._width, list(side), weights=k == 1, spare=self._spare, family=self._family)
                 for k, side in enumerate(bent)
             ]
         else:
@@ -129,14 +129,16 @@ class PECheck(_Check):
         x, w = self.inputs["x"], self.inputs["w"]
         m.d.comb += [Assume(legal_codes(self._x, x)), Assume(legal_codes(self._weight, w))]
         prepared = unit.prepared(self.bent(x))
-        stored = coded(self._simd, w, weights=True, spare=product.spare, family=self._family) if product.matches else w
+        stored = list(w)
+        if product.matches:
+            stored = coded(self._simd, stored, weights=True, spare=product.spare, family=self._family)
         late = unit.latency
         flags = Cat(self.inputs[name] for name in ("first", "valid", "bias"))
         flags = self.delayed(m, flags, late, "flags")
         first, valid, bias = flags[0], flags[1], flags[2:]
         filled = self.delayed(m, Const(1), late, "filled")
         m.d.comb += [
-            unit.x.eq(prepared), unit.w.eq(stored[: len(w)]), unit.en.eq(self.en),
+            unit.x.eq(prepared), unit.w.eq(Cat(stored)), unit.en.eq(self.en),
             unit.first.eq(first), unit.valid.eq(valid & filled), unit.bias.eq(bias.as_signed()),
         ]  # fmt: skip
         if product.shared:

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from bnnhw.build.verilog import accelerator_verilog
 from bnnhw.dataflow import Network, Plan, measure
-from bnnhw.design import yosys_for_amaranth
 from bnnhw.dtypes import BIPOLAR, TERNARY, DataType
 from bnnhw.errors import InputError, ToolError
-from bnnhw.generate.verilog import verilog
 from bnnhw.verify import RtlSimulation
 from tests.random_networks import forward, layer_plan, plan_of, random_network, random_values
 
@@ -26,13 +24,6 @@ CASES = {
     "mixed": (DataType("int", 3), DataType("int", 8), DataType("uint", 4), False),
 }
 FRAMES = 24
-
-
-@pytest.fixture(scope="module", autouse=True)
-def yosys() -> Iterator[None]:
-    """Amaranth's Verilog back end finds Yosys by this variable alone."""
-    with yosys_for_amaranth():
-        yield
 
 
 def design(case: str) -> tuple[Network, Plan]:
@@ -49,7 +40,7 @@ def design(case: str) -> tuple[Network, Plan]:
 @pytest.fixture(scope="module", params=CASES)
 def built(request: pytest.FixtureRequest) -> tuple[Network, Plan, RtlSimulation]:
     network, plan = design(request.param)
-    return network, plan, RtlSimulation(plan, network, verilog(plan, network))
+    return network, plan, RtlSimulation(plan, network, accelerator_verilog(plan, network))
 
 
 def values_of(plan: Plan, frames: int = FRAMES) -> np.ndarray:
@@ -108,7 +99,7 @@ def test_reset_in_mid_frame(built: tuple[Network, Plan, RtlSimulation]) -> None:
 def test_waveform(tmp_path: Path) -> None:
     network, plan = design("binary")
     file = tmp_path / "deep" / "run.vcd"
-    simulation = RtlSimulation(plan, network, verilog(plan, network), waves=True)
+    simulation = RtlSimulation(plan, network, accelerator_verilog(plan, network), waves=True)
     simulation.run(values_of(plan, 2), waves=file)
     text = file.read_text()
     assert "$enddefinitions" in text
@@ -120,7 +111,7 @@ def test_icarus() -> None:
         pytest.skip("Icarus Verilog is not installed (Debian's package iverilog)")
     network, plan = design("ternary")
     values = values_of(plan)
-    found = RtlSimulation(plan, network, verilog(plan, network), simulator="icarus").run(values)
+    found = RtlSimulation(plan, network, accelerator_verilog(plan, network), simulator="icarus").run(values)
     assert (found.integers == forward(network, values)[0]).all()
 
 
@@ -148,5 +139,5 @@ def test_a_wrong_accelerator_is_noticed() -> None:
     network, plan = design("binary")
     other = random_network(np.random.default_rng(77), [21, 11, 7, 5], weight=BIPOLAR, x=BIPOLAR, activation=BIPOLAR)
     values = values_of(plan)
-    found = RtlSimulation(plan, network, verilog(plan, other)).run(values)
+    found = RtlSimulation(plan, network, accelerator_verilog(plan, other)).run(values)
     assert (found.integers != forward(network, values)[0]).any()

@@ -7,22 +7,21 @@ from typing import Any
 
 import numpy as np
 import pytest
-from amaranth.back import verilog
 
-from bnnhw.design import yosys_for_amaranth
+from bnnhw.build.verilog import verilog
 from bnnhw.dtypes import BIPOLAR
 from bnnhw.errors import ToolError
 from bnnhw.gateware.mvu import MatrixVectorUnit
 from bnnhw.gateware.vector_buffer import VectorBuffer
 from bnnhw.gateware.width_converter import WidthConverter
+from bnnhw.generate.rtlil import rtlil
 from bnnhw.verify.simulator import Bench, job_file
 
 pytestmark = pytest.mark.sim
 
 
 def bench_of(unit: Any) -> Bench:
-    with yosys_for_amaranth():
-        return Bench(verilog.convert(unit, name="unit"), "unit")
+    return Bench(verilog(rtlil(unit, "unit")), "unit")
 
 
 def run(bench: Bench, folder: Path, beats: list[int], expected: list[int], stall: float) -> None:
