@@ -12,7 +12,19 @@ import bnnhw
 
 PACKAGE = Path(bnnhw.__file__).parent
 
-BASE = {"charts", "errors", "dtypes", "products", "parts", "resources", "files", "packets", "reading", "sums"}
+BASE = {
+    "charts",
+    "errors",
+    "dtypes",
+    "products",
+    "parts",
+    "resources",
+    "files",
+    "garbage",
+    "packets",
+    "reading",
+    "sums",
+}
 ABOVE_REFERENCE = {"ir", "frontend", "passes", "reference"}
 HARDWARE = {"dataflow", "gateware", "generate", "build"}
 

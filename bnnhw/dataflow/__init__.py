@@ -14,6 +14,7 @@ from bnnhw.dataflow.layers import INPUT, MatrixLayer, Network, ThresholdLayer
 from bnnhw.dataflow.plan import Folding, LayerPlan, Plan, lanes_within, load_folding, load_plan
 from bnnhw.dataflow.timing import Cycles, measure, with_fifos
 from bnnhw.errors import PlanError
+from bnnhw.garbage import uncollected
 from bnnhw.parts import Part
 
 __all__ = [
@@ -38,6 +39,7 @@ TRIES = 4
 ESTIMATE_SCHEMA = 1
 
 
+@uncollected()
 def make_plan(
     network: Network,
     part: Part,

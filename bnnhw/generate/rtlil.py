@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from amaranth.back import rtlil as amaranth_rtlil
 
+from bnnhw.garbage import uncollected
 from bnnhw.gateware.repeated import one_module_each
 
 
@@ -33,16 +33,9 @@ def modules_apart(name: str, platform: Any) -> Iterator[list[str]]:
 
     Gives a list, which holds the RTLIL of those units' modules when this is left.
     """
-    collecting = gc.isenabled()
-    # A netlist is millions of small objects that all stay: looking for garbage among them takes half the time.
-    gc.disable()
-    try:
-        with one_module_each(f"{name}.modules") as modules:
-            yield (texts := [])
-            for module, unit in modules:
-                # Source locations would say where bnnhw is installed.
-                text = amaranth_rtlil.convert(unit, name=module, platform=platform, emit_src=False)
-                texts.append(text.replace("attribute \\top 1\n", ""))
-    finally:
-        if collecting:
-            gc.enable()
+    with uncollected(), one_module_each(f"{name}.modules") as modules:
+        yield (texts := [])
+        for module, unit in modules:
+            # Source locations would say where bnnhw is installed.
+            text = amaranth_rtlil.convert(unit, name=module, platform=platform, emit_src=False)
+            texts.append(text.replace("attribute \\top 1\n", ""))
