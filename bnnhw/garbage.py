@@ -9,8 +9,8 @@ from contextlib import contextmanager
 
 @contextmanager
 def uncollected() -> Iterator[None]:
-    """Stops the search: among the small objects of a plan or a netlist, nearly all of which stay, it takes up to half of
-    the time."""
+    """Stops it: among the small objects of a plan or a netlist, nearly all of which stay, it takes up to half of the
+    time."""
     collecting = gc.isenabled()
     gc.disable()
     try:
