@@ -14,6 +14,7 @@ from bnnhw.verify.simulator import (
     cache_folder,
     digest,
     environment,
+    keep_only,
     lay_out_library,
     library_folder,
     reason,
@@ -56,4 +57,5 @@ def executable(verilog: str, top: str, harness: str) -> Path:
                     if done.returncode != 0:
                         found = reason(scratch / "build.log", f"exit status {done.returncode}")
                         raise ToolError(f"{command[0]} cannot compile the simulation of {top}: {found}")
+            keep_only(scratch, top, "build.log")
     return target / top

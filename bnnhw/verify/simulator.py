@@ -153,6 +153,7 @@ class Bench:
                     ) from None
             if self._simulator == "verilator":
                 keep_library(scratch, self._library)
+                keep_only(scratch, self._top, log.name)
 
     def _runner(self) -> Any:
         from cocotb_tools.runner import get_runner
@@ -235,6 +236,13 @@ def keep_library(built: Path, library: Path) -> None:
     with building(library) as scratch:
         for compiled in built.glob("verilated*.o"):
             shutil.copy(compiled, scratch)
+
+
+def keep_only(built: Path, *names: str) -> None:
+    """Removes what a program was made of: 150 MB, nearly all of them compiled headers."""
+    for path in built.iterdir():
+        if path.name not in names:
+            path.unlink()
 
 
 def _wake(verilog: str) -> str:
