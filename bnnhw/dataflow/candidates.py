@@ -19,6 +19,7 @@ from bnnhw.dataflow.plan import (
     check_layer,
 )
 from bnnhw.dataflow.structure import (
+    MOST_PARALLEL_THRESHOLDS,
     Buffer,
     FrameGather,
     FrameScatter,
@@ -31,6 +32,7 @@ from bnnhw.dataflow.structure import (
 )
 from bnnhw.errors import PlanError
 from bnnhw.parts import Part
+from bnnhw.products import SMALL_TABLE
 
 # Adders between the registers of a popcount. Two levels of carry chains are about what the rest of a PE, an
 # accumulator, takes.
@@ -111,15 +113,15 @@ def candidates_of(
     layer: Layer,
     part: Part,
     interval: int,
-    most_block_ram: int,
     wanted: Mapping[str, Any],
-    reuses: tuple[int, ...],
+    reuse: int,
     *,
     joins: tuple[bool, bool],
     deep: bool,
 ) -> list[Candidate]:
-    """Foldings of one layer within `interval` cycles; `wanted` fixes what the user asks for; line buffers are `deep`
-    where that costs nothing. `joins` tells whether frames may come from and go to its neighbours side by side."""
+    """Foldings of one layer within `interval` cycles, with each weight used `reuse` times; `wanted` fixes what the user
+    asks for; line buffers are `deep` where that costs nothing. `joins` tells whether frames may come from and go to its
+    neighbours side by side."""
     base = unfolded(layer)
     if wanted.get("weight_memory") == LOGIC:
         wanted = {"pe": layer.mh, "simd": layer.mw, "reuse": 1, **wanted}
@@ -127,25 +129,24 @@ def candidates_of(
     base = replace(base, **changes)
     check_layer(base, "--folding")
     found: list[Candidate] = []
-    for pe, simd, lanes, rows, reuse in _foldings(layer, interval, wanted, reuses):
+    for pe, simd, lanes, rows in _foldings(layer, interval, wanted, reuse):
         plan = replace(base, pe=pe, simd=simd, lanes=lanes, window_rows=rows, reuse=reuse)
         searches = layer.vectors * plan.nf * search_steps(layer.thresholds)
         if plan.cycles > interval or searches > plan.frames * interval:
             continue
         if lanes and plan.kind == "matrix" and layer.vectors * -(-layer.mw // gcd(lanes * rows, simd)) > interval:
             continue  # for the width converter between the window and the PEs
-        options = [replace(plan, **memories) for memories in _memories(plan, base, wanted)]
+        options = [replace(plan, **memories) for memories in _memories(layer, plan, base, wanted)]
         if deep and lanes and "window_depth" not in wanted:
             options = [option for shallow in options for option in _window_depths(layer, part, shallow, interval)]
         outer = _outer_units(layer, part, plan, base, wanted, joins)
         for option in options:
             luts, used = _cost(part, (unit for _, unit in layer_units(layer, option) if not isinstance(unit, OUTER)))
             for some in outer:
-                if used + some.block_ram <= most_block_ram:
-                    # Behind constant weights the memory is part of what multiplies.
-                    memory = option.buffer_memory if option.weight_memory == LOGIC else some.buffer_memory
-                    total = luts + some.luts, used + some.block_ram
-                    found.append(Candidate(option, *total, some.head, some.tail, memory))
+                # Behind constant weights the memory is part of what multiplies.
+                memory = option.buffer_memory if option.weight_memory == LOGIC else some.buffer_memory
+                total = luts + some.luts, used + some.block_ram
+                found.append(Candidate(option, *total, some.head, some.tail, memory))
     return _frontier(found)
 
 
@@ -157,12 +158,12 @@ def _outer_units(
     memories = MEMORIES if holds and "buffer_memory" not in wanted else (base.buffer_memory,)
     found = []
     heads, tails = (sorted({1, plan.frames if some else 1}) for some in joins)
-    for memory, i_frames, o_frames in product(memories, heads, tails):
-        option = replace(plan, buffer_memory=memory)
+    options = [replace(plan, buffer_memory=memory) for memory in memories]
+    for option, i_frames, o_frames in product(options, heads, tails):
         units = layer_units(layer, option, opens=i_frames == 1, closes=int(o_frames == 1))
         luts, used = _cost(part, (unit for _, unit in units if isinstance(unit, OUTER)))
         head, tail = Head(plan.i_lanes, plan.frames, i_frames), Tail(plan.pe, plan.frames, o_frames)
-        found.append(Candidate(option, luts, used, head, tail, memory))
+        found.append(Candidate(option, luts, used, head, tail, option.buffer_memory))
     return _frontier(found)
 
 
@@ -186,12 +187,14 @@ def _window_depths(layer: Layer, part: Part, plan: LayerPlan, interval: int) -> 
     return found
 
 
-def _memories(plan: LayerPlan, base: LayerPlan, wanted: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _memories(layer: Layer, plan: LayerPlan, base: LayerPlan, wanted: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The choices of memory that make a difference, in the units that multiply."""
     matters = {
         "weight_memory": plan.kind == "matrix",
         "buffer_memory": False,  # see `_outer_units`
-        "threshold_memory": plan.kind in ("matrix", "threshold"),
+        # Small tables of starting values and of thresholds compared at once never are better in block RAM.
+        "threshold_memory": plan.kind in ("matrix", "threshold")
+        and (plan.nf > SMALL_TABLE or layer.thresholds > MOST_PARALLEL_THRESHOLDS),
         "window_memory": plan.lanes > 0,
     }
     choices = {key: MEMORIES if some else (getattr(base, key),) for key, some in matters.items()}
@@ -202,39 +205,35 @@ def _memories(plan: LayerPlan, base: LayerPlan, wanted: Mapping[str, Any]) -> li
     return [dict(zip(MEMORY_KEYS, choice, strict=True)) for choice in product(*options)]
 
 
-def _foldings(
-    layer: Layer, interval: int, wanted: Mapping[str, Any], reuses: tuple[int, ...]
-) -> set[tuple[int, int, int, int, int]]:
-    """PE, SIMD, lanes, window rows and reuse that are worth a look."""
+def _foldings(layer: Layer, interval: int, wanted: Mapping[str, Any], reuse: int) -> set[tuple[int, int, int, int]]:
+    """PE, SIMD, lanes and window rows that are worth a look."""
     per_vector = interval // layer.vectors
     if isinstance(layer, MatrixLayer):
-        return _matrix_foldings(layer, interval, wanted, reuses)
+        return _matrix_foldings(layer, interval, wanted, reuse)
     taps = taps_of(layer)
     channels = layer.mh if not isinstance(layer, ConcatLayer) else gcd(*(shape[-1] for shape in layer.i_shapes))
     found = {wanted[key] for key in ("pe", "simd", "lanes") if key in wanted} or _divisors(channels)
     windowed = isinstance(layer, PoolLayer)
-    return {(n, n, n if windowed else 0, 1, 1) for n in found if layer.mh * taps <= n * per_vector}
+    return {(n, n, n if windowed else 0, 1) for n in found if layer.mh * taps <= n * per_vector}
 
 
 def _matrix_foldings(
-    layer: MatrixLayer, interval: int, wanted: Mapping[str, Any], reuses: tuple[int, ...]
-) -> set[tuple[int, int, int, int, int]]:
-    found: set[tuple[int, int, int, int, int]] = set()
-    for reuse in (wanted["reuse"],) if "reuse" in wanted else reuses:
-        if framed(layer):
-            pairs = _pairs(layer, interval * reuse, wanted)
-        elif reuse <= layer.vectors:
-            pairs = _pairs(layer, interval // -(-layer.vectors // reuse), wanted)
-        else:
-            continue
-        if layer.window is None:
-            found |= {(pe, simd, 0, 1, reuse) for pe, simd in pairs}
-            continue
-        taps, channels = layer.window.geometry.taps, layer.i_shapes[0][-1]
-        for rows in _window_rows(layer, wanted):
-            slowest = min(interval // layer.vectors * rows / taps, interval / prod(layer.i_shapes[0][:2]))
-            lanes = {simd: _window_lanes(channels, rows, slowest, simd, wanted) for _, simd in pairs}
-            found |= {(pe, simd, some, rows, reuse) for pe, simd in pairs for some in lanes[simd]}
+    layer: MatrixLayer, interval: int, wanted: Mapping[str, Any], reuse: int
+) -> set[tuple[int, int, int, int]]:
+    if framed(layer):
+        pairs = _pairs(layer, interval * reuse, wanted)
+    elif reuse <= layer.vectors:
+        pairs = _pairs(layer, interval // -(-layer.vectors // reuse), wanted)
+    else:
+        return set()
+    if layer.window is None:
+        return {(pe, simd, 0, 1) for pe, simd in pairs}
+    found: set[tuple[int, int, int, int]] = set()
+    taps, channels = layer.window.geometry.taps, layer.i_shapes[0][-1]
+    for rows in _window_rows(layer, wanted):
+        slowest = min(interval // layer.vectors * rows / taps, interval / prod(layer.i_shapes[0][:2]))
+        lanes = {simd: _window_lanes(channels, rows, slowest, simd, wanted) for _, simd in pairs}
+        found |= {(pe, simd, some, rows) for pe, simd in pairs for some in lanes[simd]}
     return found
 
 

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bnnhw.dataflow import cost
-from bnnhw.dataflow.candidates import FRAMES, REUSES, Head, Tail, candidates_of, taps_of, unfolded
+from bnnhw.dataflow.candidates import FRAMES, REUSES, Candidate, Head, Tail, candidates_of, taps_of, unfolded
 from bnnhw.dataflow.layers import Layer, MatrixLayer, Network
 from bnnhw.dataflow.plan import (
     Folding,
@@ -115,40 +115,59 @@ def solve(
     Weights are used for as many `frames` as is best, but for several vectors of a frame only where block RAM is what is
     missing: that is all that it saves.
     """
-    found = _solve(network, part, interval, budget, folding, (1,), frames)
+    choices = _Choices(network, part, interval, folding, frames)
+    found = _solve(network, part, interval, budget, choices.of((1,)))
     if found is None and any(layer.vectors > 1 for layer in network.layers):
         plenty = replace(budget, block_ram=PLENTY)
-        if _solve(network, part, interval, plenty, folding, (1,), frames) is not None:
-            found = _solve(network, part, interval, budget, folding, REUSES, frames)
+        if _solve(network, part, interval, plenty, choices.of((1,))) is not None:
+            found = _solve(network, part, interval, budget, choices.of(REUSES))
     return found
 
 
+class _Choices:
+    """The candidates of each layer within an interval, made when they are asked for."""
+
+    def __init__(self, network: Network, part: Part, interval: int, folding: Folding, frames: tuple[int, ...]) -> None:
+        self._network, self._part, self._interval, self._folding = network, part, interval, folding
+        self._frames = frames
+        # A deep line buffer on one branch asks for as deep a FIFO on the other.
+        self._deep = all(len(layer.inputs) <= 1 for layer in network.layers)
+        self._made: dict[tuple[int, int], list[Candidate]] = {}
+
+    def of(self, reuses: tuple[int, ...]) -> list[list[Candidate]]:
+        """Each layer's, with weights used for `reuses` vectors of a frame, or else for as many frames as may be."""
+        return [
+            [candidate for reuse in self._reuses(layer, reuses) for candidate in self._one(k, reuse)]
+            for k, layer in enumerate(self._network.layers)
+        ]
+
+    def _reuses(self, layer: Layer, reuses: tuple[int, ...]) -> tuple[int, ...]:
+        if not isinstance(layer, MatrixLayer):
+            return (1,)
+        wanted = self._folding.get(layer.name, {})
+        return (wanted["reuse"],) if "reuse" in wanted else self._frames if framed(layer) else reuses
+
+    def _one(self, k: int, reuse: int) -> list[Candidate]:
+        if (k, reuse) not in self._made:
+            layer, network = self._network.layers[k], self._network
+            self._made[k, reuse] = candidates_of(
+                layer,
+                self._part,
+                self._interval,
+                self._folding.get(layer.name, {}),
+                reuse,
+                joins=(joinable(network, k), joinable(network, k + 1)),
+                deep=self._deep,
+            )
+        return self._made[k, reuse]
+
+
 def _solve(
-    network: Network,
-    part: Part,
-    interval: int,
-    budget: Budget,
-    folding: Folding,
-    reuses: tuple[int, ...],
-    frames: tuple[int, ...],
+    network: Network, part: Part, interval: int, budget: Budget, everything: list[list[Candidate]]
 ) -> Solution | None:
     columns = budget.block_ram + 1
-    # A deep line buffer on one branch asks for as deep a FIFO on the other.
-    branching = any(len(layer.inputs) > 1 for layer in network.layers)
-    choices = [
-        candidates_of(
-            layer,
-            part,
-            interval,
-            columns - 1,
-            folding.get(layer.name, {}),
-            frames if framed(layer) else reuses,
-            joins=(joinable(network, k), joinable(network, k + 1)),
-            deep=not branching,
-        )
-        for k, layer in enumerate(network.layers)
-    ]
-    if any(not layer_choices for layer_choices in choices):
+    choices = [[candidate for candidate in some if candidate.block_ram < columns] for some in everything]
+    if not all(choices):
         return None
 
     # best[p, b]: fewest LUTs of the layers so far with b block RAMs, the last of them giving what tails[p] tells.
