@@ -1,6 +1,6 @@
 """Proves the units, and writes what was proved.
 
-    python -m benchmarks.prove [--jobs N] [--only TEXT] [--list]
+    python -m benchmarks.prove [--jobs N] [--only TEXT] [--missing] [--list]
 
 Of each entry of ``tests/proofs/table.py`` two or three things are asked: whether everything holds in every run of so
 many cycles, whether the rules of streams hold for ever (by induction), and whether each property can fail: with a
@@ -85,17 +85,22 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.prove", description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--jobs", type=int, default=2, metavar="N", help="proofs at a time (default: %(default)s)")
     parser.add_argument("--only", default="", metavar="TEXT", help="entries whose unit or sizes hold this text")
+    parser.add_argument("--missing", action="store_true", help="entries that have no result yet")
     parser.add_argument("--list", action="store_true", help="tell the entries, no more")
     options = parser.parse_args()
     # A component that is made for its latency alone is normal here.
     warnings.simplefilter("ignore", UnusedElaboratable)
     cases: list[Case] = [*STREAMS, *COUNTS]
-    chosen = [case for case in cases if options.only in f"{case.unit} {case.sizes}"]
+    known = {(row["unit"], row["sizes"]): row for row in json.loads(RESULTS.read_text())} if RESULTS.is_file() else {}
+    chosen = [
+        case
+        for case in cases
+        if options.only in f"{case.unit} {case.sizes}" and not (options.missing and (case.unit, case.sizes) in known)
+    ]
     if options.list:
         for case in chosen:
             print(f"{case.unit}: {case.sizes}")
         return 0
-    known = {(row["unit"], row["sizes"]): row for row in json.loads(RESULTS.read_text())} if RESULTS.is_file() else {}
     failed = 0
     with ThreadPoolExecutor(options.jobs) as pool:
         for k, row in enumerate(pool.map(prove, chosen), 1):
