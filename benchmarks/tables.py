@@ -15,6 +15,7 @@ from bnnhw.parts import PARTS
 from bnnhw.verify.levels import LEVELS as LEVEL_NAMES
 
 SIMULATION = ROOT / "benchmarks" / "simulation.json"
+COMPILE = ROOT / "benchmarks" / "compile.json"
 LEVELS = ROOT / "benchmarks" / "levels.json"
 
 
@@ -178,6 +179,24 @@ def simulation_table(designs: Mapping[str, Figures]) -> str:
     return markdown(header, [[row["design"], row["options"], *cells] for row, cells in zip(rows, shown, strict=True)])
 
 
+def compile_table(designs: Mapping[str, Figures]) -> str:
+    """How long compiling takes, from what benchmarks/compile_speed.py measured."""
+    header = ("model", "board", "options", "seconds", "of processors", "memory, MB", "Verilog, kB")
+    rows = [
+        [
+            row["model"],
+            row["board"],
+            row["options"] or "-",
+            f"{row['seconds']:.1f}",
+            f"{row['processor_seconds']:.1f}",
+            f"{row['megabytes']:,}",
+            f"{row['verilog_kb']:,}",
+        ]
+        for row in (json.loads(COMPILE.read_text()) if COMPILE.exists() else [])
+    ]
+    return markdown(header, rows)
+
+
 def levels_table(designs: Mapping[str, Figures]) -> str:
     """What differs at each level, from what benchmarks/levels.py found."""
     found: dict[tuple[str, str], dict[str, str]] = {}
@@ -197,6 +216,7 @@ TABLES = {
     "bounds": bounds_table,
     "seeds": seeds_table,
     "simulation": simulation_table,
+    "compile": compile_table,
     "levels": levels_table,
 }
 PAGES = ("README.md", "docs/results.md", "docs/speed.md", "docs/trust.md")
