@@ -5,7 +5,8 @@
 All faults of a netlist are in one simulated model, which is told at its start which of them is on. Each is put through
 what `bnnhw compare` and the tests do: frames without a gap, whose answers, classes and cycles are compared; the same
 with stalls on both sides and with frames cut and too long; a reset in mid-frame; and every input there is, or very
-many. The bench watches the rules of streams. What all this misses, the proof of the unit is asked about.
+many, with and without stalls. The bench watches the rules of streams. What all this misses, the proof of the unit is
+asked about.
 
 Faults that were tried go to ``benchmarks/mutants.json`` one by one, so that an interrupted run goes on where it
 stopped, and the table to docs/mutants.md. The exit status is 1 if a fault is found by nothing, is not proved to make no
@@ -49,7 +50,7 @@ TABLE = ROOT / "docs" / "mutants.md"
 STRUCTURAL, RESETS = 90, 12
 EACH = 5  # of each named kind, in each design
 EQUAL = "proved: the netlist with the fault is equivalent"
-SECONDS = 100  # of CPU, for a simulation
+SECONDS = 300  # of CPU, for a simulation
 # What the bench says, and what that is called in the table.
 BENCH = {
     "payload changed": "stream rules",
@@ -111,9 +112,13 @@ class Trial:
         return "integers after reset" if wrong[1:].any() else ""
 
     def _many(self) -> str:
-        """Every input that there is, or very many."""
-        wrong = _differs(self._simulation.run(self._small.many.values), self._small.many)
-        return f"{wrong}, of {self._small.how_many}" if wrong else ""
+        """Every input that there is, or very many, without stalls and with long ones at the output."""
+        many = self._small.many
+        for stalls, when in (({}, ""), ({"i_stall": 0.1, "o_stall": 0.95, "seed": 5}, " under stalls")):
+            wrong = _differs(self._simulation.run(many.values, **stalls), many)
+            if wrong:
+                return f"{wrong}{when}, of {self._small.how_many}"
+        return ""
 
 
 def _limited() -> None:
