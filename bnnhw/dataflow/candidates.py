@@ -124,7 +124,7 @@ def candidates_of(
     neighbours side by side."""
     base = unfolded(layer)
     if wanted.get("weight_memory") == LOGIC:
-        wanted = {"pe": layer.mh, "simd": layer.mw, "reuse": 1, **wanted}
+        wanted = {"pe": layer.mh, "simd": layer.mw, **wanted}
     changes: dict[str, Any] = {key: wanted[key] for key in FOLDING_KEYS if key in wanted}
     base = replace(base, **changes)
     check_layer(base, "--folding")

@@ -20,6 +20,7 @@ from bnnhw.dataflow import cost
 from bnnhw.dataflow.candidates import FRAMES, REUSES, Candidate, Head, Tail, candidates_of, taps_of, unfolded
 from bnnhw.dataflow.layers import Layer, MatrixLayer, Network
 from bnnhw.dataflow.plan import (
+    LOGIC,
     Folding,
     LayerPlan,
     lanes_within,
@@ -145,7 +146,11 @@ class _Choices:
         if not isinstance(layer, MatrixLayer):
             return (1,)
         wanted = self._folding.get(layer.name, {})
-        return (wanted["reuse"],) if "reuse" in wanted else self._frames if framed(layer) else reuses
+        if "reuse" in wanted:
+            return (wanted["reuse"],)
+        if wanted.get("weight_memory") == LOGIC:
+            return (1,)
+        return self._frames if framed(layer) else reuses
 
     def _one(self, k: int, reuse: int) -> list[Candidate]:
         if (k, reuse) not in self._made:
