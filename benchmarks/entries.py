@@ -84,6 +84,8 @@ def entries() -> list[Entry]:
         *(Entry(model, board) for model in plain for board in BOARDS),
         # The same plan, with the best of several routes; on ECP5 they take too long.
         *(Entry(TFC_1W1A, board, "seeds", build={"seeds": 8}) for board in BOARDS[:2]),
+        # Each weight that is read serves one image.
+        Entry(TFC_1W1A, "icebreaker", "one_image", compile={"folding": "benchmarks/foldings/TFC_1W1A_one_image.json"}),
         Entry(TFC_1W1A, "ulx3s-85f", "large", compile={"fps": 8e6, "clock_mhz": 80}),
         # All weights are logic: a frame every cycle.
         Entry("mnist-sparse", "ulx3s-85f", "constant", compile={"fps": 100e6, "clock_mhz": 100}),
