@@ -8,6 +8,7 @@ The job comes as a JSON file, named by the environment variable BNNHW_JOB:
     frames   how many frames come out
     i_stall, o_stall, seed   stall patterns, see `streams.stalls`
     reset_at beat before which the accelerator is reset in mid-frame, or -1; counting restarts with the beats after it
+    most_idle   cycles without a handshake on either stream after which the accelerator hangs
     watch    streams to record, see `recorder`; none for full speed
     record   file to write what was recorded to, even where the bench fails
 
@@ -26,9 +27,6 @@ from cocotb.clock import Clock
 from cocotb.triggers import RisingEdge
 from recorder import Recorder
 from streams import reset, stalls
-
-# So many cycles without a handshake on either stream mean that the accelerator hangs, or that stalls never end.
-MOST_IDLE = 200_000
 
 
 @cocotb.test()
@@ -107,7 +105,7 @@ async def _run(dut, job: dict[str, Any], beats: list[int], recorder: Recorder | 
             taking = not next(o_stalls)
             o_ready.value = taking
         cycle += 1
-        assert idle < MOST_IDLE, (
+        assert idle < job["most_idle"], (
             f"cycle {cycle}: nothing moved for {idle} cycles, {ended} of {job['frames']} frames are out"
         )
     Path(job["answers"]).write_text("".join(answers))

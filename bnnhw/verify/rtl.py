@@ -14,9 +14,14 @@ from numpy.typing import NDArray
 from bnnhw.dataflow.layers import Network
 from bnnhw.dataflow.plan import Plan
 from bnnhw.dataflow.structure import final_bits
+from bnnhw.dataflow.timing import measure
 from bnnhw.errors import ToolError
 from bnnhw.verify.record import Record
 from bnnhw.verify.simulator import Bench, job_file
+
+# So many cycles without a beat in or out, and as many as a frame takes, mean that an accelerator hangs, or that stalls
+# never end.
+PATIENCE = 200_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,6 +134,7 @@ class RtlSimulation:
                 "o_stall": o_stall,
                 "seed": seed,
                 "reset_at": reset_at,
+                "most_idle": PATIENCE + measure(self._plan, self._network).latency,
                 "watch": self._watch,
                 "record": str(scratch / "record"),
             }

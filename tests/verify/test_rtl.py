@@ -13,7 +13,7 @@ from bnnhw.build.verilog import accelerator_verilog
 from bnnhw.dataflow import Network, Plan, measure
 from bnnhw.dtypes import BIPOLAR, TERNARY, DataType
 from bnnhw.errors import InputError, ToolError
-from bnnhw.verify import RtlSimulation
+from bnnhw.verify import RtlSimulation, rtl
 from tests.random_networks import forward, layer_plan, plan_of, random_network, random_values
 
 pytestmark = pytest.mark.sim
@@ -57,6 +57,17 @@ def test_answers_and_cycles(built: tuple[Network, Plan, RtlSimulation]) -> None:
     assert not found.errors.any()
     cycles = measure(plan, network)
     assert (found.latency_cycles, found.cycles_per_inference) == (cycles.latency, cycles.interval)
+
+
+def test_frames_that_take_long(built: tuple[Network, Plan, RtlSimulation], monkeypatch: pytest.MonkeyPatch) -> None:
+    """However slow an accelerator is, it does not count as one that hangs."""
+    monkeypatch.setattr(rtl, "PATIENCE", 8)
+    network, plan, simulation = built
+    values = values_of(plan, 1)
+    assert (simulation.run(values).integers == forward(network, values)[0]).all()
+    monkeypatch.setattr(rtl, "PATIENCE", -measure(plan, network).latency + 3)
+    with pytest.raises(ToolError, match="nothing moved for 3 cycles"):
+        simulation.run(values)
 
 
 @pytest.mark.parametrize("stall", [(0.5, 0.0), (0.0, 0.5), (0.3, 0.3)])
