@@ -87,6 +87,8 @@ def _products(
         for j, c_j in enumerate(c):
             # One word of all rows, or of all weights, lies in a line.
             pairs.setdefault(d_i * c_j, []).append((np.ascontiguousarray(x[j].T), np.ascontiguousarray(w[i].T)))
+    # Bits of a row that can be one; the narrower the counts, the faster they are added.
+    narrow = np.uint16 if 64 * x.shape[2] * len(c) * len(d) <= 0xFFFF else np.uint32
     constant = c0 * weight.sum(axis=1, dtype=np.int64) - c0 * d0 * weight.shape[1]
     result = np.empty((x.shape[1], w.shape[1]), np.int32)
 
@@ -97,7 +99,7 @@ def _products(
             total += d0 * sums[rows, None]
         both, count = np.empty(total.shape, np.uint64), np.empty(total.shape, np.uint8)
         for factor, parts in pairs.items():
-            counts = np.zeros(total.shape, np.uint32)
+            counts = np.zeros(total.shape, narrow)
             for x_words, w_words in parts:
                 for x_word, w_word in zip(x_words, w_words, strict=True):
                     np.bitwise_and(x_word[rows, None], w_word[None, :], out=both)
