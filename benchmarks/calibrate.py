@@ -71,6 +71,8 @@ PRIOR = {
     "fifo": 40,
     "fifo_bit": 1,
 }
+# On ECP5 a register shares the cell of the LUT before it, which is what is counted.
+PRIOR_OF = {"ice40": PRIOR, "ecp5": {**PRIOR, "constant_register": 0.05}}
 PULL = 0.03
 
 BOARD_OF = {"ice40": "ice40-hx8k-b-evn", "ecp5": "ulx3s-85f"}
@@ -238,13 +240,13 @@ def board_rows(family: str) -> list[dict[str, Any]]:
     return rows
 
 
-def fit(rows: list[dict[str, Any]]) -> dict[str, float]:
-    names = list(PRIOR)
+def fit(rows: list[dict[str, Any]], priors: dict[str, float]) -> dict[str, float]:
+    names = list(priors)
     # Of a small unit, the error of a few LUTs does not matter.
     scale = np.array([1 / max(row["lut4"], 100) for row in rows])
     matrix = np.array([[row["features"].get(name, 0.0) for name in names] for row in rows]) * scale[:, None]
     wanted = np.array([row["lut4"] for row in rows]) * scale
-    prior = np.array([PRIOR[name] for name in names])
+    prior = np.array(list(priors.values()))
     pull = PULL * np.diag(1 / prior)
     found, _ = nnls(np.vstack([matrix, pull]), np.concatenate([wanted, np.full(len(names), PULL)]))
     errors = (matrix @ found - wanted) / (np.array([row["lut4"] for row in rows]) * scale + 1e-9)
@@ -268,7 +270,7 @@ def main() -> None:
     for family in BOARD_OF:
         print(family)
         rows = [{**row, "name": row["unit"]} for row in known if row["family"] == family] + board_rows(family)
-        table[family] = fit(rows)
+        table[family] = fit(rows, PRIOR_OF[family])
     write_text(cost.TABLE, json.dumps(table, indent=1) + "\n")
 
 
