@@ -5,14 +5,10 @@ population count for each pair of planes:
 
     w @ x = sum_ij d_i c_j popcount(w_i & x_j) + c0 * sum(w) + d0 * sum(x) - c0 * d0 * MW
 
-Products of equal weight ``d_i c_j`` are counted together. Rows are shared out to threads, which numpy lets run side by
-side.
+Products of equal weight ``d_i c_j`` are counted together.
 """
 
 from __future__ import annotations
-
-import os
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from numpy.typing import NDArray
@@ -92,7 +88,8 @@ def _products(
     constant = c0 * weight.sum(axis=1, dtype=np.int64) - c0 * d0 * weight.shape[1]
     result = np.empty((x.shape[1], w.shape[1]), np.int32)
 
-    def work(start: int) -> None:
+    step = max(1, STEP_WORDS // w.shape[1])
+    for start in range(0, x.shape[1], step):
         rows = slice(start, start + step)
         total = np.repeat(constant[None, :], len(result[rows]), axis=0)
         if sums is not None:
@@ -107,9 +104,4 @@ def _products(
                     counts += count
             total += factor * counts.astype(np.int64)
         result[rows] = total
-
-    step = max(1, STEP_WORDS // w.shape[1])
-    starts = range(0, x.shape[1], step)
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        list(pool.map(work, starts))
     return result
