@@ -84,6 +84,7 @@ def test_circuits_that_are_given_up(
         raise KeyboardInterrupt
 
     monkeypatch.setattr(board_top, "BoardLink", interrupted)
+    gc.collect()  # circuits of other tests
     with warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always")
         assert main(["build", "digits-binary", "--board", "icebreaker", "-o", str(tmp_path / "out")]) == 130
@@ -116,9 +117,9 @@ def test_full_disk_of_the_results(refused: CLI, tmp_path: Path, monkeypatch: pyt
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> list[str]:
-    """The start of a command that sees `tmp_path` as a disk of 300 kB."""
+    """The start of a command that sees `tmp_path` as a disk of 100 kB."""
     command = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c"]
-    mount = f"mount -t tmpfs -o size=300k tmpfs '{tmp_path}'"
+    mount = f"mount -t tmpfs -o size=100k tmpfs '{tmp_path}'"
     if shutil.which("unshare") is None or subprocess.run([*command, mount], capture_output=True).returncode != 0:
         pytest.skip("no right to mount a small disk")
     return [*command, f'{mount} && "$@"; status=$?; ls -A "{tmp_path}"; exit $status', "sh"]
