@@ -140,9 +140,7 @@ class DataType:
         ValueError
             If a value is not one of this format.
         """
-        array = np.asarray(values).astype(np.int64)
-        if not self.contains(array):
-            raise ValueError(f"values outside {self.name}: {array.min()}..{array.max()}")
+        array = self._checked(values).astype(np.int64)
         if self.kind == "bipolar":
             codes = (array + 1) >> 1
         elif self.kind == "ternary":
@@ -163,13 +161,25 @@ class DataType:
         return array
 
     def planes(self, values: ArrayLike) -> NDArray[np.bool_]:
-        """The planes of integer `values`: shape (number of planes, *values.shape), plane 0 first."""
+        """The planes of integer `values`: shape (number of planes, *values.shape), plane 0 first.
+
+        Raises
+        ------
+        ValueError
+            If a value is not one of this format.
+        """
+        if self.kind in ("bipolar", "ternary"):
+            array = self._checked(values)
+            return np.stack([array >= 0, array > 0] if self.kind == "ternary" else [array > 0])
         codes = self.encode(values)
-        if self.kind == "ternary":
-            sign, mask = (codes & 1).astype(bool), (codes & 2).astype(bool)
-            return np.stack([~mask | sign, mask & sign])
         bits: Any = [(codes >> j) & 1 for j in range(self.bits)]
         return np.stack(bits).astype(bool)
+
+    def _checked(self, values: ArrayLike) -> NDArray[Any]:
+        array = np.asarray(values)
+        if not self.contains(array):
+            raise ValueError(f"values outside {self.name}: {array.min()}..{array.max()}")
+        return array
 
 
 BIPOLAR = DataType("bipolar", 1)
