@@ -12,8 +12,8 @@ class Repeated(wiring.Component):
 
     Within `one_module_each`, `elaborate` gives an instance of the module of all units that are made in the same way;
     elsewhere, as in Amaranth's simulator, which knows no instances, it gives the unit's logic. Either way the flattened
-    netlist has the same logic. A subclass has its logic in ``logic(platform)``, with a register in the domain ``sync`` that is
-    reset.
+    netlist has the same logic. A subclass has its own in ``logic(platform)``, with a register in the domain ``sync``
+    that is reset.
 
     Parameters
     ----------
