@@ -80,7 +80,7 @@ CASES = [
     layer(TERNARY, TERNARY, None, 3, 2, 18),
     layer(UINT2, INT3, None, 3, 1, 20, simd=2),
     layer(BIPOLAR, BIPOLAR, BIPOLAR, 4, 3, 28, pe=2, simd=2, levels=1),
-    layer(TERNARY, TERNARY, UINT2, 3, 2, 28, pe=1, simd=2),
+    layer(TERNARY, TERNARY, UINT2, 3, 2, 22, pe=1, simd=2),
     layer(BIPOLAR, BIPOLAR, None, 6, 3, 18, constant=True),
     layer(TERNARY, TERNARY, None, 4, 2, 18, constant=True),
 ]

@@ -128,7 +128,8 @@ def slide(height, width, geometry, depth, *, channels=1, per_beat=1, channels_ou
     order = "columns" if tall else "taps of a channel" if channels_outer else "taps"
     pads = f", pads {geometry.pads}" if any(geometry.pads) else ""
     step = f" by {geometry.strides}" if geometry.strides != (1, 1) else ""
-    sizes = f"{height}x{width} map of {channels}, windows {kh}x{kw}{step}{pads}, {order}"
+    apart = f" dilated by {geometry.dilations}" if geometry.dilations != (1, 1) else ""
+    sizes = f"{height}x{width} map of {channels}, windows {kh}x{kw}{step}{apart}{pads}, {order}"
     return StreamCase("SlidingWindow", sizes, lambda: build_unit(unit, "ecp5"), spec, depth, covers=(units.Slide,))
 
 
@@ -143,8 +144,11 @@ CASES = [
     scatter(units.Scatter(1, 2, 2, 3, "lut"), 18),
     regrouped(1, 1, 2, 14),
     regrouped(1, 2, 2, 20),
-    slide(3, 2, Geometry((2, 2)), 30),
-    slide(2, 2, Geometry((2, 2), (2, 2), pads=(1, 1, 1, 1)), 44),
+    slide(3, 2, Geometry((2, 2)), 24),
+    slide(3, 3, Geometry((1, 1), (2, 2)), 30),
+    slide(1, 2, Geometry((2, 2), pads=(1, 1, 0, 0)), 30),
+    slide(2, 1, Geometry((2, 1), (2, 1), pads=(1, 0, 1, 0)), 20),
+    slide(3, 1, Geometry((2, 1), dilations=(2, 1)), 16),
     slide(1, 2, Geometry((1, 2), pads=(0, 1, 0, 0)), 26, channels=2),
     slide(1, 3, Geometry((1, 2)), 28, channels=2, channels_outer=True),
     slide(2, 2, Geometry((2, 1), pads=(1, 0, 0, 0)), 18, tall=True),
