@@ -53,7 +53,7 @@ def levels(entry: Entry, folder: Path) -> Iterator[Row]:
             "model": entry.title,
             "board": entry.board,
             "level": name,
-            "inputs": found["inputs"],
+            "inputs": Path(found["inputs"]).name,
             "mismatches": found["mismatches"],
             **{key: level[key] for key in ("samples", "values", "seconds")},
         }

@@ -145,7 +145,16 @@ def export(net: Quantised, example: torch.Tensor, folder: Path) -> None:
         path = Path(scratch) / "model.onnx"
         export_qonnx(net.eval(), args=example, export_path=str(path))
         # The exporter may leave the weights in a second file; one file is easier to hand on.
-        onnx.save(onnx.load(path), folder / "model.onnx", save_as_external_data=False)
+        onnx.save(without_traces(onnx.load(path)), folder / "model.onnx", save_as_external_data=False)
+
+
+def without_traces(model: onnx.ModelProto) -> onnx.ModelProto:
+    """`model` without the exporter's notes of which line of which file of this computer made what."""
+    graph = model.graph
+    for part in (model, graph, *graph.node, *graph.input, *graph.output, *graph.value_info, *graph.initializer):
+        part.ClearField("metadata_props")
+        part.ClearField("doc_string")
+    return model
 
 
 def main(recipe: Recipe | ConvRecipe, folder: Path) -> None:

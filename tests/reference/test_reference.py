@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import numpy as np
+import onnx
 import pytest
 
 from bnnhw import reference
@@ -55,6 +56,15 @@ def test_shipped_golden_files(name: str) -> None:
         assert (trace[key][: len(known[key])] == known[key]).all(), key
     assert (found["outputs"] == known["outputs"]).all()
     assert (found["prediction"] == known["prediction"]).all()
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_shipped_files_say_nothing_of_where_they_were_made(name: str) -> None:
+    """Exporters write call stacks, with the folders of a computer, beside every node."""
+    model = onnx.load(folder("models") / name / "model.onnx")
+    graph = model.graph
+    for part in (model, graph, *graph.node, *graph.value_info, *graph.initializer):
+        assert not part.metadata_props and not part.doc_string, part.name
 
 
 @pytest.mark.parametrize("name", DENSE_MODELS)
