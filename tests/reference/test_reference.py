@@ -64,7 +64,7 @@ def test_shipped_files_say_nothing_of_where_they_were_made(name: str) -> None:
     model = onnx.load(folder("models") / name / "model.onnx")
     graph = model.graph
     for part in (model, graph, *graph.node, *graph.value_info, *graph.initializer):
-        assert not part.metadata_props and not part.doc_string, part.name
+        assert not part.metadata_props and not part.doc_string
 
 
 @pytest.mark.parametrize("name", DENSE_MODELS)
