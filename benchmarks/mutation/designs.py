@@ -23,7 +23,7 @@ from tests.random_networks import (
 )
 
 FRAMES = 24
-MANY = 600
+MANY = 3_000
 INPUTS = 14
 
 
@@ -94,8 +94,8 @@ def dense() -> Small:
 
 
 def convolutional() -> Small:
-    """A padded convolution, a pool with thresholds, a matrix."""
-    seed = 16
+    """A padded convolution, one of constant weights, a pool, a matrix; no channel is always the same."""
+    seed = 722
     graph = to_integers(random_map_network(np.random.default_rng(seed)))
     network = Network.of(graph)
     plan = random_folding(np.random.default_rng(seed), network, most_cycles=150)
@@ -108,7 +108,7 @@ def convolutional() -> Small:
         np.asarray(answers["prediction"], np.int64).reshape(-1),
     )
     what = f"a map of {'x'.join(map(str, shape))}, {len(network.layers)} layers"
-    return Small("convolutional", what, network, plan, many, f"{MANY} inputs")
+    return Small("convolutional", what, network, plan, many, f"{MANY:,} inputs")
 
 
 DESIGNS: dict[str, Callable[[], Small]] = {"dense": dense, "convolutional": convolutional}
