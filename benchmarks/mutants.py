@@ -47,10 +47,11 @@ from tests.proofs.table import STREAMS
 RESULTS = ROOT / "benchmarks" / "mutants.json"
 REASONS = ROOT / "benchmarks" / "mutation" / "unobservable.json"
 TABLE = ROOT / "docs" / "mutants.md"
-STRUCTURAL, RESETS = 90, 12
+STRUCTURAL, CHANGED = 90, 12  # faults in cells and in values at reset, in each design
 EACH = 5  # of each named kind, in each design
 EQUAL = "proved: the netlist with the fault is equivalent"
 SECONDS = 300  # of CPU, for a simulation
+RESETS = 10  # tried between frames
 # What the bench says, and what that is called in the table.
 BENCH = {
     "payload changed": "stream rules",
@@ -108,12 +109,18 @@ class Trial:
         return "integers under stalls" if wrong[~damaged].any() else ""
 
     def _reset(self) -> str:
-        frames, before = self._small.frames, 3
-        found = self._simulation.run(frames.values, reset_at=before * self._small.plan.input_beats + 1)
-        if found.errors.tolist() != [True] + [False] * (len(frames.values) - before - 1):
-            return "damage flag after reset"
-        wrong = (found.integers != frames.integers[before:]).any(axis=1)
-        return "integers after reset" if wrong[1:].any() else ""
+        """A reset in mid-frame, which damages the frame that goes on after it, and resets between frames: of these the
+        first frame tells most, so there are many."""
+        frames, beats = self._small.frames, self._small.plan.input_beats
+        for at in (3 * beats + 1, *range(beats, 2 * RESETS * beats, 2 * beats)):
+            before, cut = divmod(at, beats)
+            found = self._simulation.run(frames.values, reset_at=at)
+            if found.errors.tolist() != [cut > 0] + [False] * (len(frames.values) - before - 1):
+                return "damage flag after reset"
+            wrong = (found.integers != frames.integers[before:]).any(axis=1)
+            if wrong[cut > 0 :].any():
+                return "integers after reset"
+        return ""
 
     def _many(self) -> str:
         """Every input that there is, or very many, without stalls and with long ones at the output."""
@@ -170,7 +177,7 @@ def trials(name: str, known: set[str]) -> Iterator[dict[str, Any]]:
                 mutated = Mutated.named(small, folder)
                 mutants = sampled(mutated.mutants, EACH)
             else:
-                mutated = Mutated.structural(small, folder, count=STRUCTURAL, resets=RESETS)
+                mutated = Mutated.structural(small, folder, count=STRUCTURAL, resets=CHANGED)
                 mutants = mutated.mutants
             todo = [mutant for mutant in mutants if key(name, mutant) not in known]
             if not todo:
