@@ -260,7 +260,7 @@ def main() -> int:
             rows.append(row)
             print(f"{len(rows)} {name}: {row['kind']}, {row['place']}: {row['caught_by'] or 'MISSED'}", flush=True)
             write_text(RESULTS, json.dumps(rows, indent=1) + "\n")
-            write_text(TABLE, table(rows, reasons))
+    write_text(TABLE, table(rows, reasons))
     missed = [row for row in rows if not row["caught_by"] and not reason(row, reasons)]
     for row in missed:
         print(f"missed: {row['key']} {row['design']}: {row['kind']}, {row['place']}", file=sys.stderr)

@@ -158,7 +158,8 @@ def _structural(number: int, command: str, design: dict[str, Any]) -> Mutant:
     bit = words[words.index("-portbit") + 1]
     kind = design["cells"][cell]["type"]
     family = CELLS.get(kind, "memory" if kind.startswith("$mem") else "gate")
-    return Mutant(number, f"{family} bit {MODES[options['-mode']]}", f"{kind} {cell}, port {port}, bit {bit}")
+    by = f" by bit {options['-ctrlbit']}" if "-ctrlbit" in options else ""
+    return Mutant(number, f"{family} bit {MODES[options['-mode']]}", f"{kind} {cell}, port {port}, bit {bit}{by}")
 
 
 def _resets(design: dict[str, Any], count: int, seed: int, first: int) -> Iterator[tuple[Mutant, str]]:
