@@ -32,7 +32,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @contextmanager
 def serving(folder: Path, *options: object) -> Iterator[tuple[subprocess.Popen[str], str]]:
     command = [sys.executable, "-m", "bnnhw", "serve", str(folder), "--json", *map(str, options)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as program:
+    # As in a terminal, also where the tests run under nohup: a program leaves alone what it is told to ignore.
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    try:
+        started = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    with started as program:
         try:
             assert program.stdout is not None
             lines = [program.stdout.readline() for _ in range(3)]
