@@ -232,15 +232,15 @@ def library_folder(waves: bool) -> Path:
 
 def lay_out_library(library: Path, scratch: Path) -> None:
     """Puts what Verilator's simulations share where make looks for it: compiled, where there is a `library` already."""
-    common = scratch / COMMON.parent
-    if not library.is_dir():
+    common, kept = scratch / COMMON.parent, headers_folder(library)
+    if kept.is_dir():
+        # By the same path from the scratch folder, as clang asks whether a precompiled header still lies where it did.
+        common.symlink_to(kept, target_is_directory=True)
+    else:
         common.mkdir()
         # The compilers take the precompiled one for these, `<name>.gch`, if it suits them.
         for name in (COMMON.name, f"{COMMON.name}.fast", f"{COMMON.name}.slow"):
             (common / name).write_text(COMMON_HEADERS)
-        return
-    # By the same path from the scratch folder, as clang asks whether a precompiled header still lies where it did.
-    common.symlink_to(library, target_is_directory=True)
     for compiled in library.glob("*.o"):
         ours = Path(shutil.copy(compiled, scratch))
         # Make would compile what is older than the makefile that Verilator is about to write.
@@ -251,14 +251,21 @@ def lay_out_library(library: Path, scratch: Path) -> None:
 def keep_library(built: Path, library: Path) -> None:
     """Keeps what is the same in every simulation, and more than half of the compiling: Verilator's own library, and
     its headers precompiled."""
+    if not library.is_dir():
+        with building(library) as scratch:
+            for compiled in built.glob("verilated*.o"):
+                shutil.copy(compiled, scratch)
     common = built / COMMON.parent
-    if common.is_symlink() or library.is_dir():
-        return
-    for compiled in built.glob("verilated*.o"):
-        shutil.copy(compiled, common)
-    # Another process may have been first.
-    with suppress(OSError):
-        common.rename(library)
+    # Verilator's makefile precompiles nothing for a small design.
+    if not common.is_symlink() and len([*common.glob("*.gch")]) == 2:
+        # Another process may have been first.
+        with suppress(OSError):
+            common.rename(headers_folder(library))
+
+
+def headers_folder(library: Path) -> Path:
+    """Where the precompiled headers that go with a `library` are kept."""
+    return library.with_name(f"headers-{library.name}")
 
 
 def keep_only(built: Path, *names: str) -> None:
