@@ -30,13 +30,6 @@ SAMPLES = (10, 100, 10_000)
 MOST_CYCLES = 100_000
 
 
-# Compiled first, so that Verilator's own library, which is kept, does not count.
-WARM_UP = """module accelerator(input clk, input rst, input i__valid, output reg o__valid);
-  always @(posedge clk) o__valid <= i__valid;
-endmodule
-"""
-
-
 @dataclass(frozen=True)
 class Variant:
     """Options in words, and how they differ from those in use."""
@@ -81,7 +74,8 @@ def measure(entry: Entry, variant: Variant) -> dict[str, Any]:
             simulator.VERILATOR_OPTIONS = [word for word in kept[0] if word not in variant.without]
             simulator.VERILATOR_OPTIONS += variant.verilator
             simulator.OPTIMISATION, simulator.PRECOMPILED = variant.optimise, list(variant.headers)
-            simulator.Bench(WARM_UP, "accelerator")
+            # What is kept from the first compilation on does not count.
+            simulator.Bench(f"{design.verilog}// once before\n", "accelerator")
             started = spent()
             simulation = RtlSimulation(design.plan, design.network, design.verilog)
             seconds = [spent() - started]
