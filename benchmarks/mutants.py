@@ -68,8 +68,8 @@ class Trial:
         self._simulation = RtlSimulation(small.plan, small.network, verilog)
         cycles = measure(small.plan, small.network)
         self._cycles = cycles.latency, cycles.interval
-        # The output takes half as many frames as the accelerator could give, so that all units in front of it have to
-        # wait again and again.
+        # The output takes at most half as many frames as the accelerator could give, so that all units in front of it
+        # have to wait again and again.
         slow = max(0.95, 1 - small.plan.output_beats / (2 * cycles.interval))
         self._stalls = {"i_stall": 0.1, "o_stall": slow, "seed": 5}
 

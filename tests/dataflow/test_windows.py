@@ -18,7 +18,7 @@ def network():
 
 
 # A frame of 200,000 cycles takes a minute to step through.
-@pytest.mark.parametrize("fps", [pytest.param(300, marks=pytest.mark.slow), 3_000, 20_000])
+@pytest.mark.parametrize("fps", [pytest.param(300, marks=pytest.mark.slow), 1_000, 3_000, 20_000])
 def test_rate_is_kept(network, fps):
     plan = make_plan(network, ECP5, fps=fps, clock_mhz=60)
     assert measure(plan, network).interval <= 60e6 / fps
