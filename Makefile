@@ -40,16 +40,16 @@ bench: .venv/installed-dev
 	@$(ENV) python -m benchmarks
 
 faults: .venv/installed-dev
-	@$(ENV) python -m benchmarks.faults
+	@$(ENV) python -m campaigns.faults
 
 prove: .venv/installed-dev
-	@$(ENV) python -m benchmarks.prove
+	@$(ENV) python -m proofs
 
 levels: .venv/installed-dev
-	@$(ENV) python -m benchmarks.levels
+	@$(ENV) python -m campaigns.levels
 
 mutants: .venv/installed-dev
-	@$(ENV) python -m benchmarks.mutants
+	@$(ENV) python -m campaigns.mutants
 
 clean:
 	rm -rf .venv build dist bnnhw-demo .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage .coverage.*

@@ -24,18 +24,18 @@ import numpy as np
 from scipy.optimize import nnls
 
 import bnnhw
-from bnnhw.build import find_board, flow, tools
+from bnnhw.arithmetic.formats import DataType
 from bnnhw.dataflow import Network, Plan, cost, planned
 from bnnhw.dataflow.candidates import unfolded
 from bnnhw.dataflow.layers import MatrixLayer
 from bnnhw.dataflow.structure import Unit, structure
-from bnnhw.dtypes import DataType
 from bnnhw.errors import BnnhwError, ToolError
 from bnnhw.files import write_text
 from bnnhw.generate.accelerator import build_unit
 from bnnhw.ir.bounds import reach
 from bnnhw.ir.nodes import Dense, Threshold
 from bnnhw.parts import PARTS
+from bnnhw.toolchain import find_board, flow, tools
 
 HERE = Path(__file__).resolve().parent
 DATA = HERE / "calibration.json"

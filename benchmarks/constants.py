@@ -21,13 +21,13 @@ from numpy.typing import NDArray
 from benchmarks.entries import ROOT
 from benchmarks.tables import markdown
 from benchmarks.units import BOARDS, SEED, Framed, routed
-from bnnhw.build import tools
-from bnnhw.build.boards import find_board
-from bnnhw.dtypes import BIPOLAR
+from bnnhw.arithmetic.adder_graphs import Netlist, constant_sums, schedule
+from bnnhw.arithmetic.formats import BIPOLAR
 from bnnhw.files import write_text
-from bnnhw.gateware.constant_mvu import ConstantMatrixUnit
+from bnnhw.gateware.arithmetic.constant_mvu import ConstantMatrixUnit
 from bnnhw.parts import PARTS
-from bnnhw.sums import Netlist, constant_sums, schedule
+from bnnhw.toolchain import tools
+from bnnhw.toolchain.boards import find_board
 
 RESULTS = ROOT / "benchmarks" / "constants.json"
 PAGE = ROOT / "docs" / "constants.md"

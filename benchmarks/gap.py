@@ -20,13 +20,13 @@ from unittest import mock
 
 from benchmarks.entries import BOARDS, ROOT, TFC_1W1A, TFC_2W2A, Entry
 from benchmarks.tables import markdown
-from bnnhw.build import Board, find_board
 from bnnhw.compiler import load_model
 from bnnhw.dataflow import Network, budget_of, candidates, folding, unasked
 from bnnhw.dataflow.layers import MatrixLayer
 from bnnhw.errors import PlanError
 from bnnhw.files import write_text
 from bnnhw.passes import to_integers
+from bnnhw.toolchain import Board, find_board
 
 RESULTS = ROOT / "benchmarks" / "gap.json"
 TEXT, PAGE = ROOT / "benchmarks" / "folding.md", ROOT / "docs" / "folding.md"

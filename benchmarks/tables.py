@@ -198,7 +198,7 @@ def compile_table(designs: Mapping[str, Figures]) -> str:
 
 
 def levels_table(designs: Mapping[str, Figures]) -> str:
-    """What differs at each level, from what benchmarks/levels.py found."""
+    """What differs at each level, from what campaigns/levels.py found."""
     found: dict[tuple[str, str], dict[str, str]] = {}
     for row in json.loads(LEVELS.read_text()) if LEVELS.exists() else []:
         cells = found.setdefault((row["model"], row["board"]), {})

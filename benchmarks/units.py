@@ -25,14 +25,14 @@ from amaranth.lib import wiring
 
 from benchmarks.entries import ROOT
 from benchmarks.tables import markdown
-from bnnhw.build import flow, tools
-from bnnhw.build.boards import find_board
-from bnnhw.dtypes import DataType
+from bnnhw.arithmetic.formats import DataType
 from bnnhw.files import write_text
-from bnnhw.gateware.adder_chain import BIT, MATCH
-from bnnhw.gateware.mvu import MatrixVectorUnit
-from bnnhw.gateware.pe import PE
-from bnnhw.gateware.popcount import Popcount
+from bnnhw.gateware.arithmetic.adder_chain import BIT, MATCH
+from bnnhw.gateware.arithmetic.mvu import MatrixVectorUnit
+from bnnhw.gateware.arithmetic.pe import PE
+from bnnhw.gateware.arithmetic.popcount import Popcount
+from bnnhw.toolchain import flow, tools
+from bnnhw.toolchain.boards import find_board
 
 RESULTS = ROOT / "benchmarks" / "units.json"
 TABLE = ROOT / "docs" / "units.md"

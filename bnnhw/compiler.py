@@ -6,18 +6,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from bnnhw.build import Board, all_boards, find_board
-from bnnhw.build.tools import Progress
+from bnnhw.arithmetic.formats import DataType
 from bnnhw.dataflow import Network, load_folding, make_plan
 from bnnhw.dataflow.candidates import unfolded
 from bnnhw.dataflow.layers import MatrixLayer
 from bnnhw.design import Design, is_design, load_design
-from bnnhw.dtypes import DataType
 from bnnhw.errors import InputError, ModelError, PlanError
 from bnnhw.frontend import inspect, load
 from bnnhw.ir.graph import Graph
 from bnnhw.passes import to_integers
 from bnnhw.shipped import find_model, shipped_models
+from bnnhw.toolchain import Board, all_boards, find_board
+from bnnhw.toolchain.tools import Progress
 
 
 def load_model(model: str | Path, input_format: DataType | None) -> Graph:

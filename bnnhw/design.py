@@ -65,7 +65,7 @@ class Design:
         """
         if self.folder is not None:
             return read_verilog(self.folder / VERILOG)
-        from bnnhw.build.verilog import accelerator_verilog
+        from bnnhw.toolchain.verilog import accelerator_verilog
 
         return accelerator_verilog(self.plan, self.network)
 

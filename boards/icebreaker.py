@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from bnnhw.build.boards import Board
+from bnnhw.toolchain.boards import Board
 
 
 def platform() -> Any:

@@ -12,8 +12,8 @@ from bnnhw.generate import accelerator
 from bnnhw.ir.nodes import Encode, Node
 from bnnhw.ir.spec import HARDWARE
 from bnnhw.passes import to_integers
-from tests.random_maps import random_map_network
-from tests.random_networks import random_folding
+from campaigns.random_maps import random_map_network
+from campaigns.random_networks import random_folding
 
 UNITS = {unit for unit in vars(structure).values() if isinstance(unit, type) and issubclass(unit, structure.Unit)} - {
     structure.Unit

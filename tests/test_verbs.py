@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 import bnnhw
+from bnnhw.arithmetic.formats import DataType
 from bnnhw.design import Design, load_design
-from bnnhw.dtypes import DataType
 from bnnhw.errors import InputError, PlanError
 from bnnhw.inputs import inputs_for, random_inputs
 from bnnhw.shipped import find_model, model_name, shipped_models
@@ -28,7 +28,7 @@ def design() -> Design:
 def test_import_loads_little_and_keeps_the_verb_build() -> None:
     code = (
         "import sys, bnnhw; assert not {'onnx', 'amaranth', 'cocotb', 'serial'} & set(sys.modules);"
-        "import bnnhw.build.boards; assert callable(bnnhw.build)"
+        "import bnnhw.toolchain.boards; assert callable(bnnhw.build)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
 
@@ -76,7 +76,7 @@ def test_progress_is_told() -> None:
 
     def progress(step: str) -> object:
         steps.append(step)
-        return bnnhw._silent(step)
+        return bnnhw.api._silent(step)
 
     bnnhw.compile(MODEL, board="icebreaker", progress=progress)
     assert steps == [f"planning {MODEL}"]

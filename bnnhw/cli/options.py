@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
-from bnnhw.dtypes import DataType
+from bnnhw.arithmetic.formats import DataType
 
 
 class Commands(Protocol):

@@ -8,6 +8,7 @@ from itertools import product
 from math import gcd, prod
 from typing import Any, NamedTuple
 
+from bnnhw.arithmetic.plane_products import SMALL_TABLE
 from bnnhw.dataflow import cost
 from bnnhw.dataflow.layers import INPUT, ConcatLayer, Layer, MatrixLayer, PoolLayer
 from bnnhw.dataflow.plan import (
@@ -32,7 +33,6 @@ from bnnhw.dataflow.structure import (
 )
 from bnnhw.errors import PlanError
 from bnnhw.parts import Part
-from bnnhw.products import SMALL_TABLE
 
 # Adders between the registers of a popcount. Two levels of carry chains are about what the rest of a PE, an
 # accumulator, takes.

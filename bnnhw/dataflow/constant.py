@@ -6,8 +6,8 @@ from functools import lru_cache
 
 import numpy as np
 
+from bnnhw.arithmetic.adder_graphs import Netlist, Schedule, constant_sums, schedule
 from bnnhw.dataflow.layers import MatrixLayer
-from bnnhw.sums import Netlist, Schedule, constant_sums, schedule
 
 # Layers whose logic is remembered: it takes seconds to find, and planning asks for it again and again.
 REMEMBERED = 64

@@ -14,6 +14,7 @@ from math import gcd, prod
 from pathlib import Path
 from typing import Any
 
+from bnnhw.arithmetic.plane_products import SMALL_TABLE, popcount_latency
 from bnnhw.dataflow import constant
 from bnnhw.dataflow.layers import Layer, Network, value_width
 from bnnhw.dataflow.plan import LayerPlan, Plan
@@ -44,7 +45,6 @@ from bnnhw.dataflow.structure import (
     structure,
 )
 from bnnhw.parts import Part
-from bnnhw.products import SMALL_TABLE, popcount_latency
 
 # What the host link has at least for frames that wait.
 LINK_BYTES = 512

@@ -8,9 +8,9 @@
 * Lanes and rows past the matrix hold the all-zero code, and so do the activations on those lanes. Whatever such a lane
   then counts is a constant, and part of the row's bias. Rows past the matrix are blanked by the threshold unit.
 
-Counting instead of multiplying leaves a constant out (`bnnhw.products`). A PE starts from `bias`, the constant less the
-channel's first threshold, all divided by the common divisor of what the counts weigh, so that the first comparison is
-the sign of its total.
+Counting instead of multiplying leaves a constant out (`bnnhw.arithmetic.plane_products`). A PE starts from `bias`, the
+constant less the channel's first threshold, all divided by the common divisor of what the counts weigh, so that the
+first comparison is the sign of its total.
 """
 
 from __future__ import annotations

@@ -9,13 +9,13 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
-from bnnhw.dtypes import DataType
+from bnnhw.arithmetic.formats import DataType
+from bnnhw.arithmetic.plane_products import Product
 from bnnhw.errors import ModelError
 from bnnhw.ir.bounds import reach
 from bnnhw.ir.graph import Graph
 from bnnhw.ir.nodes import ArgMax, Concat, Dense, Encode, MaxPool, Node, Reshape, Sum, SumPool, Threshold, Window
 from bnnhw.ir.spec import HARDWARE, last_integers
-from bnnhw.products import Product
 
 # What reads the network's input names it as the layer before the first.
 INPUT = -1

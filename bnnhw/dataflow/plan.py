@@ -9,7 +9,7 @@ from math import lcm
 from pathlib import Path
 from typing import Any, get_type_hints
 
-from bnnhw.dtypes import DataType
+from bnnhw.arithmetic.formats import DataType
 from bnnhw.errors import InputError, PlanError
 from bnnhw.parts import PARTS, Part
 from bnnhw.reading import conforms, read_json

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from math import gcd
 from typing import TypeGuard
 
+from bnnhw.arithmetic.formats import DataType
 from bnnhw.dataflow.layers import INPUT, AddLayer, ConcatLayer, Layer, MatrixLayer, Network, PoolLayer, ThresholdLayer
 from bnnhw.dataflow.plan import LOGIC, LayerPlan, Plan
-from bnnhw.dtypes import DataType
 from bnnhw.ir.geometry import Geometry
 
 # A threshold unit compares up to so many thresholds at once and searches more.

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from bnnhw.arithmetic.formats import DataType
 from bnnhw.dataflow.plan import LayerPlan, Plan
-from bnnhw.dtypes import DataType
 
 
 def weight_bits_read(plan: Plan) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bnnhw.dtypes import DataType
+from bnnhw.arithmetic.formats import DataType
 from bnnhw.frontend.bnn_pynq import inspect_bnn_pynq, load_bnn_pynq
 from bnnhw.frontend.importer import Row, inspect_qonnx, load_qonnx
 from bnnhw.frontend.parameter_files import is_folder_or_archive

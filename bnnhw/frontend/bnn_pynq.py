@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from bnnhw.dtypes import DataType
+from bnnhw.arithmetic.formats import DataType
 from bnnhw.frontend.importer import Row
 from bnnhw.frontend.memories import CONVOLUTIONS, INPUT_FRACTION, PIXELS, Layer, Network, decode
 from bnnhw.ir.geometry import Geometry

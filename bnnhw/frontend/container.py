@@ -17,7 +17,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import numpy_helper
 
-from bnnhw.dtypes import DataType
+from bnnhw.arithmetic.formats import DataType
 from bnnhw.errors import ModelError
 from bnnhw.frontend.wire import MOST_FIELDS, has_too_many_fields
 

@@ -8,7 +8,7 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from bnnhw.dtypes import DataType
+from bnnhw.arithmetic.formats import DataType
 from bnnhw.frontend.attributes import attribute, floats
 from bnnhw.frontend.container import MOST_ELEMENTS
 from bnnhw.frontend.context import Context, Windows, node_name

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 
-from bnnhw.dtypes import DataType
+from bnnhw.arithmetic.formats import DataType
 from bnnhw.errors import ModelError
 from bnnhw.frontend import container
 from bnnhw.frontend.attributes import attribute

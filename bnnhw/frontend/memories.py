@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from bnnhw.dtypes import BIPOLAR, TERNARY, DataType
+from bnnhw.arithmetic.formats import BIPOLAR, TERNARY, DataType
 from bnnhw.errors import ModelError
 from bnnhw.frontend import parameter_files
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import onnx
 
-from bnnhw.dtypes import MAX_BITS, DataType
+from bnnhw.arithmetic.formats import MAX_BITS, DataType
 from bnnhw.frontend.attributes import attribute
 from bnnhw.frontend.context import Context
 from bnnhw.frontend.elementwise import arithmetic

@@ -8,7 +8,7 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from bnnhw.dtypes import MAX_BITS
+from bnnhw.arithmetic.formats import MAX_BITS
 from bnnhw.frontend.attributes import attribute, floats, of_sample
 from bnnhw.frontend.context import Context
 from bnnhw.frontend.refusal import Refusal

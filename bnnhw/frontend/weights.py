@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from bnnhw.dtypes import BIPOLAR, DataType
+from bnnhw.arithmetic.formats import BIPOLAR, DataType
 from bnnhw.frontend.refusal import Refusal
 
 MOST_WEIGHT_BITS = 8

@@ -6,31 +6,31 @@ from amaranth.hdl import Module
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from bnnhw.arithmetic.formats import DataType
 from bnnhw.dataflow import constant
 from bnnhw.dataflow import structure as units
 from bnnhw.dataflow.images import element_order, matrix_image, threshold_image
 from bnnhw.dataflow.layers import INPUT
-from bnnhw.dtypes import DataType
-from bnnhw.gateware.add import Add
-from bnnhw.gateware.concat import Concat
-from bnnhw.gateware.constant_mvu import ConstantMatrixUnit
-from bnnhw.gateware.fork import Fork
-from bnnhw.gateware.frame_gather import FrameGather
-from bnnhw.gateware.frame_guard import FrameGuard
-from bnnhw.gateware.frame_scatter import FrameScatter
-from bnnhw.gateware.frame_status import FrameStatus
-from bnnhw.gateware.label_select import LabelSelect, result_layout
-from bnnhw.gateware.mvu import MatrixVectorUnit
-from bnnhw.gateware.offset import Offset
-from bnnhw.gateware.pool import Pool
-from bnnhw.gateware.sliding_window import SlidingWindow
-from bnnhw.gateware.stream_fifo import StreamFifo
-from bnnhw.gateware.streams import frame_layout
-from bnnhw.gateware.threshold import ThresholdUnit
-from bnnhw.gateware.vector_buffer import VectorBuffer
-from bnnhw.gateware.vector_marks import VectorJoin, VectorSplit
-from bnnhw.gateware.vector_scatter import VectorScatter
-from bnnhw.gateware.width_converter import WidthConverter
+from bnnhw.gateware.arithmetic.add import Add
+from bnnhw.gateware.arithmetic.constant_mvu import ConstantMatrixUnit
+from bnnhw.gateware.arithmetic.label_select import LabelSelect, result_layout
+from bnnhw.gateware.arithmetic.mvu import MatrixVectorUnit
+from bnnhw.gateware.arithmetic.offset import Offset
+from bnnhw.gateware.arithmetic.threshold import ThresholdUnit
+from bnnhw.gateware.frame_layout import frame_layout
+from bnnhw.gateware.streams.concat import Concat
+from bnnhw.gateware.streams.fork import Fork
+from bnnhw.gateware.streams.frame_gather import FrameGather
+from bnnhw.gateware.streams.frame_guard import FrameGuard
+from bnnhw.gateware.streams.frame_scatter import FrameScatter
+from bnnhw.gateware.streams.frame_status import FrameStatus
+from bnnhw.gateware.streams.stream_fifo import StreamFifo
+from bnnhw.gateware.streams.vector_buffer import VectorBuffer
+from bnnhw.gateware.streams.vector_marks import VectorJoin, VectorSplit
+from bnnhw.gateware.streams.vector_scatter import VectorScatter
+from bnnhw.gateware.streams.width_converter import WidthConverter
+from bnnhw.gateware.windows.pool import Pool
+from bnnhw.gateware.windows.sliding_window import SlidingWindow
 
 
 class Accelerator(wiring.Component):

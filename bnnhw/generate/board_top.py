@@ -9,9 +9,9 @@ from amaranth.hdl import ClockDomain, DomainRenamer, Elaboratable, Module
 from amaranth.lib import io, wiring
 
 from bnnhw.dataflow import Network, Plan
-from bnnhw.gateware.board_link import BoardLink
+from bnnhw.gateware.link.board_link import BoardLink
 from bnnhw.gateware.pll import ClockGenerator
-from bnnhw.gateware.result_cut import ResultCut
+from bnnhw.gateware.streams.result_cut import ResultCut
 from bnnhw.generate.accelerator import Accelerator
 
 

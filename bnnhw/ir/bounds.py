@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from bnnhw.dtypes import DataType
+from bnnhw.arithmetic.formats import DataType
 
 
 def reach(weight: NDArray[np.int16], dtype: DataType) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

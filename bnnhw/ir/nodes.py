@@ -13,7 +13,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from bnnhw.dtypes import DataType
+from bnnhw.arithmetic.formats import DataType
 from bnnhw.ir.geometry import Geometry
 
 

@@ -6,7 +6,7 @@ from math import prod
 
 import numpy as np
 
-from bnnhw.dtypes import MAX_BITS, DataType
+from bnnhw.arithmetic.formats import MAX_BITS, DataType
 from bnnhw.ir.bounds import reach
 from bnnhw.ir.elementwise import ELEMENTWISE
 from bnnhw.ir.graph import TensorType

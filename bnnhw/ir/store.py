@@ -11,7 +11,7 @@ from typing import Any, get_type_hints
 import numpy as np
 from numpy.typing import NDArray
 
-from bnnhw.dtypes import DataType
+from bnnhw.arithmetic.formats import DataType
 from bnnhw.errors import InputError, ModelError
 from bnnhw.files import write_npz, write_text
 from bnnhw.ir import nodes as node_types

@@ -8,7 +8,7 @@ from math import gcd
 import numpy as np
 from numpy.typing import NDArray
 
-from bnnhw.dtypes import DataType
+from bnnhw.arithmetic.formats import DataType
 from bnnhw.errors import ModelError
 from bnnhw.ir.elementwise import QUANTISERS, apply, code_range
 from bnnhw.ir.graph import Graph

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from bnnhw.dtypes import DataType
+from bnnhw.arithmetic.formats import DataType
 from bnnhw.errors import ModelError
 from bnnhw.ir.elementwise import direction
 from bnnhw.ir.graph import Graph

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from bnnhw.dtypes import BIPOLAR, DataType
+from bnnhw.arithmetic.formats import BIPOLAR, DataType
 from bnnhw.errors import ModelError
 
 # How far float32 values may be from evenly spaced levels, in steps: rounding of 16-bit levels stays well below.

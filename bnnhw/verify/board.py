@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bnnhw import host, reference
-from bnnhw.build import Board, find_board
 from bnnhw.design import Design
 from bnnhw.errors import LinkError
+from bnnhw.toolchain import Board, find_board
 from bnnhw.verify.simulated_board import SimulatedBoard
 
 BOARD_SECONDS = 2.0

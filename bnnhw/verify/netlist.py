@@ -12,10 +12,10 @@ from importlib import resources
 from importlib.metadata import version
 from pathlib import Path
 
-from bnnhw.build import all_boards, flow
 from bnnhw.dataflow import Network, Plan
 from bnnhw.files import write_text
 from bnnhw.parts import Part
+from bnnhw.toolchain import all_boards, flow
 from bnnhw.verify.simulator import cache_folder
 
 CELLS = Path(__file__).with_name("cells")
@@ -23,7 +23,7 @@ ELABORATED, SYNTHESISED = "accelerator.il", "accelerator.v"
 
 
 def netlist(plan: Plan, network: Network) -> str:
-    """The module ``accelerator`` in cells of the plan's part, synthesised as `bnnhw.build` does, with their models.
+    """The module ``accelerator`` in cells of the plan's part, synthesised as `bnnhw.toolchain` does, with their models.
 
     Synthesis takes long, so its result is kept beside the compiled simulators.
 

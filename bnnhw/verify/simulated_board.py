@@ -10,9 +10,9 @@ import time
 from types import SimpleNamespace
 from typing import Any, Self
 
-from bnnhw.build import Board, carry_cells, find_board
 from bnnhw.design import Design
 from bnnhw.errors import PlanError
+from bnnhw.toolchain import Board, carry_cells, find_board
 from bnnhw.verify.executable import executable
 from bnnhw.verify.netlist import models
 
@@ -178,9 +178,9 @@ def board_verilog(design: Design, board: Board, baud: int) -> str:
     """
     from amaranth.hdl import Module, Signal  # Amaranth takes long to import
 
-    from bnnhw.build.verilog import verilog
     from bnnhw.generate.board_top import BoardTop
     from bnnhw.generate.rtlil import rtlil
+    from bnnhw.toolchain.verilog import verilog
 
     pins = _Pins(board)
     try:

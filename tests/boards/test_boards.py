@@ -7,9 +7,9 @@ import sys
 
 import pytest
 
-from bnnhw.build import all_boards, find_board
 from bnnhw.errors import InputError
 from bnnhw.parts import PARTS
+from bnnhw.toolchain import all_boards, find_board
 
 NAMES = [board.name for board in all_boards()]
 
@@ -54,5 +54,5 @@ def test_an_unknown_board_lists_all() -> None:
 
 
 def test_boards_load_without_amaranth() -> None:
-    code = "import sys; from bnnhw.build import all_boards; all_boards(); sys.exit('amaranth' in sys.modules)"
+    code = "import sys; from bnnhw.toolchain import all_boards; all_boards(); sys.exit('amaranth' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -14,7 +14,6 @@ import pytest
 
 import bnnhw
 from bnnhw import host
-from bnnhw.build.report import SCHEMA
 from bnnhw.cli import legible, main
 from bnnhw.cli.building import report_text
 from bnnhw.design import load_design
@@ -22,6 +21,7 @@ from bnnhw.host.protocol import Parser, encode_packet, pack_frame
 from bnnhw.packets import FLAG_DAMAGED, RESULT_TRAILER, Identity, Request, Status
 from bnnhw.reference import encode_inputs
 from bnnhw.shipped import shipped_models
+from bnnhw.toolchain.report import SCHEMA
 from tests.cli.conftest import CLI
 from tests.data import CNV, shared
 from tests.onnx_models import Net

@@ -3,12 +3,12 @@ import json
 import numpy as np
 import pytest
 
+from bnnhw.arithmetic.formats import BIPOLAR, TERNARY, DataType
 from bnnhw.dataflow import cost, digest, estimate, load_folding, load_plan, make_plan, measure
-from bnnhw.dtypes import BIPOLAR, TERNARY, DataType
 from bnnhw.errors import InputError, PlanError
 from bnnhw.files import write_text
 from bnnhw.parts import PARTS
-from tests.random_networks import random_network, random_plan
+from campaigns.random_networks import random_network, random_plan
 
 UP5K = PARTS["ice40-up5k"]
 

@@ -7,11 +7,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from bnnhw.arithmetic.formats import BIPOLAR
 from bnnhw.dataflow import Network, measure, timing
-from bnnhw.dtypes import BIPOLAR
 from bnnhw.passes import to_integers
-from tests.random_maps import random_map_network
-from tests.random_networks import random_folding, random_network, random_plan
+from campaigns.random_maps import random_map_network
+from campaigns.random_networks import random_folding, random_network, random_plan
 
 
 def planned(seed: int):

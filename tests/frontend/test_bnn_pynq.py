@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 import bnnhw
 from bnnhw import reference
+from bnnhw.arithmetic.formats import BIPOLAR, TERNARY
 from bnnhw.cli import main
-from bnnhw.dtypes import BIPOLAR, TERNARY
 from bnnhw.errors import InputError, ModelError
 from bnnhw.frontend import container, inspect, load, load_bnn_pynq, load_qonnx, parameter_files
 from bnnhw.frontend.memories import NETWORKS, Network, decode

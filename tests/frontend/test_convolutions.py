@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bnnhw.dtypes import BIPOLAR, TERNARY, DataType
+from bnnhw.arithmetic.formats import BIPOLAR, TERNARY, DataType
 from bnnhw.frontend import inspect
 from bnnhw.ir.nodes import Arithmetic, Conv, MatMul, Node, Pad
 from tests.frontend.compare import assert_as_executed, imported

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from bnnhw import reference
-from bnnhw.dtypes import BIPOLAR, TERNARY
+from bnnhw.arithmetic.formats import BIPOLAR, TERNARY
 from bnnhw.frontend import inspect
 from bnnhw.ir.nodes import Conv, MatMul, MaxPool
 from tests.data import CNV, DENSE_MODELS, golden, shared

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from onnx import TensorProto
 
-from bnnhw.dtypes import BIPOLAR, TERNARY
+from bnnhw.arithmetic.formats import BIPOLAR, TERNARY
 from bnnhw.errors import ModelError
 from bnnhw.frontend import Row, inspect, load_qonnx
 from bnnhw.ir.nodes import Quant

@@ -10,7 +10,7 @@ import pytest
 from onnx import TensorProto, helper
 
 from bnnhw import reference
-from bnnhw.dtypes import BIPOLAR, TERNARY, DataType
+from bnnhw.arithmetic.formats import BIPOLAR, TERNARY, DataType
 from bnnhw.ir.nodes import Arithmetic, Clip, Quant
 from bnnhw.passes import to_integers
 from tests.frontend.compare import assert_as_executed, assert_same_content, imported

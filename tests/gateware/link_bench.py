@@ -7,8 +7,8 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.sim import Simulator
 
-from bnnhw.gateware.board_link import BoardLink
-from bnnhw.gateware.streams import frame_layout
+from bnnhw.gateware.frame_layout import frame_layout
+from bnnhw.gateware.link.board_link import BoardLink
 from tests.gateware.bench import add_clock
 
 CLOCK_MHZ = 12.0

@@ -12,8 +12,7 @@ from amaranth.hdl import Module
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from bnnhw.build import carry_cells, tools
-from bnnhw.gateware.adder_chain import (
+from bnnhw.gateware.arithmetic.adder_chain import (
     BIT,
     BOTH,
     CELL,
@@ -25,6 +24,7 @@ from bnnhw.gateware.adder_chain import (
     evaluated,
     truth_table,
 )
+from bnnhw.toolchain import carry_cells, tools
 
 FIRSTS = (BIT, MATCH, BOTH)
 SECONDS = (BIT, DIFFER, BOTH, MASKED, SELECT)

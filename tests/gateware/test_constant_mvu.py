@@ -5,9 +5,9 @@ import pytest
 from amaranth.hdl import Module, Signal
 from amaranth.sim import Simulator
 
-from bnnhw.dtypes import BIPOLAR, TERNARY, DataType
-from bnnhw.gateware.constant_mvu import ConstantMatrixUnit, function
-from bnnhw.sums import constant_sums
+from bnnhw.arithmetic.adder_graphs import constant_sums
+from bnnhw.arithmetic.formats import BIPOLAR, TERNARY, DataType
+from bnnhw.gateware.arithmetic.constant_mvu import ConstantMatrixUnit, function
 from tests.gateware.bench import run_stream, stalls
 
 

@@ -2,11 +2,11 @@
 
 import pytest
 
-from bnnhw.dtypes import BIPOLAR
+from bnnhw.arithmetic.formats import BIPOLAR
+from bnnhw.gateware.arithmetic.mvu import MatrixVectorUnit
+from bnnhw.gateware.arithmetic.pe import PE
+from bnnhw.gateware.arithmetic.threshold import ThresholdUnit
 from bnnhw.gateware.memory import Bank
-from bnnhw.gateware.mvu import MatrixVectorUnit
-from bnnhw.gateware.pe import PE
-from bnnhw.gateware.threshold import ThresholdUnit
 
 
 def threshold(**changes):

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from bnnhw.dtypes import BIPOLAR, TERNARY, DataType
-from bnnhw.gateware.add import Add
-from bnnhw.gateware.concat import Concat
-from bnnhw.gateware.fork import Fork
+from bnnhw.arithmetic.formats import BIPOLAR, TERNARY, DataType
+from bnnhw.gateware.arithmetic.add import Add
+from bnnhw.gateware.streams.concat import Concat
+from bnnhw.gateware.streams.fork import Fork
 from tests.gateware.bench import run_streams, stalls
 
 UINT3, INT4 = DataType("uint", 3), DataType("int", 4)

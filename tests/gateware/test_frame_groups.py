@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from bnnhw.dataflow import twins
-from bnnhw.gateware.frame_gather import FrameGather
-from bnnhw.gateware.frame_scatter import FrameScatter
+from bnnhw.gateware.streams.frame_gather import FrameGather
+from bnnhw.gateware.streams.frame_scatter import FrameScatter
 from tests.gateware.bench import run_streams, stalls
 
 SHAPES = [(3, 2, 2), (1, 1, 4), (1, 3, 3), (2, 1, 8), (4, 2, 4), (5, 3, 2)]  # beats, repeats, frames

@@ -3,8 +3,8 @@ from amaranth.hdl import Module
 from amaranth.lib import fifo, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from bnnhw.gateware.frame_guard import FrameGuard
-from bnnhw.gateware.streams import frame_layout
+from bnnhw.gateware.frame_layout import frame_layout
+from bnnhw.gateware.streams.frame_guard import FrameGuard
 from tests.gateware.bench import run_stream, stalls
 
 

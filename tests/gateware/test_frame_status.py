@@ -2,7 +2,7 @@ import random
 
 import pytest
 
-from bnnhw.gateware.frame_status import FrameStatus
+from bnnhw.gateware.streams.frame_status import FrameStatus
 from tests.gateware.bench import run_stream, stalls
 
 

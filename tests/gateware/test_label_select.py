@@ -4,9 +4,9 @@ from amaranth.hdl import Module
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from bnnhw.gateware.label_select import LabelSelect, result_layout
-from bnnhw.gateware.result_cut import ResultCut
-from bnnhw.gateware.streams import frame_layout
+from bnnhw.gateware.arithmetic.label_select import LabelSelect, result_layout
+from bnnhw.gateware.frame_layout import frame_layout
+from bnnhw.gateware.streams.result_cut import ResultCut
 from tests.gateware.bench import run_stream, stalls
 
 

@@ -6,13 +6,13 @@ from amaranth.hdl import Module
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from bnnhw.arithmetic.formats import BIPOLAR, DataType
+from bnnhw.arithmetic.plane_products import popcount_latency
 from bnnhw.dataflow.structure import layer_units
-from bnnhw.dtypes import BIPOLAR, DataType
-from bnnhw.gateware.streams import frame_layout
+from bnnhw.gateware.frame_layout import frame_layout
 from bnnhw.generate.accelerator import build_unit
-from bnnhw.products import popcount_latency
+from campaigns.random_networks import ACTIVATIONS, INPUTS, WEIGHTS, layer_plan, random_layer, random_values
 from tests.gateware.bench import run_stream, stalls
-from tests.random_networks import ACTIVATIONS, INPUTS, WEIGHTS, layer_plan, random_layer, random_values
 
 
 class LayerUnits(wiring.Component):

@@ -5,7 +5,7 @@ import random
 import numpy as np
 import pytest
 
-from bnnhw.gateware.board_link import BoardLink
+from bnnhw.gateware.link.board_link import BoardLink
 from bnnhw.host import Driver
 from bnnhw.host.protocol import Parser, encode_packet, pack_frame, unpack_result
 from bnnhw.packets import ESCAPE, START, Identity, Request, Status

@@ -7,8 +7,8 @@ import pytest
 from amaranth.hdl import Module, Signal
 from amaranth.sim import Simulator
 
-from bnnhw.dtypes import BIPOLAR, TERNARY, DataType
-from bnnhw.gateware.pe import PE
+from bnnhw.arithmetic.formats import BIPOLAR, TERNARY, DataType
+from bnnhw.gateware.arithmetic.pe import PE
 from tests.gateware.bench import add_clock
 
 FORMATS = [BIPOLAR, TERNARY, *map(DataType.parse, ("uint1", "uint2", "int3"))]

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from bnnhw.dtypes import BIPOLAR, TERNARY, DataType
-from bnnhw.gateware.pool import Pool
+from bnnhw.arithmetic.formats import BIPOLAR, TERNARY, DataType
+from bnnhw.gateware.windows.pool import Pool
 from tests.gateware.bench import run_stream, stalls
 
 FORMATS = [BIPOLAR, TERNARY, DataType("uint", 1), DataType("uint", 4), DataType("int", 4)]

@@ -3,9 +3,9 @@ import random
 import pytest
 from amaranth.sim import Simulator
 
-from bnnhw.gateware.adder_chain import BIT, BOTH, MASKED, MATCH
-from bnnhw.gateware.popcount import Popcount, coded
-from bnnhw.products import counted_lanes, popcount_latency
+from bnnhw.arithmetic.plane_products import counted_lanes, popcount_latency
+from bnnhw.gateware.arithmetic.adder_chain import BIT, BOTH, MASKED, MATCH
+from bnnhw.gateware.arithmetic.popcount import Popcount, coded
 from tests.gateware.bench import add_clock
 
 FAMILIES = ["ice40", "ecp5"]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from bnnhw.dataflow import twins
-from bnnhw.gateware.sliding_window import SlidingWindow
+from bnnhw.gateware.windows.sliding_window import SlidingWindow
 from bnnhw.ir.geometry import Geometry
 from bnnhw.reference.kernels import windows
 from tests.gateware.bench import run_stream, stalls

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from bnnhw.dtypes import BIPOLAR, TERNARY, DataType
-from bnnhw.gateware.offset import Offset
-from bnnhw.gateware.stream_fifo import StreamFifo
-from bnnhw.gateware.vector_marks import VectorJoin, VectorSplit
+from bnnhw.arithmetic.formats import BIPOLAR, TERNARY, DataType
+from bnnhw.gateware.arithmetic.offset import Offset
+from bnnhw.gateware.streams.stream_fifo import StreamFifo
+from bnnhw.gateware.streams.vector_marks import VectorJoin, VectorSplit
 from tests.gateware.bench import run_stream, stalls
 
 

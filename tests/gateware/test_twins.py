@@ -3,25 +3,25 @@
 import numpy as np
 import pytest
 
+from bnnhw.arithmetic.adder_graphs import constant_sums, schedule
+from bnnhw.arithmetic.formats import BIPOLAR, TERNARY, DataType
+from bnnhw.arithmetic.plane_products import Product
 from bnnhw.dataflow import twins
-from bnnhw.dtypes import BIPOLAR, TERNARY, DataType
-from bnnhw.gateware.add import Add
-from bnnhw.gateware.concat import Concat
-from bnnhw.gateware.constant_mvu import ConstantMatrixUnit
-from bnnhw.gateware.fork import Fork
-from bnnhw.gateware.mvu import MatrixVectorUnit
-from bnnhw.gateware.offset import Offset
-from bnnhw.gateware.pool import Pool
-from bnnhw.gateware.sliding_window import SlidingWindow
-from bnnhw.gateware.stream_fifo import StreamFifo
-from bnnhw.gateware.threshold import ThresholdUnit
-from bnnhw.gateware.vector_buffer import VectorBuffer
-from bnnhw.gateware.vector_marks import VectorJoin, VectorSplit
-from bnnhw.gateware.vector_scatter import VectorScatter
-from bnnhw.gateware.width_converter import WidthConverter
+from bnnhw.gateware.arithmetic.add import Add
+from bnnhw.gateware.arithmetic.constant_mvu import ConstantMatrixUnit
+from bnnhw.gateware.arithmetic.mvu import MatrixVectorUnit
+from bnnhw.gateware.arithmetic.offset import Offset
+from bnnhw.gateware.arithmetic.threshold import ThresholdUnit
+from bnnhw.gateware.streams.concat import Concat
+from bnnhw.gateware.streams.fork import Fork
+from bnnhw.gateware.streams.stream_fifo import StreamFifo
+from bnnhw.gateware.streams.vector_buffer import VectorBuffer
+from bnnhw.gateware.streams.vector_marks import VectorJoin, VectorSplit
+from bnnhw.gateware.streams.vector_scatter import VectorScatter
+from bnnhw.gateware.streams.width_converter import WidthConverter
+from bnnhw.gateware.windows.pool import Pool
+from bnnhw.gateware.windows.sliding_window import SlidingWindow
 from bnnhw.ir.geometry import Geometry
-from bnnhw.products import Product
-from bnnhw.sums import constant_sums, schedule
 from tests.gateware.bench import run_streams, stalls
 
 UINT4 = DataType("uint", 4)

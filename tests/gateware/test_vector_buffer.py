@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from bnnhw.gateware.vector_buffer import VectorBuffer
-from bnnhw.gateware.vector_scatter import VectorScatter
+from bnnhw.gateware.streams.vector_buffer import VectorBuffer
+from bnnhw.gateware.streams.vector_scatter import VectorScatter
 from tests.gateware.bench import run_stream, stalls
 
 

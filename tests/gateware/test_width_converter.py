@@ -5,7 +5,7 @@ from math import gcd
 
 import pytest
 
-from bnnhw.gateware.width_converter import WidthConverter
+from bnnhw.gateware.streams.width_converter import WidthConverter
 from tests.gateware.bench import run_stream, stalls
 
 # lane_bits, elements, i_lanes, o_lanes

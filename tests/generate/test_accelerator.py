@@ -7,12 +7,11 @@ import numpy as np
 import pytest
 from amaranth.sim import Simulator
 
+from bnnhw.arithmetic.formats import BIPOLAR, TERNARY, DataType
 from bnnhw.dataflow import timing
 from bnnhw.dataflow.plan import LOGIC, MOST_FRAMES
-from bnnhw.dtypes import BIPOLAR, TERNARY, DataType
 from bnnhw.generate.accelerator import Accelerator, identifier
-from tests.gateware.bench import add_clock
-from tests.random_networks import (
+from campaigns.random_networks import (
     ACTIVATIONS,
     INPUTS,
     WEIGHTS,
@@ -23,6 +22,7 @@ from tests.random_networks import (
     random_plan,
     random_values,
 )
+from tests.gateware.bench import add_clock
 
 
 def simulate(network, plan, *, frames, stall=0.0, damaged=()):

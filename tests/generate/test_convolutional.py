@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 
 from bnnhw import reference
-from bnnhw.build.verilog import accelerator_verilog
+from bnnhw.arithmetic.formats import BIPOLAR
 from bnnhw.dataflow import Network, structure, timing
-from bnnhw.dtypes import BIPOLAR
 from bnnhw.ir.geometry import Geometry
 from bnnhw.ir.nodes import BipolarQuant, Conv, MatMul, Reshape, Sum, SumPool
 from bnnhw.passes import to_integers
+from bnnhw.toolchain.verilog import accelerator_verilog
 from bnnhw.verify import RtlSimulation
-from tests.random_maps import UNNAMED, Maker, random_map_network
-from tests.random_networks import random_folding
+from campaigns.random_maps import UNNAMED, Maker, random_map_network
+from campaigns.random_networks import random_folding
 
 # As many run with `make test`; `make slow` runs the others as well.
 QUICK, ALL = 10, 200

@@ -6,8 +6,8 @@ import re
 
 from amaranth.hdl import Module
 
-from bnnhw.dtypes import BIPOLAR, TERNARY, DataType
-from bnnhw.gateware.mvu import MatrixVectorUnit
+from bnnhw.arithmetic.formats import BIPOLAR, TERNARY, DataType
+from bnnhw.gateware.arithmetic.mvu import MatrixVectorUnit
 from bnnhw.generate.rtlil import rtlil
 
 

@@ -10,7 +10,7 @@ from bnnhw import reference
 from bnnhw.errors import InputError
 from bnnhw.ir import store
 from bnnhw.passes import to_integers
-from tests.random_graphs import random_graph
+from campaigns.random_graphs import random_graph
 
 
 @pytest.fixture

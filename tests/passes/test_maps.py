@@ -9,7 +9,7 @@ from bnnhw import reference
 from bnnhw.ir.graph import Graph
 from bnnhw.ir.spec import verify
 from bnnhw.passes import PIPELINE
-from tests.random_maps import random_map_network
+from campaigns.random_maps import random_map_network
 
 
 def inputs_of(graph: Graph, count: int = 6) -> np.ndarray:

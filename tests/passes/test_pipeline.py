@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from bnnhw import reference
-from bnnhw.dtypes import BIPOLAR, TERNARY
+from bnnhw.arithmetic.formats import BIPOLAR, TERNARY
 from bnnhw.errors import ModelError
 from bnnhw.frontend import load_qonnx
 from bnnhw.ir.bounds import reach
@@ -18,8 +18,7 @@ from bnnhw.ir.nodes import ArgMax, Dense, Encode, Sigmoid, Softmax, Threshold
 from bnnhw.ir.spec import verify
 from bnnhw.passes import PIPELINE, to_integers
 from bnnhw.resources import folder
-from tests.data import DENSE_MODELS, shared
-from tests.random_graphs import (
+from campaigns.random_graphs import (
     QUANTISERS,
     arithmetic,
     batch_norm,
@@ -30,6 +29,7 @@ from tests.random_graphs import (
     quant,
     random_graph,
 )
+from tests.data import DENSE_MODELS, shared
 
 SHIPPED = sorted(path.parent.name for path in folder("models").glob("*/model.onnx"))
 
@@ -183,7 +183,7 @@ def test_refusals(nodes: Any, message: str) -> None:
 
 
 def test_negated_weights_that_need_another_bit() -> None:
-    from bnnhw.dtypes import DataType
+    from bnnhw.arithmetic.formats import DataType
 
     rng = np.random.default_rng(1)
     nodes = [bipolar(), matmul(rng, 30, 4, DataType("int", 2)), arithmetic("mul", [-1.0] * 4), bipolar()]

@@ -3,12 +3,12 @@
 import pytest
 
 from bnnhw.dataflow import structure as units
-from bnnhw.gateware.stream_fifo import StreamFifo
+from bnnhw.gateware.streams.stream_fifo import StreamFifo
 from bnnhw.generate import accelerator
-from tests.proofs.case import StreamCase
-from tests.proofs.engine import solve
-from tests.proofs.harness import Spec
-from tests.proofs.table import COUNTS, STREAMS
+from proofs.case import StreamCase
+from proofs.engine import solve
+from proofs.harness import Spec
+from proofs.table import COUNTS, STREAMS
 
 pytestmark = pytest.mark.synth
 

@@ -5,15 +5,15 @@ import onnx
 import pytest
 
 from bnnhw import reference
-from bnnhw.dtypes import BIPOLAR, TERNARY, DataType
+from bnnhw.arithmetic.formats import BIPOLAR, TERNARY, DataType
 from bnnhw.errors import InputError
 from bnnhw.frontend import load_qonnx
 from bnnhw.passes import to_integers
 from bnnhw.reference import packed
 from bnnhw.resources import folder
+from campaigns.random_graphs import random_graph
+from campaigns.random_networks import random_values
 from tests.data import DENSE_MODELS, golden, shared
-from tests.random_graphs import random_graph
-from tests.random_networks import random_values
 
 FORMATS = [BIPOLAR, TERNARY, *(DataType("uint", n) for n in (1, 3, 8)), *(DataType("int", n) for n in (2, 5, 8, 16))]
 SHIPPED = sorted(path.parent.name for path in folder("models").glob("*/model.onnx"))

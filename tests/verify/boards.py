@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from functools import cache
 
-from benchmarks.faults import BOARD, FPS, MODEL, Samples, samples_of
-from bnnhw.build import find_board
 from bnnhw.compiler import make_design
 from bnnhw.design import Design
+from bnnhw.toolchain import find_board
 from bnnhw.verify.board import fastest_baud
 from bnnhw.verify.simulated_board import SimulatedBoard
+from campaigns.faults import BOARD, FPS, MODEL, Samples, samples_of
 
 
 @cache

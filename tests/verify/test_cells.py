@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from bnnhw.build import flow
 from bnnhw.parts import PARTS
+from bnnhw.toolchain import flow
 from bnnhw.verify import netlist
 
 pytestmark = [pytest.mark.sim, pytest.mark.synth]

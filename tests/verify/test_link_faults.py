@@ -1,4 +1,4 @@
-"""What the fault injector does to packets; what becomes of inferences is in tests/benchmarks/test_faults.py."""
+"""What the fault injector does to packets; what becomes of inferences is in tests/campaigns/test_faults.py."""
 
 from __future__ import annotations
 

@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bnnhw.build.verilog import accelerator_verilog
+from bnnhw.arithmetic.formats import BIPOLAR, TERNARY, DataType
 from bnnhw.dataflow import Network, Plan, measure
-from bnnhw.dtypes import BIPOLAR, TERNARY, DataType
 from bnnhw.errors import InputError, ToolError
+from bnnhw.toolchain.verilog import accelerator_verilog
 from bnnhw.verify import RtlSimulation, rtl
-from tests.random_networks import forward, layer_plan, plan_of, random_network, random_values
+from campaigns.random_networks import forward, layer_plan, plan_of, random_network, random_values
 
 pytestmark = pytest.mark.sim
 

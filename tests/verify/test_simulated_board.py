@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 
 import bnnhw
-from benchmarks.faults import FPS, MODEL
 from bnnhw import host
 from bnnhw.compiler import make_design
 from bnnhw.errors import LinkError, PlanError, ToolError
@@ -25,6 +24,7 @@ from bnnhw.verify.board import infer_on_board
 from bnnhw.verify.executable import executable
 from bnnhw.verify.levels import Task, board, hardware
 from bnnhw.verify.simulated_board import SimulatedBoard, levels_of
+from campaigns.faults import FPS, MODEL
 from tests.verify.boards import design, samples, start
 
 pytestmark = pytest.mark.sim

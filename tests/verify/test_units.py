@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bnnhw.build.verilog import verilog
-from bnnhw.dtypes import BIPOLAR
+from bnnhw.arithmetic.formats import BIPOLAR
 from bnnhw.errors import ToolError
-from bnnhw.gateware.mvu import MatrixVectorUnit
-from bnnhw.gateware.vector_buffer import VectorBuffer
-from bnnhw.gateware.width_converter import WidthConverter
+from bnnhw.gateware.arithmetic.mvu import MatrixVectorUnit
+from bnnhw.gateware.streams.vector_buffer import VectorBuffer
+from bnnhw.gateware.streams.width_converter import WidthConverter
 from bnnhw.generate.rtlil import rtlil
+from bnnhw.toolchain.verilog import verilog
 from bnnhw.verify.simulator import Bench, job_file
 
 pytestmark = pytest.mark.sim

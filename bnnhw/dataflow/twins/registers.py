@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from bnnhw.arithmetic.adder_graphs import Schedule
 from bnnhw.dataflow.twins.base import CLOSING, ENDLESS, GOING, NOTHING, STALLED, TAKEN, Beat, Registered
-from bnnhw.sums import Schedule
 
 
 class _Direct(Registered):

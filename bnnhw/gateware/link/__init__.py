@@ -1,1 +1,1 @@
-"""The host link, from pins to packets; `bnnhw.gateware.board_link` puts it together."""
+"""The host link, from pins to packets; `bnnhw.gateware.link.board_link` puts it together."""

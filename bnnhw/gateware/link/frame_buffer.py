@@ -6,7 +6,7 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import ceil_log2
 
-from bnnhw.gateware.streams import frame_layout
+from bnnhw.gateware.frame_layout import frame_layout
 
 
 class FrameBuffer(wiring.Component):

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from bnnhw import reference
-from bnnhw.build import find_board
 from bnnhw.errors import InputError
+from bnnhw.toolchain import find_board
 from bnnhw.verify.board import infer_on_board
 from bnnhw.verify.levels import hardware
 from bnnhw.verify.levels.base import Answer, Level, Task

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 import bnnhw
-from bnnhw.build import find_board
 from bnnhw.errors import InputError, ToolError
+from bnnhw.toolchain import find_board
 from bnnhw.verify import unpacked
 
 MODEL = "digits-binary"

@@ -56,7 +56,7 @@ def test_a_planted_weight_bit_is_named(folder: Path, capsys: pytest.CaptureFixtu
     first = result["levels"]["rtl"]["first_difference"]
     assert f"rtl: layer node_linear_1, acc1, sample 0, element [{channel}], channel {channel}, cycle " in said
     assert (first["layer"], first["tensor"], first["channel"]) == ("node_linear_1", "acc1", channel)
-    # A stored bit may stand for the difference of two weights (`bnnhw.gateware.popcount.coded`), so two products change.
+    # A stored bit may stand for the difference of two weights (`bnnhw.gateware.arithmetic.popcount.coded`), so two products change.
     assert abs(first["found"] - first["expected"]) in (2, 4)
     assert first["sample"] == 0
     design = load_design(folder)

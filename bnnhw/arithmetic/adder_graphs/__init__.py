@@ -1,0 +1,100 @@
+"""Sums of bits times constants, as few LUTs as can be found.
+
+The rows of a matrix have much in common: two rows of signs differ in half of the columns at random, and the nearest of
+64 in a third. So a row is the one most like it, and twice what the columns count in which the two differ
+(`terms`, `spanning`). What is counted is added three bits at a time first, and three that several rows
+count are added once (`sharing`). Zeros take no part. Numbers are signed, with as many values below zero as
+above: then every adder has a free place for one more bit, and no sum needs a bit more than its values (`builder`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bnnhw.arithmetic.adder_graphs.builder import Builder, Number, signed_width
+from bnnhw.arithmetic.adder_graphs.netlist import ONE, ZERO, Add, Bits, Literal, Lut, Netlist, Node
+from bnnhw.arithmetic.adder_graphs.schedule import Schedule, outputs_of, schedule, signals_of
+from bnnhw.arithmetic.adder_graphs.terms import Terms, digit_planes, shifted_sum, terms_of
+
+__all__ = ["Add", "Lut", "Netlist", "Node", "Schedule", "constant_sums", "outputs_of", "schedule", "signals_of"]
+
+
+def constant_sums(coefficients: NDArray[np.int64], biases: Sequence[int], *, signs: bool) -> Netlist:
+    """``coefficients @ bits + biases`` as logic.
+
+    Parameters
+    ----------
+    coefficients
+        (sums, inputs), any integers.
+    biases
+        One for each sum.
+    signs
+        Whether only the sign of each sum is asked for: one bit instead of the number.
+    """
+    builder = Builder(coefficients.shape[1])
+    found: list[_Sum | None] = [None] * len(coefficients)
+    for shift, digits in reversed(digit_planes(coefficients)):
+        for r, terms in enumerate(terms_of(builder, digits)):
+            if terms.numbers or terms.literals:
+                found[r] = _below(builder, found[r], terms, shift)
+    low, high = np.minimum(coefficients, 0).sum(axis=1), np.maximum(coefficients, 0).sum(axis=1)
+    words = []
+    for total, bias, least, most in zip(found, biases, low.tolist(), high.tolist(), strict=True):
+        width = signed_width(least + bias, most + bias)
+        words.append(_sign(builder, total, bias) if signs else _number(builder, total, bias, width))
+    return Netlist(builder.inputs, _used(builder.nodes, words), tuple(words))
+
+
+@dataclass(frozen=True)
+class _Sum:
+    """A sum without its bias: ``(number + carry) * 2^shift``."""
+
+    number: Number
+    carry: Literal
+    shift: int
+
+
+def _below(builder: Builder, above: _Sum | None, terms: Terms, shift: int) -> _Sum:
+    """The sum of what higher digits gave and the terms of the digits at `shift`."""
+    literals = list(terms.literals)
+    carry = literals.pop() if literals and (terms.numbers or len(literals) > 1) else ZERO
+    number = builder.total(terms.numbers, literals)
+    if above is not None:
+        number = shifted_sum(builder, number, above.number, above.carry, above.shift - shift)
+    return _Sum(number, carry, shift)
+
+
+def _sign(builder: Builder, total: _Sum | None, bias: int) -> Bits:
+    """The sign of a sum with its bias."""
+    if total is None:
+        return (ONE if bias < 0 else ZERO,)
+    offset = total.number.offset + (total.carry & 1)
+    return (builder.at_least(total.number, offset - (bias >> total.shift), total.carry) ^ 1,)
+
+
+def _number(builder: Builder, total: _Sum | None, bias: int, width: int) -> Bits:
+    """The whole sum with its bias, which fits `width` bits: digits may make the range of the number seem larger."""
+    if total is None:
+        return _constant(bias, width)
+    number, carry, upper = total.number, total.carry, max(1, width - total.shift)
+    constant = _constant((bias >> total.shift) - number.offset - (carry & 1), upper)
+    return *_constant(bias, total.shift), *builder.add(number.extended(upper), constant, carry)
+
+
+def _constant(value: int, width: int) -> Bits:
+    return tuple(ONE if value >> k & 1 else ZERO for k in range(width))
+
+
+def _used(nodes: Sequence[Node], words: Sequence[Bits]) -> tuple[Node, ...]:
+    """The nodes that something depends on."""
+    needed = {bit >> 1 for word in words for bit in word}
+    kept: list[Node] = []
+    for node in reversed(nodes):
+        if not needed.isdisjoint(outputs_of(node)):
+            needed |= signals_of(node)
+            kept.append(node)
+    return tuple(reversed(kept))

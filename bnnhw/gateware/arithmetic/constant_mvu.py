@@ -1,0 +1,200 @@
+"""Matrix-vector unit whose weights are logic: a whole vector goes in and all its sums come out, every cycle."""
+
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from bnnhw.arithmetic.adder_graphs import Add, outputs_of, schedule
+from bnnhw.gateware.arithmetic.adder_chain import bit, chain
+from bnnhw.gateware.arithmetic.codes import lanes_of
+from bnnhw.gateware.arithmetic.pe import activation_planes
+from bnnhw.gateware.arithmetic.popcount import LONGEST_CHAIN
+from bnnhw.gateware.frame_layout import frame_layout
+from bnnhw.gateware.streams.stream_fifo import StreamFifo
+
+
+class ConstantMatrixUnit(wiring.Component):
+    """Multiplies vectors by a constant matrix that is folded into adders.
+
+    The adders are a pipeline that never stops: only so many vectors are let in as find a place in the FIFO at its
+    end. So no register has an enable, and no stall has to reach more than a counter.
+
+    Parameters
+    ----------
+    netlist : Netlist
+        The sums of the planes of the inputs' bits, those of element 0 first.
+    input_dtype : DataType
+        Format of the activations.
+    width : int
+        Bits of a sum. Where the netlist has only the sign of it, it is -1 or 0.
+    order : list of int or None
+        Which element of a beat is each element of the netlist, where the order is another one.
+    levels : int or None
+        LUTs or carry chains between two registers; ``None`` for no registers between them.
+    kind : str
+        Kind of memory of the FIFO, see `StreamFifo`.
+    family : str
+        ``"ice40"`` or ``"ecp5"``: decides how long carry chains are, and of which cells.
+
+    Members
+    -------
+    i : In(stream), payload ``{data: elements * input_dtype.bits, last: 1}``
+        A vector each beat.
+    o : Out(stream), payload ``{data: sums x signed(width), last: 1}``
+        `last` is set: each beat is a vector.
+
+    Timing
+    ------
+    Latency `latency` cycles, a vector per cycle. A stall of the output holds the input once the FIFO, which has
+    room for all that the pipeline holds, is full.
+
+    Raises
+    ------
+    ValueError
+        If the netlist's inputs are no whole elements, or a sum is wider than `width`.
+    """
+
+    def __init__(self, netlist, input_dtype, *, width, order=None, levels=None, kind="lutram", family="ecp5"):
+        planes = len(input_dtype.plane_weights)
+        if not netlist.inputs or netlist.inputs % planes or any(len(word) > width for word in netlist.sums):
+            raise ValueError(
+                f"a netlist of {netlist.inputs!r} inputs and sums of up to {max(map(len, netlist.sums))!r} bits does "
+                f"not fit elements of {planes!r} planes and sums of {width!r} bits"
+            )
+        elements = netlist.inputs // planes
+        self._netlist = netlist
+        self._schedule = schedule(netlist, levels)
+        self._input = input_dtype
+        self._width = width
+        self._order = list(range(elements)) if order is None else order
+        self._kind = kind
+        self._family = family
+        super().__init__(
+            {
+                "i": In(stream.Signature(frame_layout(elements * input_dtype.bits))),
+                "o": Out(stream.Signature(frame_layout(data.ArrayLayout(signed(width), len(netlist.sums))))),
+            }
+        )
+
+    @property
+    def depth(self):
+        """Vectors that the unit can hold."""
+        return self._schedule.held
+
+    @property
+    def latency(self):
+        return self._schedule.stages + 2
+
+    def elaborate(self, platform):
+        m = Module()
+        words = self._netlist.sums
+        m.submodules.fifo = fifo = StreamFifo(sum(map(len, words)), self.depth, kind=self._kind)
+        held = Signal(range(self.depth + 1))
+        accept, leave = self.i.valid & self.i.ready, self.o.valid & self.o.ready
+        m.d.comb += self.i.ready.eq(held != self.depth)
+        m.d.sync += held.eq(held + accept - leave)
+
+        valid = Signal(self._schedule.stages)
+        m.d.sync += valid.eq(Cat(accept, valid[:-1]))
+        lanes = lanes_of(self.i.payload.data, self._input.bits)
+        x = Signal(self._netlist.inputs)
+        m.d.sync += x.eq(Cat(activation_planes(self._input, lanes[k]) for k in self._order))
+        logic = _Logic(m, x, self._netlist, self._schedule, self._family)
+        m.d.comb += [
+            fifo.i.valid.eq(valid[-1]),
+            fifo.i.payload.data.eq(Cat(logic.word(word) for word in words)),
+            fifo.i.payload.last.eq(1),
+            fifo.o.ready.eq(self.o.ready),
+            self.o.valid.eq(fifo.o.valid),
+            self.o.payload.last.eq(1),
+        ]
+        at = 0
+        for word, target in zip(words, self.o.payload.data, strict=True):
+            m.d.comb += target.eq(fifo.o.payload.data[at : at + len(word)].as_signed())
+            at += len(word)
+        return m
+
+
+class _Logic:
+    """The nodes of a netlist and the registers between them, built into one module."""
+
+    def __init__(self, m, x, netlist, plan, family):
+        self._m = m
+        self._family = family
+        self._stages = plan.stages
+        # Each signal where it is made, then behind one register after the other.
+        self._signals = {k + 1: [bit] for k, bit in enumerate(x)}
+        self._made = dict.fromkeys(self._signals, 0)
+        levels = {}
+        for node, stage, depth in zip(netlist.nodes, plan.of_node, plan.depth, strict=True):
+            levels.setdefault((depth, stage), []).append(node)
+        for (_, stage), nodes in sorted(levels.items()):
+            self._level(nodes, stage)
+
+    def word(self, bits):
+        """A number at the end of the last stage."""
+        return Cat(self._literal(bit, self._stages - 1) for bit in bits)
+
+    def _level(self, nodes, stage):
+        """Nodes none of which reads another; carry chains lie end to end, as far as they may."""
+        limit = LONGEST_CHAIN[self._family]
+        chains = [[]]
+        for node in nodes:
+            if not isinstance(node, Add):
+                signals = [self._at(signal, stage) for signal in node.signals]
+                self._give(node, stage, function(signals, node.table))
+            elif sum(1 + len(other.outputs) for other in (*chains[-1], node)) <= limit:
+                chains[-1].append(node)
+            else:
+                chains.append([node])
+        for adders in filter(None, chains):
+            positions = []
+            for node in adders:
+                positions.append((bit(self._literal(node.carry, stage)),))
+                for pair in zip(node.a, node.b, strict=True):
+                    positions.append(tuple(bit(self._literal(literal, stage)) for literal in pair))
+            total = chain(self._m, positions, vendor=self._family == "ecp5")
+            at = 0
+            for node in adders:
+                self._give(node, stage, total[at + 1 : at + 1 + len(node.outputs)])
+                at += 1 + len(node.outputs)
+
+    def _give(self, node, stage, value):
+        word = Signal(len(value), name="sum" if isinstance(node, Add) else "bit")
+        self._m.d.comb += word.eq(value)
+        for output, made in zip(outputs_of(node), word, strict=True):
+            self._signals[output] = [made]
+            self._made[output] = stage
+
+    def _at(self, signal, stage):
+        """A signal as it is in a later stage."""
+        line = self._signals[signal]
+        while len(line) <= stage - self._made[signal]:
+            register = Signal(name="delay")
+            self._m.d.sync += register.eq(line[-1])
+            line.append(register)
+        return line[stage - self._made[signal]]
+
+    def _literal(self, literal, stage):
+        if literal < 2:
+            return Const(literal, 1)
+        value = self._at(literal >> 1, stage)
+        return ~value if literal & 1 else value
+
+
+def function(signals, table):
+    """The function of some bits that is bit k of `table` where they read as the number k."""
+    if not signals:
+        return Const(table, 1)
+    *rest, last = signals
+    ones = (1 << (1 << len(rest))) - 1
+    low, high = table & ones, table >> (1 << len(rest))
+    if low == high:
+        return function(rest, low)
+    if low ^ high == ones:
+        return last ^ function(rest, low) if low else last
+    if low in (0, ones):
+        return last & function(rest, high) if low == 0 else ~last | function(rest, high)
+    if high in (0, ones):
+        return ~last & function(rest, low) if high == 0 else last | function(rest, low)
+    return Mux(last, function(rest, high), function(rest, low))

@@ -1,0 +1,161 @@
+"""Label select: the class with the highest score."""
+
+from amaranth.hdl import Array, Const, Module, Mux, Signal, signed
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.wiring import In, Out
+from amaranth.utils import bits_for, ceil_log2
+
+from bnnhw.gateware.arithmetic.codes import lanes_of
+from bnnhw.gateware.frame_layout import frame_layout
+
+
+def result_layout(width, classes, lanes=1):
+    """Payload of the accelerator's output: `lanes` elements per beat; label and error count on the last beat."""
+    elements = signed(width) if lanes == 1 else data.ArrayLayout(signed(width), lanes)
+    return data.StructLayout({"data": elements, "label": bits_for(classes - 1), "error": 1, "last": 1})
+
+
+class LabelSelect(wiring.Component):
+    """Passes a frame's elements on and adds the index of the highest score to the last beat.
+
+    The score of element c is ``scale[c] * element + bias[c]``; on a tie the lowest index wins. The elements of a beat
+    are compared in a tree of registers, and the best of them with the best of the beats before.
+
+    Parameters
+    ----------
+    width : int
+        Bits of an element (two's complement).
+    scales, biases : list of int
+        One per element.
+    lanes : int
+        Elements per beat. What is beyond the last one in the last beat is passed on, and does not count.
+
+    Members
+    -------
+    i : In(stream), payload ``{data: lanes * width, last: 1}``
+    status : In(stream), payload 1 bit per frame
+        Whether the frame was damaged; taken with the frame's last element.
+    o : Out(stream), payload `result_layout`
+
+    Timing
+    ------
+    Latency `latency` cycles: 1, one more where scores are not the elements, and ``ceil_log2(lanes)``; one beat per
+    cycle.
+
+    Raises
+    ------
+    ValueError
+        If there is not one scale and one bias per element, or none at all, or `lanes` is not 1 to their number.
+    """
+
+    def __init__(self, width, scales, biases, lanes=1):
+        if not scales or len(scales) != len(biases):
+            raise ValueError(f"one scale and one bias per element are needed, not {scales!r:.60}, {biases!r:.60}")
+        if not 1 <= lanes <= len(scales):
+            raise ValueError(f"lanes must be 1 to the {len(scales)} elements, not {lanes!r}")
+        self._width = width
+        self._scales = scales
+        self._biases = biases
+        self._lanes = lanes
+        self._beats = -(-len(scales) // lanes)
+        super().__init__(
+            {
+                "i": In(stream.Signature(frame_layout(lanes * width))),
+                "status": In(stream.Signature(1)),
+                "o": Out(stream.Signature(result_layout(width, len(scales), lanes))),
+            }
+        )
+
+    @property
+    def latency(self):
+        return 1 + self._affine + ceil_log2(self._lanes)
+
+    @property
+    def _affine(self):
+        return any(s != 1 for s in self._scales) or any(self._biases)
+
+    def elaborate(self, platform):
+        m = Module()
+        ready = Signal()
+        beat = Signal(range(self._beats))
+        with m.If(ready & self.i.valid):
+            m.d.sync += beat.eq(Mux(self.i.payload.last, 0, beat + 1))
+
+        # What goes through the registers with the scores: the elements, and where they stand in the frame.
+        flags = data.StructLayout(
+            {"valid": 1, "last": 1, "beat": range(self._beats), "data": self._lanes * self._width}
+        )
+        stage = Signal(flags)
+        m.d.comb += [
+            stage.valid.eq(self.i.valid),
+            stage.last.eq(self.i.payload.last),
+            stage.beat.eq(beat),
+            stage.data.eq(self.i.payload.data),
+        ]
+        scores = [element.as_signed() for element in lanes_of(self.i.payload.data, self._width)]
+        if self._affine:
+            # The product gets a register of its own: it is the longest path of small designs.
+            scores = [self._score(m, ready, beat, lane, element) for lane, element in enumerate(scores)]
+            stage = self._register(m, ready, stage)
+        contest = [(score, lane, Const(lane, range(self._lanes))) for lane, score in enumerate(scores)]
+        while len(contest) > 1:
+            contest = self._round(m, ready, stage, contest)
+            stage = self._register(m, ready, stage)
+
+        (score, _, lane), *_ = contest
+        best, label = Signal.like(score), Signal(bits_for(len(self._scales) - 1))
+        better, index = Signal(), Signal.like(label)
+        free = self.o.ready | ~self.o.valid
+        m.d.comb += [
+            better.eq((stage.beat == 0) | (score > best)),
+            index.eq(Mux(better, stage.beat * self._lanes + lane, label)),
+            # A frame's status is there long before its last element; waiting for it costs nothing.
+            ready.eq(free & (~(stage.valid & stage.last) | self.status.valid)),
+            self.i.ready.eq(ready),
+            self.status.ready.eq(free & stage.valid & stage.last),
+        ]
+        with m.If(self.o.ready):
+            m.d.sync += self.o.valid.eq(0)
+        with m.If(ready):
+            m.d.sync += [
+                self.o.valid.eq(stage.valid),
+                self.o.payload.data.eq(stage.data),
+                self.o.payload.label.eq(index),
+                self.o.payload.error.eq(self.status.payload & stage.last),
+                self.o.payload.last.eq(stage.last),
+            ]
+            with m.If(stage.valid & better):
+                m.d.sync += [best.eq(score), label.eq(index)]
+        return m
+
+    def _register(self, m, ready, value):
+        register = Signal.like(value)
+        with m.If(ready):
+            m.d.sync += register.eq(value)
+        return register
+
+    def _score(self, m, ready, beat, lane, element):
+        """The registered score of the element in a lane."""
+        # Lanes beyond the last element have any score: they do not count.
+        places = [min(k * self._lanes + lane, len(self._scales) - 1) for k in range(self._beats)]
+        scales, biases = [self._scales[p] for p in places], [self._biases[p] for p in places]
+        reach = max(abs(s) * (1 << (self._width - 1)) + abs(b) for s, b in zip(self._scales, self._biases, strict=True))
+        table = [Array(Const(v, signed(bits_for(v, require_sign_bit=True))) for v in row) for row in (scales, biases)]
+        score = Signal(signed(1 + bits_for(reach)), name=f"score{lane}")
+        with m.If(ready):
+            m.d.sync += score.eq(table[0][beat] * element + table[1][beat])
+        return score
+
+    def _round(self, m, ready, stage, contest):
+        """Registers the winner of each two neighbours: score, the first lane that took part, the winner's lane."""
+        tail = len(self._scales) - (self._beats - 1) * self._lanes
+        winners = []
+        for k in range(0, len(contest), 2):
+            score, first, lane = contest[k]
+            if k + 1 < len(contest):
+                rival, lowest, other = contest[k + 1]
+                exists = 1 if lowest < tail else ~stage.last
+                better = exists & (rival > score)
+                score, lane = Mux(better, rival, score), Mux(better, other, lane)
+            winners.append((self._register(m, ready, score), first, self._register(m, ready, lane)))
+        return winners

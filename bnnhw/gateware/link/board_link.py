@@ -1,0 +1,175 @@
+"""The accelerator's way out: packets over a UART, and the crossing into the accelerator's clock domain."""
+
+from amaranth.hdl import DomainRenamer, Module
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out
+from amaranth.utils import ceil_log2
+
+from bnnhw.gateware.arithmetic.label_select import result_layout
+from bnnhw.gateware.frame_layout import frame_layout
+from bnnhw.gateware.link.answer_queue import AnswerQueue, short_status
+from bnnhw.gateware.link.answer_sender import AnswerSender
+from bnnhw.gateware.link.crossing import Crossing
+from bnnhw.gateware.link.frame_buffer import FrameBuffer
+from bnnhw.gateware.link.request_receiver import RequestReceiver
+from bnnhw.gateware.link.uart import UARTReceiver, UARTTransmitter
+from bnnhw.gateware.streams.width_converter import WidthConverter
+from bnnhw.packets import CHECKSUM_BYTES, HEADER, Identity, Status
+
+BAUD_TOLERANCE = 0.02
+
+
+class BoardLink(wiring.Component):
+    """Feeds the accelerator from a serial line, and sends back its results: see ``docs/link.md``.
+
+    Requests are stored and checked before anything of them reaches the accelerator; the next one is received while it
+    computes. Answers come in the order of the requests. The link itself is clocked by `sync`; with `cross_domain` the
+    streams of the accelerator are clocked by `accel`, which must be reset together with `sync`.
+
+    Parameters
+    ----------
+    clk_hz : int or float
+        Frequency of `sync`.
+    baud : int
+        Bits per second on the line.
+    digest : bytes
+        8 bytes that identify the model.
+    input_elements, input_bits, input_simd : int
+        Elements of a frame, bits of each, elements per beat of `o`.
+    output_elements, output_width : int
+        Elements of a result, bits of each.
+    cross_domain : bool
+        Whether the accelerator has a clock domain of its own, `accel`.
+    buffer_bytes : int
+        Block RAM to spend on frames that wait: room for four if they fit, else for two, whatever that takes.
+
+    Attributes
+    ----------
+    identity : Identity
+        What the link answers to IDENTIFY.
+    frames_per_second : float
+        What the line can carry in both directions at once, escapes not counted.
+
+    Members
+    -------
+    rx : In(1), tx : Out(1)
+        The line. `rx` need not be synchronised.
+    o : Out(stream), payload ``{data: input_simd * input_bits, last: 1}``
+        Frames for the accelerator. The tail of the last beat holds zeros, as long as the host sent zeros.
+    i : In(stream), payload `result_layout`
+        Results of the accelerator.
+    busy : Out(1)
+        A request is on its way in or waits for its answer.
+    activity : Out(1)
+        Changes with every answer.
+    error : Out(1)
+        The last request was refused.
+
+    Timing
+    ------
+    A frame goes to `o` once the checksum of its packet was right, one byte per 2 cycles, or per 4 to 5 cycles of `sync`
+    and of `accel` each across domains. Frames come in as fast as the line carries them. A stall of `o` fills the
+    buffer; requests that come then are not answered. `i` is taken at the speed of the line.
+
+    Raises
+    ------
+    ValueError
+        If `clk_hz` does not give the baud rate within 2 %, the digest does not have 8 bytes, or a number does not fit
+        the protocol.
+    """
+
+    def __init__(
+        self,
+        *,
+        clk_hz,
+        baud,
+        digest,
+        input_elements,
+        input_bits,
+        input_simd,
+        output_elements,
+        output_width,
+        cross_domain=True,
+        buffer_bytes=512,
+    ):
+        self._divisor = round(clk_hz / baud)
+        if self._divisor < 4 or abs(clk_hz / self._divisor / baud - 1) > BAUD_TOLERANCE:
+            raise ValueError(f"a clock of {clk_hz!r} Hz cannot give {baud!r} baud")
+        frame_bytes = -(-input_elements * input_bits // 8)
+        self._slots = 4 if 4 << ceil_log2(frame_bytes) <= buffer_bytes else 2
+        self.identity = Identity(
+            digest=digest,
+            input_elements=input_elements,
+            input_bits=input_bits,
+            input_lanes=input_simd,
+            output_elements=output_elements,
+            output_bytes=-(-output_width // 8),
+            depth=self._slots,
+        )
+        payload = max(self.identity.frame_bytes, self.identity.result_bytes)
+        self.frames_per_second = clk_hz / self._divisor / 10 / (1 + HEADER.size + payload + CHECKSUM_BYTES)
+        self.identity.pack()  # raises where something does not fit
+        self._output_width = output_width
+        self._cross_domain = cross_domain
+        super().__init__(
+            {
+                "rx": In(1, init=1),
+                "tx": Out(1, init=1),
+                "o": Out(stream.Signature(frame_layout(input_simd * input_bits))),
+                "i": In(stream.Signature(result_layout(output_width, output_elements))),
+                "busy": Out(1),
+                "activity": Out(1),
+                "error": Out(1),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        identity = self.identity
+        m.submodules.uart_rx = uart_rx = UARTReceiver(self._divisor)
+        m.submodules.uart_tx = uart_tx = UARTTransmitter(self._divisor)
+        m.submodules.receiver = receiver = RequestReceiver(identity.frame_bytes)
+        m.submodules.buffer = buffer = FrameBuffer(identity.frame_bytes, self._slots)
+        m.submodules.queue = queue = AnswerQueue(self._slots)
+        m.submodules.sender = sender = AnswerSender(identity, self._output_width)
+        converter = WidthConverter(
+            1, identity.input_elements * identity.input_bits, 8, identity.input_lanes * identity.input_bits
+        )
+
+        wiring.connect(m, uart_rx.o, receiver.i)
+        wiring.connect(m, queue.o, sender.answer)
+        wiring.connect(m, sender.o, uart_tx.i)
+        m.d.comb += [
+            uart_rx.rx.eq(self.rx),
+            self.tx.eq(uart_tx.tx),
+            receiver.i_error.eq(uart_rx.error),
+            # Every request that waits has a place in the queue, so there are never more frames than slots.
+            receiver.room.eq(queue.i.ready),
+            queue.i.valid.eq(receiver.finish),
+            queue.i.payload.eq(receiver.answer),
+            buffer.offset.eq(receiver.offset),
+            buffer.data.eq(receiver.data),
+            buffer.write.eq(receiver.write),
+            buffer.commit.eq(receiver.commit),
+        ]
+
+        if self._cross_domain:
+            m.submodules.inward = inward = Crossing(frame_layout(8), i_domain="sync", o_domain="accel")
+            m.submodules.outward = outward = Crossing(self.i.payload.shape(), i_domain="accel", o_domain="sync")
+            m.submodules.converter = DomainRenamer("accel")(converter)
+            wiring.connect(m, buffer.o, inward.i)
+            wiring.connect(m, inward.o, converter.i)
+            wiring.connect(m, wiring.flipped(self.i), outward.i)
+            wiring.connect(m, outward.o, sender.result)
+        else:
+            m.submodules.converter = converter
+            wiring.connect(m, buffer.o, converter.i)
+            wiring.connect(m, wiring.flipped(self.i), sender.result)
+        wiring.connect(m, converter.o, wiring.flipped(self.o))
+
+        m.d.comb += self.busy.eq(receiver.receiving | queue.o.valid)
+        with m.If(queue.o.valid & queue.o.ready):
+            m.d.sync += self.activity.eq(~self.activity)
+        with m.If(receiver.finish):
+            m.d.sync += self.error.eq(receiver.answer.status > short_status(Status.RESULT))
+        return m

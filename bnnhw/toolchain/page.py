@@ -1,0 +1,163 @@
+"""The report as a page with plots: one HTML file that loads nothing from anywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from bnnhw import charts
+from bnnhw.charts import Bar, Roof
+from bnnhw.dataflow import Plan, load_plan
+from bnnhw.dataflow.traffic import weight_bits_read
+from bnnhw.errors import InputError
+from bnnhw.files import write_text
+from bnnhw.reading import read_json
+from bnnhw.toolchain.boards import find_board
+from bnnhw.toolchain.report import read_report
+
+PAGE = "report.html"
+
+RESOURCES = {
+    "lut4": "LUT4",
+    "ff": "flip-flops",
+    "carry": "carry",
+    "block_ram": "block RAM",
+    "spram": "single-port RAM",
+    "dsp": "multipliers",
+}
+STYLE = """
+body { font: 15px/1.5 sans-serif; color: #222; background: #fff; max-width: 62em; margin: 2em auto; padding: 0 1em; }
+h1 { font-size: 1.6em; } h2 { font-size: 1.15em; margin-top: 2em; } svg { max-width: 100%; height: auto; }
+table { border-collapse: collapse; } th, td { text-align: left; padding: .15em 1.2em .15em 0; vertical-align: top; }
+th { font-weight: 600; } .sum { color: #666; }
+"""
+
+
+def write_page(folder: Path) -> Path:
+    """Makes report.html in `folder` from report.json, estimate.json and plan.json, and compare.json if there is one.
+
+    Returns
+    -------
+    Path
+        Where it is.
+
+    Raises
+    ------
+    InputError
+        If one of them is missing, damaged or of another design, or `folder` cannot be written.
+    """
+    report = read_report(folder)
+    plan = load_plan(folder / "plan.json")
+    if plan.digest != report.get("digest"):
+        raise InputError(f"{folder}: compiled again after the bitstream was built: build again")
+    comparison = _read(folder / "compare.json") if (folder / "compare.json").exists() else None
+    try:
+        page = _page(report, _read(folder / "estimate.json"), plan, comparison)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise InputError(f"{folder}: its .json files are damaged ({error!r}): build again") from None
+    write_text(folder / PAGE, page)
+    return folder / PAGE
+
+
+def _read(path: Path) -> Any:
+    return read_json(path, remedy="build again", links=False)
+
+
+def _page(report: Mapping[str, Any], estimate: Mapping[str, Any], plan: Plan, comparison: Any) -> str:
+    title = f"{report['model']} on {find_board(report['board']).title}"
+    sections = [
+        ("Speed", _facts(_speed(report))),
+        ("What it takes of the part", _utilization(report)),
+        ("Cycles of each layer", _cycles(report, estimate)),
+        ("Against the part's limits", _roofline(report, plan)),
+        *([("Clock by seed of the placer", _seeds(report))] if len(report["fmax_mhz_by_seed"]) > 1 else []),
+        *([("Compared bit by bit", _comparison(comparison))] if comparison is not None else []),
+        ("Time that the build took", _steps(report)),
+        (
+            "Made with",
+            _facts({**_model(report), **report["tools"], **{f"option {k}": v for k, v in report["options"].items()}}),
+        ),
+    ]
+    body = "\n".join(f"<h2>{escape(name)}</h2>\n{content}" for name, content in sections)
+    return (
+        f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>{escape(title)}</title>\n'
+        f"<style>{STYLE}</style>\n</head>\n<body>\n<h1>{escape(title)}</h1>\n{body}\n</body>\n</html>\n"
+    )
+
+
+def _table(rows: Iterable[Sequence[object]], header: Sequence[str] = ()) -> str:
+    lines = ["<tr>" + "".join(f"<th>{escape(name)}</th>" for name in header) + "</tr>"] if header else []
+    lines += ["<tr>" + "".join(f"<td>{escape(str(cell))}</td>" for cell in row) + "</tr>" for row in rows]
+    return "<table>\n" + "\n".join(lines) + "\n</table>"
+
+
+def _facts(items: Mapping[str, object]) -> str:
+    return _table((name, "-" if value is None else value) for name, value in items.items())
+
+
+def _speed(report: Mapping[str, Any]) -> dict[str, object]:
+    microseconds = report["latency_cycles"] / report["clock_mhz"]
+    return {
+        "part": report["part"],
+        "inferences per second": f"{report['inferences_per_second']:,.0f}",
+        "through the host link": f"{report['link_inferences_per_second']:,.0f}",
+        "clock": f"{report['clock_mhz']:.2f} MHz of {report['fmax_mhz']:.2f} MHz that timing allows",
+        "cycles per inference": f"{report['cycles_per_inference']:,}",
+        "latency": f"{report['latency_cycles']:,} cycles, {microseconds:,.1f} microseconds",
+        "MACs per cycle": f"{report['macs_per_cycle']:,.0f}, {report['efficiency']:.1%} of the tighter limit",
+        "bitstream": f"{report['bitstream']}, SHA-256 {report['sha256']}",
+    }
+
+
+def _model(report: Mapping[str, Any]) -> dict[str, object]:
+    file = report["model_file"]
+    return {} if file is None else {"model file": f"{file['name']}, SHA-256 {file['sha256']}"}
+
+
+def _utilization(report: Mapping[str, Any]) -> str:
+    rows = []
+    for key, name in RESOURCES.items():
+        used, available = (report["utilization"][key][count] for count in ("used", "available"))
+        if available:
+            rows.append(Bar(name, used / available, f"{used:,} of {available:,} ({used / available:.0%})"))
+    return charts.bars(rows, full=1.0)
+
+
+def _cycles(report: Mapping[str, Any], estimate: Mapping[str, Any]) -> str:
+    interval = report["cycles_per_inference"]
+    rows = [
+        Bar(layer["name"], layer["cycles"], f"{layer['cycles']:,} (PE {layer['pe']}, SIMD {layer['simd']})")
+        for layer in estimate["layers"]
+    ]
+    return charts.bars(rows, full=interval, mark=f"{interval:,} cycles between two results")
+
+
+def _roofline(report: Mapping[str, Any], plan: Plan) -> str:
+    macs = charts.intensity(report["macs_per_inference"], weight_bits_read(plan))
+    limit = report["limit"]
+    point = (report["model"], macs, report["macs_per_cycle"])
+    return charts.rooflines([Roof(report["part"], limit["memory_bandwidth"], limit["logic"], [point])])
+
+
+def _seeds(report: Mapping[str, Any]) -> str:
+    reached = report["fmax_mhz_by_seed"]
+    rows = [
+        Bar(f"seed {seed}", mhz or 0, "no route" if mhz is None else f"{mhz:.2f} MHz") for seed, mhz in reached.items()
+    ]
+    return charts.bars(rows, full=max(mhz for mhz in reached.values() if mhz is not None))
+
+
+def _comparison(comparison: Any) -> str:
+    rows = [
+        (name, f"{level['samples']:,}", sum(level["mismatches"].values()), level["against"])
+        for name, level in comparison["levels"].items()
+    ]
+    return _table(rows, ("level", "samples", "mismatches", "held against"))
+
+
+def _steps(report: Mapping[str, Any]) -> str:
+    seconds = report["seconds"]
+    rows = [Bar(step.replace("_", " "), spent, f"{spent:.1f} s") for step, spent in seconds.items()]
+    return charts.bars(rows, full=max(seconds.values()))

@@ -1,0 +1,42 @@
+"""Loads a bitstream into a board."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+from bnnhw.errors import InputError, ToolError
+from bnnhw.toolchain.boards import find_board
+from bnnhw.toolchain.report import read_report
+
+
+def program(directory: Path) -> None:
+    """Loads the bitstream in `directory` with the programmer of the board that it was built for.
+
+    The programmer is looked for on the PATH, or where an environment variable of its name says: ``ICEPROG``,
+    ``OPENFPGALOADER``.
+
+    Raises
+    ------
+    InputError
+        If there is no bitstream.
+    ToolError
+        If the programmer is missing or fails.
+    """
+    report = read_report(directory)
+    board = find_board(str(report.get("board")))
+    bitstream = directory / board.bitstream
+    if not bitstream.is_file():
+        raise InputError(f"{bitstream}: missing: build again")
+    name, *options = board.programmer
+    command = shutil.which(os.environ.get(name.upper()) or name)
+    if command is None:
+        raise ToolError(
+            f"{name}, which loads bitstreams into board {board.name}, is missing: install {board.programmer_source}"
+        )
+    # What it prints while it works is for the user.
+    done = subprocess.run([command, *options, str(bitstream)], check=False)
+    if done.returncode != 0:
+        raise ToolError(f"{name} failed with exit status {done.returncode}: is board {board.name} connected?")

@@ -1,0 +1,135 @@
+"""report.json: what a build made, how fast it is, and all that is needed to make it again."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+from collections.abc import Mapping
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from bnnhw.dataflow import Cycles, Plan
+from bnnhw.dataflow.plan import FOLDING_KEYS
+from bnnhw.errors import InputError
+from bnnhw.reading import read_json
+from bnnhw.toolchain import flow, tools
+from bnnhw.toolchain.boards import Board
+
+REPORT = "report.json"
+SCHEMA = 3
+
+
+def make_report(
+    plan: Plan,
+    board: Board,
+    folder: Path,
+    *,
+    cycles: Cycles,
+    clock_mhz: float,
+    timing: flow.Timing,
+    seed: int,
+    reached_mhz: Mapping[int, float | None],
+    link_frames_per_second: float,
+    model_file: Path | None,
+    options: Mapping[str, Any],
+    seconds: Mapping[str, float],
+) -> dict[str, Any]:
+    """The report of the bitstream in `folder`.
+
+    Parameters
+    ----------
+    cycles
+        Latency and interval of the accelerator, as measured.
+    clock_mhz
+        What the accelerator runs at.
+    timing
+        What timing allows.
+    seed, reached_mhz
+        The seed whose route was taken, and what timing allows with each that was tried.
+    link_frames_per_second
+        What the host link can carry.
+    model_file
+        What the plan was made of, where that is known.
+    options
+        What the user asked for.
+    seconds
+        Wall time of each step.
+    """
+    part = board.device
+    family = part.family
+    limit = {"logic": part.logic_macs_per_cycle, "memory_bandwidth": part.bandwidth_macs_per_cycle}
+    macs_per_cycle = plan.macs / cycles.interval
+    versions = {"bnnhw": _version("bnnhw"), "python": platform.python_version()}
+    versions |= {name: _version(name) for name in ("amaranth", "amaranth-boards", "numpy", "onnx")}
+    versions |= {tool.name: tools.version(tool) for tool in tools.of_family(family)}
+    return {
+        "schema": SCHEMA,
+        "board": board.name,
+        "part": board.part,
+        "model": plan.model,
+        "digest": plan.digest,
+        "model_file": None if model_file is None else {"name": model_file.name, "sha256": digest_of(model_file)},
+        "layers": [{"name": layer.name, **{key: getattr(layer, key) for key in FOLDING_KEYS}} for layer in plan.layers],
+        "bitstream": board.bitstream,
+        "sha256": hashlib.sha256((folder / board.bitstream).read_bytes()).hexdigest(),
+        "clock_mhz": clock_mhz,
+        "fmax_mhz": timing.accel_mhz,
+        "seed": seed,
+        "fmax_mhz_by_seed": {str(tried): mhz for tried, mhz in reached_mhz.items()},
+        "link": {"clock_mhz": board.clock_mhz, "fmax_mhz": timing.link_mhz, "baud": board.baud},
+        "utilization": flow.utilization(board, folder),
+        "cycles_per_inference": cycles.interval,
+        "latency_cycles": cycles.latency,
+        "inferences_per_second": clock_mhz * 1e6 / cycles.interval,
+        "link_inferences_per_second": link_frames_per_second,
+        "macs_per_inference": plan.macs,
+        "macs_per_cycle": macs_per_cycle,
+        "limit": limit,
+        "efficiency": macs_per_cycle / min(limit.values()),
+        "options": {**options, "synthesis": flow.synthesis(part)},
+        "tools": versions,
+        "seconds": {step: round(value, 3) for step, value in seconds.items()},
+    }
+
+
+def digest_of(path: Path) -> str:
+    """SHA-256 of a model file; of a folder, of the names and contents of the files in it, sorted by name.
+
+    Raises
+    ------
+    InputError
+        If one of them cannot be read.
+    """
+    content = hashlib.sha256()
+    try:
+        if path.is_dir():
+            for file in sorted(file for file in path.iterdir() if file.is_file()):
+                content.update(f"{hashlib.sha256(file.read_bytes()).hexdigest()}  {file.name}\n".encode())
+        else:
+            content.update(path.read_bytes())
+    except OSError as error:
+        raise InputError(f"{error.filename or path}: cannot be read: {error.strerror or error}") from None
+    return content.hexdigest()
+
+
+def _version(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:  # a checkout on the path
+        return "not installed"
+
+
+def read_report(folder: Path) -> dict[str, Any]:
+    """Reads the report.json in `folder`.
+
+    Raises
+    ------
+    InputError
+        If there is none, or it is of another version.
+    """
+    path = folder / REPORT
+    report = read_json(path, remedy="give a folder that `bnnhw build` wrote", links=False)
+    if not isinstance(report, dict) or report.get("schema") != SCHEMA:
+        raise InputError(f"{path}: not a report of this version of bnnhw: build again")
+    return report

@@ -1,0 +1,253 @@
+"""Runs inferences over a line that damages packets, on the gateware of a whole board in the simulator.
+
+    python -m campaigns.faults [--only TEXT] [--inferences N]
+
+Each kind of fault, and all together, get 10,000 inferences. Writes campaigns/faults.json and docs/faults.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+import bnnhw
+from benchmarks.entries import ROOT
+from bnnhw import reference
+from bnnhw.design import Design
+from bnnhw.errors import LinkError
+from bnnhw.files import write_text
+from bnnhw.host import Driver
+from bnnhw.inputs import inputs_for
+from bnnhw.toolchain import find_board
+from bnnhw.verify.board import fastest_baud
+from bnnhw.verify.link_faults import HOST_DIES, KINDS, LINE_FAULTS, POWER_FAILS, FaultyPort, HostDied, Kind
+from bnnhw.verify.simulated_board import SimulatedBoard
+
+FILE = ROOT / "benchmarks" / "faults.json"
+PAGE = ROOT / "docs" / "faults.md"
+
+# The shipped model with the shortest frames, and as few PEs, which are simulated fastest, as keep up with the line.
+MODEL, BOARD, FPS = "digits-binary", "ice40-hx8k-b-evn", 60_000
+INFERENCES = 10_000
+# Of one program: then it ends, and the next one starts.
+SESSION = 200
+# A simulated board answers within milliseconds, except on a busy machine; too short a time costs retries, no more.
+TIMEOUT = 0.5
+# Lost packets are rare elsewhere; here they are what is measured.
+SILENCES = 12
+
+
+class Row(NamedTuple):
+    """A row of the table."""
+
+    name: str
+    what: str
+    kinds: tuple[Kind, ...]
+
+
+# All together damage as much of the traffic as one kind alone.
+SHARED = tuple(replace(kind, rate=kind.rate / len(LINE_FAULTS)) for kind in LINE_FAULTS)
+ROWS = (
+    *(Row(kind.name, kind.what, (kind,)) for kind in KINDS),
+    Row("all of these", "a packet meets one of the above", (*SHARED, HOST_DIES, POWER_FAILS)),
+)
+
+
+@dataclass
+class Outcome:
+    """What became of the inferences under one kind of fault."""
+
+    kind: str
+    what: str
+    inferences: int = 0
+    sessions: int = 0
+    requests: int = 0
+    damaged: int = 0
+    retries: int = 0
+    silences: int = 0
+    accepted: int = 0
+    wrong: int = 0
+    lost: int = 0
+    recovered: bool = False
+    cycles: int = 0
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, eq=False)
+class Samples:
+    """Frames as codes, and the right answers to them."""
+
+    codes: NDArray[np.integer[Any]]
+    integers: NDArray[np.int64]
+    labels: NDArray[np.int64]
+
+    def take(self, count: int, seed: int) -> Samples:
+        """`count` of them in random order, so that answers to neighbours differ."""
+        chosen = np.random.default_rng(seed).integers(0, len(self.codes), count)
+        return Samples(self.codes[chosen], self.integers[chosen], self.labels[chosen])
+
+
+def samples_of(design: Design) -> Samples:
+    """A shipped model's own samples, with the reference's answers."""
+    inputs = inputs_for(design.graph, None, None).values
+    values = reference.encode_inputs(design.graph, inputs)
+    answers = reference.run(design.graph, inputs)
+    return Samples(
+        design.plan.input_dtype.encode(values.reshape(len(values), -1)),
+        np.asarray(answers["integers"], np.int64).reshape(len(values), -1),
+        np.asarray(answers["prediction"], np.int64).reshape(-1),
+    )
+
+
+def campaign(
+    start: Callable[[], SimulatedBoard],
+    digest: bytes,
+    samples: Samples,
+    row: Row,
+    *,
+    inferences: int,
+    seed: int = 1,
+    session: int = SESSION,
+    progress: Callable[[Outcome], None] = lambda outcome: None,
+) -> Outcome:
+    """Runs `inferences` under faults of `row`, and then as many as a session has without any.
+
+    A program that dies is followed by another one, which starts its session again from the first frame.
+    """
+    outcome = Outcome(row.name, row.what)
+    started = time.monotonic()
+    port = FaultyPort(start, row.kinds, seed=seed)
+    try:
+        while outcome.inferences < inferences:
+            count = min(session, inferences - outcome.inferences)
+            frames = samples.take(count, seed + outcome.sessions)
+            outcome.sessions += 1
+            port.forget()
+            driver = Driver(port, timeout=TIMEOUT, silences=SILENCES, digest=digest)
+            try:
+                results = driver.infer(frames.codes)
+            except LinkError as error:
+                if not isinstance(error.__cause__, HostDied):
+                    print(f"\n{row.name}: {error}", file=sys.stderr)
+                    outcome.inferences += count
+                    outcome.lost += count
+            else:
+                outcome.inferences += count
+                outcome.accepted += len(results.labels)
+                right = (results.integers == frames.integers).all(axis=1) & (results.labels == frames.labels)
+                outcome.wrong += int((~right | results.errors).sum())
+            outcome.requests += driver.traffic.requests
+            outcome.retries += driver.traffic.retries
+            outcome.silences += driver.traffic.silences
+            outcome.damaged = port.damaged
+            outcome.seconds = round(time.monotonic() - started, 1)
+            progress(outcome)
+        outcome.recovered = is_well(port, digest, samples.take(session, seed))
+    finally:
+        outcome.cycles = port.close()
+    return outcome
+
+
+def is_well(port: FaultyPort, digest: bytes, samples: Samples) -> bool:
+    """Whether without further faults everything is right at the first try; only what was under way may be lost."""
+    port.heal()
+    driver = Driver(port, timeout=TIMEOUT, digest=digest)
+    driver.identify()
+    before = driver.traffic.retries
+    results = driver.infer(samples.codes)
+    right = (results.integers == samples.integers).all() and (results.labels == samples.labels).all()
+    return bool(right) and driver.traffic.retries == before
+
+
+def page(outcomes: Sequence[dict[str, Any]]) -> str:
+    """docs/faults.md."""
+    total = {key: sum(o[key] for o in outcomes) for key in ("inferences", "damaged", "retries", "wrong", "lost")}
+    head = (
+        "fault",
+        "what happens",
+        "inferences",
+        "packets damaged",
+        "retries",
+        "accepted",
+        "wrong",
+        "lost",
+        "recovered",
+    )
+    lines = [
+        "# Faults on the link",
+        "",
+        "Written by `make faults` (`campaigns/faults.py`); the numbers are in `campaigns/faults.json`.",
+        "",
+        f"`{MODEL}` on the whole design of board {BOARD} in the simulator: UART, packets, crossing of clock",
+        "domains, accelerator. The driver is that of `bnnhw run`. A fault happens to 10 % of the packets, requests and",
+        "answers alike; to 1 of 200 requests where the program dies or the power fails. An answer counts as wrong if",
+        "one of its integers or its class differs from the reference, as lost if the driver gave up. The line has",
+        "recovered if afterwards a new program gets everything right without a single retry.",
+        "",
+        f"In all: {total['inferences']:,} inferences, {total['damaged']:,} damaged packets, "
+        f"{total['retries']:,} retries, **{total['wrong']:,} wrong answers, {total['lost']:,} lost**.",
+        "",
+        f"| {' | '.join(head)} |",
+        f"|{'---|' * 2}{'--:|' * 6}---|",
+    ]
+    for o in outcomes:
+        counts = [f"{o[key]:,}" for key in ("inferences", "damaged", "retries", "accepted", "wrong", "lost")]
+        lines.append(f"| {o['kind']} | {o['what']} | {' | '.join(counts)} | {'yes' if o['recovered'] else 'NO'} |")
+    return "\n".join(lines) + "\n"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m campaigns.faults", description="Damages the traffic of a link.")
+    parser.add_argument("--only", default="", metavar="TEXT", help="kinds of fault whose name holds this text")
+    parser.add_argument(
+        "--inferences", type=int, default=INFERENCES, metavar="N", help="of each (default: %(default)s)"
+    )
+    options = parser.parse_args()
+    design = bnnhw.compile(MODEL, board=BOARD, fps=FPS)
+    baud = fastest_baud(find_board(design.plan.board))
+    samples = samples_of(design)
+    known = {o["kind"]: o for o in json.loads(FILE.read_text())} if FILE.is_file() else {}
+    for row in ROWS:
+        if options.only not in row.name:
+            continue
+        outcome = campaign(
+            lambda: SimulatedBoard(design, baud=baud, settled=False),
+            bytes.fromhex(design.plan.digest),
+            samples,
+            row,
+            inferences=options.inferences,
+            progress=tell,
+        )
+        print(f"\n{outcome}", flush=True)
+        known[row.name] = asdict(outcome)
+        write(FILE, [known[each.name] for each in ROWS if each.name in known])
+    outcomes = json.loads(FILE.read_text())
+    write_text(PAGE, page(outcomes))
+    return 1 if any(o["wrong"] or o["lost"] or not o["recovered"] for o in outcomes) else 0
+
+
+def tell(outcome: Outcome) -> None:
+    """Progress, on stderr if it is a terminal."""
+    if not sys.stderr.isatty():
+        return
+    rate = outcome.inferences / max(outcome.seconds, 1e-9)
+    text = f"{outcome.kind}: {outcome.inferences:,} inferences, {rate:,.0f} per second, {outcome.damaged:,} damaged"
+    print(f"\r{text:<90}", end="", file=sys.stderr, flush=True)
+
+
+def write(path: Path, outcomes: Sequence[dict[str, Any]]) -> None:
+    """The results so far: an interrupted campaign keeps what is done."""
+    write_text(path, json.dumps(outcomes, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,271 @@
+"""Puts faults into generated hardware, and tells which of the checks finds each one.
+
+    python -m campaigns.mutants [--again] [--only TEXT]
+
+All faults of a netlist are in one simulated model, which is told at its start which of them is on. Each is put through
+what `bnnhw compare` and the tests do: frames without a gap, whose answers, classes and cycles are compared; the same
+with stalls on both sides and with frames cut and too long; a reset in mid-frame; and every input there is, or very
+many, with and without stalls. The bench watches the rules of streams. What all this misses, the proof of the unit is
+asked about.
+
+Faults that were tried go to ``campaigns/mutants.json`` one by one, so that an interrupted run goes on where it
+stopped, and the table to docs/mutants.md. The exit status is 1 if a fault is found by nothing, is not proved to make no
+difference, and nobody has said in ``campaigns/mutation/unobservable.json`` why it makes none.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import multiprocessing
+import resource
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.entries import ROOT
+from benchmarks.tables import markdown
+from bnnhw.dataflow import measure, structure
+from bnnhw.errors import ToolError
+from bnnhw.files import write_text
+from bnnhw.verify import RtlResult, RtlSimulation
+from campaigns.mutation.designs import DESIGNS, Frames, Small
+from campaigns.mutation.equivalence import equal
+from campaigns.mutation.faults import STREAM_FAULTS, Faulty, Mutant
+from campaigns.mutation.netlist import Mutated
+from proofs.engine import solve
+from proofs.table import STREAMS
+
+RESULTS = ROOT / "benchmarks" / "mutants.json"
+REASONS = ROOT / "benchmarks" / "mutation" / "unobservable.json"
+TABLE = ROOT / "docs" / "mutants.md"
+STRUCTURAL, CHANGED = 90, 12  # faults in cells and in values at reset, in each design
+EACH = 5  # of each named kind, in each design
+EQUAL = "proved: the netlist with the fault is equivalent"
+SECONDS = 300  # of CPU, for a simulation
+RESETS = 10  # tried between frames
+# What the bench says, and what that is called in the table.
+BENCH = {
+    "payload changed": "stream rules",
+    "valid dropped": "stream rules",
+    "nothing moved": "no answer",
+}
+
+
+class Trial:
+    """A design's simulation, and what is expected of it."""
+
+    def __init__(self, small: Small, verilog: str) -> None:
+        self._small = small
+        self._simulation = RtlSimulation(small.plan, small.network, verilog)
+        cycles = measure(small.plan, small.network)
+        self._cycles = cycles.latency, cycles.interval
+        # The output takes at most half as many frames as the accelerator could give, so that all units in front of it
+        # have to wait again and again.
+        slow = max(0.95, 1 - small.plan.output_beats / (2 * cycles.interval))
+        self._stalls = {"i_stall": 0.1, "o_stall": slow, "seed": 5}
+
+    def caught_by(self) -> str:
+        """The first check that finds something wrong, or "".
+
+        In a process of its own, as a faulty accelerator may give answers without an end.
+        """
+        fork = multiprocessing.get_context("fork")
+        with ProcessPoolExecutor(1, mp_context=fork, initializer=_limited) as executor:
+            return executor.submit(self._first).result()
+
+    def _first(self) -> str:
+        try:
+            return self._answers() or self._damaged() or self._reset() or self._many()
+        except ToolError as error:
+            found = [name for said, name in BENCH.items() if said in str(error)]
+            return found[0] if found else "no end"
+
+    def _answers(self) -> str:
+        found = self._simulation.run(self._small.frames.values)
+        wrong = _differs(found, self._small.frames)
+        if wrong or (found.latency_cycles, found.cycles_per_inference) == self._cycles:
+            return wrong
+        return "cycles"
+
+    def _damaged(self) -> str:
+        """Frames cut and too long, under long stalls."""
+        frames, beats = self._small.frames, self._small.plan.input_beats
+        lengths, damaged = np.full(len(frames.values), beats), np.zeros(len(frames.values), np.bool_)
+        for frame, wanted in ((2, 1), (3, beats + 3), (9, beats - 1), (len(lengths) - 2, 2 * beats)):
+            lengths[frame], damaged[frame] = wanted, wanted != beats
+        found = self._simulation.run(frames.values, lengths=lengths, **self._stalls)
+        if (found.errors != damaged).any():
+            return "damage flag"
+        wrong = (found.integers != frames.integers).any(axis=1) | (found.labels != frames.classes)
+        return "integers under stalls" if wrong[~damaged].any() else ""
+
+    def _reset(self) -> str:
+        """A reset in mid-frame, which damages the frame that goes on after it, and resets between frames: of these the
+        first frame tells most, so there are many."""
+        frames, beats = self._small.frames, self._small.plan.input_beats
+        for at in (3 * beats + 1, *range(beats, 2 * RESETS * beats, 2 * beats)):
+            before, cut = divmod(at, beats)
+            found = self._simulation.run(frames.values, reset_at=at)
+            if found.errors.tolist() != [cut > 0] + [False] * (len(frames.values) - before - 1):
+                return "damage flag after reset"
+            wrong = (found.integers != frames.integers[before:]).any(axis=1)
+            if wrong[cut > 0 :].any():
+                return "integers after reset"
+        return ""
+
+    def _many(self) -> str:
+        """Every input that there is, or very many, without stalls and with long ones at the output."""
+        many = self._small.many
+        for stalls, when in (({}, ""), (self._stalls, " under stalls")):
+            wrong = _differs(self._simulation.run(many.values, **stalls), many)
+            if wrong:
+                return f"{wrong}{when}, of {self._small.how_many}"
+        return ""
+
+
+def _limited() -> None:
+    resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
+
+
+def _differs(found: RtlResult, frames: Frames) -> str:
+    if (found.integers != frames.integers).any():
+        return "integers"
+    if (found.labels != frames.classes).any():
+        return "class"
+    return "damage flag" if found.errors.any() else ""
+
+
+def refuted(mutant: Mutant) -> str:
+    """Whether a proof of the unit fails with this fault at the unit's output."""
+    if mutant.kind not in STREAM_FAULTS:
+        return ""
+    kind = getattr(structure, mutant.place.split()[0])
+    case = min((case for case in STREAMS if case.covers == (kind,)), key=lambda case: case.depth, default=None)
+    if case is None:
+        return ""
+    faulty = replace(case, make=lambda: Faulty(case.make(), mutant.kind))
+    outcome = solve(faulty.bounded.make(), mode="bmc", depth=case.depth)
+    assert outcome.status in ("PASS", "FAIL"), outcome.log
+    return "proof of the unit" if outcome.status == "FAIL" else ""
+
+
+def sampled(mutants: Sequence[Mutant], each: int) -> list[Mutant]:
+    """Up to `each` of every kind, evenly from all places."""
+    kinds: dict[str, list[Mutant]] = {}
+    for mutant in mutants:
+        kinds.setdefault(mutant.kind, []).append(mutant)
+    chosen = [found[:: max(1, len(found) // each)][:each] for found in kinds.values()]
+    return [mutant for found in chosen for mutant in found]
+
+
+def trials(name: str, known: set[str]) -> Iterator[dict[str, Any]]:
+    """Tries every fault of a design that is not `known`."""
+    small = DESIGNS[name]()
+    for origin in ("named", "structural"):
+        with tempfile.TemporaryDirectory(prefix="bnnhw-mutants-") as scratch:
+            folder = Path(scratch)
+            if origin == "named":
+                mutated = Mutated.named(small, folder)
+                mutants = sampled(mutated.mutants, EACH)
+            else:
+                mutated = Mutated.structural(small, folder, count=STRUCTURAL, resets=CHANGED)
+                mutants = mutated.mutants
+            todo = [mutant for mutant in mutants if key(name, mutant) not in known]
+            if not todo:
+                continue
+            trial = Trial(small, mutated.verilog)
+            wrong = trial.caught_by()
+            assert not wrong, f"{name}: without a fault, {wrong} is wrong"
+            for mutant in todo:
+                mutated.choose(mutant.number)
+                caught_by = trial.caught_by() or refuted(mutant)
+                row = {
+                    "key": key(name, mutant),
+                    "design": name,
+                    "origin": origin,
+                    "kind": mutant.kind,
+                    "place": mutant.place,
+                    "caught_by": caught_by,
+                }
+                if not caught_by and origin == "structural":
+                    row["equal"] = equal(mutated.text, mutated.commands[mutant.number - 1], folder)
+                yield row
+
+
+def key(design: str, mutant: Mutant) -> str:
+    """Names a mutant as long as it is the same."""
+    return hashlib.sha256(f"{design} {mutant.kind} {mutant.place}".encode()).hexdigest()[:12]
+
+
+def reason(row: dict[str, Any], reasons: dict[str, str]) -> str:
+    """Why a fault that nothing finds makes no difference, or ""."""
+    return EQUAL if row.get("equal") else reasons.get(row["key"], "")
+
+
+def table(rows: Sequence[dict[str, Any]], reasons: dict[str, str]) -> str:
+    """The page of all mutants."""
+    lines: list[list[str]] = []
+    found: Counter[str] = Counter()
+    for kind in sorted({(row["origin"], row["kind"]) for row in rows}):
+        same = [row for row in rows if (row["origin"], row["kind"]) == kind]
+        by = Counter(row["caught_by"].split(":")[0] for row in same if row["caught_by"])
+        found += by
+        silent = [row for row in same if not row["caught_by"]]
+        explained = sum(bool(reason(row, reasons)) for row in silent)
+        how = ", ".join(f"{name} {count}" for name, count in by.most_common())
+        lines.append(
+            [kind[1], str(len(same)), str(sum(by.values())), str(explained), str(len(silent) - explained), how]
+        )
+    caught = sum(found.values())
+    designs = ", ".join(
+        f"{small.name} ({small.what})"
+        for small in (DESIGNS[name]() for name in dict.fromkeys(row["design"] for row in rows))
+    )
+    silent = [row for row in rows if not row["caught_by"]]
+    why = [[row["design"], row["kind"], row["place"], reason(row, reasons) or "**missed**"] for row in silent]
+    return f"""\
+# Mutants
+
+Written by `make mutants` (`python -m campaigns.mutants`): {len(rows)} faults in the accelerators {designs},
+{caught} of them found. What is done is told in [trust.md](trust.md#mutants).
+
+{markdown(["fault", "mutants", "found", "no difference", "missed", "found by"], lines)}
+All together: {", ".join(f"{name} {count}" for name, count in found.most_common())}.
+
+## Faults that make no difference
+
+{markdown(["design", "fault", "where", "why"], why)}"""
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m campaigns.mutants", description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("--again", action="store_true", help="try what is tried already, too")
+    parser.add_argument("--only", default="", metavar="TEXT", help="designs whose name holds this text")
+    options = parser.parse_args()
+    rows = json.loads(RESULTS.read_text()) if RESULTS.is_file() and not options.again else []
+    reasons = json.loads(REASONS.read_text()) if REASONS.is_file() else {}
+    for name in DESIGNS:
+        if options.only not in name:
+            continue
+        for row in trials(name, {row["key"] for row in rows}):
+            rows.append(row)
+            print(f"{len(rows)} {name}: {row['kind']}, {row['place']}: {row['caught_by'] or 'MISSED'}", flush=True)
+            write_text(RESULTS, json.dumps(rows, indent=1) + "\n")
+    write_text(TABLE, table(rows, reasons))
+    missed = [row for row in rows if not row["caught_by"] and not reason(row, reasons)]
+    for row in missed:
+        print(f"missed: {row['key']} {row['design']}: {row['kind']}, {row['place']}", file=sys.stderr)
+    return 1 if missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

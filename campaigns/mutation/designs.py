@@ -1,0 +1,114 @@
+"""The accelerators that get faults: small ones, so that a frame takes a hundred cycles."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bnnhw import reference
+from bnnhw.arithmetic.formats import BIPOLAR, TERNARY
+from bnnhw.dataflow import Network, Plan
+from bnnhw.passes import to_integers
+from campaigns.random_maps import random_map_network
+from campaigns.random_networks import (
+    forward,
+    layer_plan,
+    plan_of,
+    random_folding,
+    random_layer,
+    stacked,
+)
+
+FRAMES = 24
+MANY = 3_000
+INPUTS = 14
+
+
+@dataclass(frozen=True, eq=False)
+class Frames:
+    """Inputs and the right answers.
+
+    Parameters
+    ----------
+    values, integers, classes
+        (N, elements) int64 inputs, (N, C) int64 outputs of the last layer, (N,) int64 classes.
+    """
+
+    values: NDArray[np.int64]
+    integers: NDArray[np.int64]
+    classes: NDArray[np.int64]
+
+    def first(self, count: int) -> Frames:
+        """The first of them."""
+        return Frames(self.values[:count], self.integers[:count], self.classes[:count])
+
+
+@dataclass(frozen=True, eq=False)
+class Small:
+    """A network with its plan.
+
+    Parameters
+    ----------
+    name, what
+        In the table.
+    many, how_many
+        As many inputs as are worth a last look, and how many these are, in words.
+    """
+
+    name: str
+    what: str
+    network: Network
+    plan: Plan
+    many: Frames
+    how_many: str
+
+    @property
+    def frames(self) -> Frames:
+        """A few of them."""
+        return self.many.first(FRAMES)
+
+
+def dense() -> Small:
+    """Binary layers, then one with ternary numbers and two thresholds, as a model of digits has them."""
+    rng = np.random.default_rng(7)
+    layers = [
+        random_layer(rng, "fc0", INPUTS, 9, BIPOLAR, BIPOLAR, BIPOLAR, 0),
+        random_layer(rng, "fc1", 9, 7, BIPOLAR, BIPOLAR, TERNARY, 1),
+        random_layer(rng, "fc2", 7, 5, TERNARY, TERNARY, None, 2),
+    ]
+    network = stacked(layers)
+    foldings = ((3, 4), (2, 5), (2, 3))
+    folded = [
+        replace(layer_plan(layer, *pair, 1, "block"), threshold_memory="block")
+        for layer, pair in zip(layers, foldings, strict=True)
+    ]
+    plan = plan_of(network, folded)
+    # In an order that is random, so that the first few are like the others.
+    every = np.random.default_rng(9).permutation(1 << INPUTS)
+    values = 2 * ((every[:, None] >> np.arange(INPUTS)) & 1) - 1
+    many = Frames(values, *forward(network, values))
+    return Small("dense", f"{INPUTS}-9-7-5, binary and ternary", network, plan, many, f"all {1 << INPUTS:,} inputs")
+
+
+def convolutional() -> Small:
+    """A padded convolution, one of constant weights, a pool, a matrix; no channel is always the same."""
+    seed = 722
+    graph = to_integers(random_map_network(np.random.default_rng(seed)))
+    network = Network.of(graph)
+    plan = random_folding(np.random.default_rng(seed), network, most_cycles=150)
+    shape = graph.tensors["x"].shape
+    x = np.random.default_rng(1).normal(0, 2, (MANY, *shape)).astype(np.float32)
+    answers = reference.run(graph, x)
+    many = Frames(
+        np.asarray(reference.encode_inputs(graph, x), np.int64).reshape(MANY, -1),
+        np.asarray(answers["integers"], np.int64).reshape(MANY, -1),
+        np.asarray(answers["prediction"], np.int64).reshape(-1),
+    )
+    what = f"a map of {'x'.join(map(str, shape))}, {len(network.layers)} layers"
+    return Small("convolutional", what, network, plan, many, f"{MANY:,} inputs")
+
+
+DESIGNS: dict[str, Callable[[], Small]] = {"dense": dense, "convolutional": convolutional}

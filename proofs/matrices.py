@@ -1,0 +1,86 @@
+"""Layers with weights: all units of one, against the definition of a matrix-vector product and its thresholds."""
+
+from dataclasses import replace
+
+import numpy as np
+from amaranth.hdl import Array, Const, signed
+
+from bnnhw.arithmetic.formats import BIPOLAR, TERNARY, DataType
+from bnnhw.dataflow import structure as units
+from bnnhw.dataflow.plan import LOGIC
+from bnnhw.generate.accelerator import build_unit
+from campaigns.random_networks import layer_plan, random_layer
+from proofs.case import StreamCase
+from proofs.harness import Any, Spec
+from proofs.models import Chain, counted, lanes, legal_codes, number
+
+UINT2, INT3 = DataType("uint", 2), DataType("int", 3)
+
+
+def layer(x, weight, out, mw, mh, depth, *, pe=0, simd=0, levels=None, latency=1, constant=False, fast=False, seed=1):
+    """Case of all units of a random layer: `mh` numbers of `mw`, without thresholds where `out` is None."""
+    made = random_layer(np.random.default_rng(seed), "layer", mw, mh, weight, x, out)
+    pe, simd = pe or mh, simd or mw
+    plan = replace(layer_plan(made, pe, simd, levels, "lut"), weight_latency=latency)
+    if constant:
+        plan = replace(plan, weight_memory=LOGIC)
+    parts = [unit for _, unit in units.layer_units(made, plan)]
+    matrix, thresholds = made.dense.weight, made.threshold
+    i_beats, o_beats, width = plan.sf, plan.nf, made.o_width
+
+    def expected(name, k, seen):
+        codes = [code for beat in seen["i"] for code in lanes(beat, x.bits)][:mw]
+        found = []
+        for row in range(k * pe, (k + 1) * pe):
+            if row >= mh:
+                found.append(Any(width) if thresholds is None else Const(0, width))
+                continue
+            total = sum(int(w) * number(x, code) for w, code in zip(matrix[row], codes, strict=True))
+            if thresholds is None:
+                # As a number of more bits than the sum has, so that its sign goes along.
+                found.append((total + Const(0, signed(16)))[:width])
+            else:
+                count = counted([int(t) for t in thresholds.thresholds[row]], total)
+                values = thresholds.offset + thresholds.step * np.arange(made.thresholds + 1)
+                found.append(looked_up([int(c) for c in out.encode(values)], count, width))
+        return found, {"last": k == o_beats - 1}
+
+    def legal(name, payload):
+        codes, tail = lanes(payload, x.bits), mw - (i_beats - 1) * simd
+        known = legal_codes(x, payload.data)
+        for code in codes[tail:]:
+            known = known & (~payload.last | (code == 0))
+        return known
+
+    spec = Spec(
+        {"i": i_beats}, {"o": o_beats}, expected, patience=i_beats * o_beats + 5,
+        i_last=lambda name, k: k == i_beats - 1, legal=legal,
+    )  # fmt: skip
+    what = f"{made.thresholds} thresholds" if out else "sums"
+    what += ", registers behind the weights" if latency > 1 else ""
+    sizes = f"{x} x {weight}, {mh} of {mw}, PE {pe}, SIMD {simd}, {what}"
+    names = {units.Buffer: "VectorBuffer", units.Matrix: "MatrixVectorUnit", units.Constant: "ConstantMatrixUnit",
+             units.Thresholds: "ThresholdUnit"}  # fmt: skip
+    return StreamCase(
+        ", ".join(names[type(part)] for part in parts), sizes,
+        lambda: Chain([build_unit(part, "ecp5") for part in parts]), spec, depth,
+        covers=tuple(type(part) for part in parts), fast=fast,
+    )  # fmt: skip
+
+
+def looked_up(codes, count, width):
+    """The code for a count."""
+    return Array(Const(code, width) for code in codes)[count]
+
+
+CASES = [
+    layer(BIPOLAR, BIPOLAR, None, 4, 2, 20, simd=2),
+    layer(BIPOLAR, BIPOLAR, None, 4, 2, 22, simd=2, latency=2),
+    layer(TERNARY, BIPOLAR, None, 3, 2, 18),
+    layer(TERNARY, TERNARY, None, 3, 2, 18),
+    layer(UINT2, INT3, None, 3, 1, 20, simd=2),
+    layer(BIPOLAR, BIPOLAR, BIPOLAR, 4, 3, 28, pe=2, simd=2, levels=1),
+    layer(TERNARY, TERNARY, UINT2, 3, 2, 22, pe=1, simd=2),
+    layer(BIPOLAR, BIPOLAR, None, 6, 3, 18, constant=True),
+    layer(TERNARY, TERNARY, None, 4, 2, 18, constant=True),
+]

@@ -1,0 +1,160 @@
+"""Units that compute with the numbers that come: sums, maxima, thresholds, the highest score."""
+
+from amaranth.hdl import Array, Cat, Const, Mux, Value, signed
+
+from bnnhw.arithmetic.formats import BIPOLAR, TERNARY, DataType
+from bnnhw.dataflow import structure as units
+from bnnhw.gateware.arithmetic.add import Add
+from bnnhw.gateware.arithmetic.label_select import LabelSelect
+from bnnhw.gateware.arithmetic.offset import Offset
+from bnnhw.gateware.arithmetic.threshold import ThresholdUnit
+from bnnhw.gateware.windows.pool import Pool
+from proofs.case import StreamCase
+from proofs.harness import Spec
+from proofs.models import counted, lanes, legal_codes, number, storage
+
+
+def add(dtypes, coefficients, out):
+    """Case of `Add`, two lanes."""
+
+    def expected(name, k, seen):
+        found = []
+        for lane in range(2):
+            codes = [lanes(seen[f"i{n}"][0], t.bits)[lane] for n, t in enumerate(dtypes)]
+            terms = [c * number(t, code) for c, t, code in zip(coefficients, dtypes, codes, strict=True)]
+            found.append(storage(out, sum(terms)))
+        return found, {"last": seen["i0"][0].last}
+
+    spec = Spec(
+        {f"i{n}": 1 for n in range(len(dtypes))}, {"o": 1}, expected, patience=2,
+        legal=lambda name, payload: legal_codes(dtypes[int(name[1:])], payload.data),
+    )  # fmt: skip
+    sizes = " + ".join(f"{c} * {t}" for c, t in zip(coefficients, dtypes, strict=True))
+    return StreamCase(
+        "Add", f"{sizes}, 2 lanes", lambda: Add(list(dtypes), list(coefficients), 2, out), spec, depth=8,
+        covers=(units.Add,), fast=True,
+    )  # fmt: skip
+
+
+def offset(dtype, offsets, signs, width):
+    """Case of `Offset`, two channels per beat."""
+    beats = len(offsets) // 2
+
+    def expected(name, k, seen):
+        codes = lanes(seen["i"][k], dtype.bits)
+        numbers = [signs[2 * k + n] * number(dtype, code) - offsets[2 * k + n] for n, code in enumerate(codes)]
+        return [value.as_signed()[:width] for value in numbers], {"last": k == beats - 1}
+
+    spec = Spec(
+        {"i": beats}, {"o": beats}, expected, patience=2, i_last=lambda name, k: k == beats - 1,
+        legal=lambda name, payload: legal_codes(dtype, payload.data),
+    )  # fmt: skip
+    return StreamCase(
+        "Offset", f"{dtype}, {len(offsets)} channels, 2 per beat",
+        lambda: Offset(dtype, 2, offsets=offsets, signs=signs, width=width), spec, depth=10, covers=(units.Offset,),
+        fast=True,
+    )  # fmt: skip
+
+
+def thresholds(rows, codes, bits, tail, depth, *, width=4, fast=False):
+    """Case of a `ThresholdUnit`: a code for the number of thresholds that a sum reaches."""
+    pe, beats = len(rows[0]), len(rows)
+
+    def expected(name, k, seen):
+        found = []
+        for p, total in enumerate(lanes_of_sums(seen["i"][k], width)):
+            code = Array(Const(c, bits) for c in codes)[counted(rows[k][p], total)]
+            found.append(Const(0, bits) if k == beats - 1 and p >= tail else code)
+        return [Cat(Mux(1, code, 0)[:bits] for code in found)], {"last": k == beats - 1}
+
+    steps = len(codes).bit_length()
+    spec = Spec(
+        {"i": beats}, {"o": beats}, expected, patience=steps + 3, i_last=lambda name, k: k == beats - 1
+    )  # fmt: skip
+    return StreamCase(
+        "ThresholdUnit", f"{len(codes) - 1} thresholds, sums of {width} bits, {pe} rows, {beats} beats",
+        lambda: ThresholdUnit(pe=pe, width=width, thresholds=rows, codes=codes, bits=bits, tail=tail), spec, depth,
+        covers=(units.Thresholds,), fast=fast,
+    )  # fmt: skip
+
+
+def lanes_of_sums(payload, width):
+    """The sums of a beat as numbers."""
+    word = Value.cast(payload.data)
+    return [word[at : at + width].as_signed() for at in range(0, len(word), width)]
+
+
+def pool(dtype, operation, taps, minimum, out, *, lanes_per_beat, depth, fast=False):
+    """Case of `Pool`: each channel's extreme value or sum of the taps that are on the map."""
+    chunks = len(minimum) // lanes_per_beat
+
+    def expected(name, k, seen):
+        found = []
+        for lane in range(lanes_per_beat):
+            beats = seen["i"][k * taps : (k + 1) * taps]
+            smallest = minimum[k * lanes_per_beat + lane]
+            best = Const(0, 1) if operation == "sum" else Const(dtype.max if smallest else dtype.min, signed(8))
+            for beat in beats:
+                value = number(dtype, lanes(beat, dtype.bits)[lane])
+                if operation == "sum":
+                    best = best + Mux(beat.skip, 0, value)
+                else:
+                    better = value < best if smallest else value > best
+                    best = Mux(~beat.skip & better, value, best)
+            found.append(storage(out, best))
+        return found, {"last": k == chunks - 1}
+
+    spec = Spec(
+        {"i": taps * chunks}, {"o": chunks}, expected, patience=2, i_last=lambda name, k: k % taps == taps - 1,
+        legal=lambda name, payload: legal_codes(dtype, payload.data),
+    )  # fmt: skip
+    sizes = f"{operation} of {taps} {dtype}, {lanes_per_beat} of {len(minimum)} channels per beat"
+    return StreamCase(
+        "Pool", sizes,
+        lambda: Pool(dtype, lanes_per_beat, chunks, operation=operation, minimum=minimum, out_dtype=out), spec, depth,
+        covers=(units.Pool,), fast=fast,
+    )  # fmt: skip
+
+
+def label(width, scales, biases, per_beat, depth):
+    """Case of `LabelSelect`: the first of the highest scores."""
+    classes = len(scales)
+    beats = -(-classes // per_beat)
+
+    def expected(name, k, seen):
+        fields = {"last": k == beats - 1}
+        if k == beats - 1:
+            elements = [e for beat in seen["i"] for e in lanes_of_sums(beat, width)][:classes]
+            scores = [s * e + b for s, e, b in zip(scales, elements, biases, strict=True)]
+            best, index = scores[0], Const(0, 2)
+            for c, score in enumerate(scores[1:], 1):
+                index, best = Mux(score > best, c, index), Mux(score > best, score, best)
+            fields.update(label=index, error=seen["status"][0])
+        return [Value.cast(seen["i"][k].data)], fields
+
+    spec = Spec(
+        {"i": beats, "status": 1}, {"o": beats}, expected, patience=6, i_last=lambda name, k: k == beats - 1
+    )  # fmt: skip
+    return StreamCase(
+        "LabelSelect", f"{classes} classes of {width} bits, {per_beat} per beat, scales {scales}",
+        lambda: LabelSelect(width, scales, biases, per_beat), spec, depth,
+    )  # fmt: skip
+
+
+UINT2, INT3 = DataType("uint", 2), DataType("int", 3)
+
+CASES = [
+    add((BIPOLAR, TERNARY), (1, -2), DataType("int", 3)),
+    add((UINT2, UINT2), (3, 1), DataType("uint", 4)),
+    offset(TERNARY, [1, 0, -1, 2], [1, -1, -1, 1], 4),
+    thresholds([[[0], [0]], [[0], [0]]], [2, 1], 2, 1, 8, fast=True),
+    thresholds([[[0, 2, 2], [0, 0, 7]], [[0, 1, 5], [0, 3, 4]]], [2, 0, 3, 1], 2, 1, 9, fast=True),
+    thresholds([[[0, 1, 3, 6, 6]], [[0, 0, 2, 4, 7]]], [3, 4, 5, 6, 7, 0], 3, 1, 16),
+    pool(BIPOLAR, "max", 3, [False, True], BIPOLAR, lanes_per_beat=2, depth=12, fast=True),
+    pool(TERNARY, "max", 2, [True, False], TERNARY, lanes_per_beat=1, depth=12),
+    pool(INT3, "max", 2, [False, True], INT3, lanes_per_beat=1, depth=12),
+    pool(UINT2, "sum", 3, [False], DataType("uint", 4), lanes_per_beat=1, depth=12),
+    label(3, [1, 1, 1], [0, 0, 0], 1, 12),
+    label(2, [1, 1, 1], [0, 0, 0], 2, 12),
+    label(2, [1, -2, 3], [0, 1, -1], 1, 12),
+]

@@ -1,0 +1,176 @@
+"""Units that pass beats on: nothing is computed, so every beat out is made of lanes that came in."""
+
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from bnnhw.dataflow import structure as units
+from bnnhw.gateware.frame_layout import frame_layout
+from bnnhw.gateware.streams.concat import Concat
+from bnnhw.gateware.streams.frame_guard import FrameGuard
+from bnnhw.gateware.streams.frame_status import FrameStatus
+from bnnhw.gateware.streams.result_cut import ResultCut
+from bnnhw.generate.accelerator import build_unit
+from proofs.case import StreamCase
+from proofs.harness import Spec
+from proofs.models import lanes
+
+
+def same(name, k, seen):
+    """A beat as it came."""
+    return [seen["i"][k].data], {"last": seen["i"][k].last}
+
+
+def concatenated(name, k, seen):
+    beats = [*seen["i0"], *seen["i1"]]
+    return [beats[k].data], {"last": k == len(beats) - 1}
+
+
+def convert(unit):
+    """Case of a `WidthConverter`: lanes in their order, those beyond the frame's elements are zero on both sides."""
+    i_beats, o_beats = -(-unit.elements // unit.i_lanes), -(-unit.elements // unit.o_lanes)
+
+    def elements(seen, vector):
+        size = unit.i_lanes * unit.bits
+        found = [beat.data[vector * size : (vector + 1) * size] for beat in seen["i"]]
+        return [beat[k * unit.bits : (k + 1) * unit.bits] for beat in found for k in range(unit.i_lanes)]
+
+    def expected(name, k, seen):
+        out = []
+        for vector in range(unit.vectors):
+            known = elements(seen, vector)[: unit.elements]
+            known += [Const(0, unit.bits)] * (o_beats * unit.o_lanes - unit.elements)
+            out += known[k * unit.o_lanes : (k + 1) * unit.o_lanes]
+        return out, {"last": k == o_beats - 1}
+
+    def legal(name, payload):
+        tail = unit.elements - (i_beats - 1) * unit.i_lanes
+        beyond = [lane for k, lane in enumerate(lanes(payload, unit.bits)) if k % unit.i_lanes >= tail]
+        return ~payload.last | (Cat(beyond) == 0) if beyond else None
+
+    chunks = i_beats + o_beats
+    spec = Spec({"i": i_beats}, {"o": o_beats}, expected, patience=chunks, i_last=lambda name, k: k == i_beats - 1,
+                legal=legal)  # fmt: skip
+    sizes = f"{unit.elements} lanes, {unit.i_lanes} to {unit.o_lanes} per beat, {unit.vectors} side by side"
+    return StreamCase(
+        "WidthConverter", sizes, lambda: build_unit(unit, "ecp5"), spec, depth=2 * chunks + 6, covers=(units.Convert,),
+        fast=unit.elements == 5,
+    )  # fmt: skip
+
+
+def result(classes, per_beat):
+    """Case of a `ResultCut`."""
+    beats = -(-classes // per_beat)
+
+    def expected(name, k, seen):
+        beat = seen["i"][k // per_beat]
+        fields = {"label": beat.label, "error": beat.error, "last": k == classes - 1}
+        return [Value.cast(beat.data)[2 * (k % per_beat) :][:2]], fields
+
+    spec = Spec({"i": beats}, {"o": classes}, expected, patience=2, i_last=lambda name, k: k == beats - 1)
+    return StreamCase(
+        "ResultCut", f"{classes} elements, {per_beat} per beat", lambda: ResultCut(2, classes, per_beat), spec,
+        depth=2 * classes + 4,
+    )  # fmt: skip
+
+
+class Damaged(wiring.Component):
+    """A `FrameGuard` and its `FrameStatus`, fed with frames of 1 to 4 beats where there should be `beats`.
+
+    A beat in is a whole frame: its `length` less one, and bits of four beats of which so many are sent.
+    """
+
+    def __init__(self, beats):
+        self._beats = beats
+        frame = data.StructLayout({"length": 2, "data": 8, "last": 1})
+        super().__init__(
+            {
+                "i": In(stream.Signature(frame)),
+                "o": Out(stream.Signature(frame_layout(2))),
+                "status": Out(stream.Signature(1)),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.guard = guard = FrameGuard(2, self._beats, tail=1)
+        m.submodules.status = status = FrameStatus(2)
+        wiring.connect(m, guard.status, status.i)
+        wiring.connect(m, guard.o, wiring.flipped(self.o))
+        wiring.connect(m, status.o, wiring.flipped(self.status))
+        beat = Signal(2)
+        ends = beat == self.i.payload.length
+        m.d.comb += [
+            guard.i.valid.eq(self.i.valid),
+            guard.i.payload.data.eq(self.i.payload.data.word_select(beat, 2)),
+            guard.i.payload.last.eq(ends),
+            self.i.ready.eq(guard.i.ready & ends),
+        ]
+        with m.If(guard.i.valid & guard.i.ready):
+            m.d.sync += beat.eq(Mux(ends, 0, beat + 1))
+        return m
+
+
+def guarded(beats):
+    """Case of a guard: whole frames come out, filled with zeros or cut, and are marked."""
+
+    def expected(name, k, seen):
+        frame = seen["i"][0]
+        if name == "status":
+            return [frame.length != beats - 1], {}
+        there = frame.length >= k
+        bits = frame.data[2 * k : 2 * k + 2]
+        # Of the last beat only the low bit belongs to the frame.
+        known = Cat(bits[0] & there, 0 if k == beats - 1 else bits[1] & there)
+        return [known], {"last": k == beats - 1}
+
+    spec = Spec({"i": 1}, {"o": beats, "status": 1}, expected, patience=8)
+    return StreamCase(
+        "FrameGuard, FrameStatus", f"frames of {beats} beats, 1 to 4 come", lambda: Damaged(beats), spec, depth=18
+    )
+
+
+def built(unit):
+    return lambda: build_unit(unit, "ecp5")
+
+
+CASES = [
+    StreamCase(
+        "Fork", "2 readers", built(units.Fork(2, 2)),
+        Spec({"i": 1}, {"o0": 1, "o1": 1}, same, patience=1), depth=10, covers=(units.Fork,), fast=True,
+    ),
+    StreamCase(
+        "Concat", "2 inputs, 2 and 1 beats", lambda: Concat(2, 1, [2, 1]),
+        Spec({"i0": 2, "i1": 1}, {"o": 3}, concatenated, patience=2, i_last=lambda name, k: k == (name == "i0")),
+        depth=12, covers=(units.Concat,), fast=True,
+    ),
+    StreamCase(
+        "VectorSplit", "vectors of 3 beats", built(units.Split(2, 3)),
+        Spec({"i": 3}, {"o": 3}, lambda name, k, seen: ([seen["i"][k].data], {"last": k == 2}), patience=1),
+        depth=12, covers=(units.Split,), fast=True,
+    ),
+    StreamCase(
+        "VectorJoin", "2 vectors of 2 beats", built(units.Join(2, 2)),
+        Spec({"i": 4}, {"o": 4}, lambda name, k, seen: ([seen["i"][k].data], {"last": k == 3}), patience=1,
+             i_last=lambda name, k: k % 2 == 1),
+        depth=14, covers=(units.Join,), fast=True,
+    ),
+    StreamCase(
+        "StreamFifo", "3 beats deep", built(units.Fifo(1, 3)), Spec({"i": 1}, {"o": 1}, same, patience=3),
+        depth=14, covers=(units.Fifo,),
+    ),
+    StreamCase(
+        "StreamFifo as slack", "2 beats deep", built(units.Slack(1)), Spec({"i": 1}, {"o": 1}, same, patience=3),
+        depth=12, covers=(units.Slack,), fast=True,
+    ),
+    convert(units.Convert(1, 6, 3, 1)),
+    convert(units.Convert(1, 4, 1, 2)),
+    convert(units.Convert(1, 5, 3, 2)),
+    convert(units.Convert(1, 3, 1, 2, vectors=2)),
+    result(3, 2),
+    guarded(2),
+    StreamCase(
+        "FrameStatus", "2 frames", lambda: FrameStatus(2),
+        Spec({"i": 1}, {"o": 1}, lambda name, k, seen: ([seen["i"][0]], {}), patience=2), depth=12, fast=True,
+    ),
+]  # fmt: skip

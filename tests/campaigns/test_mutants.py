@@ -1,0 +1,69 @@
+"""Faults in a tiny accelerator, and what is committed of the long run."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bnnhw.arithmetic.formats import BIPOLAR
+from campaigns import mutants
+from campaigns.mutation.designs import Frames, Small
+from campaigns.mutation.faults import STREAM_FAULTS, Mutant
+from campaigns.mutation.netlist import Mutated
+from campaigns.random_networks import forward, layer_plan, plan_of, random_network, random_values
+
+
+@pytest.fixture(scope="module")
+def tiny() -> Small:
+    rng = np.random.default_rng(3)
+    network = random_network(rng, [6, 4, 2], weight=BIPOLAR, x=BIPOLAR, activation=BIPOLAR)
+    layers = [layer_plan(layer, 2, 3, None, "block") for layer in network.layers]
+    values = random_values(rng, BIPOLAR, (64, 6))
+    many = Frames(values, *forward(network, values))
+    return Small("tiny", "6-4-2", network, plan_of(network, layers), many, "64 inputs")
+
+
+@pytest.mark.sim
+def test_faults_are_found(tiny: Small, tmp_path: Path) -> None:
+    mutated = Mutated.named(tiny, tmp_path)
+    trial = mutants.Trial(tiny, mutated.verilog)
+    assert trial.caught_by() == ""
+    found = {}
+    for kind in ("memory halves swapped", "valid stuck at one", "beat lost", "ready stuck at zero"):
+        mutated.choose(next(mutant.number for mutant in mutated.mutants if mutant.kind == kind))
+        found[kind] = trial.caught_by()
+    assert all(found.values())
+    assert found["ready stuck at zero"] == "no answer"
+
+
+def test_faults_of_a_netlist(tiny: Small, tmp_path: Path) -> None:
+    mutated = Mutated.structural(tiny, tmp_path, count=12, resets=3, seed=2)
+    assert [mutant.number for mutant in mutated.mutants] == list(range(1, 16))
+    assert sum(mutant.kind == "reset value changed" for mutant in mutated.mutants) == 3
+    assert len({(mutant.kind, mutant.place) for mutant in mutated.mutants}) == 15
+    assert all(f"mutant == 12'h{mutant.number:03x}" in mutated.verilog for mutant in mutated.mutants)
+
+
+@pytest.mark.synth
+def test_proofs_find_what_simulations_cannot_see() -> None:
+    assert mutants.refuted(Mutant(1, "valid dropped in a stall", "Buffer 0.o"))
+    assert not mutants.refuted(Mutant(1, "memory bit flipped", "bank of 2 words of 3 bits, word 0, bit 0"))
+
+
+def test_sample_has_every_kind() -> None:
+    many = [Mutant(k, kind, f"{k}") for k, kind in enumerate(STREAM_FAULTS * 20)]
+    chosen = mutants.sampled(many, 3)
+    assert len(chosen) == 3 * len(STREAM_FAULTS)
+    assert {mutant.kind for mutant in chosen} == {*STREAM_FAULTS}
+
+
+def test_committed_results() -> None:
+    rows = json.loads(mutants.RESULTS.read_text())
+    reasons = json.loads(mutants.REASONS.read_text())
+    assert len(rows) >= 100
+    silent = {row["key"] for row in rows if not row["caught_by"] and not row.get("equal")}
+    assert silent == {*reasons}
+    assert mutants.TABLE.read_text() == mutants.table(rows, reasons)

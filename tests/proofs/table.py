@@ -1,6 +1,0 @@
-"""All proofs."""
-
-from tests.proofs import counting, matrices, memories, numbers, passing
-
-STREAMS = [*passing.CASES, *memories.CASES, *numbers.CASES, *matrices.CASES]
-COUNTS = counting.CASES
