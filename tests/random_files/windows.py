@@ -1,0 +1,106 @@
+"""Pools and pads."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from math import prod, sqrt
+
+import numpy as np
+
+from tests.random_files.builder import Builder, Grid, Value
+from tests.random_files.layers import out_sizes, window
+
+
+def pool(b: Builder, x: Value, *, sums: bool = True) -> Value:
+    """A pool of a map; one that adds only if `sums`."""
+    kind = b.weighted(
+        MaxPool=5, AveragePool=2 * sums, GlobalAveragePool=1 * sums, GlobalMaxPool=0.5, ReduceMean=0.5 * sums
+    )
+    first = x.axis % len(x.shape) == 0
+    if not first:
+        if len(x.shape) == 3 and kind == "MaxPool" and b.chance(0.6):
+            return _max_pool_last(b, x)
+        if kind == "ReduceMean":
+            return _reduce_mean(b, x)
+        # Standard pools have the channels first.
+        rank = len(x.shape) + 1
+        made = b.put("Transpose", x, perm=[0, rank - 1, *range(1, rank - 1)], shape=(x.channels, *x.spatial), axis=0)
+        pooled = _pool(b, made, kind)
+        shape = (*pooled.spatial, pooled.channels)
+        return b.put("Transpose", pooled, perm=[0, *range(2, rank), 1], shape=shape, axis=len(shape) - 1)
+    return _reduce_mean(b, x) if kind == "ReduceMean" else _pool(b, x, kind)
+
+
+def _pool(b: Builder, x: Value, kind: str) -> Value:
+    if kind == "GlobalMaxPool":
+        b.tell(kind)
+        return b.put(kind, x, shape=x.resized(*(1 for _ in x.spatial)))
+    if kind == "GlobalAveragePool":
+        b.tell(kind)
+        return _mean(b.put(kind, x, shape=x.resized(*(1 for _ in x.spatial))), prod(x.spatial))
+    kernel, strides, _, pads = window(b, x.spatial, True, 3)
+    if b.chance(0.6):
+        strides = [*kernel]
+    padded = any(pads)
+    options: dict[str, object] = {"kernel_shape": kernel, "strides": strides}
+    options |= {"pads": pads} if padded or b.chance(0.3) else {}
+    if kind == "AveragePool" and padded:
+        if x.grid is not None and not x.grid.holds_zero:
+            options["pads"] = pads = [0] * len(pads)
+        elif b.chance(0.9):
+            options["count_include_pad"] = 1
+        else:
+            b.traits.add("mean without padding")
+    sizes = out_sizes(x.spatial, kernel, strides, pads)
+    if b.opset >= 10 and not any(pads) and b.chance(0.15) and kind == "MaxPool":
+        options["ceil_mode"] = 1
+        sizes = [-(-(size - k) // s) + 1 for size, k, s in zip(x.spatial, kernel, strides, strict=True)]
+        # A last window must begin inside the map.
+        sizes = [n - ((n - 1) * s >= size) for n, s, size in zip(sizes, strides, x.spatial, strict=True)]
+    b.tell(f"{kind} {options}")
+    made = b.put(kind, x, shape=x.resized(*sizes), **options)
+    return _mean(made, prod(kernel)) if kind == "AveragePool" else made
+
+
+def _max_pool_last(b: Builder, x: Value) -> Value:
+    size = min(2, *x.spatial)
+    b.tell("MaxPoolNHWC")
+    sizes = [(whole - size) // size + 1 for whole in x.spatial]
+    options = {"kernel_shape": [size, size], "strides": [size, size], "pads": [0, 0, 0, 0]}
+    return b.put("MaxPoolNHWC", x, shape=x.resized(*sizes), **options)
+
+
+def _reduce_mean(b: Builder, x: Value) -> Value:
+    """Over rows and columns; with the axes kept, so that it stays a map."""
+    first = x.axis % len(x.shape) == 0
+    axes = list(range(2, 2 + len(x.spatial))) if first else list(range(1, 1 + len(x.spatial)))
+    b.tell(f"ReduceMean {axes}")
+    return _mean(b.put("ReduceMean", x, axes=axes, keepdims=1, shape=x.resized(*(1 for _ in axes))), prod(x.spatial))
+
+
+def _mean(x: Value, taps: int) -> Value:
+    grid = None
+    if x.grid is not None:
+        grid = Grid(x.grid.step / taps, x.grid.low, x.grid.high)
+    unit = None if x.unit is None else x.unit / taps
+    return replace(x, grid=grid, unit=unit, reach=x.reach * taps, spread=x.spread / sqrt(taps))
+
+
+def pad(b: Builder, x: Value, value: float = 0.0) -> Value:
+    """A Pad of rows and columns with one value."""
+    begins, ends = [0] * (len(x.shape) + 1), [0] * (len(x.shape) + 1)
+    sizes = list(x.shape)
+    for axis in range(len(x.shape)):
+        if axis != x.axis % len(x.shape):
+            begins[axis + 1], ends[axis + 1] = b.between(0, 1), b.between(0, 1)
+            sizes[axis] += begins[axis + 1] + ends[axis + 1]
+    b.tell(f"Pad {begins} {ends} with {value:g}")
+    known = {"shape": tuple(sizes)}
+    if x.grid is not None:
+        known["grid"] = Grid(x.grid.step, min(x.grid.low, value), max(x.grid.high, value))  # type: ignore[assignment]
+    if b.opset < 11:
+        return b.put("Pad", x, pads=begins + ends, value=float(value), mode="constant", **known)
+    inputs = [b.whole(*begins, *ends)]
+    if value or b.chance(0.5):
+        inputs.append(b.net.constant(np.array(value, np.float32)))
+    return b.put("Pad", x, *inputs, **({"mode": "constant"} if b.chance(0.5) else {}), **known)
