@@ -21,7 +21,8 @@ def parameter_shape(b: Builder, x: Value) -> tuple[int, ...]:
     if not x.is_map or b.chance(0.85):
         return b.pick(*per_channel, *per_channel, (), (1,), (1,) * (len(x.shape) + 1))
     rest = tuple(1 if axis == x.axis % len(x.shape) else size for axis, size in enumerate(x.shape))
-    return b.pick((x.shape[-1],), x.shape[-2:], x.shape, (1, *x.shape), rest, (x.shape[-2], 1), (x.shape[0], 1, 1))
+    rows = (x.shape[0], *[1] * (len(x.shape) - 1))
+    return b.pick((x.shape[-1],), x.shape[-2:], x.shape, (1, *x.shape), rest, (x.shape[-2], 1), rows)
 
 
 def differs_by_position(x: Value, values: NDArray[np.float32]) -> bool:
@@ -32,9 +33,12 @@ def differs_by_position(x: Value, values: NDArray[np.float32]) -> bool:
     return bool((full != full[:, :1]).any())
 
 
-def affine(b: Builder, x: Value, *, before: bool = False) -> Value:
-    """One operation with a constant; `before` the first layer software does it, whatever its shape."""
-    kind = b.weighted(Add=3, Sub=2, Mul=3, Div=1, BatchNormalization=3, one=1, Neg=0.3)
+def affine(b: Builder, x: Value, *, before: bool = False, clips: bool = True) -> Value:
+    """One operation with a constant, or with none: Relu and Clip only where `clips` says so.
+
+    `before` the first layer software does it, whatever the constant's shape.
+    """
+    kind = b.weighted(Add=3, Sub=2, Mul=3, Div=1, BatchNormalization=3, one=1 * clips, Neg=0.3)
     if kind == "BatchNormalization":
         return batch_norm(b, x)
     if kind == "one":
@@ -42,7 +46,7 @@ def affine(b: Builder, x: Value, *, before: bool = False) -> Value:
     if kind == "Neg":
         b.tell("Neg")
         line = None if x.line is None else (-x.line[0], -x.line[1])
-        return b.put("Neg", x, mean=-x.mean, unit=None, line=line, grid=None)
+        return b.put("Neg", x, mean=-x.mean, unit=None, bare=False, line=line, grid=None)
     shape = parameter_shape(b, x)
     values = _values(b, x, kind, shape)
     if not before and differs_by_position(x, values):
@@ -68,7 +72,7 @@ def _applied(b: Builder, x: Value, kind: str, values: NDArray[np.float32], left:
         factor, addend = float(by.reshape(-1)[0]), 0.0
         mean, spread = x.mean * float(by.mean()), x.power * float(np.sqrt((by**2).mean()))
     line = None if x.line is None else (factor * x.line[0], factor * x.line[1] + addend)
-    return replace(x, name=node, mean=mean, spread=spread or 1.0, unit=None, grid=None, line=line)
+    return replace(x, name=node, mean=mean, spread=spread or 1.0, unit=None, bare=False, grid=None, line=line)
 
 
 def _values(b: Builder, x: Value, kind: str, shape: tuple[int, ...]) -> NDArray[np.float32]:
@@ -107,7 +111,7 @@ def batch_norm(b: Builder, x: Value) -> Value:
         line = (float(factor[0]) * x.line[0], float(factor[0] * (x.line[1] - mean[0]) + beta[0]))
     names = [b.constant(values) for values in (gamma, beta, mean, variance)]
     return b.put(
-        "BatchNormalization", x, *names, mean=0.0, spread=1.5, unit=None, grid=None, line=line, **options
+        "BatchNormalization", x, *names, mean=0.0, spread=1.5, unit=None, bare=False, grid=None, line=line, **options
     )  # fmt: skip
 
 
@@ -115,12 +119,12 @@ def _unary(b: Builder, x: Value) -> Value:
     """Relu or Clip."""
     if b.chance(0.6):
         b.tell("Relu")
-        return b.put("Relu", x, mean=x.mean + x.spread / 3, spread=x.spread * 0.7, unit=None, grid=None)
+        return b.put("Relu", x, mean=x.mean + x.spread / 3, spread=x.spread * 0.7, unit=None, bare=False, grid=None)
     low, high = sorted((x.mean - 1.5 * x.power, x.mean + b.rng.uniform(0.5, 2) * x.power))
     if b.chance(0.3):
         low = 0.0 if high > 0 else low
     b.tell(f"Clip {low:g} {high:g}")
-    return clip(b, x, float(low), float(high), unit=None, grid=None)
+    return clip(b, x, float(low), float(high), unit=None, bare=False, grid=None)
 
 
 def clip(b: Builder, x: Value, low: float, high: float, **known: object) -> Value:

@@ -9,8 +9,8 @@ from math import gcd
 
 from tests.random_files.affine import affine, between_quantiser_and_layer
 from tests.random_files.builder import Builder, Grid, Value
-from tests.random_files.layers import dense, layer
-from tests.random_files.quantisers import Weight, activation, transposed, weights
+from tests.random_files.layers import dense, sums
+from tests.random_files.quantisers import activation, quant_of_scale, scale_near, weights
 
 # Between the scales of tensors that are added.
 MOST_RATIO = 128
@@ -29,7 +29,7 @@ def branch(b: Builder, x: Value, outputs: int, *, quantised: bool = True) -> Val
 def _same_size(b: Builder, x: Value, outputs: int) -> Value:
     """A dense layer, or a convolution of 3 or 1 pixels with stride 1."""
     if not x.is_map:
-        return dense(b, x, outputs)
+        return dense(b, x, outputs, bare=b.chance(0.8))
     assert x.grid is not None
     if x.axis % len(x.shape) != 0:
         return dense(b, x, outputs)
@@ -38,13 +38,7 @@ def _same_size(b: Builder, x: Value, outputs: int) -> Value:
     weight = weights(b, (outputs, x.channels, *[wide] * axes), 0)
     b.tell(f"Conv {x.shape} -> {outputs} of {wide}")
     name = b.net.node("Conv", x.name, weight.name, pads=[wide // 2] * (2 * axes), kernel_shape=[wide] * axes)
-    return _sums(x, weight, x.channels * wide**axes, (outputs, *x.spatial), name)
-
-
-def _sums(x: Value, weight: Weight, fan: int, shape: tuple[int, ...], name: str) -> Value:
-    from tests.random_files.layers import _sums as sums
-
-    return sums(x, weight, fan, shape, name)
+    return sums(x, weight, x.channels * wide**axes, (outputs, *x.spatial), name)
 
 
 def residual(b: Builder, x: Value) -> Value:
@@ -67,10 +61,13 @@ def residual(b: Builder, x: Value) -> Value:
 
 
 def added(b: Builder, parts: list[Value]) -> Value:
-    """The sum of tensors of one shape."""
-    units = [unit_of(part) for part in parts]
-    known = [unit for unit in units if unit is not None]
-    if len(known) < len(parts):
+    """The sum of tensors of one shape, mostly of ones that have a common unit."""
+    if b.chance(0.9):
+        parts = aligned(b, parts)
+    known = [unit for unit in map(unit_of, parts) if unit is not None]
+    if any(part.grid is None and not part.bare for part in parts):
+        b.traits.add("arithmetic before a sum")
+    elif len(known) < len(parts):
         b.traits.add("sum of scales per channel")
     unit, factors = common_unit(known)
     if unit is None:
@@ -80,7 +77,8 @@ def added(b: Builder, parts: list[Value]) -> Value:
         b.traits.add("wide sum")
     op = b.pick("Add", "Add", "Sum")
     b.tell(f"{op} of {len(parts)}")
-    made = replace(parts[0], name=b.net.node(op, *(part.name for part in parts)), grid=None, unit=unit, reach=reach)
+    name = b.net.node(op, *(part.name for part in parts))
+    made = replace(parts[0], name=name, grid=None, unit=unit, bare=True, reach=reach)
     return replace(made, mean=sum(p.mean for p in parts), spread=sum(p.spread**2 for p in parts) ** 0.5)
 
 
@@ -122,12 +120,11 @@ def concatenation(b: Builder, x: Value) -> Value:
     parts = [ways[0]()]
     for _ in range(b.pick(1, 1, 2)):
         parts.append(b.pick(*ways)())
-    if b.chance(0.6):  # one quantiser for all
-        parts = [_aligned(b, part) for part in parts]
-    units = [unit_of(part) for part in parts]
-    if max(units) > 1.0001 * min(units):  # type: ignore[operator, type-var]
-        common, _ = common_unit([unit for unit in units if unit is not None])
-        b.traits.add("concat of scales" if common else "concat without a common unit")
+    if b.chance(0.85):
+        parts = aligned(b, parts, equal=b.chance(0.7))
+    units = [unit for unit in map(unit_of, parts) if unit is not None]
+    if max(units) > 1.0001 * min(units):
+        b.traits.add("concat of scales" if common_unit(units)[0] else "concat without a common unit")
     b.rng.shuffle(parts)  # type: ignore[arg-type]
     axis = 1 + parts[0].axis % len(parts[0].shape)
     name = b.net.node("Concat", *(part.name for part in parts), axis=axis)
@@ -139,23 +136,24 @@ def concatenation(b: Builder, x: Value) -> Value:
     return replace(parts[0], name=name, shape=tuple(shape), grid=Grid(min(unit_of(p) or 1 for p in parts), low, high))
 
 
-def _aligned(b: Builder, x: Value) -> Value:
-    """`x` through a quantiser of scale 1/4."""
-    names = [b.constant(0.25), b.constant(0.0), b.constant(float(b.pick(3, 3, 2, 4)))]
-    return b.put("Quant", x, *names, signed=1, narrow=1, rounding_mode="ROUND", grid=Grid(0.25, -0.75, 0.75))
+def aligned(b: Builder, parts: list[Value], *, equal: bool = False) -> list[Value]:
+    """`parts` quantised where their scales have no common unit with that of the first, or no `equal` one."""
+    first = unit_of(parts[0])
+    if first is None:
+        parts = [quant_of_scale(b, parts[0], scale_near(b, parts[0].power)), *parts[1:]]
+        first = unit_of(parts[0])
+    assert first is not None
+    made = [parts[0]]
+    for part in parts[1:]:
+        unit = unit_of(part)
+        if unit is None or (abs(unit / first - 1) > 1e-5 if equal else common_unit([first, unit])[0] is None):
+            part = quant_of_scale(b, part, first * (1.0 if equal else b.pick(1.0, 2.0, 0.5, 1.0)))
+        made.append(part)
+    return made
 
 
-def two_layers(b: Builder, x: Value) -> Value:
-    """Two layers read one tensor; their sums are added, or quantised and joined."""
-    if b.chance(0.5):
-        return residual_of_layers(b, x)
-    return concatenation(b, x)
-
-
-def residual_of_layers(b: Builder, x: Value) -> Value:
+def sum_of_layers(b: Builder, x: Value) -> Value:
+    """Two layers read one tensor, and their sums, quantised or not, are added."""
     outputs = b.between(1, 8)
     made = added(b, [branch(b, x, outputs, quantised=b.chance(0.5)) for _ in range(2)])
     return activation(b, made, bits=3)
-
-
-__all__ = ["added", "branch", "concatenation", "layer", "residual", "transposed", "two_layers"]

@@ -30,6 +30,13 @@ class Grid:
         return round(max(abs(self.low), abs(self.high)) / self.step * (1 if self._is_whole(1) else 2))
 
     @property
+    def bits(self) -> int:
+        """Of the integers that stand for the values."""
+        parts = 1 if self._is_whole(1) else 2
+        low, high = round(self.low / self.step * parts), round(self.high / self.step * parts)
+        return max(high, -low - 1).bit_length() + (low < 0)
+
+    @property
     def holds_zero(self) -> bool:
         """Whether an integer can stand for 0, among them or beside them."""
         return self._is_whole(2)
@@ -55,6 +62,8 @@ class Value:
         Its values, if it is quantised.
     unit
         What one integer of a layer's bare sums stands for; None where it differs by channel, or of other tensors.
+    bare
+        Whether it is a layer's sums, or a pool of them, with no arithmetic behind.
     reach
         Largest magnitude of those integers.
     line
@@ -68,6 +77,7 @@ class Value:
     spread: float = 1.0
     grid: Grid | None = None
     unit: float | None = None
+    bare: bool = False
     reach: int = 0
     line: tuple[float, float] | None = None
 

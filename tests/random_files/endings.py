@@ -12,7 +12,6 @@ from tests.random_files.builder import Builder, Value
 from tests.random_files.layers import conv, dense
 from tests.random_files.layouts import flat
 from tests.random_files.quantisers import activation, scale_near
-from tests.random_files.windows import pool
 
 
 @dataclass(frozen=True)
@@ -40,7 +39,10 @@ class Ending:
 def ending(b: Builder, x: Value) -> Ending:
     """A last layer, and what the file makes of its outputs."""
     x = _last_layer(b, x)
-    kind = b.weighted(plain=5, affine=4, softmax=2, sigmoid=1, topk=3, argmax=2, quantised=2)
+    kind = b.weighted(plain=5, affine=4, softmax=2, sigmoid=1, topk=3, argmax=2, quantised=2, relu=0.1)
+    if kind == "relu":
+        x = affine(b, b.put("Relu", x, unit=None, bare=False), clips=False) if b.chance(0.3) else b.put("Relu", x)
+        b.traits.add("clip behind the last layer")
     if kind == "affine" or (kind in ("softmax", "topk", "argmax") and b.chance(0.4)):
         x = _affine(b, x)
     b.tell(f"ends with {kind}")
@@ -78,6 +80,8 @@ def _last_layer(b: Builder, x: Value) -> Value:
         made = conv(b, x, outputs)
         if prod(made.spatial) > 1 or b.chance(0.5):
             op = b.pick("GlobalAveragePool", "GlobalAveragePool", "GlobalMaxPool")
+            if not made.bare:
+                b.traits.add("arithmetic before a last pool")
             made = _pooled(b, made, op)
         return flat(b, made)
     return dense(b, flat(b, x), outputs)
@@ -98,8 +102,5 @@ def _affine(b: Builder, x: Value) -> Value:
         x = b.put("Mul", x, b.constant(np.full(b.pick((), (1,)), scale)))
         return b.put("Add", x, b.constant(b.normal(b.pick((), (1,))))) if b.chance(0.5) else x
     for _ in range(b.between(1, 2)):
-        x = affine(b, x)
+        x = affine(b, x, clips=False)
     return x
-
-
-__all__ = ["Ending", "ending", "pool"]

@@ -11,7 +11,7 @@ from onnx import TensorProto
 
 from tests.onnx_models import Net
 from tests.random_files.affine import affine, between_quantiser_and_layer
-from tests.random_files.branches import concatenation, residual, residual_of_layers
+from tests.random_files.branches import concatenation, residual, sum_of_layers
 from tests.random_files.builder import Builder, Grid, Value
 from tests.random_files.endings import Ending, ending
 from tests.random_files.inputs import draw
@@ -140,9 +140,11 @@ def _network(b: Builder, x: Value) -> Value:
         elif kind == "concat":
             x = concatenation(b, x)
         elif kind == "layers":
-            x = residual_of_layers(b, x)
+            x = sum_of_layers(b, x)
         else:
             x = _chain(b, x)
+        if x.grid is not None and x.grid.bits > 8:
+            b.traits.add("more than 8 bits")
         if x.is_map and b.chance(0.2):
             x = flat(b, x)
     if x.is_map and b.chance(0.2):

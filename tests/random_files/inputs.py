@@ -6,6 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 from onnx import TensorProto
 
+# Beside zero; smaller numbers underflow in divisions.
+SMALL = 2.0**-60
+
 
 def draw(
     rng: np.random.Generator,
@@ -34,6 +37,7 @@ def draw(
     between = ends[first] + rng.random(size) * (ends[first + 1] - ends[first])
     on = rng.choice(ends, size).astype(np.float32)
     beside = np.nextafter(on, np.where(rng.random(size) < 0.5, -np.inf, np.inf).astype(np.float32))
+    beside = np.where(on == 0, np.sign(beside) * SMALL, beside)
     kinds = {"between": between, "on": on, "beside": beside, "zero": np.zeros(size), "far": on * 1000}
     which = rng.choice(len(kinds), size, p=[0.7, 0.15, 0.07, 0.05, 0.03])
     values = np.choose(which, list(kinds.values())).astype(np.float32)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import traceback
 import warnings
 from dataclasses import dataclass, field
@@ -24,6 +25,8 @@ GOOD = ("equal", "tie", "refused", "refused for now")
 BAD = ("refused without a reason", "wrong", "crash")
 # Of the largest: what float outputs of two executors may differ by, as they add in another order.
 TOLERANCE = 1e-5
+# What `check` says of a model whose float32 graph decides by rounding.
+NOTE = r"float32|round|integers decide"
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,7 @@ def judge(file: File, folder: Path) -> Verdict:
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             ours = bnnhw.infer(path, file.inputs)
+            checked = bnnhw.check(path)
     except BnnhwError as error:
         found = excused(str(error), file.traits)
         kind = "refused without a reason" if found is None else "refused for now" if found[1] else "refused"
@@ -69,6 +73,12 @@ def judge(file: File, folder: Path) -> Verdict:
         text = f"{type(error).__name__} in {Path(place.filename).name}:{place.lineno}: {error}"
         return Verdict(file.seed, "crash", text.replace("\n", " ")[:170])
     kind, detail = compared(file, ours, theirs)
+    if kind in ("equal", "tie") and not checked["maps"]:
+        kind, detail = "wrong", f"check says: {reason(str(checked['problem']))}"
+    if kind == "tie":
+        detail += (
+            ", which check notes" if any(re.search(NOTE, note) for note in checked["notes"]) else ", without a note"
+        )
     scores = theirs[file.ending.scores]
     return Verdict(file.seed, kind, detail, flat=bool(np.ptp(scores, axis=0).max() == 0))
 

@@ -17,17 +17,20 @@ def layer(b: Builder, x: Value, outputs: int) -> Value:
     return conv(b, x, outputs) if x.is_map else dense(b, x, outputs)
 
 
-def dense(b: Builder, x: Value, outputs: int) -> Value:
-    """MatMul or Gemm on vectors, or along the channels of maps that have them last; weights lie either way."""
+def dense(b: Builder, x: Value, outputs: int, *, bare: bool = False) -> Value:
+    """MatMul or Gemm on vectors, or along the channels of maps that have them last; weights lie either way.
+
+    A `bare` one has no bias.
+    """
     inputs = x.channels
-    kind = b.weighted(MatMul=5, Gemm=3 * (not x.is_map))
+    kind = b.weighted(MatMul=5, Gemm=3 * (not x.is_map and not (bare and b.opset < 11)))
     if kind == "MatMul":
         if b.chance(0.5):
             weight = transposed(b, weights(b, (outputs, inputs), 0), 1, 0)
         else:
             weight = weights(b, (inputs, outputs), 1)
         b.tell(f"MatMul {inputs} -> {outputs}")
-        return _sums(x, weight, inputs, (*x.shape[:-1], outputs), b.net.node("MatMul", x.name, weight.name))
+        return sums(x, weight, inputs, (*x.shape[:-1], outputs), b.net.node("MatMul", x.name, weight.name))
     if b.chance(0.6):
         weight, options = weights(b, (outputs, inputs), 0), {"transB": 1}
     else:
@@ -35,14 +38,14 @@ def dense(b: Builder, x: Value, outputs: int) -> Value:
     alpha = 1.0 if b.chance(0.7) else float(np.float32(b.pick(1.0, -1.0) * scale_near(b, 0.5)))
     beta = 1.0 if b.chance(0.7) else float(np.float32(b.rng.uniform(-2, 2)))
     settings = {**options, **({"alpha": alpha} if alpha != 1 else {}), **({"beta": beta} if beta != 1 else {})}
-    biased = b.opset < 11 or b.chance(0.6)
+    biased = b.opset < 11 or (not bare and b.chance(0.6))  # older operator sets ask for it
     names = [weight.name]
     power = x.power * weight.power * sqrt(inputs)
     if biased:
         names.append(b.constant(b.normal(b.pick((outputs,), (1, outputs), (), (1,)), power)))
     b.tell(f"Gemm {inputs} -> {outputs} {settings}{' bias' * biased}")
-    made = _sums(x, weight, inputs, (outputs,), b.net.node("Gemm", x.name, *names, **settings), factor=alpha)
-    return replace(made, unit=None) if biased else made
+    made = sums(x, weight, inputs, (outputs,), b.net.node("Gemm", x.name, *names, **settings), factor=alpha)
+    return replace(made, unit=None, bare=False) if biased else made
 
 
 def conv(b: Builder, x: Value, outputs: int) -> Value:
@@ -105,8 +108,8 @@ def _conv(b: Builder, x: Value, outputs: int) -> Value:
     b.tell(f"Conv {x.shape} -> {outputs} {options}{' bias' * biased}")
     sizes = [*spatial]
     sizes.insert(x.axis % len(x.shape) if last else 0, outputs)
-    made = _sums(x, weight, fan, tuple(sizes), b.net.node("Conv", x.name, *names, **options))
-    return replace(b.told(made), unit=None) if biased else b.told(made)
+    made = sums(x, weight, fan, tuple(sizes), b.net.node("Conv", x.name, *names, **options))
+    return replace(b.told(made), unit=None, bare=False) if biased else b.told(made)
 
 
 def _columns(b: Builder, x: Value, outputs: int) -> Value:
@@ -128,7 +131,7 @@ def _columns(b: Builder, x: Value, outputs: int) -> Value:
         shape=(*sizes, fan),
     )
     weight = weights(b, (fan, outputs), 1)
-    return _sums(x, weight, fan, (*sizes, outputs), b.net.node("MatMul", made.name, weight.name))
+    return sums(x, weight, fan, (*sizes, outputs), b.net.node("MatMul", made.name, weight.name))
 
 
 def window(
@@ -165,7 +168,7 @@ def out_sizes(sizes: tuple[int, ...], extents: list[int], strides: list[int], pa
     ]
 
 
-def _sums(x: Value, weight: Weight, fan: int, shape: tuple[int, ...], name: str, factor: float = 1.0) -> Value:
+def sums(x: Value, weight: Weight, fan: int, shape: tuple[int, ...], name: str, factor: float = 1.0) -> Value:
     """What is known of a layer's bare sums."""
     assert x.grid is not None
     step = x.grid.step if abs(x.grid.low / x.grid.step - round(x.grid.low / x.grid.step)) < 1e-3 else x.grid.step / 2
@@ -176,5 +179,6 @@ def _sums(x: Value, weight: Weight, fan: int, shape: tuple[int, ...], name: str,
         mean=0.0,
         spread=x.power * weight.power * sqrt(fan) * abs(factor),
         unit=None if weight.unit is None else abs(weight.unit * step * factor),
+        bare=True,
         reach=fan * weight.largest * x.grid.largest,
     )

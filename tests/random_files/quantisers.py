@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import log2
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,10 +42,21 @@ def activation(b: Builder, x: Value, *, bits: int = 4, kind: str = "") -> Value:
     return _quant(b, x, bits)
 
 
+def quant_of_scale(b: Builder, x: Value, scale: float) -> Value:
+    """`x` quantised to 3 bits of a scale that others have as well."""
+    bits = b.pick(2, 3, 3, 4)
+    narrow = b.chance(0.5)
+    low, high = -(1 << (bits - 1)) + narrow, (1 << (bits - 1)) - 1
+    b.tell(f"Quant int{bits}{' narrow' * narrow} scale {scale:g}")
+    names = [b.constant(np.reshape(value, b.pick((), (1,)))) for value in (scale, 0, bits)]
+    grid = Grid(scale, low * scale, high * scale)
+    return b.put("Quant", x, *names, signed=1, narrow=int(narrow), rounding_mode="ROUND", **_of(grid))
+
+
 def _of(grid: Grid) -> dict[str, object]:
     """What is known of a tensor whose values are those of `grid`."""
     middle, width = (grid.low + grid.high) / 2, grid.high - grid.low
-    return {"grid": grid, "mean": middle, "spread": width / 3.5, "unit": None, "line": None}
+    return {"grid": grid, "mean": middle, "spread": width / 3.5, "unit": None, "bare": False, "line": None}
 
 
 def _cut(b: Builder, x: Value, cuts: Sequence[float] | NDArray[np.float64], made: Value) -> Value:
@@ -118,7 +130,7 @@ def _quant(b: Builder, x: Value, most: int) -> Value:
 
 
 def _thresholds(b: Builder, x: Value, most: int) -> Value:
-    steps = b.between(1, b.pick(1, 3, 7, (1 << most) - 1))
+    steps = b.between(1, b.pick(1, 3, 7, min((1 << most) - 1, 120)))
     layout, rows = _layout(b, x)
     cuts = x.mean + x.spread * 1.3 * np.sort(b.rng.normal(0, 1, (rows, steps)), axis=1)
     grid = x.unit or (x.spread / 8 if b.chance(0.3) else None)
@@ -156,7 +168,7 @@ def _layout(b: Builder, x: Value) -> tuple[str, int]:
         return b.pick(layout, ""), 1
     if b.chance(0.1) and x.is_map and x.line is None:
         # Rows along an axis that is not the channels'.
-        other = layout.replace("C", "X").replace("W", "C").replace("X", "W")
+        other = {"NCHW": "NHWC", "NHWC": "NCHW", "NCW": "NWC", "NWC": "NCW"}[layout]
         size = x.shape[other.index("C") - 1]
         if size > 1:
             b.traits.add("position")
@@ -190,7 +202,7 @@ class Weight:
 
 def weights(b: Builder, shape: tuple[int, ...], axis: int) -> Weight:
     """Weights of `shape` with their outputs along `axis`, made by a quantiser or bare."""
-    kind = b.weighted(bipolar=3, ternary=3, quant=4, bare_signs=2, bare_ternary=1, bare_whole=1, product=1)
+    kind = b.weighted(bipolar=3, ternary=3, quant=4, bare_signs=2, bare_ternary=1, bare_whole=1, product=0.3)
     per_output = b.chance(0.3)
     scale = scale_near(b, b.pick(1.0, 0.5, 0.25))
     scales = np.full(_row(shape, axis) if per_output else b.pick((), (1,)), scale, np.float32)
@@ -210,7 +222,7 @@ def weights(b: Builder, shape: tuple[int, ...], axis: int) -> Weight:
         bits = 2 if kind == "ternary" else b.pick(2, 3, 4, 4, 8)
         narrow = kind == "ternary" or b.chance(0.5)
         largest = (1 << (bits - 1)) - narrow
-        raw = b.normal(shape, 0.6 * largest) * scales
+        raw = _filled(b.normal(shape, 0.6 * largest), axis, 1.2) * scales
         name = b.net.node(
             b.pick("Quant", "IntQuant"),
             b.constant(raw),
@@ -223,10 +235,11 @@ def weights(b: Builder, shape: tuple[int, ...], axis: int) -> Weight:
         )
         return Weight(name, single, largest, average * 0.6 * largest)
     if kind == "bare_whole":
-        return Weight(b.constant(b.rng.integers(-3, 4, shape)), 1.0, 3, 2.0)
-    signs = b.rng.integers(0, 2, shape) * 2 - 1 if kind == "bare_signs" else b.rng.integers(-1, 2, shape)
+        return Weight(b.constant(_filled(b.rng.integers(-3, 4, shape), axis)), 1.0, 3, 2.0)
+    signs = b.rng.integers(0, 2, shape) * 2 - 1 if kind != "bare_ternary" else b.rng.integers(-1, 2, shape)
+    signs = _filled(signs, axis)
     if kind == "product":
-        mask = b.constant(b.rng.integers(0, 2, shape))
+        mask = b.constant(_filled(b.rng.integers(0, 2, shape), axis))
         return Weight(b.net.node("Mul", b.constant(signs * scale), mask), scale, 1, 0.6 * scale)
     if b.chance(0.5):
         return Weight(b.constant(signs), 1.0, 1, 0.8)
@@ -236,6 +249,15 @@ def weights(b: Builder, shape: tuple[int, ...], axis: int) -> Weight:
 def transposed(b: Builder, weight: Weight, *perm: int) -> Weight:
     """The same weights with their axes in another order, by a node of the file."""
     return replace(weight, name=b.net.node("Transpose", weight.name, perm=perm))
+
+
+def _filled(values: NDArray[Any], axis: int, least: float = 1) -> NDArray[Any]:
+    """`values` with one of at least this size for every output: a layer of zeros is no layer."""
+    rows = np.moveaxis(np.array(values), axis, 0)
+    for row in rows:
+        if np.abs(row).max() < least:
+            row[(0,) * row.ndim] = least
+    return np.moveaxis(rows, 0, axis)
 
 
 def _row(shape: tuple[int, ...], axis: int) -> tuple[int, ...]:

@@ -48,6 +48,21 @@ LEGITIMATE = (
         "the layer behind it multiplies integers of one scale",
     ),
     Known(
+        "arithmetic before a sum",
+        r"its input is not quantised|tensors of a scale per channel|have no common unit",
+        "only integers can be added exactly: sums with a bias of their own are floats",
+    ),
+    Known(
+        "clip behind the last layer",
+        r"not a scale and a bias per class",
+        "classes that are cut off tie, and their order is lost",
+    ),
+    Known(
+        "more than 8 bits",
+        r"its input has \d+ bits; at most 8 are possible",
+        "what a layer multiplies has 8 bits at most",
+    ),
+    Known(
         "mean without padding",
         r"means that leave the padding out",
         "the means at the edges are of fewer values",
@@ -61,6 +76,16 @@ LEGITIMATE = (
 
 # To be shrunk: what the tool should map one day.
 FOR_NOW = (
+    Known(
+        "arithmetic before a mean",
+        r"its input is not quantised",
+        "the mean can be that of the integers, with the bias behind it",
+    ),
+    Known(
+        "arithmetic before a last pool",
+        r"its input is not quantised",
+        "the pool can be that of the integers, with the bias behind it",
+    ),
     Known("wide sum", r"no number format of kind 'int' with \d\d bits", "sums of more than 16 bits have no format yet"),
     Known("concat of scales", r"tensors of different scales", "a common unit exists"),
     Known("comparison", r"operator that does not map", "Greater and Cast are a quantiser"),

@@ -17,6 +17,8 @@ def pool(b: Builder, x: Value, *, sums: bool = True) -> Value:
         MaxPool=5, AveragePool=2 * sums, GlobalAveragePool=1 * sums, GlobalMaxPool=0.5, ReduceMean=0.5 * sums
     )
     first = x.axis % len(x.shape) == 0
+    if "Max" not in kind and x.grid is None and not x.bare and x.line is None:
+        b.traits.add("arithmetic before a mean")
     if not first:
         if len(x.shape) == 3 and kind == "MaxPool" and b.chance(0.6):
             return _max_pool_last(b, x)
