@@ -49,7 +49,7 @@ def affine(b: Builder, x: Value, *, before: bool = False, clips: bool = True) ->
         return b.put("Neg", x, mean=-x.mean, unit=None, bare=False, line=line, grid=None)
     shape = parameter_shape(b, x)
     values = _values(b, x, kind, shape)
-    if not before and differs_by_position(x, values):
+    if not before and (differs_by_position(x, values) or (x.flattened and np.ptp(values))):
         b.traits.add("position")
     left = kind != "Div" and b.chance(0.25)
     b.tell(f"{kind} {shape}{' on the left' * left}")
@@ -62,7 +62,7 @@ def _applied(b: Builder, x: Value, kind: str, values: NDArray[np.float32], left:
     average, width = float(values.mean()), float(values.std())
     sign = -1.0 if kind == "Sub" and left else 1.0
     if kind == "Add":
-        factor, addend, width = 1.0, first, width
+        factor, addend = 1.0, first
         mean, spread = x.mean + average, float(np.hypot(x.spread, width))
     elif kind == "Sub":
         factor, addend = sign, (first if left else -first)
@@ -105,6 +105,8 @@ def batch_norm(b: Builder, x: Value) -> Value:
     if x.is_map and x.axis % len(x.shape) != 0:
         options["domain"] = CHANNELS_LAST
     b.tell("BatchNormalization")
+    if x.flattened:
+        b.traits.add("position")
     factor = gamma / np.sqrt(variance + 1e-5)
     line = None
     if x.line is not None:

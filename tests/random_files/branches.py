@@ -120,6 +120,11 @@ def concatenation(b: Builder, x: Value) -> Value:
     parts = [ways[0]()]
     for _ in range(b.pick(1, 1, 2)):
         parts.append(b.pick(*ways)())
+    return joined(b, parts)
+
+
+def joined(b: Builder, parts: list[Value]) -> Value:
+    """Quantised tensors side by side, along their channels."""
     if b.chance(0.85):
         parts = aligned(b, parts, equal=b.chance(0.7))
     units = [unit for unit in map(unit_of, parts) if unit is not None]

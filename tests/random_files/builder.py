@@ -64,6 +64,8 @@ class Value:
         What one integer of a layer's bare sums stands for; None where it differs by channel, or of other tensors.
     bare
         Whether it is a layer's sums, or a pool of them, with no arithmetic behind.
+    flattened
+        Whether it is a map flattened behind a layer, so that its channels are positions.
     reach
         Largest magnitude of those integers.
     line
@@ -78,6 +80,7 @@ class Value:
     grid: Grid | None = None
     unit: float | None = None
     bare: bool = False
+    flattened: bool = False
     reach: int = 0
     line: tuple[float, float] | None = None
 
@@ -128,14 +131,17 @@ class Builder:
         What was put in, in order, for those who study a file.
     cuts
         Values of the network's input at which its first quantisers change.
+    annotation
+        FINN's name for the format of the input, or nothing.
     """
 
     net: Net
     rng: np.random.Generator
-    batch: int | str
+    batch: int | str | None
     traits: set[str] = field(default_factory=set)
     story: list[str] = field(default_factory=list)
     cuts: list[float] = field(default_factory=list)
+    annotation: str = ""
 
     # ---- choices -------------------------------------------------------------------------------
 
@@ -188,7 +194,7 @@ class Builder:
         self.story.append(text)
 
 
-def _information(name: str, shape: tuple[int | str, ...]) -> Any:
+def _information(name: str, shape: tuple[int | str | None, ...]) -> Any:
     from onnx import helper
 
     return helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)

@@ -34,6 +34,8 @@ def evaluate(node: onnx.NodeProto, inputs: list[Array], alpha: float = 1.0, beta
     if node.op_type == "AveragePool":
         return _average_pool(node, inputs[0])
     axes = tuple(attribute(node, "axes", range(2, inputs[0].ndim)))
+    if len(inputs) > 1:
+        axes = tuple(int(axis) for axis in inputs[1])
     made = inputs[0].sum(axes, keepdims=bool(attribute(node, "keepdims", 1)))
     return np.asarray(made if node.op_type == "ReduceSum" else made / taps(node, inputs[0].shape))
 

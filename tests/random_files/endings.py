@@ -39,6 +39,9 @@ class Ending:
 def ending(b: Builder, x: Value) -> Ending:
     """A last layer, and what the file makes of its outputs."""
     x = _last_layer(b, x)
+    if x.is_map:
+        b.tell("ends with a map")
+        return Ending((x.name,), x.name, x.channels if x.size == x.channels else 0)
     kind = b.weighted(plain=5, affine=4, softmax=2, sigmoid=1, topk=3, argmax=2, quantised=2, relu=0.1)
     if kind == "relu":
         x = affine(b, b.put("Relu", x, unit=None, bare=False), clips=False) if b.chance(0.3) else b.put("Relu", x)
@@ -57,8 +60,8 @@ def ending(b: Builder, x: Value) -> Ending:
             made = b.net.node("Softmax", x.name, axis=b.pick(last, -1) if b.opset >= 11 else last)
         return Ending((made,), x.name, classes)
     scores = x.name
-    if kind in ("topk", "argmax") and b.chance(0.2):
-        scores = b.net.node("Softmax", scores, axis=last)
+    if kind in ("topk", "argmax") and b.chance(0.25):
+        scores = b.net.node("Sigmoid", scores) if b.chance(0.3) else b.net.node("Softmax", scores, axis=last)
     if kind == "argmax":
         axis = b.pick(last, -1) if b.opset >= 11 else last
         return Ending((b.net.node("ArgMax", scores, axis=axis, keepdims=b.pick(0, 1)),), x.name, classes, True)
@@ -83,6 +86,11 @@ def _last_layer(b: Builder, x: Value) -> Value:
             if not made.bare:
                 b.traits.add("arithmetic before a last pool")
             made = _pooled(b, made, op)
+            if b.chance(0.15):
+                return made  # as one pixel
+        elif b.chance(0.03):
+            b.traits.add("map at the end")
+            return made
         return flat(b, made)
     return dense(b, flat(b, x), outputs)
 

@@ -36,6 +36,10 @@ class Executor:
         self.model = model
         graph = model.graph
         self.constants: Tensors = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
+        for node in graph.node:
+            if node.op_type == "Constant":
+                self.constants[node.output[0]] = numpy_helper.to_array(helper.get_attribute_value(node.attribute[0]))
+        self.nodes = [node for node in graph.node if node.op_type != "Constant"]
         source = next(value for value in graph.input if value.name not in self.constants)
         self.input = source.name
         batch = source.type.tensor_type.shape.dim[0].dim_value
@@ -54,7 +58,7 @@ class Executor:
     def run(self, inputs: Array) -> Tensors:
         """Every tensor of the model for `inputs` (N, ...)."""
         tensors = {**self.constants, self.input: inputs}
-        for node in self.model.graph.node:
+        for node in self.nodes:
             found = self.execute(node, [tensors[name] for name in node.input])
             tensors.update(zip(node.output, found, strict=True))
         return tensors

@@ -11,12 +11,12 @@ from onnx import TensorProto
 
 from tests.onnx_models import Net
 from tests.random_files.affine import affine, between_quantiser_and_layer
-from tests.random_files.branches import concatenation, residual, sum_of_layers
+from tests.random_files.branches import branch, concatenation, joined, residual, sum_of_layers
 from tests.random_files.builder import Builder, Grid, Value
 from tests.random_files.endings import Ending, ending
 from tests.random_files.inputs import draw
 from tests.random_files.layers import layer
-from tests.random_files.layouts import channels_last, flat
+from tests.random_files.layouts import as_map, channels_last, flat
 from tests.random_files.quantisers import activation
 from tests.random_files.windows import pad, pool
 
@@ -57,7 +57,7 @@ def make(seed: int, samples: int = SAMPLES) -> File:
     """The file of that number."""
     rng = np.random.default_rng([11, seed])
     shape = _shape(rng)
-    batch = [1, 1, "N", "N", 4][int(rng.integers(5))]
+    batch = [1, 1, "N", None, 4][int(rng.integers(5))]
     element = TensorProto.FLOAT
     if rng.random() < 0.12:
         element = TensorProto.UINT8 if rng.random() < 0.7 else TensorProto.INT8
@@ -65,10 +65,13 @@ def make(seed: int, samples: int = SAMPLES) -> File:
     b = Builder(net, rng, batch)
     b.tell(f"input {batch} {shape} {TensorProto.DataType.Name(element)}, operator set {net.opset}")
     x, low, high = _start(b, shape, element)
+    step = x.grid.step if b.annotation and x.grid else 0.0
+    if x.grid is None:
+        x = _two_quantisers(b, x)
     x = _network(b, x)
     end = ending(b, x)
     model = _model(b, end)
-    inputs = draw(rng, shape, element, b.cuts, low, high, samples)
+    inputs = draw(rng, shape, element, b.cuts, low, high, samples, step)
     return File(seed, model, inputs, end, frozenset(b.traits), tuple(b.story))
 
 
@@ -97,6 +100,10 @@ def _start(b: Builder, shape: tuple[int, ...], element: int) -> tuple[Value, flo
     elif b.chance(0.25):
         low, high = 0.0, b.pick(1.0, 255.0)
         x = replace(x, mean=high / 2, spread=0.29 * high)
+    if element == TensorProto.FLOAT and b.chance(0.06):
+        return _annotated(b, x)
+    if b.chance({1: 0.08, 2: 0.2, 3: 0.0}[len(x.shape)]):
+        x = as_map(b, x)
     if x.power > 20 and b.chance(0.7):
         x = _scaled(b, x, "Div", 255.0)
     if x.mean > 0.3 and b.chance(0.5):
@@ -111,7 +118,27 @@ def _start(b: Builder, shape: tuple[int, ...], element: int) -> tuple[Value, flo
         x = channels_last(b, x)
     if x.is_map and b.chance(0.08):
         x = flat(b, x)
+    if b.chance(0.08):
+        return x, low, high
     return activation(b, x, bits=b.pick(2, 3, 4, 8)), low, high
+
+
+def _annotated(b: Builder, x: Value) -> tuple[Value, float, float]:
+    """An input of integers in floats, as FINN's annotation tells."""
+    name, low, high = b.pick(("BIPOLAR", -1.0, 1.0), ("INT2", -2.0, 1.0), ("TERNARY", -1.0, 1.0), ("UINT4", 0.0, 15.0))
+    b.tell(f"annotated as {name}")
+    b.annotation = name
+    step = 2.0 if name == "BIPOLAR" else 1.0
+    grid = Grid(step, low, high)
+    return replace(x, grid=grid, mean=(low + high) / 2, spread=(high - low) / 3.5, line=None), low, high
+
+
+def _two_quantisers(b: Builder, x: Value) -> Value:
+    """Two quantisers read the same floats, and a layer each of them."""
+    b.tell("two quantisers of the input")
+    first, second = (activation(b, x, bits=3) for _ in range(2))
+    parts = [branch(b, first, b.between(1, 5)), branch(b, second, b.between(1, 5))]
+    return joined(b, parts)
 
 
 def _scaled(b: Builder, x: Value, op: str, by: float) -> Value:
@@ -162,7 +189,8 @@ def _pooled(b: Builder, x: Value) -> Value:
 
 def _chain(b: Builder, x: Value) -> Value:
     """A layer, arithmetic, perhaps a pool on either side of the quantiser."""
-    x = layer(b, x, b.between(1, 8))
+    outputs = x.shape[-1] if x.is_map and b.chance(0.25) else b.between(1, 8)  # as many channels as columns
+    x = layer(b, x, outputs)
     where = b.weighted(none=6, before=1, between=1) if x.is_map else "none"
     if where == "before":
         x = pool(b, x)
@@ -172,14 +200,37 @@ def _chain(b: Builder, x: Value) -> Value:
             x = flat(b, x)
     if where == "between" and x.is_map:
         x = pool(b, x, sums=b.chance(0.2))
+    if b.chance(0.04):
+        b.traits.add("sums that fork")
+        b.tell("two quantisers of the same sums")
+        return joined(b, [activation(b, x, bits=3), activation(b, x, bits=3)])
     return activation(b, x, bits=b.pick(2, 3, 4, 4, 8))
 
 
 def _model(b: Builder, end: Ending) -> onnx.ModelProto:
+    """The file, in one of the forms that exporters give it."""
     b.net.shapes = [value for value in b.net.shapes if value.name not in end.outputs]
+    if b.chance(0.1):
+        b.tell("a node that nothing reads")
+        b.net.node("Relu", b.net.nodes[0].output[0])
+    if b.chance(0.1):
+        b.tell("Constant nodes")
+        b.net.nodes = [
+            *(onnx.helper.make_node("Constant", [], [tensor.name], value=tensor) for tensor in b.net.constants),
+            *b.net.nodes,
+        ]
+        b.net.constants = []
+    if b.chance(0.2):
+        b.tell("nodes in another order")
+        b.net.nodes = _shuffled(b, b.net.nodes)
     model = b.net.model(*end.outputs)
     if end.index:
         model.graph.output[-1].type.tensor_type.elem_type = TensorProto.INT64
+    if b.annotation:
+        annotation = model.graph.quantization_annotation.add(tensor_name="x")
+        annotation.quant_parameter_tensor_names.append(
+            onnx.StringStringEntryProto(key="finn_datatype", value=b.annotation)
+        )
     if b.chance(0.15):  # as exports before IR version 4 had it
         b.tell("initialisers among the inputs")
         for tensor in b.net.constants:
@@ -187,3 +238,16 @@ def _model(b: Builder, end: Ending) -> onnx.ModelProto:
                 onnx.helper.make_tensor_value_info(tensor.name, tensor.data_type, list(tensor.dims))
             )
     return model
+
+
+def _shuffled(b: Builder, nodes: list[onnx.NodeProto]) -> list[onnx.NodeProto]:
+    """In any order in which no node comes before one that it reads from."""
+    made = {name for node in nodes for name in node.output}
+    known: set[str] = set()
+    waiting, done = list(nodes), []
+    while waiting:
+        ready = [node for node in waiting if not (set(node.input) & made) - known]
+        done.append(b.pick(*ready))
+        known |= set(done[-1].output)
+        waiting.remove(done[-1])
+    return done

@@ -18,6 +18,7 @@ def draw(
     low: float,
     high: float,
     count: int,
+    step: float = 0.0,
 ) -> NDArray[np.generic]:
     """`count` samples of `shape`.
 
@@ -29,8 +30,12 @@ def draw(
         Where the first quantiser changes.
     low, high
         The range that the network was made for.
+    step
+        Of inputs that are integers in floats; they stay between `low` and `high`.
     """
     size = (count, *shape)
+    if step:
+        return np.asarray(low + step * rng.integers(0, round((high - low) / step) + 1, size), np.float32)
     ends = np.unique([low, high, *(cut for cut in cuts if abs(cut) < 1e6)]).astype(np.float64)
     # Every step between two cuts is equally likely, and then every value in it.
     first = rng.integers(0, len(ends) - 1, size)

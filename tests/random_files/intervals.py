@@ -22,6 +22,7 @@ Array = NDArray[Any]
 Ends = dict[str, tuple[Array, Array]]
 
 LAYERS = ("MatMul", "Gemm", "Conv")
+BITS = "XnorPopcountMatMul"
 MEANS = ("AveragePool", "GlobalAveragePool", "ReduceMean", "ReduceSum")
 UNIT = 2.0**-24  # what rounding to float32 changes at most, relatively
 # By how much functions that are approximated may be off; the smallest values are rounded to zero.
@@ -37,7 +38,7 @@ class Intervals(Executor):
         found: Ends = {name: (value, value) for name, value in self.constants.items()}
         found[self.input] = (inputs, inputs)
         constant = set(self.constants)
-        for node in self.model.graph.node:
+        for node in self.nodes:
             if set(node.input) <= constant:
                 constant |= set(node.output)
             data = [k for k, name in enumerate(node.input) if name not in constant]
@@ -51,6 +52,8 @@ class Intervals(Executor):
     ) -> list[tuple[Array, Array]]:
         if not data:
             return [(value, value) for value in self.execute(node, [low for low, _ in parts])]
+        if node.op_type == BITS:
+            return [self._agreeing(node, parts)]
         if node.op_type in (*LAYERS, *MEANS):
             return [self._sum(node, parts)]
         if node.op_type in ("Add", "Sum") and len(data) > 1:
@@ -64,26 +67,33 @@ class Intervals(Executor):
             pairs = [_outward(a - APPROXIMATED, b + APPROXIMATED) for a, b in pairs]
         return pairs
 
+    def _agreeing(self, node: onnx.NodeProto, parts: list[tuple[Array, Array]]) -> tuple[Array, Array]:
+        """How many bits agree: half of the sum of products of signs and of their number, all of them whole."""
+        alone = onnx.NodeProto(op_type="MatMul")
+        low, high = self._sum(alone, [(2 * parts[0][0] - 1, 2 * parts[0][1] - 1), (2 * parts[1][0] - 1,) * 2])
+        count = len(parts[1][0])
+        return (low + count) / 2, (high + count) / 2
+
     def _sum(self, node: onnx.NodeProto, parts: list[tuple[Array, Array]]) -> tuple[Array, Array]:
         """A layer's sums, or means."""
         low, high = (np.asarray(end, np.float64) for end in parts[0])
         rest = [np.asarray(end[0], np.float64) for end in parts[1:]]
         middle = (low + high) / 2
         alpha, beta = (float(attribute(node, name, 1.0)) for name in ("alpha", "beta"))
-        positive = [np.abs(array) for array in rest]
+        positive = rest if node.op_type in MEANS else [np.abs(array) for array in rest]
         exact = evaluate(node, [middle, *rest], alpha, beta)
         spread = evaluate(node, [(high - low) / 2, *positive[:1]], abs(alpha))
         size = evaluate(node, [np.maximum(np.abs(low), np.abs(high)), *positive], abs(alpha), abs(beta))
         if (low == high).all() and self._is_exact(node, middle, rest, size):
             return np.float32(exact), np.float32(exact)
-        terms = prod(rest[0].shape) / max(1, min(rest[0].shape)) if rest else prod(low.shape[1:])
+        terms = prod(rest[0].shape) if node.op_type in LAYERS else prod(low.shape[1:])
         error = spread + size * UNIT * (terms + 4)
         return _outward(exact - error, exact + error)
 
     def _is_exact(self, node: onnx.NodeProto, values: Array, rest: list[Array], size: Array) -> bool:
         """Whether float32 holds every product and every part of the sums, whatever their order."""
         unit = _unit(values)
-        for array in rest[:1]:
+        for array in rest[:1] if node.op_type in LAYERS else []:
             unit *= _unit(array)
         if node.op_type == "Gemm":
             unit *= _unit(np.array(attribute(node, "alpha", 1.0)))

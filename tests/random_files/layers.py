@@ -8,7 +8,7 @@ from math import prod, sqrt
 import numpy as np
 
 from tests.onnx_models import CHANNELS_LAST
-from tests.random_files.builder import Builder, Value
+from tests.random_files.builder import Builder, Grid, Value
 from tests.random_files.quantisers import Weight, scale_near, transposed, weights
 
 
@@ -23,6 +23,8 @@ def dense(b: Builder, x: Value, outputs: int, *, bare: bool = False) -> Value:
     A `bare` one has no bias.
     """
     inputs = x.channels
+    if x.grid == Grid(1.0, 0.0, 1.0) and not x.is_map and b.chance(0.4):
+        return _agreeing_bits(b, x, outputs)
     kind = b.weighted(MatMul=5, Gemm=3 * (not x.is_map and not (bare and b.opset < 11)))
     if kind == "MatMul":
         if b.chance(0.5):
@@ -46,6 +48,14 @@ def dense(b: Builder, x: Value, outputs: int, *, bare: bool = False) -> Value:
     b.tell(f"Gemm {inputs} -> {outputs} {settings}{' bias' * biased}")
     made = sums(x, weight, inputs, (outputs,), b.net.node("Gemm", x.name, *names, **settings), factor=alpha)
     return replace(made, unit=None, bare=False) if biased else made
+
+
+def _agreeing_bits(b: Builder, x: Value, outputs: int) -> Value:
+    """FINN's product of bits."""
+    bits = Weight(b.constant(b.rng.integers(0, 2, (x.channels, outputs))), 1.0, 1, 1.0)
+    b.tell(f"XnorPopcountMatMul {x.channels} -> {outputs}")
+    made = b.put("XnorPopcountMatMul", x, bits.name, shape=(outputs,))
+    return replace(sums(x, bits, x.channels, (outputs,), made.name), bare=False, unit=1.0, mean=x.channels / 2)
 
 
 def conv(b: Builder, x: Value, outputs: int) -> Value:
@@ -144,11 +154,9 @@ def window(
         kernel = [1] * axes
     pads = [0] * (2 * axes)
     if padded and max(kernel) > 1 and b.chance(0.45):
-        pads = (
-            [b.between(0, kernel[k % axes] - 1) for k in range(2 * axes)]
-            if b.chance(0.3)
-            else None or [kernel[k % axes] // 2 for k in range(2 * axes)]
-        )
+        pads = [kernel[k % axes] // 2 for k in range(2 * axes)]
+        if b.chance(0.3):  # of different widths on each side
+            pads = [b.between(0, kernel[k % axes] - 1) for k in range(2 * axes)]
     strides = [b.pick(1, 1, 1, 2) for _ in sizes] if b.chance(0.4) else [1] * axes
     dilations = [1] * axes
     if b.chance(0.12):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import prod
 
 import numpy as np
@@ -14,6 +15,7 @@ def flat(b: Builder, x: Value) -> Value:
     if not x.is_map:
         return x
     shape = (prod(x.shape),)
+    x = replace(x, flattened=x.line is None and prod(x.spatial) > 1)
     single = x.size == x.channels
     batch = b.batch if isinstance(b.batch, int) else None
     kind = b.weighted(
@@ -51,6 +53,23 @@ def _computed(b: Builder, x: Value, shape: tuple[int, ...]) -> Value:
         batch = b.net.node("Unsqueeze", batch, b.whole(0))
     target = b.net.node("Concat", batch, b.whole(-1), axis=0)
     return b.put("Reshape", x, target, shape=shape, axis=0)
+
+
+def as_map(b: Builder, x: Value) -> Value:
+    """A vector as a map, or a sequence as a map of one column."""
+    if len(x.shape) == 2:
+        b.tell("Unsqueeze")
+        shape = (*x.shape, 1)
+        if b.opset < 13:
+            return b.put("Unsqueeze", x, axes=[3], shape=shape)
+        return b.put("Unsqueeze", x, b.whole(3), shape=shape)
+    rows = [size for size in (2, 3, 4) if x.size % size == 0]
+    if not rows:
+        return x
+    side = b.pick(*rows)
+    shape = b.pick((1, side, x.size // side), (side, x.size // side, 1), (x.size // side, 1, side))
+    b.tell(f"Reshape {x.shape} to {shape}")
+    return b.put("Reshape", x, b.whole(b.pick(-1, 0), *shape), shape=shape, axis=0)
 
 
 def channels_last(b: Builder, x: Value) -> Value:

@@ -31,12 +31,14 @@ def scale_near(b: Builder, wanted: float) -> float:
 
 def activation(b: Builder, x: Value, *, bits: int = 4, kind: str = "") -> Value:
     """`x` quantised, to `bits` at most."""
-    kind = kind or b.weighted(bipolar=4, quant=9, thresholds=5, sign=1)
+    kind = kind or b.weighted(bipolar=4, quant=9, thresholds=5, sign=1, comparison=0.1)
     if kind == "sign":
         b.tell("Sign")
         return _cut(b, x, [0.0], b.put("Sign", x, **_of(Grid(1.0, -1.0, 1.0))))
     if kind == "bipolar":
         return _bipolar(b, x)
+    if kind == "comparison":
+        return _comparison(b, x)
     if kind == "thresholds":
         return _thresholds(b, x, bits)
     return _quant(b, x, bits)
@@ -56,7 +58,15 @@ def quant_of_scale(b: Builder, x: Value, scale: float) -> Value:
 def _of(grid: Grid) -> dict[str, object]:
     """What is known of a tensor whose values are those of `grid`."""
     middle, width = (grid.low + grid.high) / 2, grid.high - grid.low
-    return {"grid": grid, "mean": middle, "spread": width / 3.5, "unit": None, "bare": False, "line": None}
+    return {
+        "grid": grid,
+        "mean": middle,
+        "spread": width / 3.5,
+        "unit": None,
+        "bare": False,
+        "flattened": False,
+        "line": None,
+    }
 
 
 def _cut(b: Builder, x: Value, cuts: Sequence[float] | NDArray[np.float64], made: Value) -> Value:
@@ -132,6 +142,8 @@ def _quant(b: Builder, x: Value, most: int) -> Value:
 def _thresholds(b: Builder, x: Value, most: int) -> Value:
     steps = b.between(1, b.pick(1, 3, 7, min((1 << most) - 1, 120)))
     layout, rows = _layout(b, x)
+    if x.flattened and rows > 1:
+        b.traits.add("position")
     cuts = x.mean + x.spread * 1.3 * np.sort(b.rng.normal(0, 1, (rows, steps)), axis=1)
     grid = x.unit or (x.spread / 8 if b.chance(0.3) else None)
     if grid and b.chance(0.6):  # sums lie on the cuts
@@ -155,6 +167,24 @@ def _thresholds(b: Builder, x: Value, most: int) -> Value:
         **_of(Grid(abs(scale), *ends)),
     )
     return _cut(b, x, cuts[0], made)
+
+
+def _comparison(b: Builder, x: Value) -> Value:
+    """Greater and its like, and what makes floats of the answers."""
+    shape = b.pick((), channel_shape(x))
+    cuts = x.mean + b.normal(shape, x.spread)
+    if x.flattened and np.ptp(cuts):
+        b.traits.add("position")
+    op = b.pick("Greater", "Less") if b.opset < 12 else b.pick("Greater", "Less", "GreaterOrEqual", "LessOrEqual")
+    b.traits.add("comparison")
+    b.tell(op)
+    found = b.put(op, x, b.constant(cuts))
+    if b.chance(0.5):
+        made = b.put("Cast", found, to=1, **_of(Grid(1.0, 0.0, 1.0)))
+    else:
+        name = b.net.node("Where", found.name, b.constant(1.0), b.constant(-1.0))
+        made = replace(x, name=name, **_of(Grid(2.0, -1.0, 1.0)))
+    return _cut(b, x, np.float64(cuts).reshape(-1)[:1], made)
 
 
 def _layout(b: Builder, x: Value) -> tuple[str, int]:
@@ -223,9 +253,13 @@ def weights(b: Builder, shape: tuple[int, ...], axis: int) -> Weight:
         narrow = kind == "ternary" or b.chance(0.5)
         largest = (1 << (bits - 1)) - narrow
         raw = _filled(b.normal(shape, 0.6 * largest), axis, 1.2) * scales
+        source = b.constant(raw)
+        if b.chance(0.1):  # newer Brevitas stacks two
+            wide = [b.constant(value) for value in (float(np.min(scales)) / 4, 0, 8)]
+            source = b.net.node("Quant", source, *wide, signed=1, narrow=1, rounding_mode="ROUND")
         name = b.net.node(
             b.pick("Quant", "IntQuant"),
-            b.constant(raw),
+            source,
             b.constant(scales),
             b.constant(np.zeros(b.pick((), (1,)))),
             b.constant(np.full(b.pick((), (1,)), bits)),

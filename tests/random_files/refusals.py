@@ -53,6 +53,11 @@ LEGITIMATE = (
         "only integers can be added exactly: sums with a bias of their own are floats",
     ),
     Known(
+        "map at the end",
+        r"its output is a map",
+        "a class per pixel is no answer that the hardware gives",
+    ),
+    Known(
         "clip behind the last layer",
         r"not a scale and a bias per class",
         "classes that are cut off tie, and their order is lost",
@@ -88,6 +93,7 @@ FOR_NOW = (
     ),
     Known("wide sum", r"no number format of kind 'int' with \d\d bits", "sums of more than 16 bits have no format yet"),
     Known("concat of scales", r"tensors of different scales", "a common unit exists"),
+    Known("sums that fork", r"quantised in several ways|places where values become", "a Threshold for each reader"),
     Known("comparison", r"operator that does not map", "Greater and Cast are a quantiser"),
 )
 

@@ -14,7 +14,12 @@ from tests.random_files.layers import out_sizes, window
 def pool(b: Builder, x: Value, *, sums: bool = True) -> Value:
     """A pool of a map; one that adds only if `sums`."""
     kind = b.weighted(
-        MaxPool=5, AveragePool=2 * sums, GlobalAveragePool=1 * sums, GlobalMaxPool=0.5, ReduceMean=0.5 * sums
+        MaxPool=5,
+        AveragePool=2 * sums,
+        GlobalAveragePool=1 * sums,
+        GlobalMaxPool=0.5,
+        ReduceMean=0.5 * sums,
+        ReduceSum=0.3 * sums,
     )
     first = x.axis % len(x.shape) == 0
     if "Max" not in kind and x.grid is None and not x.bare and x.line is None:
@@ -22,15 +27,17 @@ def pool(b: Builder, x: Value, *, sums: bool = True) -> Value:
     if not first:
         if len(x.shape) == 3 and kind == "MaxPool" and b.chance(0.6):
             return _max_pool_last(b, x)
-        if kind == "ReduceMean":
-            return _reduce_mean(b, x)
+        if kind in ("ReduceMean", "ReduceSum"):
+            return _reduce(b, x, kind)
         # Standard pools have the channels first.
         rank = len(x.shape) + 1
         made = b.put("Transpose", x, perm=[0, rank - 1, *range(1, rank - 1)], shape=(x.channels, *x.spatial), axis=0)
         pooled = _pool(b, made, kind)
         shape = (*pooled.spatial, pooled.channels)
         return b.put("Transpose", pooled, perm=[0, *range(2, rank), 1], shape=shape, axis=len(shape) - 1)
-    return _reduce_mean(b, x) if kind == "ReduceMean" else _pool(b, x, kind)
+    if sums and len(x.shape) == 3 and x.grid is not None and x.grid.step == 1 and b.chance(0.3):
+        return _quantised_mean(b, x)
+    return _reduce(b, x, kind) if kind.startswith("Reduce") else _pool(b, x, kind)
 
 
 def _pool(b: Builder, x: Value, kind: str) -> Value:
@@ -72,12 +79,42 @@ def _max_pool_last(b: Builder, x: Value) -> Value:
     return b.put("MaxPoolNHWC", x, shape=x.resized(*sizes), **options)
 
 
-def _reduce_mean(b: Builder, x: Value) -> Value:
+def _quantised_mean(b: Builder, x: Value) -> Value:
+    """qonnx's QuantAvgPool2d: a sum of integers that is shifted right."""
+    assert x.grid is not None
+    size = min(*x.spatial, b.pick(1, 2, 3))
+    stride = b.between(1, size)
+    wide = x.grid.bits
+    narrow = max(2, b.between(wide - 1, wide + 2))
+    shift = max(0, (((1 << wide) - 1) * size**2).bit_length() - narrow)
+    low, high = (int(np.floor(end * size**2 / (1 << shift))) for end in (x.grid.low, x.grid.high))
+    if x.grid.low != round(x.grid.low):
+        return x
+    b.tell(f"QuantAvgPool2d {size} {stride} from {wide} to {narrow} bits")
+    sizes = [(whole - size) // stride + 1 for whole in x.spatial]
+    grid, signed = Grid(1.0, low, high), int(x.grid.low < 0)
+    return b.put(
+        "QuantAvgPool2d", x, kernel=size, stride=stride, ibits=wide, obits=narrow, signed=signed, data_layout="NCHW",
+        shape=x.resized(*sizes), grid=grid, mean=(low + high) / 2, spread=(high - low) / 3.5 or 1.0,
+    )  # fmt: skip
+
+
+def _reduce(b: Builder, x: Value, op: str) -> Value:
     """Over rows and columns; with the axes kept, so that it stays a map."""
     first = x.axis % len(x.shape) == 0
     axes = list(range(2, 2 + len(x.spatial))) if first else list(range(1, 1 + len(x.spatial)))
-    b.tell(f"ReduceMean {axes}")
-    return _mean(b.put("ReduceMean", x, axes=axes, keepdims=1, shape=x.resized(*(1 for _ in axes))), prod(x.spatial))
+    b.tell(f"{op} {axes}")
+    shape = x.resized(*(1 for _ in axes))
+    if op == "ReduceSum" and b.opset >= 13:
+        made = b.put(op, x, b.whole(*axes), keepdims=1, shape=shape)
+    else:
+        made = b.put(op, x, axes=axes, keepdims=1, shape=shape)
+    count = prod(x.spatial)
+    mean = _mean(made, count)
+    if op == "ReduceMean":
+        return mean
+    grid = None if x.grid is None else Grid(x.grid.step, x.grid.low * count, x.grid.high * count)
+    return replace(mean, grid=grid, unit=x.unit, mean=x.mean * count, spread=mean.spread * count)
 
 
 def _mean(x: Value, taps: int) -> Value:
