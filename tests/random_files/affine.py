@@ -18,7 +18,7 @@ def parameter_shape(b: Builder, x: Value) -> tuple[int, ...]:
     per_channel = [whole, (1, *whole), whole]
     if x.axis % len(x.shape) == len(x.shape) - 1:
         per_channel += [(x.channels,)]
-    if not x.is_map or b.chance(0.85):
+    if not x.is_map or b.chance(0.8):
         return b.pick(*per_channel, *per_channel, (), (1,), (1,) * (len(x.shape) + 1))
     rest = tuple(1 if axis == x.axis % len(x.shape) else size for axis, size in enumerate(x.shape))
     rows = (x.shape[0], *[1] * (len(x.shape) - 1))

@@ -190,6 +190,10 @@ class Builder:
             )
         return x
 
+    def maker(self, x: Value) -> str:
+        """The operator that made a tensor; nothing for the network's input."""
+        return next((str(node.op_type) for node in self.net.nodes if x.name in node.output), "")
+
     def tell(self, text: str) -> None:
         self.story.append(text)
 

@@ -82,9 +82,10 @@ def _shape(rng: np.random.Generator) -> tuple[int, ...]:
         return (int(rng.integers(2, 13)),)
     channels = int(rng.choice([1, 2, 3, 4]))
     if rank == 2:
-        return channels, int(rng.integers(2, 9))
+        return channels, channels if rng.random() < 0.2 else int(rng.integers(2, 9))
     rows = int(rng.integers(2, 7))
-    return channels, rows, rows if rng.random() < 0.5 else int(rng.integers(1, 7))
+    columns = [rows, rows, channels, int(rng.integers(1, 7))][int(rng.integers(4))]
+    return channels, rows, columns
 
 
 def _start(b: Builder, shape: tuple[int, ...], element: int) -> tuple[Value, float, float]:
@@ -189,7 +190,9 @@ def _pooled(b: Builder, x: Value) -> Value:
 
 def _chain(b: Builder, x: Value) -> Value:
     """A layer, arithmetic, perhaps a pool on either side of the quantiser."""
-    outputs = x.shape[-1] if x.is_map and b.chance(0.25) else b.between(1, 8)  # as many channels as columns
+    outputs = b.between(1, 8)
+    if x.is_map and b.chance(0.3):  # as many channels as there may be columns
+        outputs = b.pick(x.shape[-1], max(1, x.shape[-1] - 2))
     x = layer(b, x, outputs)
     where = b.weighted(none=6, before=1, between=1) if x.is_map else "none"
     if where == "before":
@@ -212,7 +215,7 @@ def _model(b: Builder, end: Ending) -> onnx.ModelProto:
     b.net.shapes = [value for value in b.net.shapes if value.name not in end.outputs]
     if b.chance(0.1):
         b.tell("a node that nothing reads")
-        b.net.node("Relu", b.net.nodes[0].output[0])
+        b.net.node("Relu", end.scores)
     if b.chance(0.1):
         b.tell("Constant nodes")
         b.net.nodes = [

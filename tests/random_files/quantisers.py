@@ -242,7 +242,7 @@ def weights(b: Builder, shape: tuple[int, ...], axis: int) -> Weight:
         else:
             factors = b.rng.uniform(0.5, 2.0, scales.shape)
         scales = (scales * factors).astype(np.float32)
-    single = None if np.ptp(scales) else scale
+    single = None if np.ptp(scales) else float(scales.reshape(-1)[0])
     average = float(np.abs(scales).mean())
     b.tell(f"{kind} weights{' per output' * per_output} scale {scale:g}")
     if kind == "bipolar":

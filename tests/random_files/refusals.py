@@ -93,7 +93,16 @@ FOR_NOW = (
     ),
     Known("wide sum", r"no number format of kind 'int' with \d\d bits", "sums of more than 16 bits have no format yet"),
     Known("concat of scales", r"tensors of different scales", "a common unit exists"),
-    Known("sums that fork", r"quantised in several ways|places where values become", "a Threshold for each reader"),
+    Known(
+        "sums that fork",
+        r"quantised in several ways|places where values become|not quantised|different formats",
+        "a Threshold for each reader",
+    ),
+    Known(
+        "pool of integers behind arithmetic",
+        r"values that are not known to be integers",
+        "QuantAvgPool2d behind an annotated input, a concatenation, another pool or arithmetic is of integers as well",
+    ),
     Known("comparison", r"operator that does not map", "Greater and Cast are a quantiser"),
 )
 

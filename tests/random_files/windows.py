@@ -90,6 +90,8 @@ def _quantised_mean(b: Builder, x: Value) -> Value:
     low, high = (int(np.floor(end * size**2 / (1 << shift))) for end in (x.grid.low, x.grid.high))
     if x.grid.low != round(x.grid.low):
         return x
+    if b.maker(x) not in ("Quant", "IntQuant", "BipolarQuant", "MultiThreshold"):
+        b.traits.add("pool of integers behind arithmetic")
     b.tell(f"QuantAvgPool2d {size} {stride} from {wide} to {narrow} bits")
     sizes = [(whole - size) // stride + 1 for whole in x.spatial]
     grid, signed = Grid(1.0, low, high), int(x.grid.low < 0)
