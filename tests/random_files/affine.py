@@ -89,7 +89,8 @@ def _values(b: Builder, x: Value, kind: str, shape: tuple[int, ...]) -> NDArray[
         values = np.exp(b.rng.normal(0, 0.6, shape))
     values = values * np.where(b.rng.random(shape) < b.pick(0.0, 0.3), -1, 1)
     if kind == "Mul" and b.chance(0.05):
-        values = values * (b.rng.random(shape) < 0.8)
+        values = np.where(b.rng.random(shape) < 0.8, values, 0) if np.size(values) > 1 else values
+        values = values if values.any() else values + 1
     return np.asarray(values, np.float32)
 
 
@@ -97,7 +98,7 @@ def batch_norm(b: Builder, x: Value) -> Value:
     """Factors of either sign; some of zero, and variances near zero."""
     gamma, beta, mean = b.normal((x.channels,)), b.normal((x.channels,)), b.normal((x.channels,), x.power) * 0.5
     variance = (x.power**2 * b.rng.uniform(0.3, 2, x.channels)).astype(np.float32)
-    if b.chance(0.1):
+    if b.chance(0.1) and x.channels > 1:
         gamma[b.between(0, x.channels - 1)] = 0
     if b.chance(0.05):
         variance[b.between(0, x.channels - 1)] = 1e-12
