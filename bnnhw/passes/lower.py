@@ -11,7 +11,7 @@ from bnnhw.arithmetic.formats import Integers
 from bnnhw.errors import ModelError
 from bnnhw.ir.elementwise import ELEMENTWISE
 from bnnhw.ir.graph import Graph
-from bnnhw.ir.nodes import Concat, Conv, MatMul, MaxPool, Node, Pad, Reshape, Sum, SumPool
+from bnnhw.ir.nodes import Arithmetic, Concat, Conv, MatMul, MaxPool, Node, Pad, Reshape, Sum, SumPool
 from bnnhw.passes.joining import concatenated, summed
 from bnnhw.passes.layers import MAX_BITS, MAX_INPUT_BITS, dense
 from bnnhw.passes.lowered import Codes, Lowered
@@ -119,6 +119,9 @@ class _Lowering:
 
     def _elementwise(self, node: Node) -> None:
         name = self._padded(node.inputs[0])
+        if self._made.is_float(name) and self._made.listed(name) and _scales_channels(node):
+            with suppress(ModelError):  # software can go on with floats
+                self._made.codes(name)
         if self._made.is_float(name):
             self._made.add_floats(node, [name])
             return
@@ -228,3 +231,8 @@ class _Lowering:
         if off or (value and codes.scale.ndim) or not format_.contains(code):
             raise ModelError(f"padding with {value:g}, which is no value of its {format_} input; pad with such a value")
         return code
+
+
+def _scales_channels(node: Node) -> bool:
+    """Whether quantised values have another scale in each channel behind `node`: codes are better made before it."""
+    return isinstance(node, Arithmetic) and node.operand.ndim == 1

@@ -91,9 +91,8 @@ def test_thresholds_for_every_reachable_accumulator(quantiser: str) -> None:
         start, layer = next((k, node) for k, node in enumerate(floats.nodes) if node.name == dense.name)
         assert isinstance(layer, MatMul)
         # What one is worth in front of the layer, and behind its thresholds.
-        unit = float(
-            (values[layer.inputs[0]] / np.where(codes[dense.inputs[0]], codes[dense.inputs[0]], np.nan))[0].max()
-        )
+        source_codes = codes[dense.inputs[0]]
+        unit = float((values[layer.inputs[0]][source_codes != 0] / source_codes[source_codes != 0]).max())
         following = next(node for node in floats.nodes[start + 1 :] if isinstance(node, MatMul))
         for channel in range(len(low)):
             accumulators = np.arange(low[channel], high[channel] + 1)
