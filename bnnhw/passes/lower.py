@@ -11,7 +11,7 @@ from bnnhw.arithmetic.formats import Integers
 from bnnhw.errors import ModelError
 from bnnhw.ir.elementwise import ELEMENTWISE
 from bnnhw.ir.graph import Graph
-from bnnhw.ir.nodes import Arithmetic, Concat, Conv, MatMul, MaxPool, Node, Pad, Reshape, Sum, SumPool
+from bnnhw.ir.nodes import Arithmetic, Concat, Conv, MatMul, MaxPool, Node, Pad, Reshape, Sum, SumPool, Transpose
 from bnnhw.passes.joining import concatenated, summed
 from bnnhw.passes.layers import MAX_BITS, MAX_INPUT_BITS, dense
 from bnnhw.passes.lowered import Codes, Lowered
@@ -74,6 +74,8 @@ class _Lowering:
     def _translate(self, node: Node) -> None:
         if isinstance(node, (MatMul, Conv)):
             self._layer(node)
+        elif isinstance(node, Pad) and node.output in self._forks and self._made.is_float(node.inputs[0]):
+            self._software(node)
         elif isinstance(node, Pad):
             self._pads[node.output] = node
         elif isinstance(node, ELEMENTWISE):
@@ -100,7 +102,9 @@ class _Lowering:
     def _in_software(self, node: Node) -> bool:
         """Whether a pool, a join or a change of layout prepares the network's input, before anything is quantised."""
         sources = [self._unpadded(name)[0] for name in node.inputs]
-        return all(self._made.is_float(name) and not self._made.listed(name) for name in sources)
+        if not all(self._made.is_float(name) for name in sources):
+            return False
+        return isinstance(node, (Reshape, Transpose)) or not any(self._made.listed(name) for name in sources)
 
     def _software(self, node: Node) -> None:
         self._made.add_floats(node, [self._padded(name) for name in node.inputs])
@@ -108,13 +112,14 @@ class _Lowering:
     def _padded(self, name: str) -> str:
         """The float tensor `name`, with the padding in front of it carried out by software."""
         if name in self._pads:
-            pad = self._pads.pop(name)
+            pad = self._pads[name]
             source = self._padded(pad.inputs[0])
             if not self._made.is_float(source):
                 raise ModelError(
                     f"{label(pad)}: padding that no convolution or pool takes; pad right before one of these"
                 )
             self._made.add_floats(pad, [source])
+            del self._pads[name]
         return name
 
     def _elementwise(self, node: Node) -> None:
@@ -212,9 +217,12 @@ class _Lowering:
 
     def _unpadded(self, name: str) -> tuple[str, Pads, float]:
         """The tensor behind the Pads that make `name`, their pads together, and their value."""
-        total, values = np.zeros(4, np.int64), set()
+        total, values = np.zeros(4, np.int64), set[float]()
         while name in self._pads:
             pad = self._pads[name]
+            if values and pad.value not in values and self._made.is_float(self._unpadded(name)[0]):
+                self._padded(name)
+                break
             total += pad.pads
             values.add(pad.value)
             name = pad.inputs[0]
