@@ -4,8 +4,8 @@ from amaranth.hdl import Module
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from bnnhw.gateware.arithmetic.label_select import LabelSelect, result_layout
-from bnnhw.gateware.frame_layout import frame_layout
+from bnnhw.gateware.arithmetic.label_select import LabelSelect
+from bnnhw.gateware.frame_layout import frame_layout, result_layout
 from bnnhw.gateware.streams.result_cut import ResultCut
 from tests.gateware.bench import run_stream, stalls
 

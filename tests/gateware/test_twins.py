@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from bnnhw.arithmetic.adder_graphs import constant_sums, schedule
+from bnnhw.arithmetic.adder_graphs import multiply_constant_matrix, schedule
 from bnnhw.arithmetic.formats import BIPOLAR, TERNARY, DataType
 from bnnhw.arithmetic.plane_products import Product
 from bnnhw.dataflow import twins
@@ -46,7 +46,7 @@ def matrix(sf, nf, simd=3, levels=None, registered=True, latency=1):
 
 
 def constant(levels):
-    netlist = constant_sums(np.arange(60).reshape(3, 20) % 3 - 1, [0] * 3, signs=True)
+    netlist = multiply_constant_matrix(np.arange(60).reshape(3, 20) % 3 - 1, [0] * 3, signs=True)
     unit = ConstantMatrixUnit(netlist, BIPOLAR, width=4, levels=levels, kind="registers")
     return unit, twins.ConstantMatrixUnit(schedule(netlist, levels))
 

@@ -3,13 +3,10 @@
 from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, Value, signed
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
-from amaranth.utils import ceil_log2
 
+from bnnhw.arithmetic.thresholds import threshold_cycles, threshold_latency
 from bnnhw.gateware.frame_layout import frame_layout
 from bnnhw.gateware.memory import Bank
-
-# Up to here all thresholds are compared at once; above, one comparator a row searches them.
-MOST_PARALLEL = 3
 
 
 class ThresholdUnit(wiring.Component):
@@ -80,13 +77,11 @@ class ThresholdUnit(wiring.Component):
     @property
     def steps(self):
         """Cycles between two beats."""
-        count = len(self._codes) - 1
-        return 1 if count <= MOST_PARALLEL else ceil_log2(count + 1)
+        return threshold_cycles(len(self._codes) - 1)
 
     @property
     def latency(self):
-        count = len(self._codes) - 1
-        return 0 if count == 1 else 1 if count <= MOST_PARALLEL else self.steps + 1
+        return threshold_latency(len(self._codes) - 1)
 
     def elaborate(self, platform):
         m = Module()
