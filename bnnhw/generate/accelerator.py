@@ -11,12 +11,12 @@ from bnnhw.dataflow import constant
 from bnnhw.dataflow import structure as units
 from bnnhw.dataflow.images import element_order, matrix_image, threshold_image
 from bnnhw.dataflow.layers import INPUT
-from bnnhw.gateware.arithmetic.add import Add
+from bnnhw.gateware.arithmetic.add_streams import AddStreams
 from bnnhw.gateware.arithmetic.constant_mvu import ConstantMatrixUnit
 from bnnhw.gateware.arithmetic.label_select import LabelSelect
 from bnnhw.gateware.arithmetic.mvu import MatrixVectorUnit
-from bnnhw.gateware.arithmetic.offset import Offset
 from bnnhw.gateware.arithmetic.threshold import ThresholdUnit
+from bnnhw.gateware.arithmetic.threshold_difference import ThresholdDifference
 from bnnhw.gateware.frame_layout import frame_layout, result_layout
 from bnnhw.gateware.streams.concat import Concat
 from bnnhw.gateware.streams.fork import Fork
@@ -195,7 +195,9 @@ def _thresholds(unit, family, last):
 def _offset(unit, family, last):
     layer = unit.layer
     offsets = [int(t) for t in layer.threshold.thresholds[:, 0]]
-    return Offset(layer.input, unit.plan.pe, offsets=offsets, signs=[int(s) for s in layer.signs], width=layer.width)
+    return ThresholdDifference(
+        layer.input, unit.plan.pe, offsets=offsets, signs=[int(s) for s in layer.signs], width=layer.width
+    )
 
 
 def _slide(unit, family, last):
@@ -233,12 +235,13 @@ def _pool(unit, family, last):
 
 def _add(unit, family, last):
     layer = unit.layer
-    return Add(list(layer.i_dtypes), list(layer.coefficients), unit.plan.pe, _output_format(layer, last))
+    return AddStreams(list(layer.i_dtypes), list(layer.coefficients), unit.plan.pe, _output_format(layer, last))
 
 
 def _concat(unit, family, last):
     layer = unit.layer
-    return Concat(layer.input.bits, unit.plan.pe, [shape[-1] for shape in layer.i_shapes])
+    channels = [shape[-1] for shape in layer.i_shapes]
+    return Concat(list(layer.i_dtypes), unit.plan.pe, channels, _output_format(layer, last))
 
 
 _BUILDERS: dict[type[units.Unit], Any] = {

@@ -52,6 +52,14 @@ def test_lowest_index_wins_ties(classes):
     run(4, [1] * classes, [0] * classes, rows)
 
 
+@pytest.mark.parametrize(("scales", "biases"), [([1] * 4, [0] * 4), ([3, -2, 1, 7], [5, 0, -(1 << 30), 1])])
+def test_integers_of_32_bits(scales, biases):
+    rng = np.random.default_rng(2)
+    low, high = -(1 << 31), (1 << 31) - 1
+    rows = [*rng.integers(low, high + 1, (20, 4)), [low] * 4, [high] * 4, [low, high, low, high]]
+    run(32, scales, biases, rows)
+
+
 def test_affine_scores():
     rng = np.random.default_rng(1)
     rows = rng.integers(-128, 128, (40, 5))

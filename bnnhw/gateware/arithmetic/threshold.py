@@ -50,7 +50,8 @@ class ThresholdUnit(wiring.Component):
     Raises
     ------
     ValueError
-        If rows differ in length, do not begin with zero, or descend, or the number of codes is not one more.
+        If rows differ in length, do not begin with zero, or descend, a threshold is beyond twice the largest sum, or
+        the number of codes is not one more.
     """
 
     def __init__(self, *, pe, width, thresholds, codes, bits, tail, vectors=1, memory="lut"):
@@ -58,6 +59,8 @@ class ThresholdUnit(wiring.Component):
         for row in (row for beat in thresholds for row in beat):
             if len(row) != count or row[0] != 0 or sorted(row) != list(row):
                 raise ValueError(f"a row needs {count!r} ascending thresholds from 0 on, not {row!r:.60}")
+        if any(row[-1] >> width for beat in thresholds for row in beat):
+            raise ValueError(f"sums of {width!r} bits reach no threshold of 2 ** {width!r} or more: {thresholds!r:.60}")
         if any(len(beat) != pe for beat in thresholds) or not 1 <= tail <= pe:
             raise ValueError(f"every beat needs thresholds of {pe!r} rows, and a tail of 1 to {pe!r}, not {tail!r}")
         self._width = width
