@@ -5,27 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import prod
 
-import numpy as np
-
 from bnnhw.arithmetic.formats import FLOAT32, DataType, Float32, Format, IntegerRange
 from bnnhw.ir.bounds import reach
-from bnnhw.ir.elementwise import ELEMENTWISE
+from bnnhw.ir.elementwise import ELEMENTWISE, parameters
 from bnnhw.ir.graph import TensorType
 from bnnhw.ir.nodes import (
     ArgMax,
-    Arithmetic,
-    BipolarQuant,
     Concat,
     Conv,
     Dense,
-    Dequant,
     Encode,
     MatMul,
     MaxPool,
-    MultiThreshold,
     Node,
     Pad,
-    Quant,
     Reshape,
     Softmax,
     Sum,
@@ -148,22 +141,9 @@ def _union(formats: Sequence[Format]) -> Format:
 
 
 def _check_operands(node: Node, shape: tuple[int, ...]) -> None:
-    operands = {
-        Arithmetic: ("operand",),
-        Quant: ("scale", "zero_point"),
-        BipolarQuant: ("scale",),
-        Dequant: ("scale",),
-    }.get(type(node), ())
-    for name in operands:
-        operand = np.asarray(getattr(node, name))
+    for operand in parameters(node):
         fits = operand.ndim <= len(shape) and all(
             size in (1, whole) for size, whole in zip(operand.shape[::-1], shape[::-1], strict=False)
         )
         if not fits:
-            raise ValueError(f"{name} of shape {operand.shape} does not fit a tensor of shape {shape}")
-    if isinstance(node, MultiThreshold):
-        channels = shape[-1] if node.channels_last else shape[0] if shape else 0
-        if node.thresholds.shape[0] not in (1, channels):
-            raise ValueError(f"thresholds of {node.thresholds.shape[0]} channels do not fit a tensor of shape {shape}")
-        if not node.channels_last and node.sample_rank != len(shape):
-            raise ValueError(f"thresholds for samples of {node.sample_rank} axes do not fit a tensor of shape {shape}")
+            raise ValueError(f"a parameter of shape {operand.shape} does not fit a tensor of shape {shape}")
