@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from benchmarks.entries import ROOT
 from benchmarks.tables import markdown
 from benchmarks.units import BOARDS, SEED, Framed, routed
-from bnnhw.arithmetic.adder_graphs import Netlist, constant_sums, schedule
+from bnnhw.arithmetic.adder_graphs import Netlist, multiply_constant_matrix, schedule
 from bnnhw.arithmetic.formats import BIPOLAR
 from bnnhw.files import write_text
 from bnnhw.gateware.arithmetic.constant_mvu import ConstantMatrixUnit
@@ -56,7 +56,7 @@ class Matrix:
 
     def netlist(self) -> Netlist:
         """The sign of each neuron's sum."""
-        return constant_sums(self.weights(), [0] * self.neurons, signs=True)
+        return multiply_constant_matrix(self.weights(), [0] * self.neurons, signs=True)
 
 
 MATRICES = [
