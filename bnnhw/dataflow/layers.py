@@ -174,9 +174,9 @@ class PoolLayer(Layer):
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class AddLayer(Layer):
-    """A weighted sum of several maps or vectors."""
+    """A weighted sum of several maps or vectors: a coefficient for each of them, or one for each of its channels."""
 
-    coefficients: tuple[int, ...]
+    coefficients: tuple[int | tuple[int, ...], ...]
 
     kind = "add"
 
@@ -328,6 +328,10 @@ def _layer(graph: Graph, node: Node, made: dict[str, int]) -> tuple[Layer, str]:
     if isinstance(node, (MaxPool, SumPool)):
         return PoolLayer(**common, pool=node), output  # type: ignore[arg-type]
     if isinstance(node, Sum):
-        return AddLayer(**common, coefficients=node.coefficients), output  # type: ignore[arg-type]
+        return AddLayer(**common, coefficients=_coefficients(node)), output  # type: ignore[arg-type]
     assert isinstance(node, Concat)
     return ConcatLayer(**common), output  # type: ignore[arg-type]
+
+
+def _coefficients(node: Sum) -> tuple[int | tuple[int, ...], ...]:
+    return tuple(int(row[0]) if len(row) == 1 else tuple(int(k) for k in row) for row in node.coefficients)

@@ -185,9 +185,10 @@ class SumPool(Node):
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Sum(Node):
-    """``sum(coefficient * input)`` of inputs of one shape; on floats all coefficients are 1."""
+    """``sum(coefficient * input)`` of inputs of one shape; `coefficients` are (inputs, 1), or (inputs, C) where they
+    differ by channel. On floats all of them are 1."""
 
-    coefficients: tuple[int, ...]
+    coefficients: NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -41,7 +41,7 @@ class _View:
 
 
 def run(graph: Graph) -> Graph:
-    """Drops every Reshape and Transpose up to the last layer, pool or join; parameters and weights follow.
+    """Drops every Reshape and Transpose up to the last layer, pool, join or quantiser; parameters and weights follow.
 
     The network's input is arranged once, in front of everything, as the first of these takes it. Behind the last one,
     where software does the work, all stays as it is. A flattening of a map before a dense layer stays, too, as a
@@ -177,10 +177,10 @@ def _first_taken(graph: Graph, whole: _View) -> _View | None:
 
 
 def _before_hardware(graph: Graph) -> dict[str, bool]:
-    """Whether an operation on maps or on weights depends on a tensor."""
+    """Whether a layer, a pool, a join or a quantiser depends on a tensor."""
     found = dict.fromkeys(graph.tensors, False)
     for node in reversed(graph.nodes):
-        if isinstance(node, (MatMul, Conv, Pad, MaxPool, SumPool, Sum, Concat)) or found[node.output]:
+        if isinstance(node, (MatMul, Conv, Pad, MaxPool, SumPool, Sum, Concat, *QUANTISERS)) or found[node.output]:
             found.update(dict.fromkeys(node.inputs, True))
     return found
 

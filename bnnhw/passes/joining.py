@@ -8,7 +8,6 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from bnnhw.errors import ModelError
 from bnnhw.ir.nodes import Concat, Sum
 from bnnhw.passes.common_unit import common_unit
 from bnnhw.passes.lowered import Lowered
@@ -30,10 +29,11 @@ def summed(made: Lowered, node: Sum, parts: Sequence[Value]) -> Value:
     channels = parts[0].shape[-1]
     scales = np.stack([np.broadcast_to(function.scale, (channels,)) for function in functions])
     units = [common_unit([float(scale) for scale in column]) for column in scales.T]
-    if any(multiples != units[0][1] for _, multiples in units):
-        raise ModelError("it adds tensors of scales per channel with different ratios; quantise them before it")
     unit = np.array([size for size, _ in units])
-    coefficients = tuple(k * given for k, given in zip(units[0][1], node.coefficients, strict=True))
+    multiples = np.array([found for _, found in units], np.int64).T
+    if (multiples == multiples[:, :1]).all():
+        multiples = multiples[:, :1]
+    coefficients = multiples * node.coefficients
     tensor = made.add(replace(node, coefficients=coefficients), *(part.tensor for part in parts))
     offset = sum((function.offset for function in functions), np.zeros(()))
     noise = sum((_noise(made, part, function) for part, function in zip(parts, functions, strict=True)), np.zeros(()))

@@ -149,7 +149,7 @@ class _Lowering:
         self._made.values[node.output] = dense(self._made, node, codes, pads, fill)
 
     def _max_pool(self, node: MaxPool) -> None:
-        source, pads, padding = self._unpadded(node.inputs[0])
+        source, pads, padding = self._pooled(node)
         value = self._part(source, node)
         if any(pads):
             # Padding with the lowest value is the pool's own, which it leaves out.
@@ -174,7 +174,7 @@ class _Lowering:
         self._made.values[node.output] = replace(value, tensor=tensor, shape=self._graph.tensors[node.output].shape)
 
     def _sum_pool(self, node: SumPool) -> None:
-        source, pads, padding = self._unpadded(node.inputs[0])
+        source, pads, padding = self._pooled(node)
         value = self._part(source, node)
         found = affine(value.steps)
         if found is None:
@@ -188,6 +188,13 @@ class _Lowering:
         shape = self._graph.tensors[node.output].shape
         total = Affine(found.scale, found.offset * taps)
         self._made.values[node.output] = self._made.value(tensor, shape, total, value.noise * taps, node.name)
+
+    def _pooled(self, node: MaxPool | SumPool) -> tuple[str, Pads, float]:
+        """What a pool takes, and the padding in front of it; software pads what it has."""
+        source, pads, padding = self._unpadded(node.inputs[0])
+        if any(pads) and np.isfinite(padding) and self._made.is_float(source):
+            return self._padded(node.inputs[0]), (0, 0, 0, 0), 0.0
+        return source, pads, padding
 
     def _reshape(self, node: Reshape) -> None:
         value = self._part(self._padded(node.inputs[0]), node)

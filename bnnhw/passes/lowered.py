@@ -277,6 +277,8 @@ class Lowered:
         """`codes` in the shape of `value`, where they are flat."""
         if self.new.tensors[codes.tensor].shape == value.shape:
             return codes
+        if codes.scale.ndim:
+            raise ModelError("a factor before it differs from position to position; use one per channel")
         shaped = self._unique(f"{name}.map")
         reshape = Reshape(name=shaped, inputs=(), output=shaped, shape=value.shape)
         return replace(codes, tensor=self.new.add(reshape, codes.tensor))

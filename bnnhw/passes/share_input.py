@@ -90,11 +90,7 @@ def _share(graph: Graph, builder: Builder, ways: list[_Way]) -> None:
     source = ways[0].source
     shape = graph.tensors[source].shape
     cuts = [_cuts(way, shape) for way in ways]
-    union = (
-        np.concatenate(np.broadcast_arrays(*(found for found, _ in cuts)))
-        if False
-        else _united([found for found, _ in cuts])
-    )
+    union = _united([found for found, _ in cuts])
     name = builder.unique(f"{source}.shared", graph.tensors)
     counted = MultiThreshold(name=name, inputs=(source,), output=name, thresholds=union, out_scale=1.0, out_bias=0.0)
     builder.add(counted)
@@ -118,7 +114,12 @@ def _share(graph: Graph, builder: Builder, ways: list[_Way]) -> None:
 
 def _united(cuts: list[NDArray[np.float32]]) -> NDArray[np.float32]:
     rest = np.broadcast_shapes(*(found.shape[1:] for found in cuts))
-    return np.sort(np.concatenate([np.broadcast_to(found, (len(found), *rest)) for found in cuts]), axis=0)
+    return np.sort(np.concatenate([_spread(found, rest) for found in cuts]), axis=0)
+
+
+def _spread(cuts: NDArray[np.float32], rest: tuple[int, ...]) -> NDArray[np.float32]:
+    """Each of the `cuts` as an array of shape `rest`."""
+    return np.stack([np.broadcast_to(cut, rest) for cut in cuts])
 
 
 def _recode(
@@ -134,7 +135,7 @@ def _recode(
     """The codes of one way, from those that all share."""
     encode, shape = way.encode, graph.tensors[way.source].shape
     # The code at a cut: how many cuts are not above it.
-    reached = np.stack([(union <= cut).sum(axis=0) for cut in np.broadcast_to(cuts, (len(cuts), *union.shape[1:]))])
+    reached = np.stack([(union <= cut).sum(axis=0) for cut in _spread(cuts, union.shape[1:])])
     # Where the way falls, level j is reached below the cut: by codes whose negative is above the negative of it.
     thresholds = np.where(falls, 1 - reached, reached)
     size = int(np.prod(shape)) if flat else shape[-1]
