@@ -185,11 +185,11 @@ class Lowered:
         self, tensor: str, shape: tuple[int, ...], function: Affine, noise: NDArray[np.float64], name: str
     ) -> Value:
         """The value ``tensor * scale + offset``."""
-        steps: list[Node] = [Dequant(name=f"{name}.scale", inputs=(), output="", scale=function.scale)]
+        steps: list[Node] = [Dequant(name=f"{name}.scale", inputs=(), output="", scale=function.scale, noise=noise)]
         if function.offset.any():
             operand = function.offset.astype(np.float32)
             steps.append(Arithmetic(name=f"{name}.offset", inputs=(), output="", operation="add", operand=operand))
-        return Value(tensor, shape, tuple(steps), noise)
+        return Value(tensor, shape, tuple(steps))
 
     def listed(self, name: str) -> bool:
         """Whether it is known which values a tensor takes: codes can stand for them."""
@@ -293,9 +293,7 @@ class Lowered:
             raise ModelError(f"values of {target.dtype.bits} bits; quantise to {MAX_CODE_BITS} bits or fewer")
         if self._keeps(value, target):
             return Codes(value.tensor, target.scale)
-        cuts = thresholds.find(
-            value.steps, reachable(value.tensor, self.new.tensors, self.new.makers), target, value.noise
-        )
+        cuts = thresholds.find(value.steps, reachable(value.tensor, self.new.tensors, self.new.makers), target)
         output = self._unique(f"{name}.codes")
         threshold = Threshold(
             name=self._unique(f"{self.new.makers[value.tensor].name}.thresholds"),
@@ -325,11 +323,8 @@ class Lowered:
         made = self._unique(f"{node.name}.flat")
         flat = Reshape(name=made, inputs=(), output=made, source=node.source, shape=(size,))
         tensor = self.new.add(flat, value.tensor)
-        noise = value.noise
-        if noise.ndim:
-            noise = np.broadcast_to(noise, value.shape).reshape(-1)
         steps = tuple(flattened(step, value.shape) for step in value.steps)
-        return replace(value, tensor=tensor, steps=steps, noise=noise)
+        return replace(value, tensor=tensor, steps=steps)
 
     def falling(self, value: Value) -> NDArray[np.bool_]:
         """Channels in which the chain falls as the integers rise, (C,) or scalar."""
