@@ -211,17 +211,14 @@ class Lowered:
             If it is something else, and nothing tells its values.
         """
         value = self.values[name]
-        if name in self._codes:
-            codes = self._codes[name]
-            return self.value(codes.tensor, value.shape, codes.affine, codes.noise, name)
         if value.quantised:
             last = max(k for k, step in enumerate(value.steps) if isinstance(step, QUANTISERS))
             if last < len(value.steps) - 1 and affine(value.steps[last + 1 :]) is not None:
                 return self.split(value, name)
         elif affine(value.steps) is not None:
             return value
-        codes = self.codes(name)
-        return self.value(codes.tensor, value.shape, codes.affine, codes.noise, name)
+        self.codes(name)
+        return self.values[name]
 
     def why(self, name: str) -> str:
         """Why no codes stand for a tensor."""
@@ -237,12 +234,11 @@ class Lowered:
         """
         wanted = self._padding[name] | (padding or set())
         if name not in self._codes:
-            self._codes[name] = self._encode(name, wanted) if self.is_float(name) else self._integer_codes(name, wanted)
-            if self.is_float(name):
-                codes = self._codes[name]
-                self.values[name] = self.value(
-                    codes.tensor, self._graph.tensors[name].shape, codes.affine, codes.noise, name
-                )
+            codes = self._encode(name, wanted) if self.is_float(name) else self._integer_codes(name, wanted)
+            self._codes[name] = codes
+            # Whatever else reads the tensor goes on from these.
+            shape = self._graph.tensors[name].shape
+            self.values[name] = self.value(codes.tensor, shape, codes.affine, codes.noise, name)
         return self._codes[name]
 
     def _encode(self, name: str, padding: set[float]) -> Codes:
