@@ -131,15 +131,14 @@ class Lowered:
         self, node: Node, found: NDArray[np.float32] | None, why: str | None
     ) -> tuple[NDArray[np.float32] | None, str | None]:
         """The levels behind an elementwise node of software, given those before it."""
-        if isinstance(node, QUANTISERS):
-            before = quantiser_levels(node)
-        elif found is None:
+        if found is None and not isinstance(node, QUANTISERS):
             return None, why
-        else:
-            before = np.asarray(apply(node, found if found.ndim > 1 else found[:, None]), np.float32)
         if positional(node):
             return None, f"{label(node)}: a parameter that differs from position to position; use one per channel"
-        return collapsed(before), None
+        if isinstance(node, QUANTISERS):
+            return collapsed(quantiser_levels(node)), None
+        assert found is not None
+        return collapsed(np.asarray(apply(node, found if found.ndim > 1 else found[:, None]), np.float32)), None
 
     def floats(self, name: str) -> str:
         """The float tensor `name` in the new graph: software computes it of integers, where there are some."""
