@@ -101,6 +101,26 @@ class MultiThreshold(Node):
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
+class Activation(Node):
+    """A float function that never falls, as ONNX defines it: ``leaky_relu`` (slope `alpha` below zero; a PRelu with a
+    slope per channel as well), ``hard_sigmoid`` (``clip(alpha * x + beta, 0, 1)``), ``tanh`` or ``softsign``.
+
+    `alpha` is float32, scalar or broadcastable, and never negative.
+    """
+
+    function: Literal["leaky_relu", "hard_sigmoid", "tanh", "softsign"]
+    alpha: NDArray[np.float32]
+    beta: float = 0.0
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Round(Node):
+    """A whole number near ``x``: `rounding` as in `Quant`."""
+
+    rounding: str
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Sigmoid(Node):
     """``1 / (1 + exp(-x))``; only after the last layer."""
 

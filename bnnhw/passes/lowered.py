@@ -23,6 +23,7 @@ from bnnhw.ir.nodes import (
     Node,
     Pad,
     Reshape,
+    Round,
     Threshold,
     Transpose,
 )
@@ -40,6 +41,7 @@ from bnnhw.passes.values import (
     levels,
     positional,
     quantiser_levels,
+    whole_numbers,
 )
 
 NOT_QUANTISED = "its input is not quantised; put a quantiser before it, or state the format of the network's input"
@@ -76,12 +78,15 @@ class Lowered:
         # Of floats: the values that they take, where these are known, and why not.
         self._levels: dict[str, NDArray[np.float32]] = {}
         self._why: dict[str, str] = {}
+        # Between which values they lie, (2, 1), or (2, C).
+        self._ends = {graph.input: np.array([[-np.inf], [np.inf]], np.float32)}
         # Of software behind the last integers.
         self._behind: set[str] = set()
         self._refused: set[str] = set()
         self._padding = _paddings(graph)
         if graph.input_format is not None:
             self._levels[graph.input] = all_codes(graph.input_format).astype(np.float32)
+            self._ends[graph.input] = self._levels[graph.input][[0, -1], None]
 
     # ---- software ------------------------------------------------------------------------------
 
@@ -104,6 +109,10 @@ class Lowered:
     def add_floats(self, node: Node, inputs: Sequence[str]) -> None:
         """A node that software computes, or that follows the last integers."""
         self.new.add(node, *(self.floats(name) for name in inputs))
+        if isinstance(node, ELEMENTWISE) and not positional(node) and inputs[0] in self._ends:
+            self._ends[node.output] = np.asarray(apply(node, self._ends[inputs[0]]), np.float32)
+        elif isinstance(node, (Reshape, Transpose)) and inputs[0] in self._ends:
+            self._ends[node.output] = self._ends[inputs[0]]
         if inputs[0] in self.values:
             self._why[node.output] = (
                 f"{label(node)} ({node.op}) between layers, which is neither a pool, a sum nor monotone, element by "
@@ -133,6 +142,17 @@ class Lowered:
         """The levels behind an elementwise node of software, given those before it."""
         if found is None and not isinstance(node, QUANTISERS):
             return None, why
+        if isinstance(node, Round):
+            ends = self._ends.get(node.output)
+            rounded = None if ends is None else whole_numbers(ends)
+            return (
+                (None, f"{label(node)}: it rounds values of any size; clip them first")
+                if rounded is None
+                else (
+                    rounded[:, 0],
+                    None,
+                )
+            )
         if positional(node):
             return None, f"{label(node)}: a parameter that differs from position to position; use one per channel"
         if isinstance(node, QUANTISERS):

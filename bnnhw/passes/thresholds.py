@@ -8,11 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bnnhw.errors import ModelError
-from bnnhw.ir.elementwise import direction
-from bnnhw.ir.nodes import Dequant, Node
+from bnnhw.ir.elementwise import INEXACT, direction
+from bnnhw.ir.nodes import Activation, Dequant, Node
 from bnnhw.passes.levels import Levels
 from bnnhw.passes.rewrite import label
 from bnnhw.passes.values import evaluate
+
+# Of functions that executors compute inexactly: a few units in the last place.
+FUNCTION_ERROR = 2.0**-21
 
 Reach = tuple[NDArray[np.int64], NDArray[np.int64]]
 
@@ -103,12 +106,13 @@ def _doubtful(
     sides = np.stack([found - 1, found])
     first, rest = steps[0], steps[1:]
     assert isinstance(first, Dequant)
-    if not first.noise.any():
+    inexact = any(isinstance(step, Activation) and step.function in INEXACT for step in rest)
+    if not first.noise.any() and not inexact:
         return np.zeros(sides.T.shape, np.bool_)
     exact = sign * sides * first.scale
     changed = np.zeros(sides.shape, np.bool_)
     plain = _codes(evaluate(steps, sign * sides), target) >= levels
-    for off in (-first.noise, first.noise):
-        moved = np.asarray(exact + off, np.float32)
-        changed |= (_codes(evaluate(rest, moved), target) >= levels) != plain
+    for side in (-1, 1):
+        moved = np.asarray(exact + side * first.noise, np.float32)
+        changed |= (_codes(evaluate(rest, moved, side * FUNCTION_ERROR), target) >= levels) != plain
     return (changed & (sides >= reach[0]) & (sides <= reach[1])).T
