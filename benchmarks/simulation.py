@@ -1,29 +1,29 @@
-"""Measures how long Verilator's model of an accelerator takes to compile and to run, with different options.
+"""How long Verilator's model of an accelerator takes to compile and to run, with different options.
 
-    python -m benchmarks.simulation [--only TEXT]
-
-Writes benchmarks/simulation.json, from which docs/speed.md gets its table. Seconds of processor time, of all processors
+Writes ``benchmarks/simulation.json`` and a table of docs/speed.md. Seconds of processor time, of all processors
 together, so that other work on the machine does not count; only the ratios mean something on another one.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import resource
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import bnnhw
-from benchmarks.entries import ROOT, TFC_1W1A, Entry
-from bnnhw.files import write_text
+from benchmarks.commands import add_again, add_only
+from benchmarks.entries import TFC_1W1A, Entry
+from benchmarks.pages import ROOT, markdown, put
+from benchmarks.rows import Row, Rows
 from bnnhw.inputs import random_inputs
 from bnnhw.reference import encode_inputs
 from bnnhw.verify import RtlSimulation, simulator
 
 FILE = ROOT / "benchmarks" / "simulation.json"
+PAGE = "docs/speed.md"
 DESIGNS = (Entry("digits-binary", "icebreaker"), Entry(TFC_1W1A, "ulx3s-85f"))
 # Samples of each run; a run of more cycles is made shorter, and its time multiplied.
 SAMPLES = (10, 100, 10_000)
@@ -63,7 +63,7 @@ def spent() -> float:
     return usage.ru_utime + usage.ru_stime
 
 
-def measure(entry: Entry, variant: Variant) -> dict[str, Any]:
+def measure(entry: Entry, variant: Variant) -> Row:
     """Seconds to compile the model, and to run it for each of SAMPLES."""
     design = bnnhw.compile(entry.source, board=entry.board)
     design.verilog  # noqa: B018  made before the clock runs
@@ -92,24 +92,36 @@ def measure(entry: Entry, variant: Variant) -> dict[str, Any]:
     return {"design": entry.name, "options": variant.name, "compile_seconds": round(seconds[0], 2), "run_seconds": runs}
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.simulation", description="Measures Verilator's options."
-    )
-    parser.add_argument("--only", default="", metavar="TEXT", help="designs and variants whose names hold this text")
-    chosen = parser.parse_args().only
-    known = json.loads(FILE.read_text()) if FILE.exists() else []
-    order = [(entry.name, variant.name) for entry in DESIGNS for variant in VARIANTS]
+def results() -> Rows:
+    """What is known."""
+    wanted = ((entry.name, variant.name) for entry in DESIGNS for variant in VARIANTS)
+    return Rows(FILE, ("design", "options"), wanted)
+
+
+def table(rows: Sequence[Row]) -> str:
+    """Seconds of each design and variant."""
+    header = ("design", "options", "compile, s", *(f"{samples:,} samples, s" for samples in SAMPLES))
+    lines = []
+    for row in rows:
+        runs = (f"{row['run_seconds'][str(samples)]:.1f}" for samples in SAMPLES)
+        lines.append([row["design"], row["options"], f"{row['compile_seconds']:.1f}", *runs])
+    return markdown(header, lines)
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    add_again(parser)
+    add_only(parser, "designs and variants")
+
+
+def run(options: argparse.Namespace) -> int:
+    rows = results()
     for entry in DESIGNS:
         for variant in VARIANTS:
-            if chosen not in f"{entry.name}: {variant.name}" or not entry.present:
+            known = (entry.name, variant.name) in rows and not options.again
+            if known or options.only not in f"{entry.name}: {variant.name}" or not entry.present:
                 continue
             row = measure(entry, variant)
             print(row, flush=True)
-            known = [old for old in known if (old["design"], old["options"]) != (row["design"], row["options"])] + [row]
-            known.sort(key=lambda row: order.index((row["design"], row["options"])))
-            write_text(FILE, json.dumps(known, indent=1) + "\n")
-
-
-if __name__ == "__main__":
-    main()
+            rows.add(row)
+    put(PAGE, "simulation", table(rows.all))
+    return 0

@@ -14,7 +14,7 @@ from bnnhw.dataflow.layers import INPUT, MatrixLayer, Network, ThresholdLayer
 from bnnhw.dataflow.plan import Folding, LayerPlan, Plan, lanes_within, load_folding, load_plan
 from bnnhw.dataflow.timing import Cycles, measure, with_fifos
 from bnnhw.errors import PlanError
-from bnnhw.garbage import uncollected
+from bnnhw.garbage_collection import collection_paused
 from bnnhw.parts import Part
 
 __all__ = [
@@ -39,7 +39,7 @@ TRIES = 4
 ESTIMATE_SCHEMA = 1
 
 
-@uncollected()
+@collection_paused()
 def make_plan(
     network: Network,
     part: Part,

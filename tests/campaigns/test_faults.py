@@ -1,4 +1,4 @@
-"""A short fault campaign, and the page that a long one becomes."""
+"""A short fault campaign, and the table that a long one becomes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from bnnhw.verify.link_faults import KINDS
-from campaigns.faults import ROWS, Outcome, Row, campaign, page
+from campaigns.faults import ROWS, Outcome, Row, campaign, table
 from tests.verify.boards import design, samples, start
 
 
@@ -37,8 +37,8 @@ def test_wrong_answers_are_counted() -> None:
     assert (outcome.accepted, outcome.wrong, outcome.recovered) == (20, 20, False)
 
 
-def test_page() -> None:
+def test_table() -> None:
     outcomes = [Outcome(row.name, row.what, inferences=1000, damaged=7, accepted=1000) for row in ROWS]
-    text = page([asdict(outcome) for outcome in outcomes])
+    text = table([asdict(outcome) for outcome in outcomes])
     assert f"{1000 * len(ROWS):,} inferences" in text
     assert all(f"| {kind.name} | {kind.what} | 1,000 | 7 | 0 | 1,000 | 0 | 0 | NO |" in text for kind in KINDS)
