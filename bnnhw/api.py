@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import replace
@@ -120,7 +119,8 @@ def compile(
     board
         None for the smallest one that the network fits.
     folder
-        Where graph.json, tensors.npz, plan.json, estimate.json and accelerator.v go.
+        Where graph.json, tensors.npz, plan.json, estimate.json and accelerator.v go. What `build` and `compare` left
+        there of another design is removed.
     fps, clock_mhz
         Inferences per second to reach with the fewest LUTs, at this clock; None for as many as fit.
     folding
@@ -143,7 +143,10 @@ def compile(
         )
     if folder is not None:
         with progress("generating Verilog"), claimed(Path(folder)):
-            design.save(Path(folder))
+            removed = design.save(Path(folder))
+        if removed:
+            with progress(f"removed from {folder}, as of another design: {', '.join(removed)}"):
+                pass
     return design
 
 
@@ -251,14 +254,17 @@ def compare(
     Returns
     -------
     dict
-        What compare.json holds: ``mismatches`` in all, and ``levels``.
+        What compare.json holds: ``mismatches`` in all, and ``levels``; and where `folder` refuses it, why, in
+        ``not_written``.
 
     Raises
     ------
     BnnhwError
         As `simulate`.
     """
+    from bnnhw.artifacts import COMPARISON, to_json
     from bnnhw.compiler import open_design
+    from bnnhw.errors import InputError
     from bnnhw.files import write_npz, write_text
     from bnnhw.inputs import inputs_for
     from bnnhw.verify import check_levels
@@ -284,7 +290,10 @@ def compare(
         write_npz(Path(trace), comparison.tensors)
     result = {**comparison.to_dict(), "inputs": chosen.source}
     if folder is not None:
-        write_text(Path(folder) / "compare.json", json.dumps(result, indent=2) + "\n")
+        try:
+            write_text(Path(folder) / COMPARISON, to_json(result))
+        except InputError as error:
+            return {**result, "not_written": str(error)}
     return result
 
 

@@ -65,7 +65,8 @@ def find_model(model: str | Path) -> tuple[str, Path]:
         return str(model), shipped[str(model)].file
     path = Path(model)
     if path.is_file():
-        return model_name(path), path
+        # Under the name of a shipped model, another one would be compared with that one's answers.
+        return path.name if model_name(path) in shipped else model_name(path), path
     if (path / PARAMETERS).is_file():
         return path.resolve().name, path
     if path.is_dir():

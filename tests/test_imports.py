@@ -13,6 +13,7 @@ import bnnhw
 PACKAGE = Path(bnnhw.__file__).parent
 
 BASE = {
+    "artifacts",
     "charts",
     "errors",
     "arithmetic",

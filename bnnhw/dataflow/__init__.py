@@ -18,6 +18,7 @@ from bnnhw.garbage_collection import collection_paused
 from bnnhw.parts import Part
 
 __all__ = [
+    "ESTIMATE_SCHEMA",
     "Cycles",
     "Network",
     "Plan",
@@ -36,7 +37,7 @@ FILL = 0.82
 UNASKED_LUTS = 6000
 # How often a plan whose layers wait for each other is replaced by a faster one.
 TRIES = 4
-ESTIMATE_SCHEMA = 1
+ESTIMATE_SCHEMA = 2
 
 
 @collection_paused()
@@ -185,6 +186,7 @@ def estimate(plan: Plan, network: Network) -> dict[str, Any]:
     return {
         "schema": ESTIMATE_SCHEMA,
         "model": plan.model,
+        "digest": plan.digest,
         "board": plan.board,
         "part": plan.part,
         "clock_mhz": plan.clock_mhz,

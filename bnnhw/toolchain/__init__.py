@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import shutil
@@ -12,18 +11,20 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
+from bnnhw import artifacts
+from bnnhw.artifacts import REPORT
 from bnnhw.dataflow import Cycles, Network, Plan
 from bnnhw.errors import InputError, PlanError
 from bnnhw.files import cannot_write
-from bnnhw.toolchain import flow, tools
+from bnnhw.toolchain import tools
 from bnnhw.toolchain.bitstream import Job
 from bnnhw.toolchain.boards import Board, all_boards, find_board
 from bnnhw.toolchain.page import write_page
 from bnnhw.toolchain.programmer import program
-from bnnhw.toolchain.report import REPORT, make_report
+from bnnhw.toolchain.report import built_bitstream, make_report
 from bnnhw.toolchain.tools import Progress
 
-__all__ = ["Board", "all_boards", "build_bitstream", "find_board", "program", "write_page"]
+__all__ = ["Board", "all_boards", "build_bitstream", "built_bitstream", "find_board", "program", "write_page"]
 
 MAX_SEED = 2**31 - 1
 
@@ -55,7 +56,7 @@ def build_bitstream(
     Parameters
     ----------
     directory
-        Where the files go; made if it does not exist. Other files in it stay as they are.
+        Where the files go; made if it does not exist. What is there of a build of another design goes.
     cycles
         Latency and interval of the accelerator, as measured.
     model_file
@@ -114,8 +115,15 @@ def build_bitstream(
             options={"seed": seed, "seeds": seeds, "clock_mhz": clock_mhz},
             seconds=job.seconds,
         )
-        (folder / REPORT).write_text(json.dumps(report, indent=2) + "\n")
-        products = (board.bitstream, flow.SYNTHESIS_LOG, flow.ROUTE_LOG, flow.ROUTE_REPORT, REPORT)
+        (folder / REPORT).write_text(artifacts.to_json(report))
+        products = (
+            board.bitstream,
+            artifacts.SYNTHESIS_LOG,
+            artifacts.ROUTE_LOG,
+            artifacts.ROUTE_REPORT,
+            REPORT,
+        )
+        artifacts.remove(directory, artifacts.of_others(directory, plan.digest))
         _move(folder, directory, products)
     return report
 

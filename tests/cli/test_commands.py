@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import os
@@ -245,7 +246,8 @@ def test_build_passes_its_options(cli: CLI, tmp_path: Path, monkeypatch: pytest.
 
 @pytest.mark.skipif(os.name != "posix", reason="the stand-in for a programmer is a shell script")
 def test_program_calls_the_programmer(cli: CLI, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "report.json").write_text(json.dumps({"schema": SCHEMA, "board": "icebreaker"}))
+    content = {"schema": SCHEMA, "board": "icebreaker", "sha256": hashlib.sha256(b"bits").hexdigest()}
+    (tmp_path / "report.json").write_text(json.dumps(content))
     (tmp_path / "icebreaker.bin").write_bytes(b"bits")
     programmer = tmp_path / "iceprog"
     programmer.write_text(f'#!/bin/sh\necho "$@" > {tmp_path}/called\n')
