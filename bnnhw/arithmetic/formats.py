@@ -1,6 +1,6 @@
-"""Number formats: range, storage code, and the bit-planes that the hardware multiplies.
+"""Formats of tensors: number formats with their storage codes and bit-planes, ranges of integers, and float32.
 
-A value of a format is stored in `bits` bits:
+A value of a number format is stored in `bits` bits:
 
 ========  =========================  ====================================================
 format    values                     storage code
@@ -30,7 +30,7 @@ from numpy.typing import ArrayLike, NDArray
 
 Kind = Literal["bipolar", "ternary", "uint", "int"]
 
-MAX_BITS = 16
+MAX_BITS = 32
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class DataType:
     Parameters
     ----------
     kind
-        ``"bipolar"`` (1 bit), ``"ternary"`` (2 bits), ``"uint"`` (1 to 16) or ``"int"`` (2 to 16).
+        ``"bipolar"`` (1 bit), ``"ternary"`` (2 bits), ``"uint"`` (1 to 32) or ``"int"`` (2 to 32).
     bits
         Storage bits per value.
 
@@ -70,7 +70,7 @@ class DataType:
             return TERNARY
         match = re.fullmatch(r"(uint|int)(\d{1,2})", text)
         if match is None:
-            raise ValueError(f"unknown number format {name!r}: use bipolar, ternary, uint1..16 or int2..16")
+            raise ValueError(f"unknown number format {name!r}: use bipolar, ternary, uint1..32 or int2..32")
         return cls("uint" if match[1] == "uint" else "int", int(match[2]))
 
     @classmethod
@@ -81,6 +81,11 @@ class DataType:
         if (low, high) in ((-1, 0), (-1, 1)):
             return TERNARY
         return cls("int", max(2, 1 + max(int(high).bit_length(), int(-low - 1).bit_length())))
+
+    @property
+    def storage(self) -> DataType:
+        """The number format that values are stored in: itself, as a range of integers has one, too."""
+        return self
 
     @property
     def name(self) -> str:
@@ -132,8 +137,8 @@ class DataType:
             return bool(np.all(np.abs(array) == 1))
         return bool(array.min() >= self.min and array.max() <= self.max)
 
-    def encode(self, values: ArrayLike) -> NDArray[np.uint16]:
-        """Storage codes (uint16, same shape) of integer `values`.
+    def encode(self, values: ArrayLike) -> NDArray[np.uint32]:
+        """Storage codes (uint32, same shape) of integer `values`.
 
         Raises
         ------
@@ -147,18 +152,18 @@ class DataType:
             codes = np.where(array == 0, 0, 2 | (array > 0))
         else:
             codes = array & ((1 << self.bits) - 1)
-        return codes.astype(np.uint16)
+        return codes.astype(np.uint32)
 
     def decode(self, codes: ArrayLike) -> NDArray[np.int32]:
         """Integer values (int32, same shape) of storage `codes`; the inverse of `encode`."""
-        array = np.asarray(codes).astype(np.int32)
+        array = np.asarray(codes).astype(np.int64)
         if self.kind == "bipolar":
-            return 2 * array - 1
-        if self.kind == "ternary":
-            return np.where(array & 2, 2 * (array & 1) - 1, 0).astype(np.int32)
-        if self.kind == "int":
-            return array - ((array >> (self.bits - 1)) << self.bits)
-        return array
+            array = 2 * array - 1
+        elif self.kind == "ternary":
+            array = np.where(array & 2, 2 * (array & 1) - 1, 0)
+        elif self.kind == "int":
+            array = array - ((array >> (self.bits - 1)) << self.bits)
+        return array.astype(np.int32)
 
     def planes(self, values: ArrayLike) -> NDArray[np.bool_]:
         """The planes of integer `values`: shape (number of planes, *values.shape), plane 0 first.
@@ -182,5 +187,95 @@ class DataType:
         return array
 
 
+@dataclass(frozen=True)
+class IntegerRange:
+    """The integers `low` to `high`, both included: what a layer, a sum or a pool can reach.
+
+    Raises
+    ------
+    ValueError
+        If the range is empty, or needs more than 32 bits.
+    """
+
+    low: int
+    high: int
+
+    def __post_init__(self) -> None:
+        if self.low > self.high:
+            raise ValueError(f"no integers from {self.low} to {self.high}")
+        if self.bits > MAX_BITS:
+            raise ValueError(f"integers from {self.low} to {self.high} need {self.bits} bits; at most {MAX_BITS} map")
+
+    @property
+    def bits(self) -> int:
+        """Storage bits per value."""
+        return max(1, self.high.bit_length()) if self.low >= 0 else max(2, signed_width(self.low, self.high))
+
+    @property
+    def storage(self) -> DataType:
+        """The number format that values are stored in: binary, or two's complement where there are negative ones."""
+        return DataType("uint" if self.low >= 0 else "int", self.bits)
+
+    @property
+    def name(self) -> str:
+        return f"{self.low}..{self.high}"
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def min(self) -> int:
+        return self.low
+
+    @property
+    def max(self) -> int:
+        return self.high
+
+    def contains(self, values: ArrayLike) -> bool:
+        """Whether every one of the integer `values` is in the range."""
+        array = np.asarray(values)
+        return array.size == 0 or bool(array.min() >= self.low and array.max() <= self.high)
+
+
+@dataclass(frozen=True)
+class Float32:
+    """The format of tensors that software computes in float32; there is but this one, `FLOAT32`."""
+
+    @property
+    def name(self) -> str:
+        return "float32"
+
+    def __str__(self) -> str:
+        return self.name
+
+
+Integers = DataType | IntegerRange
+Format = Integers | Float32
+
 BIPOLAR = DataType("bipolar", 1)
 TERNARY = DataType("ternary", 2)
+FLOAT32 = Float32()
+
+
+def signed_width(low: int, high: int) -> int:
+    """Bits of the two's complement numbers low..high, at least one."""
+    return 1 + max(high.bit_length() if high > 0 else 0, (-low - 1).bit_length() if low < 0 else 0)
+
+
+def value_width(format_: Integers) -> int:
+    """Bits of the two's complement numbers of a format."""
+    return signed_width(format_.min, format_.max)
+
+
+def parse_format(name: str) -> Format:
+    """The format called `name`: ``float32``, a number format, or a range such as ``-12..40``.
+
+    Raises
+    ------
+    ValueError
+        If there is none of that name.
+    """
+    if name == FLOAT32.name:
+        return FLOAT32
+    match = re.fullmatch(r"(-?\d{1,10})\.\.(-?\d{1,10})", name)
+    return IntegerRange(int(match[1]), int(match[2])) if match else DataType.parse(name)

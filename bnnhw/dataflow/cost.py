@@ -14,9 +14,10 @@ from math import gcd, prod
 from pathlib import Path
 from typing import Any
 
+from bnnhw.arithmetic.formats import value_width
 from bnnhw.arithmetic.plane_products import SMALL_TABLE, popcount_latency
 from bnnhw.dataflow import constant
-from bnnhw.dataflow.layers import Layer, Network, value_width
+from bnnhw.dataflow.layers import Layer, Network
 from bnnhw.dataflow.plan import LayerPlan, Plan
 from bnnhw.dataflow.structure import (
     MOST_PARALLEL_THRESHOLDS,

@@ -110,7 +110,7 @@ def _constant(layer: MatrixLayer, weight: NDArray[np.int64] | NDArray[np.int16])
     return layer.product.constant(weight, padding=weight.shape[1] - layer.mw)
 
 
-def _words(codes: NDArray[np.uint16], bits: int, plan: LayerPlan) -> list[int]:
+def _words(codes: NDArray[np.uint32], bits: int, plan: LayerPlan) -> list[int]:
     """Storage codes (rows, lanes) as memory words."""
     folded = codes.reshape(plan.nf, plan.pe, plan.sf, plan.simd).transpose(0, 2, 1, 3)
     planes = (folded.reshape(plan.nf * plan.sf, -1, 1) >> np.arange(bits)) & 1

@@ -9,7 +9,7 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
-from bnnhw.arithmetic.formats import DataType
+from bnnhw.arithmetic.formats import DataType, Float32, signed_width
 from bnnhw.arithmetic.plane_products import Product
 from bnnhw.errors import ModelError
 from bnnhw.ir.bounds import reach
@@ -19,16 +19,6 @@ from bnnhw.ir.spec import HARDWARE, last_integers
 
 # What reads the network's input names it as the layer before the first.
 INPUT = -1
-
-
-def signed_width(low: int, high: int) -> int:
-    """Bits of the two's complement numbers low..high."""
-    return 1 + max(int(high).bit_length(), int(-low - 1).bit_length(), 0)
-
-
-def value_width(dtype: DataType) -> int:
-    """Bits of the two's complement numbers of a format."""
-    return signed_width(dtype.min, dtype.max)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -311,16 +301,18 @@ def _layer(graph: Graph, node: Node, made: dict[str, int]) -> tuple[Layer, str]:
         threshold = node
     dtypes = []
     for name in sources:
-        dtype = graph.tensors[name].dtype
-        assert dtype is not None
-        dtypes.append(dtype)
+        given = graph.tensors[name].format
+        assert not isinstance(given, Float32)
+        dtypes.append(given.storage)
+    made_format = graph.tensors[output].format
+    assert not isinstance(made_format, Float32)
     common = {
         "name": node.name,
         "inputs": tuple(made[name] for name in sources),
         "i_shapes": tuple(graph.tensors[name].shape for name in sources),
         "o_shape": graph.tensors[output].shape,
         "i_dtypes": tuple(dtypes),
-        "dtype": graph.tensors[output].dtype,
+        "dtype": None if isinstance(node, Dense) and threshold is None else made_format.storage,
     }
     if isinstance(node, Dense):
         return MatrixLayer(**common, dense=node, window=window, threshold=threshold), output  # type: ignore[arg-type]

@@ -6,16 +6,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
-from bnnhw.arithmetic.formats import DataType
+from bnnhw.arithmetic.formats import FLOAT32, DataType, Format
 from bnnhw.ir.nodes import Node
 
 
 @dataclass(frozen=True)
 class TensorType:
-    """Shape of one sample (no batch axis) and number format; `dtype` None is float32."""
+    """Shape of one sample (no batch axis), and format."""
 
     shape: tuple[int, ...]
-    dtype: DataType | None = None
+    format: Format = FLOAT32
 
 
 @dataclass(frozen=True)

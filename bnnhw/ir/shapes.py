@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import prod
 
 import numpy as np
 
-from bnnhw.arithmetic.formats import MAX_BITS, DataType
+from bnnhw.arithmetic.formats import FLOAT32, DataType, Float32, Format, IntegerRange
 from bnnhw.ir.bounds import reach
 from bnnhw.ir.elementwise import ELEMENTWISE
 from bnnhw.ir.graph import TensorType
@@ -53,20 +54,20 @@ def infer(node: Node, *inputs: TensorType) -> TensorType:
 def _of_one(node: Node, x: TensorType) -> TensorType:
     if isinstance(node, ELEMENTWISE):
         _check_operands(node, x.shape)
-        return TensorType(x.shape, node.dtype if isinstance(node, Encode) else None)
+        return TensorType(x.shape, node.dtype if isinstance(node, Encode) else FLOAT32)
     if isinstance(node, Reshape):
         if prod(node.shape) != prod(x.shape):
             raise ValueError(f"cannot reshape {x.shape} to {node.shape}")
-        return TensorType(node.shape, x.dtype)
+        return TensorType(node.shape, x.format)
     if isinstance(node, Transpose):
         if sorted(node.perm) != list(range(len(x.shape))):
             raise ValueError(f"cannot permute the axes of {x.shape} by {node.perm}")
-        return TensorType(tuple(x.shape[axis] for axis in node.perm), x.dtype)
+        return TensorType(tuple(x.shape[axis] for axis in node.perm), x.format)
     if isinstance(node, (MatMul, Dense)):
         mh, mw = node.weight.shape
         if not x.shape or x.shape[-1] != mw:
             raise ValueError(f"weights of {mw} inputs do not fit a tensor of shape {x.shape}")
-        return TensorType((*x.shape[:-1], mh), _accumulator(node, x.dtype) if isinstance(node, Dense) else None)
+        return TensorType((*x.shape[:-1], mh), _accumulator(node, x.format) if isinstance(node, Dense) else FLOAT32)
     if isinstance(node, Threshold):
         if x.shape[-1:] != (node.thresholds.shape[0],):
             raise ValueError(
@@ -88,7 +89,7 @@ def _of_map(node: Conv | Pad | MaxPool | SumPool | Window, x: TensorType) -> Ten
     height, width, channels = x.shape
     if isinstance(node, Pad):
         above, left, below, right = node.pads
-        return TensorType((height + above + below, width + left + right, channels), x.dtype)
+        return TensorType((height + above + below, width + left + right, channels), x.format)
     rows, columns = node.geometry.output(height, width)
     if isinstance(node, Conv):
         mh, *window = node.weight.shape
@@ -96,43 +97,54 @@ def _of_map(node: Conv | Pad | MaxPool | SumPool | Window, x: TensorType) -> Ten
             raise ValueError(f"weights of shape {node.weight.shape} do not fit a tensor of shape {x.shape}")
         return TensorType((rows, columns, mh))
     if isinstance(node, Window):
-        return TensorType((rows, columns, node.geometry.taps * channels), x.dtype)
+        return TensorType((rows, columns, node.geometry.taps * channels), x.format)
     if isinstance(node, MaxPool):
         if node.minimum.shape not in ((), (channels,)):
             raise ValueError(f"a choice of minimum for {node.minimum.shape} channels does not fit {x.shape}")
         if not node.geometry.touches(height, width):
             raise ValueError("windows that lie in the padding alone have no maximum")
-        return TensorType((rows, columns, channels), x.dtype)
-    taps = node.geometry.taps
-    dtype = x.dtype and DataType.smallest(min(taps * x.dtype.min, x.dtype.min), max(taps * x.dtype.max, x.dtype.max))
-    return TensorType((rows, columns, channels), dtype)
+        return TensorType((rows, columns, channels), x.format)
+    return TensorType((rows, columns, channels), _summed([node.geometry.taps], [x.format], least=1))
 
 
-def _accumulator(node: Dense, dtype: DataType | None) -> DataType | None:
-    """The format of a layer's sums, if they are narrow enough for one."""
-    if dtype is None:
-        return None
-    low, high = reach(node.weight, dtype)
-    bits = max(2, 1 + max(int(high.max()).bit_length(), int(-low.min() - 1).bit_length()))
-    return DataType("int", bits) if bits <= MAX_BITS else None
+def _accumulator(node: Dense, x: Format) -> Format:
+    """What a layer's sums can reach."""
+    if isinstance(x, Float32):
+        return x
+    low, high = reach(node.weight, x)
+    return IntegerRange(int(low.min()), int(high.max()))
+
+
+def _summed(factors: Sequence[int], formats: Sequence[Format], least: int | None = None) -> Format:
+    """What the sum of products with `factors` can reach; of a pool's window, `least` taps or all lie on the map."""
+    low = high = 0
+    for factor, format_ in zip(factors, formats, strict=True):
+        if isinstance(format_, Float32):
+            return format_
+        ends = [k * end for k in {factor, least or factor} for end in (format_.min, format_.max)]
+        low, high = low + min(ends), high + max(ends)
+    return IntegerRange(low, high)
 
 
 def _join(node: Sum | Concat, inputs: tuple[TensorType, ...]) -> TensorType:
+    formats = [x.format for x in inputs]
     if isinstance(node, Concat):
-        if not inputs or any(x.shape[:-1] != inputs[0].shape[:-1] or x.dtype != inputs[0].dtype for x in inputs):
-            raise ValueError(f"cannot join tensors of {', '.join(str((x.shape, x.dtype)) for x in inputs)}")
-        return TensorType((*inputs[0].shape[:-1], sum(x.shape[-1] for x in inputs)), inputs[0].dtype)
+        if not inputs or any(x.shape[:-1] != inputs[0].shape[:-1] for x in inputs):
+            raise ValueError(f"cannot join tensors of {', '.join(str(x.shape) for x in inputs)}")
+        return TensorType((*inputs[0].shape[:-1], sum(x.shape[-1] for x in inputs)), _union(formats))
     if len(inputs) != len(node.coefficients) or any(x.shape != inputs[0].shape for x in inputs):
         raise ValueError(f"cannot add tensors of {', '.join(str(x.shape) for x in inputs)}")
-    dtypes = [x.dtype for x in inputs]
-    ends = [
-        sorted((k * dtype.min, k * dtype.max))
-        for k, dtype in zip(node.coefficients, dtypes, strict=True)
-        if dtype is not None
-    ]
-    if len(ends) < len(inputs):
-        return TensorType(inputs[0].shape)
-    return TensorType(inputs[0].shape, DataType.smallest(sum(low for low, _ in ends), sum(high for _, high in ends)))
+    return TensorType(inputs[0].shape, _summed(node.coefficients, formats))
+
+
+def _union(formats: Sequence[Format]) -> Format:
+    """The number format that holds the values of all."""
+    if all(format_ == formats[0] for format_ in formats):
+        return formats[0]
+    numbers = [format_ for format_ in formats if not isinstance(format_, Float32)]
+    if len(numbers) < len(formats):
+        raise ValueError("cannot join floats and integers")
+    return DataType.smallest(min(format_.min for format_ in numbers), max(format_.max for format_ in numbers))
 
 
 def _check_operands(node: Node, shape: tuple[int, ...]) -> None:

@@ -6,6 +6,7 @@ from typing import Literal
 
 import numpy as np
 
+from bnnhw.arithmetic.formats import FLOAT32
 from bnnhw.errors import ModelError
 from bnnhw.ir.elementwise import ELEMENTWISE
 from bnnhw.ir.graph import Graph
@@ -113,7 +114,7 @@ def _values(graph: Graph) -> list[str]:
     for node in graph.nodes:
         if isinstance(node, (MatMul, Conv, Dense)) and not node.weight_dtype.contains(node.weight):
             problems.append(f"{node.name}: weights outside {node.weight_dtype}")
-        if isinstance(node, Dense) and graph.tensors[node.inputs[0]].dtype is None:
+        if isinstance(node, Dense) and graph.tensors[node.inputs[0]].format == FLOAT32:
             problems.append(f"{node.name}: its input is not of an integer format")
         if isinstance(node, Encode):
             ends = [node.offset, node.offset + node.step * (node.levels - 1)]

@@ -11,7 +11,7 @@ from typing import Any, get_type_hints
 import numpy as np
 from numpy.typing import NDArray
 
-from bnnhw.arithmetic.formats import DataType
+from bnnhw.arithmetic.formats import DataType, parse_format
 from bnnhw.errors import InputError, ModelError
 from bnnhw.files import write_npz, write_text
 from bnnhw.ir import nodes as node_types
@@ -21,7 +21,7 @@ from bnnhw.ir.nodes import Node
 from bnnhw.ir.spec import verify
 from bnnhw.reading import conforms, read_json, read_npz
 
-SCHEMA = 1
+SCHEMA = 2
 GRAPH, TENSORS = "graph.json", "tensors.npz"
 
 _KINDS = {
@@ -48,8 +48,7 @@ def save(graph: Graph, folder: Path) -> None:
         "outputs": dict(graph.outputs),
         "notes": list(graph.notes),
         "tensors": {
-            name: {"shape": list(type_.shape), "format": type_.dtype and type_.dtype.name}
-            for name, type_ in graph.tensors.items()
+            name: {"shape": list(type_.shape), "format": type_.format.name} for name, type_ in graph.tensors.items()
         },
         "nodes": [_pack(node, arrays) for node in graph.nodes],
     }
@@ -79,7 +78,7 @@ def load(folder: Path) -> Graph:
             input=content["input"],
             nodes=tuple(_unpack(entry, arrays) for entry in content["nodes"]),
             tensors={
-                name: TensorType(tuple(entry["shape"]), entry["format"] and DataType.parse(entry["format"]))
+                name: TensorType(tuple(entry["shape"]), parse_format(entry["format"]))
                 for name, entry in content["tensors"].items()
             },
             outputs=content["outputs"],

@@ -8,7 +8,7 @@ from math import gcd
 import numpy as np
 from numpy.typing import NDArray
 
-from bnnhw.arithmetic.formats import DataType
+from bnnhw.arithmetic.formats import BIPOLAR, DataType, Float32, Integers
 from bnnhw.errors import ModelError
 from bnnhw.ir.elementwise import QUANTISERS, apply, code_range
 from bnnhw.ir.graph import Graph
@@ -143,8 +143,8 @@ class _Encoder:
     def _layer(self, node: MatMul | Conv) -> None:
         source, pads, value = self._unpadded(node.inputs[0])
         coded = self._integers(source, node)
-        dtype = self._new.tensors[coded.tensor].dtype
-        if dtype is None or not coded.quantised:
+        dtype = self._new.tensors[coded.tensor].format
+        if isinstance(dtype, Float32) or not coded.quantised:
             raise ModelError(NOT_QUANTISED)
         most = MOST_BITS if self._after[source] else MOST_INPUT_BITS
         if dtype.bits > most:
@@ -177,8 +177,8 @@ class _Encoder:
         source, pads, value = self._unpadded(node.inputs[0])
         coded = self._integers(source, node)
         if any(pads):
-            dtype = self._new.tensors[coded.tensor].dtype
-            assert dtype is not None
+            dtype = self._new.tensors[coded.tensor].format
+            assert not isinstance(dtype, Float32)
             lowest = isinstance(node, MaxPool) and not node.minimum.any()
             if not (self._code(value, coded, dtype) == (dtype.min if lowest else 0)):
                 raise ModelError(
@@ -203,7 +203,7 @@ class _Encoder:
         parts = [self._integers(name, node) for name in node.inputs]
         if any(part.scale.ndim or part.scale != parts[0].scale for part in parts):
             raise ModelError("it joins tensors of different scales; quantise them with one and the same quantiser")
-        if len({self._new.tensors[part.tensor].dtype for part in parts}) > 1:
+        if len({self._new.tensors[part.tensor].format for part in parts}) > 1:
             raise ModelError("it joins tensors of different formats; quantise them with one and the same quantiser")
         self._coded[node.output] = replace(parts[0], tensor=self._new.add(node, *(part.tensor for part in parts)))
         self._keep_levels(node)
@@ -232,7 +232,7 @@ class _Encoder:
         above, left, below, right = (int(n) for n in total)
         return name, (above, left, below, right), values.pop() if values else 0.0
 
-    def _code(self, value: float, coded: _Coded, dtype: DataType) -> int:
+    def _code(self, value: float, coded: _Coded, dtype: Integers) -> int:
         """The integer that stands for a padding of `value`."""
         scale = float(coded.scale.reshape(-1)[0])
         code = round(value / scale) if np.isfinite(value) else dtype.min
@@ -272,8 +272,8 @@ class _Encoder:
     def _set_levels(self, name: str) -> None:
         """All integers of a sum count as levels, whether they occur or not."""
         coded = self._coded[name]
-        dtype = self._new.tensors[coded.tensor].dtype
-        if dtype is not None and coded.scale.ndim == 0:
+        dtype = self._new.tensors[coded.tensor].format
+        if not isinstance(dtype, Float32) and coded.scale.ndim == 0 and dtype.bits <= 16:
             self._levels[name] = (_values(dtype) * coded.scale).astype(np.float32)
 
 
@@ -348,6 +348,6 @@ def _uniform(array: NDArray[np.float32], what: str) -> np.float32:
     return np.float32(array.flat[0])
 
 
-def _values(dtype: DataType) -> NDArray[np.float32]:
-    step = 2 if dtype.kind == "bipolar" else 1
+def _values(dtype: Integers) -> NDArray[np.float32]:
+    step = 2 if dtype == BIPOLAR else 1
     return np.arange(dtype.min, dtype.max + 1, step, dtype=np.float32)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bnnhw.arithmetic.formats import BIPOLAR, Float32
 from bnnhw.ir.bounds import reach
 from bnnhw.ir.elementwise import apply
 from bnnhw.ir.graph import Graph
@@ -64,13 +65,13 @@ def run(graph: Graph) -> Graph:
 def reachable(graph: Graph, node: Node) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Lowest and highest integer of each channel that `node` makes."""
     if isinstance(node, Dense):
-        dtype = graph.tensors[node.inputs[0]].dtype
-        assert dtype is not None
-        return reach(node.weight, dtype)
+        source = graph.tensors[node.inputs[0]].format
+        assert not isinstance(source, Float32)
+        return reach(node.weight, source)
     made = graph.tensors[node.output]
-    assert made.dtype is not None
+    assert not isinstance(made.format, Float32)
     channels = np.zeros(made.shape[-1], np.int64)
-    return channels + made.dtype.min, channels + made.dtype.max
+    return channels + made.format.min, channels + made.format.max
 
 
 def _threshold(graph: Graph, source: Node, way: list[Node], encode: Encode) -> Threshold | None:
@@ -115,10 +116,10 @@ def _chain(way: list[Node], values: NDArray[Any]) -> NDArray[Any]:
 
 def _keeps(graph: Graph, source: Node, way: list[Node], encode: Encode) -> bool:
     """Whether the chain gives back every integer of `source` as it is."""
-    dtype = graph.tensors[source.output].dtype
-    if dtype is None or dtype != encode.dtype:
+    dtype = graph.tensors[source.output].format
+    if isinstance(dtype, Float32) or dtype.storage != encode.dtype:
         return False
-    step = 2 if dtype.kind == "bipolar" else 1
+    step = 2 if dtype == BIPOLAR else 1
     values = np.arange(dtype.min, dtype.max + 1, step)[:, None] + np.zeros(graph.tensors[source.output].shape[-1], int)
     return bool((_chain(way, values) == values).all())
 

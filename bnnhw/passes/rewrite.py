@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from bnnhw.arithmetic.formats import FLOAT32
 from bnnhw.errors import ModelError
 from bnnhw.ir.elementwise import ELEMENTWISE
 from bnnhw.ir.graph import Graph, TensorType
@@ -86,7 +87,7 @@ def _encoded_later(graph: Graph, node: Node) -> bool:
     """Whether floats that `node` makes are encoded somewhere."""
     if isinstance(node, Encode):
         return True
-    floats = graph.tensors[node.output].dtype is None
+    floats = graph.tensors[node.output].format == FLOAT32
     return floats and any(_encoded_later(graph, reader) for reader in graph.consumers(node.output))
 
 

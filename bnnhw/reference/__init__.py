@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from bnnhw.arithmetic.formats import Float32
 from bnnhw.errors import InputError
 from bnnhw.ir.graph import Graph
 from bnnhw.ir.nodes import (
@@ -81,13 +82,13 @@ def _evaluate_all(graph: Graph, values: NDArray[np.float32], packed: bool) -> di
             continue  # the layer after it takes its own windows
         if packed and isinstance(node, Dense):
             source = before.inputs[0] if isinstance(before, Window) else node.inputs[0]
-            dtype = graph.tensors[source].dtype
-            assert dtype is not None
+            dtype = graph.tensors[source].format
+            assert not isinstance(dtype, Float32)
             x = np.asarray(tensors[source], np.int32)
             if isinstance(before, Window):
-                found = packed_kernels.convolution(x, dtype, before, node.weight, node.weight_dtype)
+                found = packed_kernels.convolution(x, dtype.storage, before, node.weight, node.weight_dtype)
             else:
-                found = packed_kernels.dense(x, dtype, node.weight, node.weight_dtype)
+                found = packed_kernels.dense(x, dtype.storage, node.weight, node.weight_dtype)
             tensors[node.output] = found
         else:
             tensors[node.output] = evaluate(node, *(tensors[name] for name in node.inputs))

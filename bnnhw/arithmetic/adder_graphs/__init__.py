@@ -15,10 +15,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from bnnhw.arithmetic.adder_graphs.builder import Builder, Number, signed_width
+from bnnhw.arithmetic.adder_graphs.builder import Builder, Number
 from bnnhw.arithmetic.adder_graphs.netlist import ONE, ZERO, Add, Bits, Literal, Lut, Netlist, Node
 from bnnhw.arithmetic.adder_graphs.schedule import Schedule, outputs_of, schedule, signals_of
 from bnnhw.arithmetic.adder_graphs.terms import Terms, digit_planes, shifted_sum, terms_of
+from bnnhw.arithmetic.formats import signed_width
 
 __all__ = ["Add", "Lut", "Netlist", "Node", "Schedule", "constant_sums", "outputs_of", "schedule", "signals_of"]
 

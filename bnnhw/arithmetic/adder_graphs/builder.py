@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from bnnhw.arithmetic.adder_graphs.netlist import MOST_INPUTS, ONE, ZERO, Add, Bits, Literal, Lut, Node
+from bnnhw.arithmetic.formats import signed_width
 
 
 @dataclass(frozen=True)
@@ -31,11 +32,6 @@ class Number:
     def extended(self, width: int) -> Bits:
         """Its bits, with the sign repeated up to `width` of them."""
         return (*self.bits, *[self.bits[-1]] * (width - len(self.bits)))[:width]
-
-
-def signed_width(low: int, high: int) -> int:
-    """Bits of the two's complement numbers low..high, at least one."""
-    return 1 + max(high.bit_length() if high > 0 else 0, (-low - 1).bit_length() if low < 0 else 0)
 
 
 class Builder:

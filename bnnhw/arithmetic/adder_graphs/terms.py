@@ -7,10 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from bnnhw.arithmetic.adder_graphs.builder import Builder, Number, signed_width
+from bnnhw.arithmetic.adder_graphs.builder import Builder, Number
 from bnnhw.arithmetic.adder_graphs.netlist import ZERO, Literal
 from bnnhw.arithmetic.adder_graphs.sharing import share_leaves
 from bnnhw.arithmetic.adder_graphs.spanning import spanning_tree
+from bnnhw.arithmetic.formats import signed_width
 
 # Columns of a block: more make less logic, of more levels, and take longer to find.
 BLOCK = 64

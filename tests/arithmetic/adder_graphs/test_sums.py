@@ -9,9 +9,10 @@ import pytest
 from numpy.typing import NDArray
 
 from bnnhw.arithmetic.adder_graphs import Add, Netlist, constant_sums, outputs_of, schedule, signals_of
-from bnnhw.arithmetic.adder_graphs.builder import Builder, Number, signed_width
+from bnnhw.arithmetic.adder_graphs.builder import Builder, Number
 from bnnhw.arithmetic.adder_graphs.netlist import ONE, ZERO
 from bnnhw.arithmetic.adder_graphs.terms import digit_planes
+from bnnhw.arithmetic.formats import signed_width
 
 
 def signs(rng: np.random.Generator, rows: int, columns: int) -> NDArray[np.int64]:
