@@ -20,6 +20,7 @@ BASE = {
     "parts",
     "resources",
     "files",
+    "hints",
     "garbage_collection",
     "packets",
     "reading",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import shutil
 import tempfile
@@ -13,7 +12,7 @@ from typing import Any
 
 from bnnhw import artifacts
 from bnnhw.artifacts import REPORT
-from bnnhw.dataflow import Cycles, Network, Plan
+from bnnhw.dataflow import Cycles, Network, Plan, check_clock
 from bnnhw.errors import InputError, PlanError
 from bnnhw.files import cannot_write
 from bnnhw.toolchain import tools
@@ -79,11 +78,12 @@ def build_bitstream(
     Raises
     ------
     PlanError
-        If the design does not fit the part or the link, or timing does not allow `clock_mhz`, or no clock at all.
+        If the design does not fit the part or the link, or timing does not allow `clock_mhz`, or no clock at all, or
+        there is no such clock.
     ToolError
         If a tool is missing or fails.
     InputError
-        If the directory cannot be written, or `seed`, `seeds`, `jobs` or `clock_mhz` is no such thing.
+        If the directory cannot be written, or `seed`, `seeds` or `jobs` is no such thing.
     """
     if not 0 <= seed <= MAX_SEED:
         raise InputError(f"--seed must be 0 to {MAX_SEED}, not {seed}")
@@ -91,8 +91,8 @@ def build_bitstream(
         raise InputError(f"--seeds must be 1 to {MAX_SEED - seed + 1}, not {seeds}")
     if jobs is not None and jobs < 1:
         raise InputError(f"--jobs must be at least 1, not {jobs}")
-    if clock_mhz is not None and not (math.isfinite(clock_mhz) and clock_mhz > 0):
-        raise InputError(f"--clock-mhz must be a positive number, not {clock_mhz}")
+    if clock_mhz is not None:
+        check_clock(clock_mhz)
     if plan.part != board.part:
         raise PlanError(f"the plan is for {plan.part}, but board {board.name} has {board.part}: compile for this board")
     for tool in tools.of_family(board.device.family):

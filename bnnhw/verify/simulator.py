@@ -19,6 +19,7 @@ from typing import Any
 
 from bnnhw.errors import InputError, ToolError
 from bnnhw.files import whole
+from bnnhw.hints import did_you_mean
 from bnnhw.resources import folder
 
 SIMULATORS = ("verilator", "icarus")
@@ -80,7 +81,10 @@ class Bench:
         visible: Sequence[str] = (),
     ) -> None:
         if simulator not in SIMULATORS:
-            raise InputError(f"--simulator {simulator}: use one of {', '.join(SIMULATORS)}")
+            hint = did_you_mean(simulator, SIMULATORS)
+            raise InputError(
+                f"--simulator {simulator}: no such simulator{hint or ';'} there are {', '.join(SIMULATORS)}"
+            )
         self._top = top
         self._simulator = simulator
         self._waves = waves
