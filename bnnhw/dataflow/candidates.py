@@ -9,6 +9,7 @@ from math import gcd, prod
 from typing import Any, NamedTuple
 
 from bnnhw.arithmetic.plane_products import SMALL_TABLE
+from bnnhw.arithmetic.thresholds import MAX_PARALLEL_THRESHOLDS, threshold_cycles
 from bnnhw.dataflow import cost
 from bnnhw.dataflow.layers import INPUT, ConcatLayer, Layer, MatrixLayer, PoolLayer
 from bnnhw.dataflow.plan import (
@@ -20,7 +21,6 @@ from bnnhw.dataflow.plan import (
     check_layer,
 )
 from bnnhw.dataflow.structure import (
-    MOST_PARALLEL_THRESHOLDS,
     Buffer,
     FrameGather,
     FrameScatter,
@@ -29,7 +29,6 @@ from bnnhw.dataflow.structure import (
     Unit,
     framed,
     layer_units,
-    search_steps,
 )
 from bnnhw.errors import PlanError
 from bnnhw.parts import Part
@@ -131,7 +130,7 @@ def candidates_of(
     found: list[Candidate] = []
     for pe, simd, lanes, rows in _foldings(layer, interval, wanted, reuse):
         plan = replace(base, pe=pe, simd=simd, lanes=lanes, window_rows=rows, reuse=reuse)
-        searches = layer.vectors * plan.nf * search_steps(layer.thresholds)
+        searches = layer.vectors * plan.nf * threshold_cycles(layer.thresholds)
         if plan.cycles > interval or searches > plan.frames * interval:
             continue
         if lanes and plan.kind == "matrix" and layer.vectors * -(-layer.mw // gcd(lanes * rows, simd)) > interval:
@@ -194,7 +193,7 @@ def _memories(layer: Layer, plan: LayerPlan, base: LayerPlan, wanted: Mapping[st
         "buffer_memory": False,  # see `_outer_units`
         # Small tables of starting values and of thresholds compared at once never are better in block RAM.
         "threshold_memory": plan.kind in ("matrix", "threshold")
-        and (plan.nf > SMALL_TABLE or layer.thresholds > MOST_PARALLEL_THRESHOLDS),
+        and (plan.nf > SMALL_TABLE or layer.thresholds > MAX_PARALLEL_THRESHOLDS),
         "window_memory": plan.lanes > 0,
     }
     choices = {key: MEMORIES if some else (getattr(base, key),) for key, some in matters.items()}

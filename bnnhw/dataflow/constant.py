@@ -6,7 +6,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from bnnhw.arithmetic.adder_graphs import Netlist, Schedule, constant_sums, schedule
+from bnnhw.arithmetic.adder_graphs import Netlist, Schedule, multiply_constant_matrix, schedule
 from bnnhw.dataflow.layers import MatrixLayer
 
 # Layers whose logic is remembered: it takes seconds to find, and planning asks for it again and again.
@@ -23,8 +23,8 @@ def netlist(layer: MatrixLayer) -> Netlist:
     weight = layer.dense.weight.astype(np.int64)
     coefficients = (weight[:, :, None] * np.array(layer.input.plane_weights)).reshape(layer.mh, -1)
     constant = layer.input.plane_offset * weight.sum(axis=1)
-    bias = constant if layer.threshold is None else (constant - layer.threshold.thresholds[:, 0]) // layer.divisor
-    return constant_sums(coefficients // layer.divisor, bias.tolist(), signs=layer.thresholds == 1)
+    bias = layer.folded(constant).bias
+    return multiply_constant_matrix(coefficients // layer.divisor, bias.tolist(), signs=layer.thresholds == 1)
 
 
 @lru_cache(maxsize=REMEMBERED)

@@ -15,12 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from bnnhw.arithmetic.formats import value_width
-from bnnhw.arithmetic.plane_products import SMALL_TABLE, popcount_latency
+from bnnhw.arithmetic.plane_products import SMALL_TABLE
+from bnnhw.arithmetic.popcount_tree import popcount_latency
+from bnnhw.arithmetic.thresholds import MAX_PARALLEL_THRESHOLDS, threshold_cycles
 from bnnhw.dataflow import constant
 from bnnhw.dataflow.layers import Layer, Network
 from bnnhw.dataflow.plan import LayerPlan, Plan
 from bnnhw.dataflow.structure import (
-    MOST_PARALLEL_THRESHOLDS,
     Add,
     Buffer,
     Concat,
@@ -42,7 +43,6 @@ from bnnhw.dataflow.structure import (
     Unit,
     final_bits,
     layer_units,
-    search_steps,
     structure,
 )
 from bnnhw.parts import Part
@@ -79,9 +79,9 @@ def unit_block_rams(part: Part, unit: Unit) -> int:
     if isinstance(unit, Constant) and unit.plan.buffer_memory == "block":
         return block_rams(part, *_waiting(unit))
     if isinstance(unit, Thresholds) and unit.plan.threshold_memory == "block":
-        if unit.layer.thresholds <= MOST_PARALLEL_THRESHOLDS:
+        if unit.layer.thresholds <= MAX_PARALLEL_THRESHOLDS:
             return 0
-        depth = unit.plan.nf << search_steps(unit.layer.thresholds)
+        depth = unit.plan.nf << threshold_cycles(unit.layer.thresholds)
         return unit.plan.pe * unit.plan.reuse * block_rams(part, unit.layer.width + 1, depth)
     if isinstance(unit, Buffer) and unit.memory == "block":
         return unit.vectors * block_rams(part, unit.width, 2 * power_of_two(unit.beats))
@@ -220,10 +220,10 @@ def _thresholds(unit: Thresholds) -> Features:
     layer, plan = unit.layer, unit.plan
     sums = plan.pe * plan.reuse
     features: Features = {}
-    if layer.thresholds > MOST_PARALLEL_THRESHOLDS:
-        features["search_bit"] = sums * (layer.width + 4 * search_steps(layer.thresholds))
+    if layer.thresholds > MAX_PARALLEL_THRESHOLDS:
+        features["search_bit"] = sums * (layer.width + 4 * threshold_cycles(layer.thresholds))
         if plan.threshold_memory == "lut":
-            depth = plan.nf << search_steps(layer.thresholds)
+            depth = plan.nf << threshold_cycles(layer.thresholds)
             features["table"] = sums * (layer.width + 1) * table_luts(depth)
     elif layer.thresholds > 1:
         features["comparator_bit"] = sums * (layer.thresholds - 1) * (layer.width + 1)

@@ -9,8 +9,9 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
-from bnnhw.arithmetic.formats import DataType, Float32, signed_width
+from bnnhw.arithmetic.formats import DataType, Float32
 from bnnhw.arithmetic.plane_products import Product
+from bnnhw.arithmetic.thresholds import FoldedThresholds, fold_thresholds, total_width
 from bnnhw.errors import ModelError
 from bnnhw.ir.bounds import reach
 from bnnhw.ir.graph import Graph
@@ -138,11 +139,13 @@ class MatrixLayer(_Thresholded):
     def width(self) -> int:
         """Bits of what the PEs accumulate: the accumulator, less its first threshold."""
         low, high = self.reach
-        if self.threshold is None:
-            return max(2, signed_width(int(low.min()), int(high.max())))
-        first = self.threshold.thresholds[:, 0]
-        below, above = int((low - first).min()), int((high - first).max())
-        return signed_width(below // self.divisor, above // self.divisor)
+        return total_width(low, high, None if self.threshold is None else self.threshold.thresholds, self.divisor)
+
+    def folded(self, constant: NDArray[np.int64] | None = None) -> FoldedThresholds:
+        """The thresholds, and what sums start from, where counting leaves `constant` out: by default, that of PEs."""
+        if constant is None:
+            constant = self.product.constant(self.dense.weight, padding=0)
+        return fold_thresholds(None if self.threshold is None else self.threshold.thresholds, constant, self.divisor)
 
     @property
     def o_width(self) -> int:
@@ -171,9 +174,9 @@ class PoolLayer(Layer):
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class AddLayer(Layer):
-    """A weighted sum of several maps or vectors."""
+    """A weighted sum of several maps or vectors: a coefficient for each of them, or one for each of its channels."""
 
-    coefficients: tuple[int, ...]
+    coefficients: tuple[int | tuple[int, ...], ...]
 
     kind = "add"
 
@@ -201,9 +204,13 @@ class ThresholdLayer(_Thresholded):
     def width(self) -> int:
         """Bits of the values, less their first threshold."""
         assert self.threshold is not None
-        first = self.threshold.thresholds[:, 0]
         ends = np.stack([self.signs * self.input.min, self.signs * self.input.max])
-        return signed_width(int((ends.min(axis=0) - first).min()), int((ends.max(axis=0) - first).max()))
+        return total_width(ends.min(axis=0), ends.max(axis=0), self.threshold.thresholds)
+
+    def folded(self) -> FoldedThresholds:
+        """The thresholds, the first of each channel being taken off its value."""
+        assert self.threshold is not None
+        return fold_thresholds(self.threshold.thresholds, np.zeros(self.mh, np.int64))
 
 
 @dataclass(frozen=True, eq=False)
@@ -321,6 +328,10 @@ def _layer(graph: Graph, node: Node, made: dict[str, int]) -> tuple[Layer, str]:
     if isinstance(node, (MaxPool, SumPool)):
         return PoolLayer(**common, pool=node), output  # type: ignore[arg-type]
     if isinstance(node, Sum):
-        return AddLayer(**common, coefficients=node.coefficients), output  # type: ignore[arg-type]
+        return AddLayer(**common, coefficients=_coefficients(node)), output  # type: ignore[arg-type]
     assert isinstance(node, Concat)
     return ConcatLayer(**common), output  # type: ignore[arg-type]
+
+
+def _coefficients(node: Sum) -> tuple[int | tuple[int, ...], ...]:
+    return tuple(int(row[0]) if len(row) == 1 else tuple(int(k) for k in row) for row in node.coefficients)

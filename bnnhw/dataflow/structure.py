@@ -17,8 +17,6 @@ from bnnhw.dataflow.layers import INPUT, AddLayer, ConcatLayer, Layer, MatrixLay
 from bnnhw.dataflow.plan import LOGIC, LayerPlan, Plan
 from bnnhw.ir.geometry import Geometry
 
-# A threshold unit compares up to so many thresholds at once and searches more.
-MOST_PARALLEL_THRESHOLDS = 3
 # So many lanes freeze together when their sums have to wait. That takes most of a cycle, so whether they do must not
 # depend on what stands behind, unit after unit: registers tell, those of a FIFO.
 MANY_LANES = 512
@@ -396,8 +394,3 @@ def _slide(layer: Layer, plan: LayerPlan, geometry: Geometry, fill: int, *, chan
         dtype.bits, channels, plan.lanes, height, width, geometry, code, channels_outer, plan.window_rows > 1,
         plan.window_depth, plan.window_memory,
     )  # fmt: skip
-
-
-def search_steps(thresholds: int) -> int:
-    """Cycles that a threshold unit takes per beat."""
-    return 1 if thresholds <= MOST_PARALLEL_THRESHOLDS else thresholds.bit_length()

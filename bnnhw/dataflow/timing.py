@@ -13,6 +13,7 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import Any
 
+from bnnhw.arithmetic.thresholds import threshold_cycles
 from bnnhw.dataflow import constant, twins
 from bnnhw.dataflow import structure as units
 from bnnhw.dataflow.layers import INPUT, Network
@@ -249,7 +250,7 @@ def _constant(unit: units.Constant) -> Twin:
 
 
 def _thresholds(unit: units.Thresholds) -> Twin:
-    count, steps = unit.layer.thresholds, units.search_steps(unit.layer.thresholds)
+    count, steps = unit.layer.thresholds, threshold_cycles(unit.layer.thresholds)
     return twins.Wire() if count == 1 else twins.Register() if steps == 1 else twins.Search(steps)
 
 

@@ -11,13 +11,13 @@ from bnnhw.dataflow import constant
 from bnnhw.dataflow import structure as units
 from bnnhw.dataflow.images import element_order, matrix_image, threshold_image
 from bnnhw.dataflow.layers import INPUT
-from bnnhw.gateware.arithmetic.add import Add
+from bnnhw.gateware.arithmetic.add_streams import AddStreams
 from bnnhw.gateware.arithmetic.constant_mvu import ConstantMatrixUnit
-from bnnhw.gateware.arithmetic.label_select import LabelSelect, result_layout
+from bnnhw.gateware.arithmetic.label_select import LabelSelect
 from bnnhw.gateware.arithmetic.mvu import MatrixVectorUnit
-from bnnhw.gateware.arithmetic.offset import Offset
 from bnnhw.gateware.arithmetic.threshold import ThresholdUnit
-from bnnhw.gateware.frame_layout import frame_layout
+from bnnhw.gateware.arithmetic.threshold_difference import ThresholdDifference
+from bnnhw.gateware.frame_layout import frame_layout, result_layout
 from bnnhw.gateware.streams.concat import Concat
 from bnnhw.gateware.streams.fork import Fork
 from bnnhw.gateware.streams.frame_gather import FrameGather
@@ -31,6 +31,7 @@ from bnnhw.gateware.streams.vector_scatter import VectorScatter
 from bnnhw.gateware.streams.width_converter import WidthConverter
 from bnnhw.gateware.windows.pool import Pool
 from bnnhw.gateware.windows.sliding_window import SlidingWindow
+from bnnhw.generate.ports import Ports
 
 
 class Accelerator(wiring.Component):
@@ -45,13 +46,10 @@ class Accelerator(wiring.Component):
 
     Members
     -------
-    i : In(stream), payload ``{data: input_simd * input bits, last: 1}``
-        A frame is ``plan.input_beats`` beats, lane 0 in the low bits, `last` with the final one; a map comes pixel by
-        pixel, row by row, its channels together. A shorter or longer frame is filled or cut, and answered with `error`;
-        the frames after it are not touched.
-    o : Out(stream), payload ``{data: output_lanes x signed(output width), label, error: 1, last: 1}``
-        Integers of the last layer, ``plan.output_lanes`` per beat, the first in the low bits; `label` and `error` count
-        with `last`. One frame for each that came in.
+    i : In(stream), payload as `bnnhw.generate.ports` has it
+        A shorter or longer frame is filled or cut, and answered with `error`; the frames after it are not touched.
+    o : Out(stream), payload as `bnnhw.generate.ports` has it
+        One frame for each that came in.
 
     Timing
     ------
@@ -62,24 +60,26 @@ class Accelerator(wiring.Component):
     def __init__(self, plan, network):
         self._plan = plan
         self._network = network
-        self._output_width = units.final_bits(network.layers[-1])
+        self._ports = Ports.of(plan, network)
+        output = self._ports.output
         super().__init__(
             {
-                "i": In(stream.Signature(frame_layout(plan.input_simd * plan.input_dtype.bits))),
-                "o": Out(stream.Signature(result_layout(self._output_width, plan.output_elements, plan.output_lanes))),
+                "i": In(stream.Signature(frame_layout(self._ports.input.fields["data"]))),
+                "o": Out(stream.Signature(result_layout(output.width, output.elements, output.lanes))),
             }
         )
 
     @property
-    def output_width(self):
-        """Bits of an output integer."""
-        return self._output_width
+    def ports(self):
+        """What goes over the streams."""
+        return self._ports
 
     def elaborate(self, platform):
         m = Module()
-        plan, bits = self._plan, self._plan.input_dtype.bits
-        tail = (plan.input_elements - (plan.input_beats - 1) * plan.input_simd) * bits
-        m.submodules.guard = guard = FrameGuard(plan.input_simd * bits, plan.input_beats, tail=tail)
+        plan, ports = self._plan, self._ports
+        m.submodules.guard = guard = FrameGuard(
+            ports.input.fields["data"], ports.input.beats, tail=ports.input.tail_bits
+        )
         stages = units.structure(plan, self._network)
         # Enough for every frame that the units can hold between input and output, so that it never stalls.
         frames = 4 * sum(layer.frames for layer in plan.layers) + 4
@@ -88,7 +88,7 @@ class Accelerator(wiring.Component):
                 frames += constant.pipeline(stage.unit.layer, stage.unit.plan.popcount_levels).held
         m.submodules.status = status = FrameStatus(frames)
         m.submodules.label_select = label_select = LabelSelect(
-            self._output_width, self._network.score_scales, self._network.score_biases, plan.output_lanes
+            ports.output.width, self._network.score_scales, self._network.score_biases, ports.output.lanes
         )
         wiring.connect(m, wiring.flipped(self.i), guard.i)
         wiring.connect(m, guard.status, status.i)
@@ -144,7 +144,7 @@ def _frame_scatter(unit, family, last):
 
 def _matrix(unit, family, last):
     layer, plan = unit.layer, unit.plan
-    image = matrix_image(layer, plan)
+    image = matrix_image(layer, plan, family)
     return MatrixVectorUnit(
         pe=plan.pe,
         simd=plan.simd,
@@ -195,7 +195,9 @@ def _thresholds(unit, family, last):
 def _offset(unit, family, last):
     layer = unit.layer
     offsets = [int(t) for t in layer.threshold.thresholds[:, 0]]
-    return Offset(layer.input, unit.plan.pe, offsets=offsets, signs=[int(s) for s in layer.signs], width=layer.width)
+    return ThresholdDifference(
+        layer.input, unit.plan.pe, offsets=offsets, signs=[int(s) for s in layer.signs], width=layer.width
+    )
 
 
 def _slide(unit, family, last):
@@ -233,12 +235,13 @@ def _pool(unit, family, last):
 
 def _add(unit, family, last):
     layer = unit.layer
-    return Add(list(layer.i_dtypes), list(layer.coefficients), unit.plan.pe, _output_format(layer, last))
+    return AddStreams(list(layer.i_dtypes), list(layer.coefficients), unit.plan.pe, _output_format(layer, last))
 
 
 def _concat(unit, family, last):
     layer = unit.layer
-    return Concat(layer.input.bits, unit.plan.pe, [shape[-1] for shape in layer.i_shapes])
+    channels = [shape[-1] for shape in layer.i_shapes]
+    return Concat(list(layer.i_dtypes), unit.plan.pe, channels, _output_format(layer, last))
 
 
 _BUILDERS: dict[type[units.Unit], Any] = {

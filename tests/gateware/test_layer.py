@@ -7,7 +7,7 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from bnnhw.arithmetic.formats import BIPOLAR, DataType
-from bnnhw.arithmetic.plane_products import popcount_latency
+from bnnhw.arithmetic.popcount_tree import popcount_latency
 from bnnhw.dataflow.structure import layer_units
 from bnnhw.gateware.frame_layout import frame_layout
 from bnnhw.generate.accelerator import build_unit

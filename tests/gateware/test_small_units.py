@@ -1,10 +1,10 @@
-"""Units of one input and one output that need little: Offset, VectorJoin, VectorSplit, StreamFifo."""
+"""Units of one input and one output that need little: ThresholdDifference, VectorJoin, VectorSplit, StreamFifo."""
 
 import numpy as np
 import pytest
 
 from bnnhw.arithmetic.formats import BIPOLAR, TERNARY, DataType
-from bnnhw.gateware.arithmetic.offset import Offset
+from bnnhw.gateware.arithmetic.threshold_difference import ThresholdDifference
 from bnnhw.gateware.streams.stream_fifo import StreamFifo
 from bnnhw.gateware.streams.vector_marks import VectorJoin, VectorSplit
 from tests.gateware.bench import run_stream, stalls
@@ -16,12 +16,16 @@ def numbered(count, vector):
 
 @pytest.mark.parametrize("rate", [0.0, 0.4])
 @pytest.mark.parametrize("chunks", [1, 3])
-@pytest.mark.parametrize("dtype", [BIPOLAR, TERNARY, DataType("uint", 3), DataType("int", 5)], ids=str)
-def test_offsets(dtype, chunks, rate):
+@pytest.mark.parametrize(
+    ("dtype", "width"),
+    [(BIPOLAR, 7), (TERNARY, 7), (DataType("uint", 3), 7), (DataType("int", 5), 7), (DataType("int", 32), 33)],
+    ids=str,
+)
+def test_differences(dtype, width, chunks, rate):
     rng = np.random.default_rng(7)
     lanes, pixels = 2, 20
     offsets, signs = rng.integers(-9, 10, lanes * chunks), rng.choice([-1, 1], lanes * chunks)
-    values = rng.choice(dtype.decode(np.arange(1 << dtype.bits)), (pixels, lanes * chunks))
+    values = rng.choice([-1, 1] if dtype is BIPOLAR else [dtype.min, dtype.max, 0, 1], (pixels, lanes * chunks))
     beats = dtype.encode(values).reshape(-1, lanes)
     given = [
         {
@@ -30,7 +34,7 @@ def test_offsets(dtype, chunks, rate):
         }
         for k, beat in enumerate(beats)
     ]
-    dut = Offset(dtype, lanes, offsets=offsets.tolist(), signs=signs.tolist(), width=7)
+    dut = ThresholdDifference(dtype, lanes, offsets=offsets.tolist(), signs=signs.tolist(), width=width)
     seen = run_stream(dut, given, i_stall=stalls(1, rate), o_stall=stalls(2, rate))
     assert (np.array([beat["data"] for beat in seen.beats]).reshape(pixels, -1) == signs * values - offsets).all()
     assert [beat["last"] for beat in seen.beats] == [beat["last"] for beat in given]
@@ -39,9 +43,9 @@ def test_offsets(dtype, chunks, rate):
 
 
 @pytest.mark.parametrize("offsets", [[], [1, 2, 3], [1, 2]])
-def test_offsets_are_checked(offsets):
+def test_differences_are_checked(offsets):
     with pytest.raises(ValueError, match="are needed for whole beats of 2 channels"):
-        Offset(BIPOLAR, 2, offsets=offsets, signs=[1, 0], width=3)
+        ThresholdDifference(BIPOLAR, 2, offsets=offsets, signs=[1, 0], width=3)
 
 
 @pytest.mark.parametrize("rate", [0.0, 0.4])

@@ -3,15 +3,15 @@
 import numpy as np
 import pytest
 
-from bnnhw.arithmetic.adder_graphs import constant_sums, schedule
+from bnnhw.arithmetic.adder_graphs import multiply_constant_matrix, schedule
 from bnnhw.arithmetic.formats import BIPOLAR, TERNARY, DataType
 from bnnhw.arithmetic.plane_products import Product
 from bnnhw.dataflow import twins
-from bnnhw.gateware.arithmetic.add import Add
+from bnnhw.gateware.arithmetic.add_streams import AddStreams
 from bnnhw.gateware.arithmetic.constant_mvu import ConstantMatrixUnit
 from bnnhw.gateware.arithmetic.mvu import MatrixVectorUnit
-from bnnhw.gateware.arithmetic.offset import Offset
 from bnnhw.gateware.arithmetic.threshold import ThresholdUnit
+from bnnhw.gateware.arithmetic.threshold_difference import ThresholdDifference
 from bnnhw.gateware.streams.concat import Concat
 from bnnhw.gateware.streams.fork import Fork
 from bnnhw.gateware.streams.stream_fifo import StreamFifo
@@ -46,7 +46,7 @@ def matrix(sf, nf, simd=3, levels=None, registered=True, latency=1):
 
 
 def constant(levels):
-    netlist = constant_sums(np.arange(60).reshape(3, 20) % 3 - 1, [0] * 3, signs=True)
+    netlist = multiply_constant_matrix(np.arange(60).reshape(3, 20) % 3 - 1, [0] * 3, signs=True)
     unit = ConstantMatrixUnit(netlist, BIPOLAR, width=4, levels=levels, kind="registers")
     return unit, twins.ConstantMatrixUnit(schedule(netlist, levels))
 
@@ -99,12 +99,12 @@ PAIRS = {
     ),
     "fork": (lambda: (Fork(4, 3), twins.Fork(3)), [3], 3),
     "fork to one": (lambda: (Fork(4, 1), twins.Fork(1)), [3], 1),
-    "add": (lambda: (Add([TERNARY] * 3, [1, 2, -3], 1, DataType("int", 4)), twins.Add(3)), [3, 3, 3], 1),
-    "concat": (lambda: (Concat(1, 2, [2, 6, 4]), twins.Concat(3)), [1, 3, 2], 1),
-    "concat of one": (lambda: (Concat(1, 2, [6]), twins.Concat(1)), [3], 1),
+    "add": (lambda: (AddStreams([TERNARY] * 3, [1, 2, -3], 1, DataType("int", 4)), twins.Add(3)), [3, 3, 3], 1),
+    "concat": (lambda: (Concat([BIPOLAR] * 3, 2, [2, 6, 4], BIPOLAR), twins.Concat(3)), [1, 3, 2], 1),
+    "concat of one": (lambda: (Concat([BIPOLAR], 2, [6], BIPOLAR), twins.Concat(1)), [3], 1),
     "join": (lambda: (VectorJoin(4, 3), twins.VectorJoin(3)), [2], 1),
     "split": (lambda: (VectorSplit(4, 3), twins.VectorSplit(3)), [12], 1),
-    "offset": (lambda: (Offset(UINT4, 1, offsets=[1, 2, 3], signs=[1, -1, 1], width=6), twins.Register()), [3], 1),
+    "offset": (lambda: (ThresholdDifference(UINT4, 1, offsets=[1, 2, 3], signs=[1, -1, 1], width=6), twins.Register()), [3], 1),
     "fifo": (lambda: (StreamFifo(4, 3), twins.StreamFifo(3)), [3], 1),
 }  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""Offset: from storage codes to numbers less their channel's first threshold."""
+"""Threshold difference: from storage codes to numbers less their channel's first threshold."""
 
 from amaranth.hdl import Array, Const, Module, Mux, Signal, signed
 from amaranth.lib import data, stream, wiring
@@ -8,13 +8,13 @@ from bnnhw.gateware.arithmetic.codes import decode, lanes_of
 from bnnhw.gateware.frame_layout import frame_layout
 
 
-class Offset(wiring.Component):
+class ThresholdDifference(wiring.Component):
     """Gives ``sign * value - offset`` of each channel, for a `ThresholdUnit`, whose first threshold is zero.
 
     Parameters
     ----------
     dtype : DataType
-        Format of a channel's storage code.
+        Format of a channel's storage code, of up to 32 bits.
     lanes : int
         Channels per beat.
     offsets : list of int
