@@ -144,8 +144,11 @@ def test_wrong_options_are_named(tmp_path: Path) -> None:
         build("icebreaker", tmp_path, seed=7, seeds=0)
     with pytest.raises(InputError, match="--jobs must be at least 1, not 0"):
         build("icebreaker", tmp_path, jobs=0)
-    with pytest.raises(InputError, match="--clock-mhz must be a positive number, not nan"):
-        build("icebreaker", tmp_path, clock_mhz=float("nan"))
+    for clock in (float("nan"), -1, 1e9):
+        with pytest.raises(
+            PlanError, match=f"--clock-mhz must be above 0 and at most 400, not {clock:g}".replace("+", ".")
+        ):
+            build("icebreaker", tmp_path, clock_mhz=clock)
 
 
 def test_a_plan_for_another_part(tmp_path: Path) -> None:
