@@ -14,6 +14,7 @@ from bnnhw.arithmetic.plane_products import Product
 from bnnhw.arithmetic.thresholds import FoldedThresholds, fold_thresholds, total_width
 from bnnhw.errors import ModelError
 from bnnhw.ir.bounds import reach
+from bnnhw.ir.digest import digest
 from bnnhw.ir.graph import Graph
 from bnnhw.ir.nodes import ArgMax, Concat, Dense, Encode, MaxPool, Node, Reshape, Sum, SumPool, Threshold, Window
 from bnnhw.ir.spec import HARDWARE, last_integers
@@ -219,8 +220,8 @@ class Network:
 
     Parameters
     ----------
-    model
-        The graph's name.
+    model, digest
+        The graph's name, and the digest of all that it computes.
     i_shape, i_dtype
         Of the network's integer input.
     layers
@@ -230,6 +231,7 @@ class Network:
     """
 
     model: str
+    digest: str
     i_shape: tuple[int, ...]
     i_dtype: DataType
     layers: tuple[Layer, ...]
@@ -253,6 +255,7 @@ class Network:
             raise ModelError(f"model {graph.name}: no layer with weights, so there is nothing to build")
         return cls(
             model=graph.name,
+            digest=digest(graph),
             i_shape=graph.tensors[encode.output].shape,
             i_dtype=encode.dtype,
             layers=layers,

@@ -45,7 +45,7 @@ PARAMETERS: dict[type[Node], tuple[str, ...]] = {
     Quant: ("scale", "zero_point"),
     BipolarQuant: ("scale",),
     MultiThreshold: ("thresholds",),
-    Dequant: ("scale",),
+    Dequant: ("scale", "noise"),
     Encode: ("scale",),
 }
 ELEMENTWISE = (Arithmetic, Clip, Quant, BipolarQuant, MultiThreshold, Sigmoid, Dequant, Encode)

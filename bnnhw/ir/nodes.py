@@ -200,12 +200,14 @@ class Concat(Node):
 class ArgMax(Node):
     """Index of the largest of ``scale * x + bias`` (lowest index on a tie), int64 of shape (), or (1,) with `keepdims`.
 
-    On floats `scale` and `bias` are None: the plain argmax. On integers they are int64 arrays (C,).
+    On floats `scale` and `bias` are None: the plain argmax. On integers they are int64 arrays (C,), and scores that are
+    no further apart than `margin` may be in another order in float32; below 0 there are none.
     """
 
     scale: NDArray[np.int64] | None = None
     bias: NDArray[np.int64] | None = None
     keepdims: bool = False
+    margin: float = -1.0
 
 
 # ---- between floats and integers ---------------------------------------------------------------
@@ -228,9 +230,14 @@ class Encode(Node):
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Dequant(Node):
-    """Integers become ``float32(x * scale)``, rounded once; `scale` is float64, scalar or (C,)."""
+    """Integers become ``float32(x * scale)``, rounded once; `scale` is float64, scalar or (C,).
+
+    `noise`, of the same kind, bounds how far the float32 arithmetic of another executor of the model may be from that
+    product: 0 where float32 is exact.
+    """
 
     scale: NDArray[np.float64]
+    noise: NDArray[np.float64] = field(default_factory=lambda: np.zeros(()))
 
 
 # ---- integer operations: what becomes hardware -------------------------------------------------

@@ -201,10 +201,7 @@ class _Lowering:
         shape = self._made.new.tensors[value.tensor].shape
         steps = tuple(flattened(step, shape) for step in value.steps) if shape != node.shape else value.steps
         tensor = self._made.add(node, value.tensor)
-        noise = value.noise
-        if noise.ndim:
-            noise = np.broadcast_to(noise, shape).reshape(-1)
-        self._made.values[node.output] = Value(tensor, node.shape, steps, noise)
+        self._made.values[node.output] = Value(tensor, node.shape, steps)
 
     # ---- values between them -------------------------------------------------------------------
 

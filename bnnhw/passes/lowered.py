@@ -185,11 +185,11 @@ class Lowered:
         self, tensor: str, shape: tuple[int, ...], function: Affine, noise: NDArray[np.float64], name: str
     ) -> Value:
         """The value ``tensor * scale + offset``."""
-        steps: list[Node] = [Dequant(name=f"{name}.scale", inputs=(), output="", scale=function.scale)]
+        steps: list[Node] = [Dequant(name=f"{name}.scale", inputs=(), output="", scale=function.scale, noise=noise)]
         if function.offset.any():
             operand = function.offset.astype(np.float32)
             steps.append(Arithmetic(name=f"{name}.offset", inputs=(), output="", operation="add", operand=operand))
-        return Value(tensor, shape, tuple(steps), noise)
+        return Value(tensor, shape, tuple(steps))
 
     def listed(self, name: str) -> bool:
         """Whether it is known which values a tensor takes: codes can stand for them."""
@@ -211,17 +211,14 @@ class Lowered:
             If it is something else, and nothing tells its values.
         """
         value = self.values[name]
-        if name in self._codes:
-            codes = self._codes[name]
-            return self.value(codes.tensor, value.shape, codes.affine, codes.noise, name)
         if value.quantised:
             last = max(k for k, step in enumerate(value.steps) if isinstance(step, QUANTISERS))
             if last < len(value.steps) - 1 and affine(value.steps[last + 1 :]) is not None:
                 return self.split(value, name)
         elif affine(value.steps) is not None:
             return value
-        codes = self.codes(name)
-        return self.value(codes.tensor, value.shape, codes.affine, codes.noise, name)
+        self.codes(name)
+        return self.values[name]
 
     def why(self, name: str) -> str:
         """Why no codes stand for a tensor."""
@@ -237,12 +234,11 @@ class Lowered:
         """
         wanted = self._padding[name] | (padding or set())
         if name not in self._codes:
-            self._codes[name] = self._encode(name, wanted) if self.is_float(name) else self._integer_codes(name, wanted)
-            if self.is_float(name):
-                codes = self._codes[name]
-                self.values[name] = self.value(
-                    codes.tensor, self._graph.tensors[name].shape, codes.affine, codes.noise, name
-                )
+            codes = self._encode(name, wanted) if self.is_float(name) else self._integer_codes(name, wanted)
+            self._codes[name] = codes
+            # Whatever else reads the tensor goes on from these.
+            shape = self._graph.tensors[name].shape
+            self.values[name] = self.value(codes.tensor, shape, codes.affine, codes.noise, name)
         return self._codes[name]
 
     def _encode(self, name: str, padding: set[float]) -> Codes:
@@ -293,9 +289,7 @@ class Lowered:
             raise ModelError(f"values of {target.dtype.bits} bits; quantise to {MAX_CODE_BITS} bits or fewer")
         if self._keeps(value, target):
             return Codes(value.tensor, target.scale)
-        cuts = thresholds.find(
-            value.steps, reachable(value.tensor, self.new.tensors, self.new.makers), target, value.noise
-        )
+        cuts = thresholds.find(value.steps, reachable(value.tensor, self.new.tensors, self.new.makers), target)
         output = self._unique(f"{name}.codes")
         threshold = Threshold(
             name=self._unique(f"{self.new.makers[value.tensor].name}.thresholds"),
@@ -325,11 +319,8 @@ class Lowered:
         made = self._unique(f"{node.name}.flat")
         flat = Reshape(name=made, inputs=(), output=made, source=node.source, shape=(size,))
         tensor = self.new.add(flat, value.tensor)
-        noise = value.noise
-        if noise.ndim:
-            noise = np.broadcast_to(noise, value.shape).reshape(-1)
         steps = tuple(flattened(step, value.shape) for step in value.steps)
-        return replace(value, tensor=tensor, steps=steps, noise=noise)
+        return replace(value, tensor=tensor, steps=steps)
 
     def falling(self, value: Value) -> NDArray[np.bool_]:
         """Channels in which the chain falls as the integers rise, (C,) or scalar."""

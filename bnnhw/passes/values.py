@@ -22,15 +22,18 @@ class Value:
 
     The first step is a `Dequant`; the others are the model's own, in its order. Their parameters differ by channel at
     most; where the model's differ by position, `tensor` is flat, and has a channel for each element.
-
-    `noise` bounds how far the float32 arithmetic of another executor may be from the exact integers times the scale of
-    the first step: scalar or (C,), 0 where float32 is exact.
     """
 
     tensor: str
     shape: tuple[int, ...]
     steps: tuple[Node, ...]
-    noise: NDArray[np.float64]
+
+    @property
+    def noise(self) -> NDArray[np.float64]:
+        """Of the first step, see `Dequant`."""
+        first = self.steps[0]
+        assert isinstance(first, Dequant)
+        return first.noise
 
     def then(self, node: Node) -> Value:
         """The value after one more step, of parameters that differ by channel at most."""
