@@ -37,19 +37,19 @@ lint: .venv/installed-dev
 	@$(ENV) mypy
 
 bench: .venv/installed-dev
-	@$(ENV) python -m benchmarks
+	@$(ENV) python -m benchmarks designs
 
 faults: .venv/installed-dev
-	@$(ENV) python -m campaigns.faults
+	@$(ENV) python -m campaigns faults
 
 prove: .venv/installed-dev
 	@$(ENV) python -m proofs
 
 levels: .venv/installed-dev
-	@$(ENV) python -m campaigns.levels
+	@$(ENV) python -m campaigns levels
 
 mutants: .venv/installed-dev
-	@$(ENV) python -m campaigns.mutants
+	@$(ENV) python -m campaigns mutants
 
 clean:
 	rm -rf .venv build dist bnnhw-demo .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage .coverage.*

@@ -1,1 +1,1 @@
-"""Measures designs, and writes the tables and the plot of the documentation: ``python -m benchmarks``."""
+"""Measures against peers and limits, and writes the tables of the documentation: ``python -m benchmarks NAME``."""

@@ -1,6 +1,4 @@
-"""Fits the area model: writes ``bnnhw/dataflow/cost_table.json`` and prints how well it fits.
-
-    python benchmarks/calibrate.py [--measure FAMILY]
+"""Fits the area model, ``bnnhw/dataflow/cost_table.json``, and prints how well it fits.
 
 What is fitted is of two kinds: single units, taken from plans of the shipped models and of random dense networks, each
 synthesised and packed alone (their features and areas are kept in ``benchmarks/calibration.json``; ``--measure`` does
@@ -258,10 +256,11 @@ def fit(rows: list[dict[str, Any]], priors: dict[str, float]) -> dict[str, float
     return {name: round(float(value), 3) for name, value in zip(names, found, strict=True)}
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--measure", choices=BOARD_OF, help="measure the units of this family again")
-    options = parser.parse_args()
+
+
+def run(options: argparse.Namespace) -> int:
     known = json.loads(DATA.read_text()) if DATA.exists() else []
     if options.measure:
         known = [row for row in known if row["family"] != options.measure] + measure(options.measure)
@@ -272,7 +271,4 @@ def main() -> None:
         rows = [{**row, "name": row["unit"]} for row in known if row["family"] == family] + board_rows(family)
         table[family] = fit(rows, PRIOR_OF[family])
     write_text(cost.TABLE, json.dumps(table, indent=1) + "\n")
-
-
-if __name__ == "__main__":
-    main()
+    return 0

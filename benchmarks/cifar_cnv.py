@@ -1,7 +1,5 @@
 """Trains the network of the CNV rows: FINN's CNV with binary weights and activations, on 800 images of CIFAR-10.
 
-    python -m benchmarks.cifar_cnv
-
 Its size is that of the published ones (six convolutions, two pools, three dense layers, 1.54 M weights), which is what
 a benchmark of speed and area asks for; of its accuracy one can only say that there were few images to learn from. Needs
 the extra ``train``; writes ``benchmarks/models/cifar-cnv.onnx.gz``.
@@ -9,6 +7,7 @@ the extra ``train``; writes ``benchmarks/models/cifar-cnv.onnx.gz``.
 
 from __future__ import annotations
 
+import argparse
 import gzip
 import sys
 import tempfile
@@ -18,12 +17,16 @@ import numpy as np
 import onnx
 from onnx import numpy_helper
 
-from benchmarks.entries import CNV_1W1A, ROOT
+from benchmarks.entries import CNV_1W1A
+from benchmarks.pages import ROOT
 
-sys.path.insert(0, str(ROOT / "models"))
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """None."""
 
 
-def main() -> None:
+def run(options: argparse.Namespace) -> int:
+    sys.path.insert(0, str(ROOT / "models"))
     from datasets import source_of
     from networks import ConvRecipe
     from training import train
@@ -46,6 +49,7 @@ def main() -> None:
         train(recipe, source.read(source.folder), Path(folder))
         model = signs(onnx.load(Path(folder) / "model.onnx"))
     (ROOT / CNV_1W1A).write_bytes(gzip.compress(model.SerializeToString(), mtime=0))
+    return 0
 
 
 def signs(model: onnx.ModelProto) -> onnx.ModelProto:
@@ -56,7 +60,3 @@ def signs(model: onnx.ModelProto) -> onnx.ModelProto:
             values = numpy_helper.to_array(tensor)
             tensor.CopyFrom(numpy_helper.from_array(np.where(values >= 0, 1, -1).astype(values.dtype), tensor.name))
     return model
-
-
-if __name__ == "__main__":
-    main()

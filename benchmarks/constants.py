@@ -1,8 +1,6 @@
-"""Measures matrices folded into logic, synthesised and routed as in a design.
+"""Matrices folded into logic, synthesised and routed as in a design.
 
-    python -m benchmarks.constants [--again] [--only TEXT]
-
-Writes ``benchmarks/constants.json`` after each, so that an interrupted run goes on where it stopped, and the page
+Writes ``benchmarks/constants.json`` after each, so that an interrupted run goes on where it stopped, and the table of
 docs/constants.md. A unit stands between registers that are not counted, as in `benchmarks.units`; its own control, its
 pipeline and the control of its FIFO, which lies in block RAM, are.
 """
@@ -10,28 +8,25 @@ pipeline and the control of its FIFO, which lies in block RAM, are.
 from __future__ import annotations
 
 import argparse
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.entries import ROOT
-from benchmarks.tables import markdown
-from benchmarks.units import BOARDS, SEED, Framed, routed
+from benchmarks.commands import add_again, add_only
+from benchmarks.pages import ROOT, markdown, put
+from benchmarks.rows import Row, Rows
+from benchmarks.units import BOARDS, SEED, Framed, made_with, routed
 from bnnhw.arithmetic.adder_graphs import Netlist, multiply_constant_matrix, schedule
 from bnnhw.arithmetic.formats import BIPOLAR
-from bnnhw.files import write_text
 from bnnhw.gateware.arithmetic.constant_mvu import ConstantMatrixUnit
 from bnnhw.parts import PARTS
 from bnnhw.toolchain import tools
 from bnnhw.toolchain.boards import find_board
 
 RESULTS = ROOT / "benchmarks" / "constants.json"
-PAGE = ROOT / "docs" / "constants.md"
-TEXT = ROOT / "benchmarks" / "constants.md"
+PAGE = "docs/constants.md"
 LEVELS = {"ice40": 2, "ecp5": 3}
 FILL = 0.8  # of a part's LUTs; what takes more is not routed
 
@@ -71,7 +66,7 @@ MATRICES = [
 ]
 
 
-def measure(matrix: Matrix, part: str) -> dict[str, Any] | None:
+def measure(matrix: Matrix, part: str) -> Row | None:
     """LUTs and highest frequency, or None where it does not fit."""
     device = PARTS[find_board(BOARDS[part]).part]
     netlist = matrix.netlist()
@@ -97,8 +92,14 @@ def measure(matrix: Matrix, part: str) -> dict[str, Any] | None:
     }
 
 
-def page(rows: Sequence[Mapping[str, Any]]) -> str:
-    """The page: a text, and the table behind it."""
+def results() -> Rows:
+    """What is known."""
+    wanted = ((matrix.name, part) for matrix in MATRICES for part in BOARDS)
+    return Rows(RESULTS, ("matrix", "part"), wanted)
+
+
+def table(rows: Sequence[Row]) -> str:
+    """LUTs and clock of each matrix on each part."""
     found = {(row["matrix"], row["part"]): row for row in rows}
     header = ["inputs x neurons", "LUT, as estimated", *(f"{part}: LUT, per MAC, MHz" for part in BOARDS)]
     lines = []
@@ -111,29 +112,22 @@ def page(rows: Sequence[Mapping[str, Any]]) -> str:
                 cells[-1] = f"{row['lut4']:,}, **{row['lut4'] / row['weights']:.2f}**, {row['fmax_mhz']:.0f}"
                 estimate = f"{row['estimate']:,}"
         lines.append([matrix.name, estimate, *cells])
-    versions = sorted({version for row in rows for version in row["tools"].values()})
-    return f"{TEXT.read_text()}\n{markdown(header, lines)}\nSeed {SEED}; {', '.join(versions)}.\n"
+    return f"{markdown(header, lines)}\n{made_with(rows)}"
 
 
-def main() -> None:
-    summary = (__doc__ or "").split("\n")[0]
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.constants", description=summary)
-    parser.add_argument("--again", action="store_true", help="measure what is measured already, too")
-    parser.add_argument("--only", default="", metavar="TEXT", help="matrices whose name or part holds this text")
-    options = parser.parse_args()
-    rows = json.loads(RESULTS.read_text()) if RESULTS.is_file() else []
-    known = {(row["matrix"], row["part"]): row for row in rows}
+def add_options(parser: argparse.ArgumentParser) -> None:
+    add_again(parser)
+    add_only(parser, "matrices and parts")
+
+
+def run(options: argparse.Namespace) -> int:
+    rows = results()
     for matrix in MATRICES:
         for part in BOARDS:
-            key = matrix.name, part
-            if options.only not in f"{matrix.name} {part}" or (key in known and not options.again):
+            known = (matrix.name, part) in rows and not options.again
+            if known or options.only not in f"{matrix.name} {part}" or (row := measure(matrix, part)) is None:
                 continue
-            if (row := measure(matrix, part)) is not None:
-                print(f"{matrix.name} {part}: {row['lut4']} LUT, {row['fmax_mhz']} MHz", flush=True)
-                known[key] = row
-                write_text(RESULTS, json.dumps(list(known.values()), indent=1) + "\n")
-    write_text(PAGE, page(list(known.values())))
-
-
-if __name__ == "__main__":
-    main()
+            print(f"{matrix.name} {part}: {row['lut4']} LUT, {row['fmax_mhz']} MHz", flush=True)
+            rows.add(row)
+    put(PAGE, "constants", table(rows.all))
+    return 0

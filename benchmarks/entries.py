@@ -9,16 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import bnnhw
+from benchmarks.pages import ROOT
 from bnnhw.shipped import model_name
 
-ROOT = Path(__file__).resolve().parent.parent
 BOARDS = ("icebreaker", "ice40-hx8k-b-evn", "ulx3s-85f")
 
 # Third-party networks lie beside the checkout, or where the variable says.
 DATA = Path(os.environ.get("BNNHW_SHARED_DATA", ROOT.parent / "shared" / "data"))
 TFC_1W1A = "models/qonnx_zoo_tfc/TFC_1W1A.onnx"
 TFC_2W2A = "models/qonnx_zoo_tfc/TFC_2W2A.onnx"
-# Trained here (`benchmarks.cifar_cnv`): of the published CNVs with binary activations none is at hand.
+# Trained here (`python -m benchmarks cifar-cnv`): of the published CNVs with binary activations none is at hand.
 CNV_1W1A = "benchmarks/models/cifar-cnv.onnx.gz"
 CNV_1W2A = "models/bnn_pynq_cnvW1A2_cifar10/cnvW1A2_cifar10_qonnx.onnx.gz"
 

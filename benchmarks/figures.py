@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import bnnhw
-from benchmarks.entries import ROOT, Entry, entries
+from benchmarks.entries import Entry, entries
 from benchmarks.measure import RESULTS, Result
+from benchmarks.pages import ROOT
 from bnnhw.files import write_text
 
 MACHINES = "benchmarks/results.json"

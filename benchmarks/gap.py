@@ -1,35 +1,33 @@
-"""Measures how far plans are from the best ones, and writes docs/folding.md.
-
-    python -m benchmarks.gap [--only TEXT]
+"""How far plans are from the best ones.
 
 The planner's fastest plan is held against a bound, the fastest one of a relaxed problem: every SIMD from the
 narrowest to twice that, and nothing to pay for what brings a layer's outputs to the next one. No plan of this cost
-model, with the rows and memories that the planner looks at, is faster. Rows go to ``benchmarks/gap.json`` one by one;
-known ones are not done again.
+model, with the rows and memories that the planner looks at, is faster. Writes ``benchmarks/gap.json`` row by
+row, so that an interrupted run goes on where it stopped, and the table of docs/folding.md.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 from unittest import mock
 
-from benchmarks.entries import BOARDS, ROOT, TFC_1W1A, TFC_2W2A, Entry
-from benchmarks.tables import markdown
+from benchmarks.commands import add_again, add_only
+from benchmarks.entries import BOARDS, TFC_1W1A, TFC_2W2A, Entry
+from benchmarks.pages import ROOT, markdown, put
+from benchmarks.rows import Row, Rows
 from bnnhw.compiler import load_model
 from bnnhw.dataflow import Network, budget_of, candidates, folding, unasked
 from bnnhw.dataflow.layers import MatrixLayer
 from bnnhw.errors import PlanError
-from bnnhw.files import write_text
 from bnnhw.passes import to_integers
 from bnnhw.toolchain import Board, find_board
 
 RESULTS = ROOT / "benchmarks" / "gap.json"
-TEXT, PAGE = ROOT / "benchmarks" / "folding.md", ROOT / "docs" / "folding.md"
+PAGE = "docs/folding.md"
 MODELS = ("digits-binary", "digits-ternary", "mnist-binary", "mnist-ternary", TFC_1W1A, TFC_2W2A)
 
 
@@ -69,8 +67,18 @@ def measure(network: Network, board: Board) -> dict[str, Any]:
     return {"cycles": cycles, "bound": high, "seconds": round(seconds, 1)}
 
 
-def page(rows: list[dict[str, Any]]) -> str:
-    """docs/folding.md: a text, and the table behind it."""
+def entries() -> list[Entry]:
+    """What is measured."""
+    return [Entry(model, board) for model in MODELS for board in BOARDS]
+
+
+def results() -> Rows:
+    """What is known."""
+    return Rows(RESULTS, ("model", "board"), ((entry.title, entry.board) for entry in entries()))
+
+
+def table(rows: Sequence[Row]) -> str:
+    """Cycles and bound of each design."""
     lines = [
         [
             row["model"],
@@ -82,31 +90,27 @@ def page(rows: list[dict[str, Any]]) -> str:
         ]
         for row in rows
     ]
-    return f"{TEXT.read_text()}\n{markdown(['model', 'board', 'cycles', 'bound', 'gap', 's'], lines)}"
+    return markdown(["model", "board", "cycles", "bound", "gap", "s"], lines)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.gap", description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("--only", default="", metavar="TEXT", help="models and boards whose name holds this text")
-    options = parser.parse_args()
-    rows = json.loads(RESULTS.read_text()) if RESULTS.is_file() else []
-    known = {(row["model"], row["board"]): row for row in rows}
-    entries = [Entry(model, board) for model in MODELS for board in BOARDS]
-    for entry in entries:
-        key = entry.title, entry.board
-        if not entry.present or options.only not in entry.name or key in known:
+def add_options(parser: argparse.ArgumentParser) -> None:
+    add_again(parser)
+    add_only(parser, "models and boards")
+
+
+def run(options: argparse.Namespace) -> int:
+    rows = results()
+    for entry in entries():
+        known = (entry.title, entry.board) in rows and not options.again
+        if known or not entry.present or options.only not in entry.name:
             continue
         try:
             found = measure(Network.of(to_integers(load_model(entry.source, None))), find_board(entry.board))
         except PlanError as error:
             print(f"{entry.name}: {error}")
             continue
-        known[key] = {"model": entry.title, "board": entry.board, **found}
-        print(known[key], flush=True)
-        rows = [known[e.title, e.board] for e in entries if (e.title, e.board) in known]
-        write_text(RESULTS, json.dumps(rows, indent=1) + "\n")
-        write_text(PAGE, page(rows))
-
-
-if __name__ == "__main__":
-    main()
+        row = {"model": entry.title, "board": entry.board, **found}
+        print(row, flush=True)
+        rows.add(row)
+    put(PAGE, "gap", table(rows.all))
+    return 0

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import bnnhw
-from benchmarks.entries import ROOT, Entry
+from benchmarks.entries import Entry
+from benchmarks.pages import ROOT
 from bnnhw.dataflow import cost
 from bnnhw.dataflow.traffic import weight_bits_read
 from bnnhw.errors import PlanError
@@ -71,7 +72,7 @@ def _measured(entry: Entry, routes_at_once: int) -> Result:
     }
 
 
-def run(
+def measured_by(
     entries: Iterable[Entry],
     executor: Executor,
     *,

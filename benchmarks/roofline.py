@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from benchmarks.entries import ROOT
 from benchmarks.figures import Figures, built
+from benchmarks.pages import ROOT
 from bnnhw.charts import Roof, intensity, rooflines
 from bnnhw.parts import PARTS
 

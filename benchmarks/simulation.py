@@ -1,29 +1,29 @@
-"""Measures how long Verilator's model of an accelerator takes to compile and to run, with different options.
+"""How long Verilator's model of an accelerator takes to compile and to run, with different options.
 
-    python -m benchmarks.simulation [--only TEXT]
-
-Writes benchmarks/simulation.json, from which docs/speed.md gets its table. Seconds of processor time, of all processors
+Writes ``benchmarks/simulation.json`` and a table of docs/speed.md. Seconds of processor time, of all processors
 together, so that other work on the machine does not count; only the ratios mean something on another one.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import resource
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import bnnhw
-from benchmarks.entries import ROOT, TFC_1W1A, Entry
-from bnnhw.files import write_text
+from benchmarks.commands import add_again, add_only
+from benchmarks.entries import TFC_1W1A, Entry
+from benchmarks.pages import ROOT, markdown, put
+from benchmarks.rows import Row, Rows
 from bnnhw.inputs import random_inputs
 from bnnhw.reference import encode_inputs
-from bnnhw.verify import RtlSimulation, simulator
+from bnnhw.verify import RtlSimulation, simulator, verilator
 
 FILE = ROOT / "benchmarks" / "simulation.json"
+PAGE = "docs/speed.md"
 DESIGNS = (Entry("digits-binary", "icebreaker"), Entry(TFC_1W1A, "ulx3s-85f"))
 # Samples of each run; a run of more cycles is made shorter, and its time multiplied.
 SAMPLES = (10, 100, 10_000)
@@ -35,19 +35,23 @@ class Variant:
     """Options in words, and how they differ from those in use."""
 
     name: str
-    optimise: str = simulator.OPTIMISATION
-    headers: tuple[str, ...] = tuple(simulator.PRECOMPILED)
+    optimise: str = verilator.QUICK
+    headers: tuple[str, ...] = tuple(verilator.PRECOMPILED)
     verilator: tuple[str, ...] = ()
     without: tuple[str, ...] = ()
 
 
 VARIANTS = (
-    Variant("as it is"),
-    Variant("compiler -O0", optimise="-O0"),
+    Variant("as it is, compiler -O0"),
+    Variant("compiler -O1", optimise="-O1"),
     Variant("compiler -O2", optimise="-O2"),
     Variant("compiler -Os", optimise="-Os"),
     Variant("compiler -O1 -march=native", optimise="-O1 -march=native"),
-    Variant("headers precompiled for each design", headers=("CFG_CXXFLAGS_PCH_I=-include",)),
+    Variant(
+        "compiler -O1, headers precompiled for each design",
+        optimise="-O1",
+        headers=("CFG_CXXFLAGS_PCH_I=-include",),
+    ),
     Variant("two threads", verilator=("--threads", "2")),
     Variant("unknown values unique", without=("--x-assign", "fast", "--x-initial")),
     Variant("files of 5,000 statements", verilator=("--output-split", "5000")),
@@ -63,21 +67,22 @@ def spent() -> float:
     return usage.ru_utime + usage.ru_stime
 
 
-def measure(entry: Entry, variant: Variant) -> dict[str, Any]:
+def measure(entry: Entry, variant: Variant) -> Row:
     """Seconds to compile the model, and to run it for each of SAMPLES."""
     design = bnnhw.compile(entry.source, board=entry.board)
     design.verilog  # noqa: B018  made before the clock runs
-    kept = simulator.VERILATOR_OPTIONS, simulator.OPTIMISATION, simulator.PRECOMPILED
+    kept = verilator.OPTIONS, verilator.PRECOMPILED
     with tempfile.TemporaryDirectory() as cache:
         os.environ["BNNHW_CACHE"] = cache
         try:
-            simulator.VERILATOR_OPTIONS = [word for word in kept[0] if word not in variant.without]
-            simulator.VERILATOR_OPTIONS += variant.verilator
-            simulator.OPTIMISATION, simulator.PRECOMPILED = variant.optimise, list(variant.headers)
+            verilator.OPTIONS = [word for word in kept[0] if word not in variant.without]
+            verilator.OPTIONS += variant.verilator
+            verilator.PRECOMPILED = list(variant.headers)
+            optimise = variant.optimise
             # What is kept from the first compilation on does not count.
-            simulator.Bench(f"{design.verilog}// once before\n", "accelerator")
+            simulator.Bench(f"{design.verilog}// once before\n", "accelerator", optimisation=optimise)
             started = spent()
-            simulation = RtlSimulation(design.plan, design.network, design.verilog)
+            simulation = RtlSimulation(design.plan, design.network, design.verilog, optimisation=optimise)
             seconds = [spent() - started]
             for samples in SAMPLES:
                 count = min(samples, int(MOST_CYCLES // design.estimate["cycles_per_inference"]))
@@ -86,30 +91,42 @@ def measure(entry: Entry, variant: Variant) -> dict[str, Any]:
                 simulation.run(codes)
                 seconds.append((spent() - started) * samples / count)
         finally:
-            simulator.VERILATOR_OPTIONS, simulator.OPTIMISATION, simulator.PRECOMPILED = kept
+            verilator.OPTIONS, verilator.PRECOMPILED = kept
             del os.environ["BNNHW_CACHE"]
     runs = {str(samples): round(value, 2) for samples, value in zip(SAMPLES, seconds[1:], strict=True)}
     return {"design": entry.name, "options": variant.name, "compile_seconds": round(seconds[0], 2), "run_seconds": runs}
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.simulation", description="Measures Verilator's options."
-    )
-    parser.add_argument("--only", default="", metavar="TEXT", help="designs and variants whose names hold this text")
-    chosen = parser.parse_args().only
-    known = json.loads(FILE.read_text()) if FILE.exists() else []
-    order = [(entry.name, variant.name) for entry in DESIGNS for variant in VARIANTS]
+def results() -> Rows:
+    """What is known."""
+    wanted = ((entry.name, variant.name) for entry in DESIGNS for variant in VARIANTS)
+    return Rows(FILE, ("design", "options"), wanted)
+
+
+def table(rows: Sequence[Row]) -> str:
+    """Seconds of each design and variant."""
+    header = ("design", "options", "compile, s", *(f"{samples:,} samples, s" for samples in SAMPLES))
+    lines = []
+    for row in rows:
+        runs = (f"{row['run_seconds'][str(samples)]:.1f}" for samples in SAMPLES)
+        lines.append([row["design"], row["options"], f"{row['compile_seconds']:.1f}", *runs])
+    return markdown(header, lines)
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    add_again(parser)
+    add_only(parser, "designs and variants")
+
+
+def run(options: argparse.Namespace) -> int:
+    rows = results()
     for entry in DESIGNS:
         for variant in VARIANTS:
-            if chosen not in f"{entry.name}: {variant.name}" or not entry.present:
+            known = (entry.name, variant.name) in rows and not options.again
+            if known or options.only not in f"{entry.name}: {variant.name}" or not entry.present:
                 continue
             row = measure(entry, variant)
             print(row, flush=True)
-            known = [old for old in known if (old["design"], old["options"]) != (row["design"], row["options"])] + [row]
-            known.sort(key=lambda row: order.index((row["design"], row["options"])))
-            write_text(FILE, json.dumps(known, indent=1) + "\n")
-
-
-if __name__ == "__main__":
-    main()
+            rows.add(row)
+    put(PAGE, "simulation", table(rows.all))
+    return 0

@@ -1,28 +1,13 @@
-"""The tables of the documentation, as Markdown."""
+"""What was measured of all designs, as tables of the documentation."""
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping
 
-from benchmarks.entries import ROOT
 from benchmarks.figures import Figures, built
+from benchmarks.pages import markdown, put
 from bnnhw.dataflow import FILL
-from bnnhw.files import write_text
 from bnnhw.parts import PARTS
-from bnnhw.verify.levels import LEVELS as LEVEL_NAMES
-
-SIMULATION = ROOT / "benchmarks" / "simulation.json"
-COMPILE = ROOT / "benchmarks" / "compile.json"
-LEVELS = ROOT / "benchmarks" / "levels.json"
-
-
-def markdown(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table of Markdown."""
-    lines = [header, ["---"] * len(header), *rows]
-    return "".join("| " + " | ".join(line) + " |\n" for line in lines)
 
 
 def _share(part: float, whole: float) -> str:
@@ -170,66 +155,17 @@ def seeds_table(designs: Mapping[str, Figures]) -> str:
     )
 
 
-def simulation_table(designs: Mapping[str, Figures]) -> str:
-    """Verilator's options, from what benchmarks/simulation.py measured."""
-    rows = json.loads(SIMULATION.read_text()) if SIMULATION.exists() else []
-    counts = list(rows[0]["run_seconds"]) if rows else []
-    header = ("design", "options", "compile, s", *(f"{int(count):,} samples, s" for count in counts))
-    shown = ([f"{row['compile_seconds']:.1f}", *(f"{row['run_seconds'][n]:.1f}" for n in counts)] for row in rows)
-    return markdown(header, [[row["design"], row["options"], *cells] for row, cells in zip(rows, shown, strict=True)])
-
-
-def compile_table(designs: Mapping[str, Figures]) -> str:
-    """How long compiling takes, from what benchmarks/compile_speed.py measured."""
-    header = ("model", "board", "options", "seconds", "of processors", "memory, MB", "Verilog, kB")
-    rows = [
-        [
-            row["model"],
-            row["board"],
-            row["options"] or "-",
-            f"{row['seconds']:.1f}",
-            f"{row['processor_seconds']:.1f}",
-            f"{row['megabytes']:,}",
-            f"{row['verilog_kb']:,}",
-        ]
-        for row in (json.loads(COMPILE.read_text()) if COMPILE.exists() else [])
-    ]
-    return markdown(header, rows)
-
-
-def levels_table(designs: Mapping[str, Figures]) -> str:
-    """What differs at each level, from what campaigns/levels.py found."""
-    found: dict[tuple[str, str], dict[str, str]] = {}
-    for row in json.loads(LEVELS.read_text()) if LEVELS.exists() else []:
-        cells = found.setdefault((row["model"], row["board"]), {})
-        cells[row["level"]] = f"{row['mismatches']} of {row['samples']}"
-    return markdown(
-        ["model", "board", *LEVEL_NAMES],
-        [[*place, *(cells.get(name, "-") for name in LEVEL_NAMES)] for place, cells in found.items()],
-    )
-
-
 TABLES = {
-    "results": results_table,
-    "short": short_table,
-    "limits": limits_table,
-    "bounds": bounds_table,
-    "seeds": seeds_table,
-    "simulation": simulation_table,
-    "compile": compile_table,
-    "levels": levels_table,
+    "results": ("docs/results.md", results_table),
+    "short": ("README.md", short_table),
+    "limits": ("docs/speed.md", limits_table),
+    "bounds": ("docs/speed.md", bounds_table),
+    "seeds": ("docs/speed.md", seeds_table),
 }
-PAGES = ("README.md", "docs/results.md", "docs/speed.md", "docs/trust.md")
-PLACE = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end of table -->)", re.DOTALL)
+"""By name: the page, and what makes the table."""
 
 
-def fill(text: str, designs: Mapping[str, Figures]) -> str:
-    """`text` with every table between its marks written anew."""
-    return PLACE.sub(lambda place: place[1] + TABLES[place[2]](designs) + place[3], text)
-
-
-def write(designs: Mapping[str, Figures], root: Path = ROOT) -> None:
-    """Writes the tables of the documentation."""
-    for page in PAGES:
-        path = root / page
-        write_text(path, fill(path.read_text(), designs))
+def write(designs: Mapping[str, Figures]) -> None:
+    """Writes all of them."""
+    for name, (page, table) in TABLES.items():
+        put(page, name, table(designs))

@@ -1,8 +1,6 @@
-"""Measures the arithmetic alone: popcounts, PEs and small matrix-vector units, synthesised and routed as in a design.
+"""Popcounts, PEs and small matrix-vector units alone, synthesised and routed as in a design.
 
-    python -m benchmarks.units [--jobs N] [--again] [--only TEXT]
-
-Writes ``benchmarks/units.json`` after each unit, so that an interrupted run goes on where it stopped, and the table
+Writes ``benchmarks/units.json`` after each unit, so that an interrupted run goes on where it stopped, and the table of
 docs/units.md. A unit's inputs come from registers and its outputs go to some, so that the frequency is that of its own
 paths; these registers, which are shift registers, as no part has so many pins, are not counted in its LUTs.
 """
@@ -10,7 +8,6 @@ paths; these registers, which are shift registers, as no part has so many pins, 
 from __future__ import annotations
 
 import argparse
-import json
 import random
 import tempfile
 from collections.abc import Callable, Sequence
@@ -23,10 +20,10 @@ from amaranth.back import rtlil
 from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib import wiring
 
-from benchmarks.entries import ROOT
-from benchmarks.tables import markdown
+from benchmarks.commands import add_again, add_only
+from benchmarks.pages import ROOT, markdown, put
+from benchmarks.rows import Row, Rows
 from bnnhw.arithmetic.formats import DataType
-from bnnhw.files import write_text
 from bnnhw.gateware.arithmetic.adder_chain import BIT, MATCH
 from bnnhw.gateware.arithmetic.mvu import MatrixVectorUnit
 from bnnhw.gateware.arithmetic.pe import PE
@@ -35,7 +32,7 @@ from bnnhw.toolchain import flow, tools
 from bnnhw.toolchain.boards import find_board
 
 RESULTS = ROOT / "benchmarks" / "units.json"
-TABLE = ROOT / "docs" / "units.md"
+PAGE = "docs/units.md"
 BOARDS = {"up5k": "icebreaker", "hx8k": "ice40-hx8k-b-evn", "ecp5-85f": "ulx3s-85f"}
 SEED = 1
 LEVELS = 2  # as plans have it
@@ -133,7 +130,7 @@ UNITS: dict[str, tuple[int, Callable[[str], Framed]]] = {
 }
 
 
-def measure(name: str, part: str) -> dict[str, Any]:
+def measure(name: str, part: str) -> Row:
     """LUTs and highest frequency of a unit."""
     family = find_board(BOARDS[part]).device.family
     lanes, make = UNITS[name]
@@ -168,8 +165,13 @@ def routed(framed: Framed, part: str) -> tuple[int, float]:
     return cells - framed.registers(family), round(min(clock["achieved"] for clock in report["fmax"].values()), 1)
 
 
-def table(rows: Sequence[dict[str, Any]]) -> str:
-    """The page of all units."""
+def results() -> Rows:
+    """What is known."""
+    return Rows(RESULTS, ("unit", "part"), ((name, part) for part in BOARDS for name in UNITS))
+
+
+def table(rows: Sequence[Row]) -> str:
+    """LUTs and clock of each unit on each part."""
     found = {(row["unit"], row["part"]): row for row in rows}
     header = ["unit", *(f"{part}: LUT, per lane, MHz" for part in BOARDS)]
     lines = []
@@ -179,43 +181,31 @@ def table(rows: Sequence[dict[str, Any]]) -> str:
             row = found.get((name, part))
             cells.append(f"{row['lut4']}, **{row['lut4_per_lane']:.2f}**, {row['fmax_mhz']:.0f}" if row else "-")
         lines.append([name, *cells])
-    versions = sorted({version for row in rows for version in row["tools"].values()})
-    return f"""\
-# Units
-
-What the arithmetic takes alone, from `python -m benchmarks.units`: LUT4s (logic cells of iCE40, TRELLIS_COMB of ECP5),
-those per lane, and nextpnr's highest frequency, in an almost empty part between registers that are not counted. A PE
-has {LANES} lanes and an accumulator of {ACCUMULATOR} bits that loads a bias; the popcounts have a register after every
-{LEVELS} levels of adders. The larger units have 8 PEs of 32 lanes with 16 words of weights in block RAM, their control
-and their output registers.
-
-{markdown(header, lines)}
-Seed {SEED}; {", ".join(versions)}.
-"""
+    return f"{markdown(header, lines)}\n{made_with(rows)}"
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.units", description=(__doc__ or "").split("\n")[0])
+def made_with(rows: Sequence[Row]) -> str:
+    """Seed and versions, a line below a table."""
+    return f"Seed {SEED}; {', '.join(sorted({version for row in rows for version in row['tools'].values()}))}.\n"
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--jobs", type=int, default=1, metavar="N", help="units at a time (default: %(default)s)")
-    parser.add_argument("--again", action="store_true", help="measure what is measured already, too")
-    parser.add_argument("--only", default="", metavar="TEXT", help="units whose name or part holds this text")
-    options = parser.parse_args()
-    rows = json.loads(RESULTS.read_text()) if RESULTS.is_file() else []
-    known = {(row["unit"], row["part"]): row for row in rows}
+    add_again(parser)
+    add_only(parser, "units and parts")
+
+
+def run(options: argparse.Namespace) -> int:
+    rows = results()
     wanted = [
         (name, part)
         for part in BOARDS
         for name in UNITS
-        if options.only in f"{name} {part}" and (options.again or (name, part) not in known)
+        if options.only in f"{name} {part}" and (options.again or (name, part) not in rows)
     ]
     with ThreadPoolExecutor(options.jobs) as pool:
         for row in pool.map(lambda key: measure(*key), wanted):
-            known[row["unit"], row["part"]] = row
             print(f"{row['unit']} on {row['part']}: {row['lut4']} LUT, {row['fmax_mhz']} MHz", flush=True)
-            kept = [known[name, part] for part in BOARDS for name in UNITS if (name, part) in known]
-            write_text(RESULTS, json.dumps(kept, indent=1) + "\n")
-            write_text(TABLE, table(kept))
-
-
-if __name__ == "__main__":
-    main()
+            rows.add(row)
+    put(PAGE, "units", table(rows.all))
+    return 0

@@ -6,7 +6,7 @@ In a notebook::
     design = bnnhw.compile("digits-binary", board="icebreaker", folder="work")
     print(design.estimate["cycles_per_inference"])
     print(bnnhw.compare(design, samples=100))
-    report = bnnhw.toolchain(design, folder="work")
+    report = bnnhw.build(design, folder="work")
     bnnhw.program("work")
 
 A model is named by the path of its QONNX file or, if it is shipped, by its name; wherever a verb takes `work`, that is

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import replace
@@ -120,7 +119,8 @@ def compile(
     board
         None for the smallest one that the network fits.
     folder
-        Where graph.json, tensors.npz, plan.json, estimate.json and accelerator.v go.
+        Where graph.json, tensors.npz, plan.json, estimate.json and accelerator.v go. What `build` and `compare` left
+        there of another design is removed.
     fps, clock_mhz
         Inferences per second to reach with the fewest LUTs, at this clock; None for as many as fit.
     folding
@@ -143,7 +143,10 @@ def compile(
         )
     if folder is not None:
         with progress("generating Verilog"), claimed(Path(folder)):
-            design.save(Path(folder))
+            removed = design.save(Path(folder))
+        if removed:
+            with progress(f"removed from {folder}, as of another design: {', '.join(removed)}"):
+                pass
     return design
 
 
@@ -251,14 +254,17 @@ def compare(
     Returns
     -------
     dict
-        What compare.json holds: ``mismatches`` in all, and ``levels``.
+        What compare.json holds: ``mismatches`` in all, and ``levels``; and where `folder` refuses it, why, in
+        ``not_written``.
 
     Raises
     ------
     BnnhwError
         As `simulate`.
     """
+    from bnnhw.artifacts import COMPARISON, to_json
     from bnnhw.compiler import open_design
+    from bnnhw.errors import InputError
     from bnnhw.files import write_npz, write_text
     from bnnhw.inputs import inputs_for
     from bnnhw.verify import check_levels
@@ -284,7 +290,10 @@ def compare(
         write_npz(Path(trace), comparison.tensors)
     result = {**comparison.to_dict(), "inputs": chosen.source}
     if folder is not None:
-        write_text(Path(folder) / "compare.json", json.dumps(result, indent=2) + "\n")
+        try:
+            write_text(Path(folder) / COMPARISON, to_json(result))
+        except InputError as error:
+            return {**result, "not_written": str(error)}
     return result
 
 
@@ -360,6 +369,8 @@ def build(
 ) -> dict[str, Any]:
     """Makes the bitstream of a model, with the accelerator behind the board's host link, and its report.
 
+    A few frames are simulated first; without a C++ compiler the report has the cycles of the cycle model, and says so.
+
     Parameters
     ----------
     folder
@@ -383,7 +394,8 @@ def build(
         As `compile`; if it does not fit, or timing does not allow the clock; if a tool is missing or fails.
     """
     from bnnhw.compiler import open_design
-    from bnnhw.dataflow import Cycles
+    from bnnhw.dataflow import Cycles, measure
+    from bnnhw.errors import MissingCompilerError
     from bnnhw.toolchain import build_bitstream, find_board
 
     design = open_design(work, board=board, input_format=input_format, progress=progress)
@@ -393,14 +405,18 @@ def build(
     # Enough frames to fill the pipeline, so that the last ones come at its steady pace.
     frames = design.plan.group * (2 * len(design.plan.layers) + 4)
     with claimed(Path(folder)):
-        run = simulate(design, samples=frames, progress=progress)
-        cycles = Cycles(latency=run["latency_cycles"], interval=run["cycles_per_inference"])
+        try:
+            run = simulate(design, samples=frames, progress=progress)
+            cycles = Cycles(latency=run["latency_cycles"], interval=run["cycles_per_inference"])
+        except MissingCompilerError:  # the cycle model says the same to the cycle
+            run, cycles = None, measure(design.plan, design.network)
         report = build_bitstream(
             design.plan,
             design.network,
             Path(folder),
             board=target,
             cycles=cycles,
+            simulated=run is not None,
             model_file=design.file,
             clock_mhz=clock_mhz,
             seed=seed,

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from bnnhw.arithmetic.formats import DataType
+from bnnhw.artifacts import is_design
 from bnnhw.dataflow import Network, load_folding, make_plan
 from bnnhw.dataflow.candidates import unfolded
 from bnnhw.dataflow.layers import MatrixLayer
-from bnnhw.design import Design, is_design, load_design
+from bnnhw.design import Design, load_design
 from bnnhw.errors import InputError, ModelError, PlanError
 from bnnhw.frontend import inspect, load
 from bnnhw.ir.graph import Graph

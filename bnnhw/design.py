@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from bnnhw import dataflow, files
+from bnnhw import artifacts, dataflow, files
+from bnnhw.artifacts import ESTIMATE, PLAN, VERILOG
 from bnnhw.dataflow import Network, Plan
 from bnnhw.errors import InputError
 from bnnhw.ir import store
 from bnnhw.ir.graph import Graph
 from bnnhw.reading import read_verilog
-
-PLAN, ESTIMATE, VERILOG = "plan.json", "estimate.json", "accelerator.v"
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,33 +57,41 @@ class Design:
         Raises
         ------
         InputError
-            If the folder has none.
+            If the folder has none, or one of another design.
         ToolError
             If it has to be made and Yosys is missing.
         """
         if self.folder is not None:
-            return read_verilog(self.folder / VERILOG)
+            path = self.folder / VERILOG
+            text = read_verilog(path)
+            artifacts.check_stamp(text, self.plan.digest, path)
+            return text
         from bnnhw.toolchain.verilog import accelerator_verilog
 
-        return accelerator_verilog(self.plan, self.network)
+        return artifacts.stamped(accelerator_verilog(self.plan, self.network), self.plan.digest)
 
-    def save(self, folder: Path) -> None:
+    def save(self, folder: Path) -> list[str]:
         """Writes the files of the design into `folder`; none of them if one cannot be made.
+
+        Reports, comparisons and bitstreams of another design that lie there are removed.
+
+        Returns
+        -------
+        list of str
+            Names of what was removed.
 
         Raises
         ------
         InputError
             If `folder` cannot be written.
         """
-        texts = {ESTIMATE: json.dumps(self.estimate, indent=2) + "\n", VERILOG: self.verilog, PLAN: self.plan.to_json()}
+        texts = {ESTIMATE: artifacts.to_json(self.estimate), VERILOG: self.verilog, PLAN: self.plan.to_json()}
+        removed = artifacts.of_others(folder, self.plan.digest)
+        artifacts.remove(folder, removed)
         store.save(self.graph, folder)
         for name, text in texts.items():
             files.write_text(folder / name, text)
-
-
-def is_design(folder: Path) -> bool:
-    """Whether `folder` is one that `Design.save` wrote."""
-    return (folder / PLAN).is_file()
+        return removed
 
 
 def load_design(folder: Path) -> Design:

@@ -1,7 +1,7 @@
 """The errors a user can meet. Every one says what is wrong, where, and what to do.
 
 The command line prints the message of a `BnnhwError` on stderr and exits with status 2; anything else
-that escapes is a defect of bnnhw itself.
+that escapes is a defect of bnnhw itself: status 3, and a file with the traceback.
 """
 
 
@@ -32,6 +32,10 @@ class InputError(BnnhwError):
 
 class ToolError(BnnhwError):
     """An external tool is missing, too old, or failed."""
+
+
+class MissingCompilerError(ToolError):
+    """There is no C++ compiler, or no make, for simulations. Bitstreams can be made without."""
 
 
 class LinkError(BnnhwError):

@@ -53,6 +53,9 @@ class Part:
         return float(self.block_ram * self.block_ram_width)
 
 
+MAX_CLOCK_MHZ = 400.0
+"""The fastest clock that a PLL of these parts gives (ECP5)."""
+
 PARTS: dict[str, Part] = {
     part.name: part
     for part in (

@@ -116,11 +116,20 @@ def read_json(path: Path, *, remedy: str, links: bool = True) -> Any:
         If it cannot be read or is no JSON.
     """
     try:
-        return json.loads(_content(path, MOST_JSON, links).decode())
+        return json.loads(_content(path, MOST_JSON, links).decode(), object_pairs_hook=_object)
     except RecursionError:
         raise InputError(f"{path}: cannot be read as JSON (nested too deeply): {remedy}") from None
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: cannot be read as JSON ({_reason(error)}): {remedy}") from None
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object; Python's own reader keeps the last of two values of one key, without a word."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        keys = [key for key, _ in pairs]
+        raise ValueError(f"{next(key for key in keys if keys.count(key) > 1)[:60]!r} is there twice")
+    return found
 
 
 def read_npz(path: Path, *, links: bool = True) -> dict[str, NDArray[np.generic]]:

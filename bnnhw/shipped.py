@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from bnnhw.errors import InputError
+from bnnhw.hints import did_you_mean
 from bnnhw.resources import folder
 
 SUFFIXES = (".onnx", ".onnx.gz", ".tar", ".tar.gz", ".tgz")
@@ -65,7 +66,8 @@ def find_model(model: str | Path) -> tuple[str, Path]:
         return str(model), shipped[str(model)].file
     path = Path(model)
     if path.is_file():
-        return model_name(path), path
+        # Under the name of a shipped model, another one would be compared with that one's answers.
+        return path.name if model_name(path) in shipped else model_name(path), path
     if (path / PARAMETERS).is_file():
         return path.resolve().name, path
     if path.is_dir():
@@ -73,7 +75,8 @@ def find_model(model: str | Path) -> tuple[str, Path]:
             f"{path}: a folder without a plan.json or a {PARAMETERS}: give one that `bnnhw compile -o` wrote, one of "
             "BNN-PYNQ parameters, or a model file"
         )
-    raise InputError(f"{model}: no such file, nor a shipped model ({', '.join(shipped)})")
+    hint = did_you_mean(str(model), shipped)
+    raise InputError(f"{model}: no such file, nor a shipped model ({', '.join(shipped)}){hint}")
 
 
 def model_name(path: Path) -> str:

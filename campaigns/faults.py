@@ -1,30 +1,30 @@
 """Runs inferences over a line that damages packets, on the gateware of a whole board in the simulator.
 
-    python -m campaigns.faults [--only TEXT] [--inferences N]
-
-Each kind of fault, and all together, get 10,000 inferences. Writes campaigns/faults.json and docs/faults.md.
+Each kind of fault, and all together, get 10,000 inferences. What is done is kept in ``campaigns/results/faults.json``,
+which is not part of the repository, so that an interrupted run goes on where it stopped; the table goes to
+docs/faults.md. The exit status is 1 if an answer was wrong or lost, or the line did not recover.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 import bnnhw
-from benchmarks.entries import ROOT
+from benchmarks.commands import add_again, add_only
+from benchmarks.pages import ROOT, markdown, put
+from benchmarks.rows import Row as Result
+from benchmarks.rows import Rows
 from bnnhw import reference
 from bnnhw.design import Design
 from bnnhw.errors import LinkError
-from bnnhw.files import write_text
 from bnnhw.host import Driver
 from bnnhw.inputs import inputs_for
 from bnnhw.toolchain import find_board
@@ -32,16 +32,16 @@ from bnnhw.verify.board import fastest_baud
 from bnnhw.verify.link_faults import HOST_DIES, KINDS, LINE_FAULTS, POWER_FAILS, FaultyPort, HostDied, Kind
 from bnnhw.verify.simulated_board import SimulatedBoard
 
-FILE = ROOT / "benchmarks" / "faults.json"
-PAGE = ROOT / "docs" / "faults.md"
+FILE = ROOT / "campaigns" / "results" / "faults.json"
+PAGE = "docs/faults.md"
 
 # The shipped model with the shortest frames, and as few PEs, which are simulated fastest, as keep up with the line.
 MODEL, BOARD, FPS = "digits-binary", "ice40-hx8k-b-evn", 60_000
 INFERENCES = 10_000
 # Of one program: then it ends, and the next one starts.
 SESSION = 200
-# A simulated board answers within milliseconds, except on a busy machine; too short a time costs retries, no more.
-TIMEOUT = 0.5
+# Any: a simulated board says when it has nothing more to say.
+TIMEOUT = 1.0
 # Lost packets are rare elsewhere; here they are what is measured.
 SILENCES = 12
 
@@ -168,10 +168,14 @@ def is_well(port: FaultyPort, digest: bytes, samples: Samples) -> bool:
     return bool(right) and driver.traffic.retries == before
 
 
-def page(outcomes: Sequence[dict[str, Any]]) -> str:
-    """docs/faults.md."""
+def table(outcomes: Sequence[Result]) -> str:
+    """What became of all inferences, in all and for each kind of fault."""
     total = {key: sum(o[key] for o in outcomes) for key in ("inferences", "damaged", "retries", "wrong", "lost")}
-    head = (
+    summary = (
+        f"In all: {total['inferences']:,} inferences, {total['damaged']:,} damaged packets, "
+        f"{total['retries']:,} retries, **{total['wrong']:,} wrong answers, {total['lost']:,} lost**."
+    )
+    header = (
         "fault",
         "what happens",
         "inferences",
@@ -182,42 +186,29 @@ def page(outcomes: Sequence[dict[str, Any]]) -> str:
         "lost",
         "recovered",
     )
-    lines = [
-        "# Faults on the link",
-        "",
-        "Written by `make faults` (`campaigns/faults.py`); the numbers are in `campaigns/faults.json`.",
-        "",
-        f"`{MODEL}` on the whole design of board {BOARD} in the simulator: UART, packets, crossing of clock",
-        "domains, accelerator. The driver is that of `bnnhw run`. A fault happens to 10 % of the packets, requests and",
-        "answers alike; to 1 of 200 requests where the program dies or the power fails. An answer counts as wrong if",
-        "one of its integers or its class differs from the reference, as lost if the driver gave up. The line has",
-        "recovered if afterwards a new program gets everything right without a single retry.",
-        "",
-        f"In all: {total['inferences']:,} inferences, {total['damaged']:,} damaged packets, "
-        f"{total['retries']:,} retries, **{total['wrong']:,} wrong answers, {total['lost']:,} lost**.",
-        "",
-        f"| {' | '.join(head)} |",
-        f"|{'---|' * 2}{'--:|' * 6}---|",
-    ]
+    lines = []
     for o in outcomes:
         counts = [f"{o[key]:,}" for key in ("inferences", "damaged", "retries", "accepted", "wrong", "lost")]
-        lines.append(f"| {o['kind']} | {o['what']} | {' | '.join(counts)} | {'yes' if o['recovered'] else 'NO'} |")
-    return "\n".join(lines) + "\n"
+        lines.append([o["kind"], o["what"], *counts, "yes" if o["recovered"] else "NO"])
+    return f"{summary}\n\n{markdown(header, lines)}"
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m campaigns.faults", description="Damages the traffic of a link.")
-    parser.add_argument("--only", default="", metavar="TEXT", help="kinds of fault whose name holds this text")
+def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--inferences", type=int, default=INFERENCES, metavar="N", help="of each (default: %(default)s)"
     )
-    options = parser.parse_args()
+    add_again(parser)
+    add_only(parser, "kinds of fault")
+
+
+def run(options: argparse.Namespace) -> int:
     design = bnnhw.compile(MODEL, board=BOARD, fps=FPS)
     baud = fastest_baud(find_board(design.plan.board))
     samples = samples_of(design)
-    known = {o["kind"]: o for o in json.loads(FILE.read_text())} if FILE.is_file() else {}
+    results = Rows(FILE, ("kind", "inferences"), ((row.name, options.inferences) for row in ROWS))
     for row in ROWS:
-        if options.only not in row.name:
+        known = (row.name, options.inferences) in results and not options.again
+        if known or options.only not in row.name:
             continue
         outcome = campaign(
             lambda: SimulatedBoard(design, baud=baud, settled=False),
@@ -228,11 +219,10 @@ def main() -> int:
             progress=tell,
         )
         print(f"\n{outcome}", flush=True)
-        known[row.name] = asdict(outcome)
-        write(FILE, [known[each.name] for each in ROWS if each.name in known])
-    outcomes = json.loads(FILE.read_text())
-    write_text(PAGE, page(outcomes))
-    return 1 if any(o["wrong"] or o["lost"] or not o["recovered"] for o in outcomes) else 0
+        results.add(asdict(outcome))
+    if results.complete(PAGE):
+        put(PAGE, "faults", table(results.all))
+    return 1 if any(o["wrong"] or o["lost"] or not o["recovered"] for o in results.all) else 0
 
 
 def tell(outcome: Outcome) -> None:
@@ -242,12 +232,3 @@ def tell(outcome: Outcome) -> None:
     rate = outcome.inferences / max(outcome.seconds, 1e-9)
     text = f"{outcome.kind}: {outcome.inferences:,} inferences, {rate:,.0f} per second, {outcome.damaged:,} damaged"
     print(f"\r{text:<90}", end="", file=sys.stderr, flush=True)
-
-
-def write(path: Path, outcomes: Sequence[dict[str, Any]]) -> None:
-    """The results so far: an interrupted campaign keeps what is done."""
-    write_text(path, json.dumps(outcomes, indent=1) + "\n")
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,16 +1,15 @@
 """Puts faults into generated hardware, and tells which of the checks finds each one.
 
-    python -m campaigns.mutants [--again] [--only TEXT]
-
 All faults of a netlist are in one simulated model, which is told at its start which of them is on. Each is put through
 what `bnnhw compare` and the tests do: frames without a gap, whose answers, classes and cycles are compared; the same
 with stalls on both sides and with frames cut and too long; a reset in mid-frame; and every input there is, or very
 many, with and without stalls. The bench watches the rules of streams. What all this misses, the proof of the unit is
 asked about.
 
-Faults that were tried go to ``campaigns/mutants.json`` one by one, so that an interrupted run goes on where it
-stopped, and the table to docs/mutants.md. The exit status is 1 if a fault is found by nothing, is not proved to make no
-difference, and nobody has said in ``campaigns/mutation/unobservable.json`` why it makes none.
+Faults that were tried are kept in ``campaigns/results/mutants.json``, which is not part of the repository, so that an
+interrupted run goes on where it stopped; the tables go to docs/mutants.md. The exit status is 1 if a fault is found by
+nothing, is not proved to make no difference, and ``campaigns/mutation/unobservable.json`` does not say why it makes
+none.
 """
 
 from __future__ import annotations
@@ -27,16 +26,16 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from benchmarks.entries import ROOT
-from benchmarks.tables import markdown
+from benchmarks.commands import add_again, add_only
+from benchmarks.pages import ROOT, markdown, put
+from benchmarks.rows import Row, Rows
 from bnnhw.dataflow import measure, structure
 from bnnhw.errors import ToolError
-from bnnhw.files import write_text
 from bnnhw.verify import RtlResult, RtlSimulation
+from bnnhw.verify.verilator import LONG_RUNS
 from campaigns.mutation.designs import DESIGNS, Frames, Small
 from campaigns.mutation.equivalence import equal
 from campaigns.mutation.faults import STREAM_FAULTS, Faulty, Mutant
@@ -44,9 +43,9 @@ from campaigns.mutation.netlist import Mutated
 from proofs.engine import solve
 from proofs.table import STREAMS
 
-RESULTS = ROOT / "benchmarks" / "mutants.json"
-REASONS = ROOT / "benchmarks" / "mutation" / "unobservable.json"
-TABLE = ROOT / "docs" / "mutants.md"
+FILE = ROOT / "campaigns" / "results" / "mutants.json"
+REASONS = ROOT / "campaigns" / "mutation" / "unobservable.json"
+PAGE = "docs/mutants.md"
 STRUCTURAL, CHANGED = 90, 12  # faults in cells and in values at reset, in each design
 EACH = 5  # of each named kind, in each design
 EQUAL = "proved: the netlist with the fault is equivalent"
@@ -65,7 +64,7 @@ class Trial:
 
     def __init__(self, small: Small, verilog: str) -> None:
         self._small = small
-        self._simulation = RtlSimulation(small.plan, small.network, verilog)
+        self._simulation = RtlSimulation(small.plan, small.network, verilog, optimisation=LONG_RUNS)
         cycles = measure(small.plan, small.network)
         self._cycles = cycles.latency, cycles.interval
         # The output takes at most half as many frames as the accelerator could give, so that all units in front of it
@@ -167,8 +166,8 @@ def sampled(mutants: Sequence[Mutant], each: int) -> list[Mutant]:
     return [mutant for found in chosen for mutant in found]
 
 
-def trials(name: str, known: set[str]) -> Iterator[dict[str, Any]]:
-    """Tries every fault of a design that is not `known`."""
+def trials(name: str, known: Rows) -> Iterator[Row]:
+    """Tries every fault of a design that is not `known`, and gives the rows of all."""
     small = DESIGNS[name]()
     for origin in ("named", "structural"):
         with tempfile.TemporaryDirectory(prefix="bnnhw-mutants-") as scratch:
@@ -179,7 +178,8 @@ def trials(name: str, known: set[str]) -> Iterator[dict[str, Any]]:
             else:
                 mutated = Mutated.structural(small, folder, count=STRUCTURAL, resets=CHANGED)
                 mutants = mutated.mutants
-            todo = [mutant for mutant in mutants if key(name, mutant) not in known]
+            todo = [mutant for mutant in mutants if (key(name, mutant),) not in known]
+            yield from (known[key(name, mutant),] for mutant in mutants if mutant not in todo)
             if not todo:
                 continue
             trial = Trial(small, mutated.verilog)
@@ -206,13 +206,13 @@ def key(design: str, mutant: Mutant) -> str:
     return hashlib.sha256(f"{design} {mutant.kind} {mutant.place}".encode()).hexdigest()[:12]
 
 
-def reason(row: dict[str, Any], reasons: dict[str, str]) -> str:
+def reason(row: Row, reasons: dict[str, str]) -> str:
     """Why a fault that nothing finds makes no difference, or ""."""
     return EQUAL if row.get("equal") else reasons.get(row["key"], "")
 
 
-def table(rows: Sequence[dict[str, Any]], reasons: dict[str, str]) -> str:
-    """The page of all mutants."""
+def caught_table(rows: Sequence[Row], reasons: dict[str, str]) -> str:
+    """How many faults of each kind were found, and by what."""
     lines: list[list[str]] = []
     found: Counter[str] = Counter()
     for kind in sorted({(row["origin"], row["kind"]) for row in rows}):
@@ -225,47 +225,49 @@ def table(rows: Sequence[dict[str, Any]], reasons: dict[str, str]) -> str:
         lines.append(
             [kind[1], str(len(same)), str(sum(by.values())), str(explained), str(len(silent) - explained), how]
         )
-    caught = sum(found.values())
     designs = ", ".join(
         f"{small.name} ({small.what})"
         for small in (DESIGNS[name]() for name in dict.fromkeys(row["design"] for row in rows))
     )
-    silent = [row for row in rows if not row["caught_by"]]
-    why = [[row["design"], row["kind"], row["place"], reason(row, reasons) or "**missed**"] for row in silent]
     return f"""\
-# Mutants
-
-Written by `make mutants` (`python -m campaigns.mutants`): {len(rows)} faults in the accelerators {designs},
-{caught} of them found. What is done is told in [trust.md](trust.md#mutants).
+{len(rows)} faults in the accelerators {designs}, {sum(found.values())} of them found.
 
 {markdown(["fault", "mutants", "found", "no difference", "missed", "found by"], lines)}
 All together: {", ".join(f"{name} {count}" for name, count in found.most_common())}.
-
-## Faults that make no difference
-
-{markdown(["design", "fault", "where", "why"], why)}"""
+"""
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m campaigns.mutants", description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("--again", action="store_true", help="try what is tried already, too")
-    parser.add_argument("--only", default="", metavar="TEXT", help="designs whose name holds this text")
-    options = parser.parse_args()
-    rows = json.loads(RESULTS.read_text()) if RESULTS.is_file() and not options.again else []
-    reasons = json.loads(REASONS.read_text()) if REASONS.is_file() else {}
+def silent_table(rows: Sequence[Row], reasons: dict[str, str]) -> str:
+    """The faults that nothing finds, and why."""
+    silent = [row for row in rows if not row["caught_by"]]
+    why = [[row["design"], row["kind"], row["place"], reason(row, reasons) or "**missed**"] for row in silent]
+    return markdown(["design", "fault", "where", "why"], why)
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    add_again(parser)
+    add_only(parser, "designs")
+
+
+def run(options: argparse.Namespace) -> int:
+    if options.again:
+        FILE.unlink(missing_ok=True)
+    known = Rows(FILE, ["key"])
+    reasons = json.loads(REASONS.read_text())
+    rows = []
     for name in DESIGNS:
         if options.only not in name:
             continue
-        for row in trials(name, {row["key"] for row in rows}):
+        for row in trials(name, known):
             rows.append(row)
+            known.add(row)
             print(f"{len(rows)} {name}: {row['kind']}, {row['place']}: {row['caught_by'] or 'MISSED'}", flush=True)
-            write_text(RESULTS, json.dumps(rows, indent=1) + "\n")
-    write_text(TABLE, table(rows, reasons))
+    if options.only:
+        print(f"{PAGE} stays as it is: it is of all designs")
+    else:
+        put(PAGE, "caught", caught_table(rows, reasons))
+        put(PAGE, "silent", silent_table(rows, reasons))
     missed = [row for row in rows if not row["caught_by"] and not reason(row, reasons)]
     for row in missed:
         print(f"missed: {row['key']} {row['design']}: {row['kind']}, {row['place']}", file=sys.stderr)
     return 1 if missed else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Proofs of the units by a solver: ``python -m proofs``."""

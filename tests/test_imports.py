@@ -13,13 +13,16 @@ import bnnhw
 PACKAGE = Path(bnnhw.__file__).parent
 
 BASE = {
+    "artifacts",
     "charts",
     "errors",
     "arithmetic",
     "parts",
     "resources",
+    "cache",
     "files",
-    "garbage",
+    "hints",
+    "garbage_collection",
     "packets",
     "reading",
 }
@@ -113,6 +116,30 @@ def test_first_steps_do_not_know_each_other() -> None:
 
 def test_table_has_every_part() -> None:
     assert {part_of(path) for path in SOURCES} <= set(TABLE) | TOP
+
+
+ROOT = PACKAGE.parent
+OUTSIDE = sorted(
+    path
+    for name in ("benchmarks", "boards", "campaigns", "models", "proofs", "sim")
+    for path in (ROOT / name).rglob("*.py")
+)
+
+
+@pytest.mark.parametrize("path", [*SOURCES, *OUTSIDE], ids=lambda path: str(path.relative_to(ROOT)))
+def test_only_tests_import_tests(path: Path) -> None:
+    for node in imports(path):
+        modules = [node.module or ""] if isinstance(node, ast.ImportFrom) else [alias.name for alias in node.names]
+        assert all(module.split(".")[0] not in ("tests", "pytest", "conftest") for module in modules), (
+            f"{path}:{node.lineno}"
+        )
+
+
+def test_the_package_does_not_know_its_campaigns() -> None:
+    for path in SOURCES:
+        for node in imports(path):
+            modules = [node.module or ""] if isinstance(node, ast.ImportFrom) else [alias.name for alias in node.names]
+            assert not {module.split(".")[0] for module in modules} & {"benchmarks", "campaigns", "proofs"}, path
 
 
 def test_no_cycles() -> None:

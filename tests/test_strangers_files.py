@@ -27,7 +27,12 @@ PROBES = (
     "concat_bn_sign",
 )
 # Files in which float32 decides by its rounding: check has to say so.
-ROUNDING = ("zero_sum_min", "half_step_alpha_quant", "zero_sum_alpha_sign_input_power_of_two", "tie_of_classes_scale_third")
+ROUNDING = (
+    "zero_sum_min",
+    "half_step_alpha_quant",
+    "zero_sum_alpha_sign_input_power_of_two",
+    "tie_of_classes_scale_third",
+)
 
 
 def samples(path: Path) -> np.ndarray:

@@ -9,6 +9,7 @@ import sys
 import sysconfig
 import venv
 from pathlib import Path
+from zipfile import ZipFile
 
 import pytest
 
@@ -22,29 +23,45 @@ def call(*command: object, folder: Path) -> str:
     """Runs `command` in `folder`, free of the surrounding Python environment; its stdout."""
     clean = {key: value for key, value in os.environ.items() if not key.startswith(("PYTHON", "COV", "VIRTUAL_ENV"))}
     done = subprocess.run(
-        [str(part) for part in command], cwd=folder, env=clean, capture_output=True, text=True, timeout=600, check=False
+        [str(part) for part in command], cwd=folder, env=clean, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
     return done.stdout
 
 
-@pytest.fixture(scope="module")
-def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The ``bin`` of a fresh environment that holds the wheel; only its dependencies come from this one."""
-    folder = tmp_path_factory.mktemp("wheel")
-    pip = (sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check")
-    call(*pip, "wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", folder, ROOT, folder=folder)
-    wheel = next(folder.glob("*.whl"))
+PIP = (sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check")
 
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("wheel")
+    call(*PIP, "wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", folder, ROOT, folder=folder)
+    return next(folder.glob("*.whl"))
+
+
+@pytest.fixture(scope="module")
+def installed(wheel: Path) -> Path:
+    """The ``bin`` of a fresh environment that holds the wheel; only its dependencies come from this one."""
+    folder = wheel.parent
     venv.create(folder / "env", symlinks=True)
     python = folder / "env" / "bin" / "python"
-    call(*pip, "--python", python, "install", "--no-deps", wheel, folder=folder)
+    call(*PIP, "--python", python, "install", "--no-deps", wheel, folder=folder)
     packages = Path(call(python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))", folder=folder).strip())
     # After the environment's own packages on the path, so that bnnhw itself cannot come from there.
     (packages / "dependencies.pth").write_text(sysconfig.get_path("purelib") + "\n")
     for script in Path(sysconfig.get_path("scripts")).glob("yowasp-*"):
         (python.parent / script.name).symlink_to(script)
     return python.parent
+
+
+def test_wheel_is_typed_and_holds_what_is_shipped(wheel: Path) -> None:
+    names = ZipFile(wheel).namelist()
+    assert "bnnhw/py.typed" in names
+    assert {name.split("/")[0] for name in names} == {
+        "bnnhw",
+        next(name for name in names if ".dist-info" in name).split("/")[0],
+    }
+    assert {name.split("/")[2] for name in names if name.startswith("bnnhw/_shipped/")} == {"boards", "models", "sim"}
 
 
 def bnnhw(installed: Path, *arguments: object, folder: Path) -> str:

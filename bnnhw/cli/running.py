@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import bnnhw
+from bnnhw.artifacts import is_design
 from bnnhw.cli import options
-from bnnhw.cli.terminal import facts, percent, progress, shortened, table, write
+from bnnhw.cli.terminal import facts, percent, progress, shortened, table, warn, write
 from bnnhw.files import write_npz
 
 MISMATCH = 1
@@ -84,14 +85,17 @@ def compare(arguments: Namespace) -> int:
         samples=arguments.samples,
         levels=arguments.levels.split(","),
         board=arguments.board,
-        folder=arguments.work if Path(arguments.work).is_dir() else None,
+        folder=arguments.work if is_design(Path(arguments.work)) else None,
         simulator=arguments.simulator,
         trace=arguments.trace,
         port=arguments.port,
         input_format=arguments.input_format,
         progress=progress,
     )
+    unwritten = result.pop("not_written", None)
     write(arguments.json, result, comparison_text(result))
+    if unwritten is not None:
+        warn(unwritten)
     return MISMATCH if result["mismatches"] else 0
 
 

@@ -66,6 +66,11 @@ def write(as_json: bool, data: Any, text: str) -> None:
     print(json.dumps(data, indent=2) if as_json else text)
 
 
+def warn(text: str) -> None:
+    """Something that does not change the result, on stderr."""
+    print(f"bnnhw: warning: {printable(text, 300)}", file=sys.stderr)
+
+
 @contextmanager
 def progress(what: str) -> Iterator[None]:
     """Says on stderr, if it is a terminal, that `what` is going on, and how long it took."""

@@ -10,18 +10,21 @@ from typing import Any
 from bnnhw.dataflow import cost
 from bnnhw.dataflow.belonging import check_belongs
 from bnnhw.dataflow.folding import Budget, fastest, within
+from bnnhw.dataflow.folding_file import Folding, check_names, load_folding
 from bnnhw.dataflow.layers import INPUT, Network
-from bnnhw.dataflow.plan import Folding, LayerPlan, Plan, lanes_within, load_folding, load_plan
+from bnnhw.dataflow.plan import LayerPlan, Plan, lanes_within, load_plan
 from bnnhw.dataflow.timing import Cycles, measure, with_fifos
 from bnnhw.errors import PlanError
-from bnnhw.garbage import uncollected
-from bnnhw.parts import Part
+from bnnhw.garbage_collection import collection_paused
+from bnnhw.parts import MAX_CLOCK_MHZ, Part
 
 __all__ = [
+    "ESTIMATE_SCHEMA",
     "Cycles",
     "Network",
     "Plan",
     "check_belongs",
+    "check_clock",
     "estimate",
     "load_folding",
     "load_plan",
@@ -36,10 +39,10 @@ FILL = 0.82
 UNASKED_LUTS = 6000
 # How often a plan whose layers wait for each other is replaced by a faster one.
 TRIES = 4
-ESTIMATE_SCHEMA = 1
+ESTIMATE_SCHEMA = 2
 
 
-@uncollected()
+@collection_paused()
 def make_plan(
     network: Network,
     part: Part,
@@ -67,24 +70,36 @@ def make_plan(
     """
     wanted = folding or {}
     names = [layer.name for layer in network.layers]
-    for name in wanted:
-        if name not in names:
-            raise PlanError(f"--folding: no layer {name!r} in model {network.model}; it has {', '.join(names)}")
+    check_names(wanted, names, network.model)
     clock = part.fmax_guess_mhz if clock_mhz is None else clock_mhz
-    for option, value in (("--clock-mhz", clock), ("--fps", fps)):
-        if value is not None and not 0 < value < 1e12:
-            raise PlanError(f"{option} must be a positive number, not {value}")
+    check_clock(clock)
+    if fps is not None and not fps > 0:
+        raise PlanError(f"--fps must be a positive number, not {fps}")
     budget = budget_of(part, network)
     if fps is not None:
         interval = int(clock * 1e6 / fps)
         if interval < 1:
-            raise PlanError(f"--fps {fps:g} at {clock:g} MHz is less than a cycle per inference: ask for fewer")
+            raise PlanError(
+                f"--fps {fps:g} at {clock:g} MHz is less than a cycle per inference: ask for at most {clock * 1e6:,.0f}"
+            )
         return _reaching(network, part, interval, budget, wanted, board=board, clock_mhz=clock)
     if all({"pe", "simd"} <= set(wanted.get(name, {})) for name in names):
         layers = within(network, part, 1 << 40, budget, wanted).layers
     else:
         layers = fastest(network, part, unasked(budget), wanted).layers
     return planned(network, layers, board=board, part=part.name, clock_mhz=clock)
+
+
+def check_clock(mhz: float) -> None:
+    """Refuses a clock that no part has.
+
+    Raises
+    ------
+    PlanError
+        Naming the option.
+    """
+    if not 0 < mhz <= MAX_CLOCK_MHZ:
+        raise PlanError(f"--clock-mhz must be above 0 and at most {MAX_CLOCK_MHZ:g}, not {mhz:g}")
 
 
 def budget_of(part: Part, network: Network) -> Budget:
@@ -178,6 +193,7 @@ def estimate(plan: Plan, network: Network) -> dict[str, Any]:
     return {
         "schema": ESTIMATE_SCHEMA,
         "model": plan.model,
+        "digest": plan.digest,
         "board": plan.board,
         "part": plan.part,
         "clock_mhz": plan.clock_mhz,

@@ -1,8 +1,8 @@
 """Area of a plan before synthesis: block RAMs by counting, LUTs by a linear model.
 
 The model's terms follow what the gateware builds (lanes, accumulator bits, registers, multiplexers, table columns); its
-coefficients are fitted per family to routed designs by ``benchmarks/calibrate.py``, which writes `cost_table.json`. A
-LUT here is a logic cell of iCE40 (a LUT with its flip-flop and carry) or a TRELLIS_COMB of ECP5.
+coefficients are fitted per family to routed designs by ``python -m benchmarks calibrate``, which writes
+`cost_table.json`. A LUT here is a logic cell of iCE40 (a LUT with its flip-flop and carry) or a TRELLIS_COMB of ECP5.
 """
 
 from __future__ import annotations

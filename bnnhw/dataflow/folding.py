@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 
 from bnnhw.dataflow import cost
 from bnnhw.dataflow.candidates import FRAMES, REUSES, Candidate, Head, Tail, candidates_of, taps_of, unfolded
+from bnnhw.dataflow.folding_file import Folding
 from bnnhw.dataflow.layers import Layer, MatrixLayer, Network
 from bnnhw.dataflow.plan import (
     LOGIC,
-    Folding,
     LayerPlan,
     lanes_within,
 )

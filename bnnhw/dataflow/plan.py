@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from math import lcm
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import get_type_hints
 
 from bnnhw.arithmetic.formats import DataType
 from bnnhw.errors import InputError, PlanError
@@ -198,7 +197,10 @@ def load_plan(path: Path) -> Plan:
     InputError
         If the file is missing, is no JSON, or is not a plan of this version.
     """
-    data = _read(path, links=False)
+    remedy = "give a file that `bnnhw compile` wrote"
+    data = read_json(path, remedy=remedy, links=False)
+    if not isinstance(data, dict):
+        raise InputError(f"{path}: holds no JSON object: {remedy}")
     if data.get("schema") != SCHEMA:
         raise InputError(f"{path}: plan schema {shown(data.get('schema'))}, this bnnhw reads {SCHEMA}: compile again")
     try:
@@ -228,7 +230,6 @@ def lanes_within(layer: LayerPlan, interval: float) -> int:
     return next(enough, layer.pe)
 
 
-Folding = Mapping[str, Mapping[str, Any]]
 MEMORY_KEYS = ("weight_memory", "buffer_memory", "threshold_memory", "window_memory")
 FOLDING_KEYS = (
     "pe",
@@ -241,25 +242,6 @@ FOLDING_KEYS = (
     "weight_latency",
     "popcount_levels",
 )
-
-
-def load_folding(path: Path) -> Folding:
-    """Reads what a user asks of layers: a plan.json, or only ``{"layers": [{"name": ..., "pe": ..., "simd": ...}]}``.
-
-    Raises
-    ------
-    InputError
-        If the file cannot be read or a layer has no name; keys that are not part of a folding are left to the plan.
-    """
-    layers = _read(path).get("layers")
-    if not isinstance(layers, list) or not all(isinstance(entry, dict) and "name" in entry for entry in layers):
-        raise InputError(f'{path}: a folding needs "layers", a list of objects with a "name" each')
-    hints = get_type_hints(LayerPlan)
-    for entry in layers:
-        for key in ("name", *FOLDING_KEYS):
-            if key in entry and not conforms(entry[key], hints[key]):
-                raise InputError(f"{path}: layer {shown(entry['name'])}: {key} cannot be {shown(entry[key])}")
-    return {entry["name"]: {k: entry[k] for k in FOLDING_KEYS if k in entry} for entry in layers}
 
 
 def check_layer(layer: LayerPlan, where: str) -> None:
@@ -309,11 +291,3 @@ def shown(value: object) -> str:
     except RecursionError:
         text = type(value).__name__
     return text if len(text) <= 60 else f"{text[:56]} ..."
-
-
-def _read(path: Path, *, links: bool = True) -> dict[str, Any]:
-    remedy = "give a file that `bnnhw compile` wrote"
-    data = read_json(path, remedy=remedy, links=links)
-    if not isinstance(data, dict):
-        raise InputError(f"{path}: holds no JSON object: {remedy}")
-    return data

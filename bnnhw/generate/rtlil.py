@@ -8,7 +8,7 @@ from typing import Any
 
 from amaranth.back import rtlil as amaranth_rtlil
 
-from bnnhw.garbage import uncollected
+from bnnhw.garbage_collection import collection_paused
 from bnnhw.gateware.repeated import one_module_each
 
 
@@ -33,7 +33,7 @@ def modules_apart(name: str, platform: Any) -> Iterator[list[str]]:
 
     Gives a list, which holds the RTLIL of those units' modules when this is left.
     """
-    with uncollected(), one_module_each(f"{name}.modules") as modules:
+    with collection_paused(), one_module_each(f"{name}.modules") as modules:
         yield (texts := [])
         for module, unit in modules:
             # Source locations would say where bnnhw is installed.

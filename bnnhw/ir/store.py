@@ -92,7 +92,7 @@ def load(folder: Path) -> Graph:
     except (KeyError, TypeError, ValueError, AttributeError, IndexError, ArithmeticError, MemoryError) as error:
         raise InputError(f"{path}: not a valid graph ({_short(error)}): compile again") from None
     except ModelError as error:
-        raise InputError(f"{path}: not a valid graph ({error}): compile again") from None
+        raise InputError(f"{path}: not a valid graph ({_short(error)}): compile again") from None
 
 
 def _pack(node: Node, arrays: dict[str, NDArray[np.generic]]) -> dict[str, Any]:
@@ -154,4 +154,4 @@ def _hints(kind: Any) -> dict[str, Any]:
 
 
 def _short(error: Exception) -> str:
-    return " ".join(str(error).split())[:200] or type(error).__name__
+    return " ".join(str(error).split())[:120] or type(error).__name__

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import math
 import os
 import shutil
 import tempfile
@@ -12,18 +10,20 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
-from bnnhw.dataflow import Cycles, Network, Plan
+from bnnhw import artifacts
+from bnnhw.artifacts import REPORT
+from bnnhw.dataflow import Cycles, Network, Plan, check_clock
 from bnnhw.errors import InputError, PlanError
 from bnnhw.files import cannot_write
-from bnnhw.toolchain import flow, tools
+from bnnhw.toolchain import tools
 from bnnhw.toolchain.bitstream import Job
 from bnnhw.toolchain.boards import Board, all_boards, find_board
 from bnnhw.toolchain.page import write_page
 from bnnhw.toolchain.programmer import program
-from bnnhw.toolchain.report import REPORT, make_report
+from bnnhw.toolchain.report import built_bitstream, make_report
 from bnnhw.toolchain.tools import Progress
 
-__all__ = ["Board", "all_boards", "build_bitstream", "find_board", "program", "write_page"]
+__all__ = ["Board", "all_boards", "build_bitstream", "built_bitstream", "find_board", "program", "write_page"]
 
 MAX_SEED = 2**31 - 1
 
@@ -40,6 +40,7 @@ def build_bitstream(
     *,
     board: Board,
     cycles: Cycles,
+    simulated: bool = True,
     model_file: Path | None = None,
     clock_mhz: float | None = None,
     seed: int = 1,
@@ -55,9 +56,11 @@ def build_bitstream(
     Parameters
     ----------
     directory
-        Where the files go; made if it does not exist. Other files in it stay as they are.
+        Where the files go; made if it does not exist. What is there of a build of another design goes.
     cycles
-        Latency and interval of the accelerator, as measured.
+        Latency and interval of the accelerator.
+    simulated
+        Whether they were measured, or are those of the cycle model.
     model_file
         What the plan was made of, for the report.
     clock_mhz
@@ -78,11 +81,12 @@ def build_bitstream(
     Raises
     ------
     PlanError
-        If the design does not fit the part or the link, or timing does not allow `clock_mhz`, or no clock at all.
+        If the design does not fit the part or the link, or timing does not allow `clock_mhz`, or no clock at all, or
+        there is no such clock.
     ToolError
         If a tool is missing or fails.
     InputError
-        If the directory cannot be written, or `seed`, `seeds`, `jobs` or `clock_mhz` is no such thing.
+        If the directory cannot be written, or `seed`, `seeds` or `jobs` is no such thing.
     """
     if not 0 <= seed <= MAX_SEED:
         raise InputError(f"--seed must be 0 to {MAX_SEED}, not {seed}")
@@ -90,8 +94,8 @@ def build_bitstream(
         raise InputError(f"--seeds must be 1 to {MAX_SEED - seed + 1}, not {seeds}")
     if jobs is not None and jobs < 1:
         raise InputError(f"--jobs must be at least 1, not {jobs}")
-    if clock_mhz is not None and not (math.isfinite(clock_mhz) and clock_mhz > 0):
-        raise InputError(f"--clock-mhz must be a positive number, not {clock_mhz}")
+    if clock_mhz is not None:
+        check_clock(clock_mhz)
     if plan.part != board.part:
         raise PlanError(f"the plan is for {plan.part}, but board {board.name} has {board.part}: compile for this board")
     for tool in tools.of_family(board.device.family):
@@ -105,6 +109,7 @@ def build_bitstream(
             board,
             folder,
             cycles=cycles,
+            simulated=simulated,
             clock_mhz=float(clock),
             timing=timing,
             seed=job.seed,
@@ -114,8 +119,15 @@ def build_bitstream(
             options={"seed": seed, "seeds": seeds, "clock_mhz": clock_mhz},
             seconds=job.seconds,
         )
-        (folder / REPORT).write_text(json.dumps(report, indent=2) + "\n")
-        products = (board.bitstream, flow.SYNTHESIS_LOG, flow.ROUTE_LOG, flow.ROUTE_REPORT, REPORT)
+        (folder / REPORT).write_text(artifacts.to_json(report))
+        products = (
+            board.bitstream,
+            artifacts.SYNTHESIS_LOG,
+            artifacts.ROUTE_LOG,
+            artifacts.ROUTE_REPORT,
+            REPORT,
+        )
+        artifacts.remove(directory, artifacts.of_others(directory, plan.digest))
         _move(folder, directory, products)
     return report
 

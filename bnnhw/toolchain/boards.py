@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from bnnhw.errors import InputError
+from bnnhw.hints import did_you_mean
 from bnnhw.parts import PARTS, Part
 from bnnhw.resources import folder
 
@@ -96,7 +97,8 @@ def find_board(name: str) -> Board:
     for board in all_boards():
         if wanted in map(_normal, (board.name, *board.aliases)):
             return board
-    raise InputError(f"unknown board {name!r}; there are {', '.join(board.name for board in all_boards())}")
+    names = [board.name for board in all_boards()]
+    raise InputError(f"unknown board {name!r}{did_you_mean(name, names) or ';'} there are {', '.join(names)}")
 
 
 def _normal(name: str) -> str:

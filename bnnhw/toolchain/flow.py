@@ -13,14 +13,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bnnhw.artifacts import ROUTE_LOG, ROUTE_REPORT, SYNTHESIS_LOG
 from bnnhw.errors import PlanError, ToolError
 from bnnhw.parts import Part
 from bnnhw.toolchain import carry_cells, tools
 from bnnhw.toolchain.block_ram import ice40_techmap
 from bnnhw.toolchain.boards import Board
 
-NETLIST, STATISTICS, SYNTHESIS_LOG = "top.json", "stat.json", "yosys.log"
-ROUTE_LOG, ROUTE_REPORT = "nextpnr.log", "nextpnr.json"
+NETLIST, STATISTICS = "top.json", "stat.json"
 ROUTED, CONFIGURATION = "routed.json", "top.config"
 
 # LUTs of designs of ECP5 that are placed and routed in other ways than small ones.

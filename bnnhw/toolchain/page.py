@@ -8,16 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from bnnhw import charts
+from bnnhw.artifacts import COMPARISON, COMPARISON_SCHEMA, ESTIMATE, PAGE, PLAN, read_of
 from bnnhw.charts import Bar, Roof
-from bnnhw.dataflow import Plan, load_plan
+from bnnhw.dataflow import ESTIMATE_SCHEMA, Plan, load_plan
 from bnnhw.dataflow.traffic import weight_bits_read
 from bnnhw.errors import InputError
 from bnnhw.files import write_text
-from bnnhw.reading import read_json
 from bnnhw.toolchain.boards import find_board
 from bnnhw.toolchain.report import read_report
-
-PAGE = "report.html"
 
 RESOURCES = {
     "lut4": "LUT4",
@@ -49,20 +47,20 @@ def write_page(folder: Path) -> Path:
         If one of them is missing, damaged or of another design, or `folder` cannot be written.
     """
     report = read_report(folder)
-    plan = load_plan(folder / "plan.json")
+    plan = load_plan(folder / PLAN)
     if plan.digest != report.get("digest"):
         raise InputError(f"{folder}: compiled again after the bitstream was built: build again")
-    comparison = _read(folder / "compare.json") if (folder / "compare.json").exists() else None
+    estimate = read_of(folder / ESTIMATE, plan.digest, schema=ESTIMATE_SCHEMA, remedy="compile again")
+    comparison = None
+    if (folder / COMPARISON).exists():
+        remedy = f"run `bnnhw compare {folder}` again"
+        comparison = read_of(folder / COMPARISON, plan.digest, schema=COMPARISON_SCHEMA, remedy=remedy)
     try:
-        page = _page(report, _read(folder / "estimate.json"), plan, comparison)
+        page = _page(report, estimate, plan, comparison)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise InputError(f"{folder}: its .json files are damaged ({error!r}): build again") from None
     write_text(folder / PAGE, page)
     return folder / PAGE
-
-
-def _read(path: Path) -> Any:
-    return read_json(path, remedy="build again", links=False)
 
 
 def _page(report: Mapping[str, Any], estimate: Mapping[str, Any], plan: Plan, comparison: Any) -> str:
@@ -106,6 +104,7 @@ def _speed(report: Mapping[str, Any]) -> dict[str, object]:
         "clock": f"{report['clock_mhz']:.2f} MHz of {report['fmax_mhz']:.2f} MHz that timing allows",
         "cycles per inference": f"{report['cycles_per_inference']:,}",
         "latency": f"{report['latency_cycles']:,} cycles, {microseconds:,.1f} microseconds",
+        "cycles are those of the": report["cycles_from"],
         "MACs per cycle": f"{report['macs_per_cycle']:,.0f}, {report['efficiency']:.1%} of the tighter limit",
         "bitstream": f"{report['bitstream']}, SHA-256 {report['sha256']}",
     }

@@ -7,9 +7,8 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from bnnhw.errors import InputError, ToolError
-from bnnhw.toolchain.boards import find_board
-from bnnhw.toolchain.report import read_report
+from bnnhw.errors import ToolError
+from bnnhw.toolchain.report import built_bitstream
 
 
 def program(directory: Path) -> None:
@@ -21,15 +20,11 @@ def program(directory: Path) -> None:
     Raises
     ------
     InputError
-        If there is no bitstream.
+        If there is no bitstream, or it is of another design than the one in `directory`.
     ToolError
         If the programmer is missing or fails.
     """
-    report = read_report(directory)
-    board = find_board(str(report.get("board")))
-    bitstream = directory / board.bitstream
-    if not bitstream.is_file():
-        raise InputError(f"{bitstream}: missing: build again")
+    board, bitstream = built_bitstream(directory)
     name, *options = board.programmer
     command = shutil.which(os.environ.get(name.upper()) or name)
     if command is None:

@@ -9,14 +9,14 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from bnnhw.dataflow import Cycles, Plan
+from bnnhw.artifacts import PLAN, REPORT, sha256
+from bnnhw.dataflow import Cycles, Plan, load_plan
 from bnnhw.dataflow.plan import FOLDING_KEYS
 from bnnhw.errors import InputError
 from bnnhw.reading import read_json
 from bnnhw.toolchain import flow, tools
-from bnnhw.toolchain.boards import Board
+from bnnhw.toolchain.boards import Board, find_board
 
-REPORT = "report.json"
 SCHEMA = 3
 
 
@@ -26,6 +26,7 @@ def make_report(
     folder: Path,
     *,
     cycles: Cycles,
+    simulated: bool,
     clock_mhz: float,
     timing: flow.Timing,
     seed: int,
@@ -40,7 +41,9 @@ def make_report(
     Parameters
     ----------
     cycles
-        Latency and interval of the accelerator, as measured.
+        Latency and interval of the accelerator.
+    simulated
+        Whether they were measured, or are those of the cycle model.
     clock_mhz
         What the accelerator runs at.
     timing
@@ -72,7 +75,7 @@ def make_report(
         "model_file": None if model_file is None else {"name": model_file.name, "sha256": digest_of(model_file)},
         "layers": [{"name": layer.name, **{key: getattr(layer, key) for key in FOLDING_KEYS}} for layer in plan.layers],
         "bitstream": board.bitstream,
-        "sha256": hashlib.sha256((folder / board.bitstream).read_bytes()).hexdigest(),
+        "sha256": sha256(folder / board.bitstream),
         "clock_mhz": clock_mhz,
         "fmax_mhz": timing.accel_mhz,
         "seed": seed,
@@ -81,6 +84,7 @@ def make_report(
         "utilization": flow.utilization(board, folder),
         "cycles_per_inference": cycles.interval,
         "latency_cycles": cycles.latency,
+        "cycles_from": "simulation" if simulated else "cycle model",
         "inferences_per_second": clock_mhz * 1e6 / cycles.interval,
         "link_inferences_per_second": link_frames_per_second,
         "macs_per_inference": plan.macs,
@@ -133,3 +137,25 @@ def read_report(folder: Path) -> dict[str, Any]:
     if not isinstance(report, dict) or report.get("schema") != SCHEMA:
         raise InputError(f"{path}: not a report of this version of bnnhw: build again")
     return report
+
+
+def built_bitstream(folder: Path) -> tuple[Board, Path]:
+    """The board that `build` made a bitstream for in `folder`, and the bitstream.
+
+    Raises
+    ------
+    InputError
+        If there is none, or it is not the one that was built, or of another design than the plan that lies beside it.
+    """
+    report = read_report(folder)
+    if (folder / PLAN).exists():
+        plan = load_plan(folder / PLAN)
+        if (plan.digest, plan.board) != (report.get("digest"), report.get("board")):
+            raise InputError(f"{folder}: compiled again after its bitstream was built: build again")
+    board = find_board(str(report.get("board")))
+    bitstream = folder / board.bitstream
+    if not bitstream.is_file():
+        raise InputError(f"{bitstream}: missing: build again")
+    if sha256(bitstream) != report.get("sha256"):
+        raise InputError(f"{bitstream}: not the bitstream that {REPORT} describes: build again")
+    return board, bitstream

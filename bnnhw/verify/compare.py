@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bnnhw.artifacts import COMPARISON_SCHEMA
 from bnnhw.design import Design
 from bnnhw.ir.graph import Graph
 from bnnhw.verify.levels import LEVELS, Level, Task, check_levels
 from bnnhw.verify.levels.base import Array
 
-SCHEMA = 1
 USUAL_LEVELS = ("reference", "rtl")
 
 
@@ -30,6 +30,7 @@ class Comparison:
     """
 
     model: str
+    digest: str
     part: str
     levels: dict[str, Level]
     tensors: dict[str, Array] = field(default_factory=dict)
@@ -42,8 +43,9 @@ class Comparison:
     def to_dict(self) -> dict[str, Any]:
         """As compare.json has it."""
         return {
-            "schema": SCHEMA,
+            "schema": COMPARISON_SCHEMA,
             "model": self.model,
+            "digest": self.digest,
             "part": self.part,
             "mismatches": self.mismatches,
             "levels": {name: level.to_dict() for name, level in self.levels.items()},
@@ -112,7 +114,7 @@ def compare(
         level.accuracy = _accuracy(answer.prediction, None if labels is None else labels[:count])
         found[name] = level
         tensors |= {f"{name}.{key}": values for key, values in answer.arrays().items()} if trace else {}
-    return Comparison(design.graph.name, design.plan.part, found, tensors)
+    return Comparison(design.graph.name, design.plan.digest, design.plan.part, found, tensors)
 
 
 def _accuracy(classes: Array, labels: NDArray[np.int64] | None) -> float | None:

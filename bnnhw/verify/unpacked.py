@@ -12,8 +12,9 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+from bnnhw.artifacts import REPORT
 from bnnhw.errors import InputError, ToolError
-from bnnhw.toolchain import Board, tools
+from bnnhw.toolchain import Board, built_bitstream, tools
 from bnnhw.toolchain.tools import Tool
 from bnnhw.verify.netlist import models, without
 
@@ -45,15 +46,15 @@ def unpacked(board: Board, folder: Path) -> str:
     Raises
     ------
     InputError
-        If the board has no iCE40, or there is no bitstream.
+        If the board has no iCE40, or there is no bitstream, or one of another design.
     ToolError
         If a tool is missing or fails.
     """
     if board.device.family != "ice40":
         raise InputError(f"level bitstream is for iCE40, and board {board.name} has {board.part}: leave it out")
-    bitstream = folder / board.bitstream
-    if not bitstream.is_file():
-        raise InputError(f"{bitstream}: no bitstream: run `bnnhw build` into this folder first")
+    if not (folder / REPORT).is_file():
+        raise InputError(f"{folder}: no bitstream: run `bnnhw build` into this folder first")
+    _, bitstream = built_bitstream(folder)
     program = shutil.which(ICEBOX)
     if program is None:
         raise ToolError(f"{ICEBOX} is missing: apt install fpga-icestorm")

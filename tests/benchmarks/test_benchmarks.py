@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -11,8 +10,9 @@ from typing import Any
 
 import pytest
 
-from benchmarks import figures, measure, roofline, tables
-from benchmarks.entries import BOARDS, ROOT, Entry, entries
+from benchmarks import compile, constants, figures, gap, measure, roofline, simulation, tables, units
+from benchmarks.entries import BOARDS, Entry, entries
+from benchmarks.pages import ROOT, tables_of
 from bnnhw.errors import PlanError, ToolError
 from bnnhw.shipped import shipped_models
 
@@ -51,7 +51,7 @@ def test_run_writes_refusals_and_goes_on_after_failures(tmp_path: Path, monkeypa
     todo = [Entry("digits-binary", "icebreaker", suffix, build={"seeds": 2}) for suffix in ("", "large", "broken")]
     said: list[str] = []
     with ThreadPoolExecutor(2) as executor:
-        failed = measure.run(todo, executor, folder=tmp_path, routes_at_once=3, say=said.append)
+        failed = measure.measured_by(todo, executor, folder=tmp_path, routes_at_once=3, say=said.append)
     assert failed == ["digits-binary_icebreaker_broken"]
     assert {path.stem for path in tmp_path.iterdir()} == {"digits-binary_icebreaker", "digits-binary_icebreaker_large"}
     assert json.loads((tmp_path / "digits-binary_icebreaker.json").read_text())["routes"] == 3
@@ -97,16 +97,17 @@ def test_refusals_are_listed_and_fill_no_row() -> None:
     assert tables.short_table({"other": refused}).count("\n") == 2
 
 
-@pytest.mark.parametrize("page", tables.PAGES)
-def test_pages_hold_what_the_results_say(page: str) -> None:
-    text = (ROOT / page).read_text()
-    assert "<!-- table: " in text
-    assert tables.fill(text, KNOWN) == text
+@pytest.mark.parametrize("name", tables.TABLES)
+def test_pages_hold_what_was_measured_of_designs(name: str) -> None:
+    page, table = tables.TABLES[name]
+    assert tables_of(ROOT / page)[name] == table(KNOWN)
 
 
-def test_every_table_has_its_place() -> None:
-    text = "".join((ROOT / page).read_text() for page in tables.PAGES)
-    assert set(re.findall(r"<!-- table: (\w+) -->", text)) == set(tables.TABLES)
+@pytest.mark.parametrize("benchmark", [compile, constants, gap, simulation, units], ids=lambda module: module.__name__)
+def test_pages_hold_what_was_measured_elsewhere(benchmark: Any) -> None:
+    rows = benchmark.results().all
+    assert rows
+    assert tables_of(ROOT / benchmark.PAGE)[benchmark.__name__.removeprefix("benchmarks.")] == benchmark.table(rows)
 
 
 def test_machines_and_plot_hold_what_the_results_say() -> None:

@@ -1,7 +1,8 @@
-"""A short fault campaign, and the page that a long one becomes."""
+"""A short fault campaign, and the table that a long one becomes."""
 
 from __future__ import annotations
 
+import random
 from dataclasses import asdict, replace
 from functools import partial
 
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 
 from bnnhw.verify.link_faults import KINDS
-from campaigns.faults import ROWS, Outcome, Row, campaign, page
+from campaigns.faults import ROWS, Outcome, Row, campaign, table
 from tests.verify.boards import design, samples, start
 
 
@@ -21,6 +22,7 @@ def digest() -> bytes:
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
 def test_nothing_wrong_and_nothing_lost(row: Row) -> None:
     often = Row(row.name, row.what, tuple(replace(kind, rate=max(kind.rate, 0.02)) for kind in row.kinds))
+    random.seed(5)  # the driver's first sequence numbers
     outcome = campaign(partial(start, settled=False), digest(), samples(), often, inferences=120, session=20, seed=5)
     assert (outcome.accepted, outcome.wrong, outcome.lost, outcome.recovered) == (120, 0, 0, True)
     assert outcome.damaged > 0
@@ -37,8 +39,8 @@ def test_wrong_answers_are_counted() -> None:
     assert (outcome.accepted, outcome.wrong, outcome.recovered) == (20, 20, False)
 
 
-def test_page() -> None:
+def test_table() -> None:
     outcomes = [Outcome(row.name, row.what, inferences=1000, damaged=7, accepted=1000) for row in ROWS]
-    text = page([asdict(outcome) for outcome in outcomes])
+    text = table([asdict(outcome) for outcome in outcomes])
     assert f"{1000 * len(ROWS):,} inferences" in text
     assert all(f"| {kind.name} | {kind.what} | 1,000 | 7 | 0 | 1,000 | 0 | 0 | NO |" in text for kind in KINDS)

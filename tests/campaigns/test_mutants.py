@@ -1,4 +1,4 @@
-"""Faults in a tiny accelerator, and what is committed of the long run."""
+"""Faults in a tiny accelerator, and the tables of the long run."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmarks.pages import ROOT, tables_of
 from bnnhw.arithmetic.formats import BIPOLAR
 from campaigns import mutants
 from campaigns.mutation.designs import Frames, Small
@@ -60,10 +61,28 @@ def test_sample_has_every_kind() -> None:
     assert {mutant.kind for mutant in chosen} == {*STREAM_FAULTS}
 
 
-def test_committed_results() -> None:
-    rows = json.loads(mutants.RESULTS.read_text())
-    reasons = json.loads(mutants.REASONS.read_text())
-    assert len(rows) >= 100
-    silent = {row["key"] for row in rows if not row["caught_by"] and not row.get("equal")}
-    assert silent == {*reasons}
-    assert mutants.TABLE.read_text() == mutants.table(rows, reasons)
+def test_tables(tmp_path: Path) -> None:
+    found = {
+        "key": "a",
+        "design": "dense",
+        "origin": "named",
+        "kind": "beat lost",
+        "place": "here",
+        "caught_by": "integers",
+    }
+    rows = [
+        found,
+        {**found, "key": "b", "caught_by": ""},
+        {**found, "key": "c", "caught_by": "", "equal": True},
+        {**found, "key": "d", "caught_by": ""},
+    ]
+    reasons = {"b": "nobody looks"}
+    assert "| beat lost | 4 | 1 | 2 | 1 | integers 1 |" in mutants.caught_table(rows, reasons)
+    silent = mutants.silent_table(rows, reasons).splitlines()[2:]
+    assert [line.split(" | ")[-1] for line in silent] == ["nobody looks |", f"{mutants.EQUAL} |", "**missed** |"]
+
+
+def test_every_reason_is_in_the_page() -> None:
+    text = tables_of(ROOT / mutants.PAGE)["silent"]
+    assert all(f"| {reason} |" in text for reason in json.loads(mutants.REASONS.read_text()).values())
+    assert "**missed**" not in text

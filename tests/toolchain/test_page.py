@@ -39,6 +39,7 @@ def report(digest: str) -> dict[str, Any]:
         "utilization": {key: {"used": USED[key], "available": AVAILABLE[key]} for key in USED},
         "cycles_per_inference": 40,
         "latency_cycles": 190,
+        "cycles_from": "simulation",
         "inferences_per_second": 975000.0,
         "link_inferences_per_second": 3225.8,
         "macs_per_inference": 17024,
@@ -87,11 +88,9 @@ class Tags(HTMLParser):
 
 
 def test_page_shows_the_report(folder: Path) -> None:
-    (folder / "compare.json").write_text(
-        json.dumps(
-            {"levels": {"rtl": {"samples": 1200, "mismatches": {"logits": 2, "class": 1}, "against": "reference"}}}
-        )
-    )
+    level = {"samples": 1200, "mismatches": {"logits": 2, "class": 1}, "against": "reference"}
+    digest = json.loads((folder / "plan.json").read_text())["digest"]
+    (folder / "compare.json").write_text(json.dumps({"schema": 2, "digest": digest, "levels": {"rtl": level}}))
     path = write_page(folder)
     assert path == folder / "report.html"
     page = path.read_text()
@@ -131,8 +130,18 @@ def test_command_says_where_the_page_is(folder: Path, cli: CLI) -> None:
         ("report.json", None, "report.json: cannot be read as JSON"),
         ("plan.json", None, "plan.json"),
         ("estimate.json", None, "estimate.json: cannot be read as JSON"),
-        ("estimate.json", '{"layers": [{"name": 1}]}', "damaged"),
-        ("estimate.json", "[]", "damaged"),
+        ("estimate.json", '{"schema": 2, "digest": "DIGEST", "layers": [{"name": 1}]}', "damaged"),
+        ("estimate.json", "[]", "estimate.json: not of schema 2, which this bnnhw reads: compile again"),
+        (
+            "estimate.json",
+            '{"schema": 2, "digest": "0"}',
+            "estimate.json: of another design than plan.json: compile again",
+        ),
+        (
+            "compare.json",
+            '{"schema": 2, "digest": "0"}',
+            "compare.json: of another design than plan.json: run `bnnhw compare",
+        ),
         ("compare.json", "{", "compare.json: cannot be read as JSON"),
         ("report.json", '{"schema": 3, "digest": "0"}', "compiled again after the bitstream was built"),
     ],
@@ -143,7 +152,8 @@ def test_what_is_missing_or_damaged_is_named(
     if content is None:
         (folder / name).unlink()
     else:
-        (folder / name).write_text(content)
+        digest = json.loads((folder / "plan.json").read_text())["digest"]
+        (folder / name).write_text(content.replace("DIGEST", digest))
     assert message in refused("report", folder).err
     assert not (folder / "report.html").exists()
 

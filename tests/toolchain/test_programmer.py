@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -12,7 +13,8 @@ from bnnhw.toolchain import program
 
 
 def built(folder: Path, board: str = "icebreaker", schema: int = 3) -> Path:
-    (folder / "report.json").write_text(json.dumps({"schema": schema, "board": board}))
+    content = {"schema": schema, "board": board, "digest": "0" * 16, "sha256": hashlib.sha256(b"bits").hexdigest()}
+    (folder / "report.json").write_text(json.dumps(content))
     (folder / f"{board}.bin").write_bytes(b"bits")
     return folder
 

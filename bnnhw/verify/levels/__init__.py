@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from bnnhw.errors import InputError
+from bnnhw.hints import did_you_mean
 from bnnhw.verify.levels import bitstream, board, netlist, reference, rtl, source
 from bnnhw.verify.levels.base import Answer, Level, Task
 
@@ -55,5 +56,6 @@ def check_levels(levels: Sequence[str]) -> tuple[str, ...]:
     """
     for level in levels:
         if level not in LEVELS:
-            raise InputError(f"--levels {level}: this version has {', '.join(LEVELS)}")
+            hint = did_you_mean(level, LEVELS)
+            raise InputError(f"--levels {level}: no such level{hint or ';'} there are {', '.join(LEVELS)}")
     return tuple(level for level in LEVELS if level in levels)

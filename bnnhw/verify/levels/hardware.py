@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from bnnhw import reference
-from bnnhw.errors import ToolError
+from bnnhw.artifacts import waveform_name
+from bnnhw.errors import InputError, ToolError
 from bnnhw.generate.ports import Ports
 from bnnhw.verify.levels.base import Answer, Array, Level, Task
 from bnnhw.verify.record import Record
@@ -135,9 +136,13 @@ def keep_waveform(task: Task, name: str, record: Record, first: dict[str, Any]) 
     """Writes the waveform of a difference and notes in `first` where it is."""
     if task.folder is None:
         return
-    path = Path(task.folder) / f"compare-{name}.vcd"
-    record.write_window(path, first["cycle"] - BEFORE, first["cycle"] + AFTER)
-    first["waveform"] = str(path)
+    path = Path(task.folder) / waveform_name(name)
+    try:
+        record.write_window(path, first["cycle"] - BEFORE, first["cycle"] + AFTER)
+    except InputError as error:
+        first["note"] = "; ".join((*([first["note"]] if "note" in first else []), f"no waveform: {error}"))
+    else:
+        first["waveform"] = str(path)
 
 
 def locate(task: Task, level: Level, verilog: str, name: str) -> None:

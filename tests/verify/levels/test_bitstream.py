@@ -12,6 +12,7 @@ import bnnhw
 from bnnhw.errors import InputError, ToolError
 from bnnhw.toolchain import find_board
 from bnnhw.verify import unpacked
+from tests.toolchain.test_programmer import built
 
 MODEL = "digits-binary"
 VALUES = np.zeros((1, 64), np.float32)
@@ -20,7 +21,7 @@ VALUES = np.zeros((1, 64), np.float32)
 def test_needs_the_folder_of_a_build(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="level bitstream needs the folder of a build"):
         bnnhw.compare(MODEL, levels=["bitstream"], board="icebreaker", samples=1)
-    with pytest.raises(InputError, match="icebreaker.bin: no bitstream: run `bnnhw build`"):
+    with pytest.raises(InputError, match="no bitstream: run `bnnhw build`"):
         unpacked.unpacked(find_board("icebreaker"), tmp_path)
 
 
@@ -30,7 +31,7 @@ def test_only_ice40(tmp_path: Path) -> None:
 
 
 def test_without_icebox(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "icebreaker.bin").write_bytes(b"bits")
+    built(tmp_path)
     monkeypatch.setenv("PATH", "")
     with pytest.raises(ToolError, match="icebox_vlog is missing: apt install fpga-icestorm"):
         unpacked.unpacked(find_board("icebreaker"), tmp_path)

@@ -1,7 +1,5 @@
 """How fast the packed reference runs the published CNV, beside plain float products in the same process.
 
-    python benchmarks/reference_speed.py [--samples N]
-
 Prints images per second of both, and their ratio. The float side multiplies the windows of every layer by its weights
 as float32 matrices (numpy's BLAS, all cores), windows and thresholds included: the same network, computed the usual
 way.
@@ -11,12 +9,12 @@ from __future__ import annotations
 
 import argparse
 import time
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.entries import CNV_1W2A, DATA
 from bnnhw import reference
 from bnnhw.compiler import load_model
 from bnnhw.ir.graph import Graph
@@ -24,8 +22,7 @@ from bnnhw.ir.nodes import Dense
 from bnnhw.passes import to_integers
 from bnnhw.reference.kernels import evaluate
 
-DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
-MODEL = DATA / "models" / "bnn_pynq_cnvW1A2_cifar10" / "cnvW1A2_cifar10_qonnx.onnx.gz"
+MODEL = DATA / CNV_1W2A
 IMAGES = DATA / "cifar10" / "cifar10_train_lossless_0000_0999.npz"
 STEP = 50
 
@@ -47,24 +44,22 @@ def plain_float(graph: Graph, images: NDArray[np.float32]) -> NDArray[Any]:
     return np.concatenate(found)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--samples", type=int, default=400)
-    samples = parser.parse_args().samples
+def add_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--samples", type=int, default=400, metavar="N", help="images (default: %(default)s)")
+
+
+def run(options: argparse.Namespace) -> int:
     graph = to_integers(load_model(MODEL, None))
-    images = np.load(IMAGES)["images"][:samples].astype(np.float32).transpose(0, 3, 1, 2) / np.float32(255)
+    images = np.load(IMAGES)["images"][: options.samples].astype(np.float32).transpose(0, 3, 1, 2) / np.float32(255)
     rates = {}
     classes = []
     for name, work in (("packed", lambda x: reference.run(graph, x)["prediction"]), ("float", None)):
-        run = work or (lambda x: plain_float(graph, x))
-        run(images[:10])
+        classify = work or (lambda x: plain_float(graph, x))
+        classify(images[:10])
         started = time.perf_counter()
-        classes.append(run(images))
+        classes.append(classify(images))
         rates[name] = len(images) / (time.perf_counter() - started)
         print(f"{name:8}{rates[name]:8.0f} images/s")
     assert (classes[0] == classes[1]).all()
     print(f"packed / float: {rates['packed'] / rates['float']:.2f}")
-
-
-if __name__ == "__main__":
-    main()
+    return 0

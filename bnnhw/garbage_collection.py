@@ -1,4 +1,4 @@
-"""Python's search for garbage."""
+"""Python's garbage collection, paused where it only costs time."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def uncollected() -> Iterator[None]:
-    """Stops it: among the small objects of a plan or a netlist, nearly all of which stay, it takes up to half of the
+def collection_paused() -> Iterator[None]:
+    """Pauses it: among the small objects of a plan or a netlist, nearly all of which stay, it takes up to half of the
     time."""
     collecting = gc.isenabled()
     gc.disable()

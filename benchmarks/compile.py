@@ -1,27 +1,27 @@
-"""Measures how long `bnnhw compile` takes from the shell, and how much memory.
+"""How long `bnnhw compile` takes from the shell, and how much memory.
 
-    python -m benchmarks.compile_speed [--only TEXT]
-
-The best of three runs each, as other work on the machine makes them longer. Writes ``benchmarks/compile.json``, and the
+The best of three runs each, as other work on the machine makes them longer. Writes ``benchmarks/compile.json`` and a
 table of docs/speed.md.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from benchmarks import figures, tables
+from benchmarks.commands import add_again, add_only
 from benchmarks.entries import CNV_1W2A, TFC_1W1A, Entry
-from bnnhw.files import write_text
+from benchmarks.pages import ROOT, markdown, put
+from benchmarks.rows import Row, Rows
 
+FILE = ROOT / "benchmarks" / "compile.json"
+PAGE = "docs/speed.md"
 RUNS = 3
 CASES = (
     Entry("digits-binary", "icebreaker"),
@@ -48,7 +48,7 @@ def timed(command: list[str]) -> dict[str, float]:
     }
 
 
-def measure(entry: Entry) -> dict[str, Any]:
+def measure(entry: Entry) -> Row:
     """The best of some runs, and the size of the Verilog."""
     options = [word for key, value in entry.compile.items() for word in (f"--{key}", str(value))]
     with tempfile.TemporaryDirectory() as folder:
@@ -59,22 +59,41 @@ def measure(entry: Entry) -> dict[str, Any]:
     return {"model": entry.title, "board": entry.board, "options": " ".join(options), **row, "verilog_kb": size // 1000}
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.compile_speed", description=(__doc__ or "").split("\n")[0]
-    )
-    parser.add_argument("--only", default="", metavar="TEXT", help="models and boards whose name holds this text")
-    options = parser.parse_args()
-    rows = json.loads(tables.COMPILE.read_text()) if tables.COMPILE.is_file() else []
-    known = {(row["model"], row["board"]): row for row in rows}
-    for entry in CASES:
-        if entry.present and options.only in entry.name:
-            known[entry.title, entry.board] = row = measure(entry)
+def results() -> Rows:
+    """What is known."""
+    return Rows(FILE, ("model", "board"), ((case.title, case.board) for case in CASES))
+
+
+def table(rows: Sequence[Row]) -> str:
+    """Seconds and megabytes of each case."""
+    header = ("model", "board", "options", "seconds", "of processors", "memory, MB", "Verilog, kB")
+    lines = [
+        [
+            row["model"],
+            row["board"],
+            row["options"] or "-",
+            f"{row['seconds']:.1f}",
+            f"{row['processor_seconds']:.1f}",
+            f"{row['megabytes']:,}",
+            f"{row['verilog_kb']:,}",
+        ]
+        for row in rows
+    ]
+    return markdown(header, lines)
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    add_again(parser)
+    add_only(parser, "models and boards")
+
+
+def run(options: argparse.Namespace) -> int:
+    rows = results()
+    for case in CASES:
+        known = (case.title, case.board) in rows and not options.again
+        if case.present and options.only in case.name and not known:
+            row = measure(case)
             print(row, flush=True)
-            kept = [known[key] for key in ((case.title, case.board) for case in CASES) if key in known]
-            write_text(tables.COMPILE, json.dumps(kept, indent=1) + "\n")
-    tables.write(figures.measured())
-
-
-if __name__ == "__main__":
-    main()
+            rows.add(row)
+    put(PAGE, "compile", table(rows.all))
+    return 0
