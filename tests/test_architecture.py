@@ -27,7 +27,7 @@ def test_sessions_print_what_they_show(name: str) -> None:
 
 def test_the_table_of_folders_is_that_of_imports() -> None:
     rows = re.findall(r"^\| `bnnhw/(\w+)/` \|.*\| ([^|]+) \|$", PAGE.read_text(), re.MULTILINE)
-    found = {folder: imported for folder, imported in rows}
+    found = dict(rows)
     assert {*found} == {path.parent.name for path in (ROOT / "bnnhw").glob("*/*.py")}
     everything = {*found} - {"cli", "host", "verify", "arithmetic"}
     for folder, imported in found.items():
