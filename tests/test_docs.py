@@ -75,6 +75,17 @@ def test_links_resolve(page: Path) -> None:
             assert anchor in anchors(found), f"{target}: no such heading; there are {sorted(anchors(found))}"
 
 
+def test_every_page_can_be_found_from_the_first() -> None:
+    found, left = set[Path](), [ROOT / "README.md"]
+    while left:
+        page = left.pop()
+        if page in found or page.suffix != ".md" or not page.is_file():
+            continue
+        found.add(page)
+        left += [(page.parent / target.partition("#")[0]).resolve() for target in LINK.findall(prose(page))]
+    assert {*(ROOT / "docs").glob("*.md"), ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md"} <= found
+
+
 @pytest.mark.parametrize("page", NAMED)
 def test_files_exist(page: Path) -> None:
     tops = {path.name for path in ROOT.iterdir() if path.is_dir()}
