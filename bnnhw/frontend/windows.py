@@ -70,7 +70,7 @@ def pad(context: Context, node: onnx.NodeProto) -> str:
     if not any(numbers):
         context.alias(node)
         return "nothing"
-    source = view(context, name, channels_last=lies_channels_last(context, name))
+    source = view(context, name, channels_last=bool(lies_channels_last(context, name)))
     first = 1 if source.channels_last else 2
     spatial = [ends.pop(axis, (0, 0)) for axis in range(first, first + len(source.spatial))]
     if any(any(end) for end in ends.values()):
