@@ -24,7 +24,7 @@ def test_residual(tmp_path: Path) -> None:
     path = net.save(tmp_path)
     graph = assert_as_executed(path, inputs_for(net))
     sums = [node for node in graph.nodes if isinstance(node, Sum)]
-    assert [node.coefficients for node in sums] == [(1, 1), (1, 1)]
+    assert [node.coefficients.tolist() for node in sums] == [[[1], [1]]] * 2
     assert [graph.tensors[node.output].shape for node in sums] == [(5, 6, 4), (3, 3, 8)]
     assert [row.becomes for row in inspect(path) if row.op == "Add"] == ["sum of 2 tensors"] * 2
 
