@@ -22,7 +22,9 @@ def operand(context: Context, node: onnx.NodeProto) -> tuple[NDArray[np.float32]
     left = node.input[0] != data
     constant = context.constants[node.input[0 if left else 1]]
     if constant.dtype != np.float32:
-        raise Refusal(f"arithmetic in {constant.dtype}", "export the model in float32; cast integer inputs to it first")
+        integers = constant.dtype.kind in "iub"
+        remedy = "cast to float32 before it" if integers else "export the model in float32, its inputs and parameters"
+        raise Refusal(f"arithmetic in {constant.dtype}", remedy)
     array = floats(constant, "operand")
     return of_sample(array, len(context.shape(data)), "operand"), left
 

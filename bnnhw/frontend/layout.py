@@ -13,6 +13,7 @@ from bnnhw.frontend.ranges import range_of
 from bnnhw.frontend.refusal import Refusal, shown
 from bnnhw.ir.nodes import ArgMax, Reshape, Transpose
 
+_FLOATS = (onnx.TensorProto.FLOAT16, onnx.TensorProto.BFLOAT16, onnx.TensorProto.DOUBLE)
 # Integers in which sums of few numbers do not run over, and what they hold that float32 holds as well.
 _HELD = {
     onnx.TensorProto.BOOL: (0, 1),
@@ -39,8 +40,10 @@ def cast(context: Context, node: onnx.NodeProto) -> str:
     if to != onnx.TensorProto.FLOAT and not (to in _INDICES and isinstance(context.end(node), ArgMax)):
         values = range_of(context, context.tensor(context.data(node)))
         held = _HELD.get(to)
+        if to in _FLOATS:
+            raise Refusal("a cast to floats of other widths", "export the model in float32 throughout")
         if held is None or not values.whole or not held[0] <= values.low <= values.high <= held[1]:
-            raise Refusal("a cast to another type than float32, which rounds", "quantise with Quant instead")
+            raise Refusal("a cast to integers, which rounds", "quantise with Quant instead")
     return unchanged(context, node)
 
 

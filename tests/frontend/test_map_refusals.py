@@ -54,7 +54,7 @@ def indices(net: Net) -> str:
 REFUSED: dict[str, tuple[Callable[[Net], str], str]] = {
     # convolutions
     "float weights": (lambda net: weighted(net, net.weights(2, 4, 3, 3)), "weights that are not quantised"),
-    "weights not constant": (lambda net: weighted(net, "x"), "its weights is not a constant"),
+    "weights not constant": (lambda net: weighted(net, "x"), "a product of two tensors, which does not map yet"),
     "weights of 3 axes": (lambda net: weighted(net, net.bipolar(net.weights(2, 4, 3))), "use numbers with 4 axes"),
     "weights of 5 axes": (lambda net: weighted(net, net.bipolar(net.weights(2, 4, 1, 1, 1))), "use numbers with 4"),
     "scale per input": (

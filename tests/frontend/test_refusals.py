@@ -110,7 +110,7 @@ REFUSED: dict[str, tuple[Callable[[Net], str], str]] = {
         lambda net: net.node("MatMul", "x", net.quant(net.weights(12, 8), scale=np.sqrt(np.arange(1, 13))[:, None])),
         "no whole multiples of a scale",
     ),
-    "data times data": (lambda net: net.node("MatMul", "x", "x"), "its right operand is not a constant"),
+    "data times data": (lambda net: net.node("MatMul", "x", "x"), "a product of two tensors, which does not map"),
     "transposed data": (lambda net: gemm(net, transA=1), "a transposed left operand"),
     "alpha 0": (lambda net: gemm(net, alpha=0.0), "alpha is 0"),
     "alpha NaN": (lambda net: gemm(net, alpha=NAN), "alpha is nan"),
@@ -146,10 +146,10 @@ REFUSED: dict[str, tuple[Callable[[Net], str], str]] = {
     "unknown operator": (lambda net: net.node("Quantise", "x"), "does not map; did you mean Quant\\?"),
     "no operator": (lambda net: net.node("", "x"), "does not map"),
     # layout
-    "cast to half": (lambda net: net.node("Cast", "x", to=TensorProto.FLOAT16), "a cast to another type than float32"),
+    "cast to half": (lambda net: net.node("Cast", "x", to=TensorProto.FLOAT16), "export the model in float32"),
     "cast to integers": (
         lambda net: net.node("Cast", "x", to=TensorProto.INT32),
-        "a cast to another type than float32",
+        "a cast to integers, which rounds; quantise with Quant",
     ),
     "reshape misfit": (lambda net: net.node("Reshape", "x", net.constant(np.array([1, 5]))), "cannot reshape"),
     "reshape misfit open": (lambda net: net.node("Reshape", "x", net.constant(np.array([5, -1]))), "batch of 1"),
