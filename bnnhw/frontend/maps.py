@@ -98,16 +98,16 @@ def emit_on_map(context: Context, node: onnx.NodeProto, source: MapView, *made: 
 def lies_channels_last(context: Context, name: str) -> bool | None:
     """Whether the axis of channels of a tensor of the file is the last one, as the nodes that made it show.
 
-    None where nothing tells: elementwise nodes alone made it from the input, or it has another shape than what they
-    made. Of a single pixel both are true, so nothing tells.
+    None where nothing tells: elementwise nodes alone made it from the input, or a reshape does more than to add axes of
+    size 1. Of a single pixel such an axis may be on either side.
     """
-    tensor = context.tensor(name)
-    sizes = _sizes(context, tensor)
-    maker = context.makers.get(tensor)
+    maker = context.makers.get(context.tensor(name))
     while isinstance(maker, (*ELEMENTWISE, Reshape)):
+        if isinstance(maker, Reshape):
+            before, after = (_sizes(context, tensor) for tensor in (*maker.inputs, maker.output))
+            if before != after or len(after) < 2:
+                return None
         maker = context.makers.get(maker.inputs[0])
-    if maker is None or len(sizes) < 2 or sorted(_sizes(context, maker.output)) != sorted(sizes):
-        return None
     if isinstance(maker, Transpose):
         return maker.perm[-1] == 0 or (False if maker.perm == TO_FIRST else None)
     return True if isinstance(maker, _MAPS) else None

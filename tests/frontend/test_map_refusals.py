@@ -115,7 +115,7 @@ REFUSED: dict[str, tuple[Callable[[Net], str], str]] = {
     ),
     # padding
     "reflected": (lambda net: padded(net, 0, 0, 1, 1, 0, 0, 1, 1, mode="reflect"), "padding of mode reflect"),
-    "padded channels": (lambda net: padded(net, 0, 1, 0, 0, 0, 1, 0, 0), "padding of samples or channels"),
+    "padded channels": (lambda net: padded(net, 0, 1, 0, 1, 0, 1, 0, 0), "padding of samples or channels"),
     "padded samples": (lambda net: padded(net, 1, 0, 0, 0, 0, 0, 0, 0), "padding of samples or channels"),
     "cut off": (lambda net: padded(net, 0, 0, -1, 0, 0, 0, 0, 0), "cut nothing off"),
     "three pads": (lambda net: padded(net, 0, 0, 1), "pads \\[0, 0, 1\\] for 4 axes"),
