@@ -11,7 +11,7 @@ _INTEGER_OPERATORS = (
     "ONNX's own quantised operators, which do not map yet",
     "export with Quant nodes (qonnx's QCDQToQuant makes them of QuantizeLinear, Clip and DequantizeLinear)",
 )
-_MONOTONE = ("an activation that does not map yet", "use Relu, Clip or nothing in front of the quantiser")
+_MONOTONE = ("an activation that does not map yet", "use Relu, LeakyRelu, PRelu, Clip, HardSigmoid, Tanh or Softsign")
 _TURNING = (
     "an activation that rises and falls, for which no thresholds stand",
     "use one that never falls, such as Relu or Clip",
@@ -36,8 +36,7 @@ _GROUPS: dict[tuple[str, str], tuple[str, ...]] = {
         "MatMulInteger", "ConvInteger",
     ),
     _MONOTONE: (
-        "PRelu", "LeakyRelu", "Tanh", "HardSigmoid", "Softplus", "Softsign", "Elu", "Selu", "Celu", "ThresholdedRelu",
-        "Exp", "Log", "Sqrt", "Atan", "Asinh", "Sinh",
+        "Softplus", "Elu", "Selu", "Celu", "ThresholdedRelu", "Exp", "Log", "Sqrt", "Atan", "Asinh", "Sinh",
     ),
     _TURNING: ("Abs", "Gelu", "Erf", "Silu", "Swish", "HardSwish", "Mish", "Sin", "Cos", "Pow", "Reciprocal", "Shrink"),
     _RECURRENT: ("LSTM", "GRU", "RNN"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bnnhw.frontend import (
+    activations,
     comparisons,
     convolution,
     elementwise,
@@ -27,9 +28,14 @@ CONSTANT_QUANTISERS: dict[str, Handler] = {
 HANDLERS: dict[str, Handler] = {
     **CONSTANT_QUANTISERS,
     "Sign": quantisers.sign,
-    "Round": quantisers.rounding,
-    "Floor": quantisers.rounding,
-    "Ceil": quantisers.rounding,
+    "Round": activations.rounding,
+    "Floor": activations.rounding,
+    "Ceil": activations.rounding,
+    "LeakyRelu": activations.leaky_relu,
+    "PRelu": activations.p_relu,
+    "HardSigmoid": activations.hard_sigmoid,
+    "Tanh": activations.tanh,
+    "Softsign": activations.softsign,
     "Greater": comparisons.compare,
     "GreaterOrEqual": comparisons.compare,
     "Less": comparisons.compare,

@@ -1,4 +1,4 @@
-"""Quant, BipolarQuant, MultiThreshold, Sign, and Round and its like."""
+"""Quant, BipolarQuant, MultiThreshold and Sign."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from bnnhw.arithmetic.formats import DataType
 from bnnhw.frontend.attributes import attribute, floats, of_sample
 from bnnhw.frontend.context import Context
-from bnnhw.frontend.ranges import range_of
 from bnnhw.frontend.refusal import Refusal
 from bnnhw.ir.elementwise import ROUNDINGS, apply
 from bnnhw.ir.nodes import BipolarQuant, MultiThreshold, Node, Quant
@@ -24,7 +23,6 @@ MAX_DATA_BITS = 16
 MAX_CONSTANT_BITS = 32
 # The smallest positive float32: x >= it is x > 0.
 TINIEST = np.float32(2.0**-149)
-_ROUNDINGS = {"Round": "ROUND", "Floor": "FLOOR", "Ceil": "CEIL"}
 # Where the channels are, by the tensor's rank, if a MultiThreshold does not tell (qonnx, custom_op/general).
 LAYOUTS = {2: "NC", 3: "NWC", 4: "NCHW"}
 
@@ -146,17 +144,6 @@ def sign(context: Context, node: onnx.NodeProto) -> str:
         ),
     )
     return "quantiser (ternary, since Sign of 0 is 0)"
-
-
-def rounding(context: Context, node: onnx.NodeProto) -> str:
-    """Round, Floor and Ceil of values from a known range: a quantiser of scale 1 that cuts nothing off."""
-    values = range_of(context, context.tensor(context.data(node)))
-    mode = _ROUNDINGS[node.op_type]
-    if not values.bounded or max(-values.low, values.high) >= 1 << MAX_DATA_BITS:
-        raise Refusal("of values that nothing keeps in a range", "put a Clip before it, or use Quant")
-    low, high = (int(ROUNDINGS[mode](np.asarray(end, np.float32))) for end in (values.low, values.high))
-    context.emit(node, to_integers(DataType.smallest(low, high), mode))
-    return "quantiser"
 
 
 def to_integers(dtype: DataType, mode: str) -> Quant:

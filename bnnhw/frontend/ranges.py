@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from bnnhw.frontend.context import Context
 from bnnhw.ir.elementwise import apply, code_range
 from bnnhw.ir.nodes import (
+    Activation,
     Arithmetic,
     BipolarQuant,
     Clip,
@@ -21,6 +22,7 @@ from bnnhw.ir.nodes import (
     Pad,
     Quant,
     Reshape,
+    Round,
     Sum,
     SumPool,
     Transpose,
@@ -58,7 +60,7 @@ def range_of(context: Context, tensor: str) -> Range:
     if isinstance(node, MultiThreshold):
         ends = node.out_bias, node.out_bias + node.out_scale * len(node.thresholds)
         return _around([np.array(end) for end in ends], np.array(node.out_scale), np.array(node.out_bias))
-    if isinstance(node, (Clip, Arithmetic, Reshape, Transpose, MaxPool, Pad, SumPool, Sum, Concat)):
+    if isinstance(node, (Clip, Round, Activation, Arithmetic, Reshape, Transpose, MaxPool, Pad, SumPool, Sum, Concat)):
         return _through(node, [range_of(context, name) for name in node.inputs])
     return ANY
 
@@ -66,6 +68,9 @@ def range_of(context: Context, tensor: str) -> Range:
 def _through(node: Node, inputs: list[Range]) -> Range:
     """The range behind a node that keeps, moves, joins or adds values of known ranges."""
     first = inputs[0]
+    if isinstance(node, (Round, Activation)):
+        ends = [apply(node, np.array(end)) for end in (first.low, first.high)]
+        return _around(ends, whole=isinstance(node, Round))
     if isinstance(node, Clip):
         return _around(
             [apply(node, np.array(end)) for end in (first.low, first.high)],

@@ -118,7 +118,6 @@ REFUSED: dict[str, tuple[Callable[[Net], str], str]] = {
         lambda net: net.node("Where", net.node("Less", "x", net.constant(0.0)), net.constant(0.1), net.constant(1e4)),
         "float32 cannot give",
     ),
-    "round without a range": (lambda net: net.node("Round", "x"), "nothing keeps in a range; put a Clip before it"),
     "cast of fractions": (lambda net: net.node("Cast", "x", to=TensorProto.INT32), "which rounds"),
     "equality": (lambda net: net.node("Equal", "x", net.constant(0.0)), "logic on the answers of comparisons"),
 }
