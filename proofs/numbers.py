@@ -2,12 +2,12 @@
 
 from amaranth.hdl import Array, Cat, Const, Mux, Value, signed
 
+from bnnhw import units
 from bnnhw.arithmetic.formats import BIPOLAR, TERNARY, DataType
-from bnnhw.dataflow import structure as units
-from bnnhw.gateware.arithmetic.add import Add
+from bnnhw.gateware.arithmetic.add_streams import AddStreams
 from bnnhw.gateware.arithmetic.label_select import LabelSelect
-from bnnhw.gateware.arithmetic.offset import Offset
 from bnnhw.gateware.arithmetic.threshold import ThresholdUnit
+from bnnhw.gateware.arithmetic.threshold_difference import ThresholdDifference
 from bnnhw.gateware.windows.pool import Pool
 from proofs.case import StreamCase
 from proofs.harness import Spec
@@ -15,7 +15,7 @@ from proofs.models import counted, lanes, legal_codes, number, storage
 
 
 def add(dtypes, coefficients, out):
-    """Case of `Add`, two lanes."""
+    """Case of `AddStreams`, two lanes."""
 
     def expected(name, k, seen):
         found = []
@@ -31,13 +31,13 @@ def add(dtypes, coefficients, out):
     )  # fmt: skip
     sizes = " + ".join(f"{c} * {t}" for c, t in zip(coefficients, dtypes, strict=True))
     return StreamCase(
-        "Add", f"{sizes}, 2 lanes", lambda: Add(list(dtypes), list(coefficients), 2, out), spec, depth=8,
-        covers=(units.Add,), fast=True,
+        "AddStreams", f"{sizes}, 2 lanes", lambda: AddStreams(dtypes, coefficients, 2, out), spec, depth=8,
+        covers=(units.AddStreams,), fast=True,
     )  # fmt: skip
 
 
-def offset(dtype, offsets, signs, width):
-    """Case of `Offset`, two channels per beat."""
+def difference(dtype, offsets, signs, width):
+    """Case of `ThresholdDifference`, two channels per beat."""
     beats = len(offsets) // 2
 
     def expected(name, k, seen):
@@ -50,9 +50,9 @@ def offset(dtype, offsets, signs, width):
         legal=lambda name, payload: legal_codes(dtype, payload.data),
     )  # fmt: skip
     return StreamCase(
-        "Offset", f"{dtype}, {len(offsets)} channels, 2 per beat",
-        lambda: Offset(dtype, 2, offsets=offsets, signs=signs, width=width), spec, depth=10, covers=(units.Offset,),
-        fast=True,
+        "ThresholdDifference", f"{dtype}, {len(offsets)} channels, 2 per beat",
+        lambda: ThresholdDifference(dtype, 2, len(offsets), offsets=offsets, signs=signs, width=width), spec, depth=10,
+        covers=(units.ThresholdDifference,), fast=True,
     )  # fmt: skip
 
 
@@ -73,8 +73,10 @@ def thresholds(rows, codes, bits, tail, depth, *, width=4, fast=False):
     )  # fmt: skip
     return StreamCase(
         "ThresholdUnit", f"{len(codes) - 1} thresholds, sums of {width} bits, {pe} rows, {beats} beats",
-        lambda: ThresholdUnit(pe=pe, width=width, thresholds=rows, codes=codes, bits=bits, tail=tail), spec, depth,
-        covers=(units.Thresholds,), fast=fast,
+        lambda: ThresholdUnit(
+            pe=pe, nf=beats, width=width, count=len(codes) - 1, thresholds=rows, codes=codes, bits=bits, tail=tail
+        ),
+        spec, depth, covers=(units.ThresholdUnit,), fast=fast,
     )  # fmt: skip
 
 
@@ -118,7 +120,7 @@ def pool(dtype, operation, taps, minimum, out, *, lanes_per_beat, depth, fast=Fa
 
 def label(width, scales, biases, per_beat, depth):
     """Case of `LabelSelect`: the first of the highest scores."""
-    classes = len(scales)
+    classes, affine = len(scales), any(scale != 1 for scale in scales) or any(biases)
     beats = -(-classes // per_beat)
 
     def expected(name, k, seen):
@@ -137,7 +139,8 @@ def label(width, scales, biases, per_beat, depth):
     )  # fmt: skip
     return StreamCase(
         "LabelSelect", f"{classes} classes of {width} bits, {per_beat} per beat, scales {scales}",
-        lambda: LabelSelect(width, scales, biases, per_beat), spec, depth,
+        lambda: LabelSelect(width, classes, per_beat, affine=affine, scales=scales, biases=biases), spec, depth,
+        covers=(units.LabelSelect,),
     )  # fmt: skip
 
 
@@ -146,7 +149,7 @@ UINT2, INT3 = DataType("uint", 2), DataType("int", 3)
 CASES = [
     add((BIPOLAR, TERNARY), (1, -2), DataType("int", 3)),
     add((UINT2, UINT2), (3, 1), DataType("uint", 4)),
-    offset(TERNARY, [1, 0, -1, 2], [1, -1, -1, 1], 4),
+    difference(TERNARY, [1, 0, -1, 2], [1, -1, -1, 1], 4),
     thresholds([[[0], [0]], [[0], [0]]], [2, 1], 2, 1, 8, fast=True),
     thresholds([[[0, 2, 2], [0, 0, 7]], [[0, 1, 5], [0, 3, 4]]], [2, 0, 3, 1], 2, 1, 9, fast=True),
     thresholds([[[0, 1, 3, 6, 6]], [[0, 0, 2, 4, 7]]], [3, 4, 5, 6, 7, 0], 3, 1, 16),

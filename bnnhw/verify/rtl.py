@@ -11,10 +11,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from bnnhw.dataflow.layers import Network
+from bnnhw.dataflow.cycles import measure
+from bnnhw.dataflow.network import Network
 from bnnhw.dataflow.plan import Plan
-from bnnhw.dataflow.structure import final_bits
-from bnnhw.dataflow.timing import measure
 from bnnhw.errors import ToolError
 from bnnhw.verify.record import Record
 from bnnhw.verify.simulator import Bench, job_file
@@ -182,7 +181,7 @@ def _mean_interval(cycles: list[int], frames: int) -> float:
 
 def output_width(network: Network) -> int:
     """Bits of one integer on the accelerator's output."""
-    return final_bits(network.layers[-1])
+    return network.result.bits
 
 
 def pack_frames(plan: Plan, values: NDArray[np.integer]) -> list[list[int]]:

@@ -480,7 +480,9 @@ def test_names_show_where_the_terminal_lacks_their_letters(tmp_path: Path) -> No
 
 def test_numbers_that_overflow_are_refused_without_a_word_of_numpy(tmp_path: Path) -> None:
     net = Net((1, 4))
-    scaled = net.node("Mul", net.node("Mul", net.quant("x"), net.constant(np.float32(3e38))), net.constant(np.float32(3e38)))
+    scaled = net.node(
+        "Mul", net.node("Mul", net.quant("x"), net.constant(np.float32(3e38))), net.constant(np.float32(3e38))
+    )
     net.node("MatMul", net.bipolar(scaled), net.bipolar(net.weights(4, 2)))
     done = subprocess.run(
         [sys.executable, "-m", "bnnhw", "check", net.save(tmp_path)], capture_output=True, text=True, check=False

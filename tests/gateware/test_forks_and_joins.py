@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from bnnhw.arithmetic.formats import BIPOLAR, TERNARY, DataType
-from bnnhw.gateware.arithmetic.add import Add
+from bnnhw.gateware.arithmetic.add_streams import AddStreams
 from bnnhw.gateware.streams.concat import Concat
 from bnnhw.gateware.streams.fork import Fork
 from tests.gateware.bench import run_streams, stalls
@@ -73,7 +73,7 @@ def test_sums(dtypes, coefficients, out, rate):
         for k, (t, v) in enumerate(zip(dtypes, values, strict=True))
     }
     _, outs = run_streams(
-        Add(dtypes, coefficients, lanes, out),
+        AddStreams(dtypes, coefficients, lanes, out),
         ins,
         ["o"],
         i_stalls={name: stalls(k, rate) for k, name in enumerate(ins)},
@@ -88,7 +88,7 @@ def test_sums(dtypes, coefficients, out, rate):
 def test_add_timing():
     given = [{"data": 1, "last": 1}] * 10
     ins, outs = run_streams(
-        Add([UINT3, UINT3], [1, 1], 1, DataType("uint", 4)),
+        AddStreams([UINT3, UINT3], [1, 1], 1, DataType("uint", 4)),
         {"i0": given, "i1": given},
         ["o"],
         i_stalls={"i1": [True] * 5 + [False] * 50},
@@ -124,6 +124,6 @@ def test_parameters_are_checked():
     with pytest.raises(ValueError, match="readers must be a positive integer, not 0"):
         Fork(8, 0)
     with pytest.raises(ValueError, match="one coefficient per input is needed, not 1 for 2"):
-        Add([BIPOLAR, BIPOLAR], [1], 2, TERNARY)
+        AddStreams([BIPOLAR, BIPOLAR], [1], 2, TERNARY)
     with pytest.raises(ValueError, match="lanes must divide the elements"):
         Concat(1, 2, [2, 3])

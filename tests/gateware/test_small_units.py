@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from bnnhw.arithmetic.formats import BIPOLAR, TERNARY, DataType
-from bnnhw.gateware.arithmetic.offset import Offset
+from bnnhw.gateware.arithmetic.threshold_difference import ThresholdDifference
 from bnnhw.gateware.streams.stream_fifo import StreamFifo
 from bnnhw.gateware.streams.vector_marks import VectorJoin, VectorSplit
 from tests.gateware.bench import run_stream, stalls
@@ -30,7 +30,7 @@ def test_offsets(dtype, chunks, rate):
         }
         for k, beat in enumerate(beats)
     ]
-    dut = Offset(dtype, lanes, offsets=offsets.tolist(), signs=signs.tolist(), width=7)
+    dut = ThresholdDifference(dtype, lanes, lanes * chunks, offsets=offsets.tolist(), signs=signs.tolist(), width=7)
     seen = run_stream(dut, given, i_stall=stalls(1, rate), o_stall=stalls(2, rate))
     assert (np.array([beat["data"] for beat in seen.beats]).reshape(pixels, -1) == signs * values - offsets).all()
     assert [beat["last"] for beat in seen.beats] == [beat["last"] for beat in given]
@@ -40,8 +40,8 @@ def test_offsets(dtype, chunks, rate):
 
 @pytest.mark.parametrize("offsets", [[], [1, 2, 3], [1, 2]])
 def test_offsets_are_checked(offsets):
-    with pytest.raises(ValueError, match="are needed for whole beats of 2 channels"):
-        Offset(BIPOLAR, 2, offsets=offsets, signs=[1, 0], width=3)
+    with pytest.raises(ValueError, match="whole beats of 2"):
+        ThresholdDifference(BIPOLAR, 2, len(offsets), offsets=offsets, signs=[1, 0], width=3)
 
 
 @pytest.mark.parametrize("rate", [0.0, 0.4])

@@ -34,7 +34,7 @@ def design(case: str) -> tuple[Network, Plan]:
     layers = [layer_plan(layer, *f, 2, "block") for layer, f in zip(network.layers, foldings, strict=True)]
     # In one case frames go side by side, through the first two layers.
     reuses = (3, 3, 1) if case == "ternary" else (1, 1, 1)
-    return network, plan_of(network, [replace(layer, reuse=n) for layer, n in zip(layers, reuses, strict=True)])
+    return network, plan_of(network, [replace(layer, batch=n) for layer, n in zip(layers, reuses, strict=True)])
 
 
 @pytest.fixture(scope="module", params=CASES)

@@ -1,0 +1,83 @@
+"""Add streams: the weighted sum of several streams, lane by lane."""
+
+from amaranth.hdl import Module, Signal
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from bnnhw.gateware.arithmetic.codes import decode, encode, lanes_of, value_shape
+from bnnhw.gateware.frame_layout import frame_layout
+
+
+class AddStreams(wiring.Component):
+    """Waits for a beat of every input and gives the weighted sums of their lanes.
+
+    Parameters
+    ----------
+    dtypes : sequence of DataType
+        Format of each input's storage codes.
+    coefficients : sequence of int
+        What each input counts for.
+    lanes : int
+        Elements per beat.
+    out_dtype : DataType
+        Format of the sums, which must hold every sum that occurs.
+
+    Members
+    -------
+    i0, i1, .. : In(stream), payload ``{data: lanes * dtypes[k].bits, last: 1}``
+        Vectors of the same length; the `last` of `i0` counts.
+    o : Out(stream), payload ``{data: lanes * out_dtype.bits, last: 1}``
+
+    Timing
+    ------
+    Latency 1, a beat per cycle. Beats are taken from all inputs in the same cycle; a stalled output stalls them.
+
+    Raises
+    ------
+    ValueError
+        If there is not one coefficient per input, or no input.
+    """
+
+    def __init__(self, dtypes, coefficients, lanes, out_dtype):
+        if not dtypes or len(dtypes) != len(coefficients):
+            raise ValueError(f"one coefficient per input is needed, not {len(coefficients)!r} for {len(dtypes)!r}")
+        self._dtypes = dtypes
+        self._coefficients = coefficients
+        self._lanes = lanes
+        self._out_dtype = out_dtype
+        super().__init__(
+            {
+                **{f"i{k}": In(stream.Signature(frame_layout(lanes * t.bits))) for k, t in enumerate(dtypes)},
+                "o": Out(stream.Signature(frame_layout(lanes * out_dtype.bits))),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        inputs = [getattr(self, f"i{k}") for k in range(len(self._dtypes))]
+        complete, ready = Signal(), Signal()
+        m.d.comb += [complete.eq(1), ready.eq(~self.o.valid | self.o.ready)]
+        for i in inputs:
+            with m.If(~i.valid):
+                m.d.comb += complete.eq(0)
+            m.d.comb += i.ready.eq(complete & ready)
+        codes = [lanes_of(i.payload.data, t.bits) for i, t in zip(inputs, self._dtypes, strict=True)]
+        results = lanes_of(self.o.payload.data, self._out_dtype.bits)
+        for lane, (*terms, result) in enumerate(zip(*codes, results, strict=True)):
+            total = Signal(value_shape(self._out_dtype), name=f"total{lane}")
+            weighed = zip(self._coefficients, self._dtypes, terms, strict=True)
+            m.d.comb += total.eq(sum(scaled(decode(t, code), k) for k, t, code in weighed))
+            with m.If(ready & complete):
+                m.d.sync += result.eq(encode(self._out_dtype, total))
+        with m.If(ready):
+            m.d.sync += self.o.valid.eq(complete)
+        with m.If(ready & complete):
+            m.d.sync += self.o.payload.last.eq(self.i0.payload.last)
+        return m
+
+
+def scaled(value, factor):
+    """`value` times the constant `factor`, of shifts and additions: a product would take a multiplier."""
+    shifts = [k for k in range(abs(factor).bit_length()) if abs(factor) >> k & 1]
+    total = sum(value << k for k in shifts)
+    return total if factor >= 0 else -total
