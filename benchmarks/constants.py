@@ -18,7 +18,7 @@ from benchmarks.commands import add_again, add_only
 from benchmarks.pages import ROOT, markdown, put
 from benchmarks.rows import Row, Rows
 from benchmarks.units import BOARDS, SEED, Framed, made_with, routed
-from bnnhw.arithmetic.adder_graphs import Netlist, constant_sums, schedule
+from bnnhw.arithmetic.adder_graphs import Netlist, multiply_constant_matrix, schedule
 from bnnhw.arithmetic.formats import BIPOLAR
 from bnnhw.gateware.arithmetic.constant_mvu import ConstantMatrixUnit
 from bnnhw.parts import PARTS
@@ -51,7 +51,7 @@ class Matrix:
 
     def netlist(self) -> Netlist:
         """The sign of each neuron's sum."""
-        return constant_sums(self.weights(), [0] * self.neurons, signs=True)
+        return multiply_constant_matrix(self.weights(), [0] * self.neurons, signs=True)
 
 
 MATRICES = [

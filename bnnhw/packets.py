@@ -15,7 +15,10 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
 
 VERSION = 1
 START = 0x7E
@@ -126,3 +129,15 @@ class Identity:
         if payload[:1] != bytes([VERSION]) or len(payload) != cls.LAYOUT.size:
             raise ValueError(f"the board does not speak version {VERSION} of the link protocol: {payload[:32].hex()}")
         return cls(*cls.LAYOUT.unpack(payload)[1:])
+
+
+class Results(NamedTuple):
+    """What an accelerator computed.
+
+    `integers` (N, elements) int64: the last layer's integers. `labels` (N,) int64: the class that it selected. `errors`
+    (N,) bool: it found the frame damaged; its integers mean nothing.
+    """
+
+    integers: NDArray[np.int64]
+    labels: NDArray[np.int64]
+    errors: NDArray[np.bool_]

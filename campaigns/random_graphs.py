@@ -51,8 +51,9 @@ def bipolar(scale: float = 1.0) -> Node:
 
 
 def multi_threshold(thresholds: object, scale: float, bias: float) -> Node:
+    """Thresholds (C, n) or (1, n)."""
     return MultiThreshold(
-        name="", inputs=(), output="", thresholds=np.asarray(thresholds, F32), out_scale=scale, out_bias=bias
+        name="", inputs=(), output="", thresholds=np.asarray(thresholds, F32).T, out_scale=scale, out_bias=bias
     )
 
 

@@ -18,9 +18,10 @@ from amaranth.hdl import (
 
 from bnnhw.arithmetic.formats import BIPOLAR, TERNARY, DataType
 from bnnhw.arithmetic.plane_products import Product
+from bnnhw.arithmetic.weight_coding import MatchCoding
 from bnnhw.gateware.arithmetic.adder_chain import BIT, BOTH, MASKED, MATCH
 from bnnhw.gateware.arithmetic.pe import PE
-from bnnhw.gateware.arithmetic.popcount import Popcount, coded
+from bnnhw.gateware.arithmetic.popcount import Popcount
 from proofs.case import CountCase
 from proofs.harness import chosen
 from proofs.models import legal_codes, number
@@ -83,10 +84,8 @@ class PopcountCheck(_Check):
         ones = self.meaning(*sides)
         bent = [self.bent(sides[0]), *sides[1:]]
         if self._kind is MATCH:
-            given = [
-                coded(self._width, list(side), weights=k == 1, spare=self._spare, family=self._family)
-                for k, side in enumerate(bent)
-            ]
+            coding = MatchCoding.of(self._width, self._family, spare=self._spare)
+            given = [coding.activations(list(bent[0])), coding.weights(list(bent[1]))]
         else:
             given = bent
         m.d.comb += [unit.i.eq(Cat(side[k] for k in range(self._width) for side in given)), unit.en.eq(self.en)]
@@ -131,7 +130,7 @@ class PECheck(_Check):
         prepared = unit.prepared(self.bent(x))
         stored = list(w)
         if product.matches:
-            stored = coded(self._simd, stored, weights=True, spare=product.spare, family=self._family)
+            stored = MatchCoding.of(self._simd, self._family, spare=product.spare).weights(stored)
         late = unit.latency
         flags = Cat(self.inputs[name] for name in ("first", "valid", "bias"))
         flags = self.delayed(m, flags, late, "flags")

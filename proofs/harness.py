@@ -11,7 +11,7 @@ Three families of properties, each one bit that must never be set:
 * `rules`: a beat that is offered and not taken is still offered in the next cycle, and is the same.
 * `data`: every beat that is offered is the one that is due; a unit that offers one before its data came shows as well, as
   what has not come in yet may be anything.
-* `progress`: when all beats of a period are in, each of its beats is offered within `Spec.patience` cycles, whether it
+* `progress`: when all beats of a period are in, each of its beats is offered within `Spec.hang_cycles` cycles, whether it
   would be taken or not; and when every input offers and every output takes, some beat moves in that time.
 
 To show that none of them is idle, `faults` puts a saboteur behind each output, which breaks one beat in one way; the
@@ -53,7 +53,7 @@ class Spec:
         From the name of an output, the beat's number in its period, and a dict of the payloads that came in during the
         period (lists, in order), to the beat: a list of Values and `Any` for its data, lane 0 first, and its other fields
         by name, as ``(data, {"last": 1})``.
-    patience : int
+    hang_cycles : int
         See the family `progress`.
     i_last : function or None
         Whether beat k of an input's period has `last`; None leaves that to the solver.
@@ -61,11 +61,11 @@ class Spec:
         A condition on an input's payload that the environment keeps: name and payload to a Value, or None.
     """
 
-    def __init__(self, i_beats, o_beats, expected, *, patience, i_last=None, legal=None):
+    def __init__(self, i_beats, o_beats, expected, *, hang_cycles, i_last=None, legal=None):
         self.i_beats = i_beats
         self.o_beats = o_beats
         self.expected = expected
-        self.patience = patience
+        self.hang_cycles = hang_cycles
         self.i_last = i_last
         self.legal = legal
 
@@ -266,7 +266,7 @@ class StreamHarness(Elaboratable):
         return periods
 
     def _progress(self, m, outputs, came, gone, handshakes, bad):
-        patience = self._spec.patience
+        hang_cycles = self._spec.hang_cycles
         complete = Signal(self._depth.bit_length())
         periods = list(came.values())
         fewest = periods[0]
@@ -275,20 +275,20 @@ class StreamHarness(Elaboratable):
         m.d.comb += complete.eq(fewest)
         for name, (valid, _, _) in outputs.items():
             others = Cat(ready for other, (_, ready, _) in outputs.items() if other != name)
-            late = Signal(range(patience + 2), name=f"{name}_late")
+            late = Signal(range(hang_cycles + 2), name=f"{name}_late")
             with m.If((gone[name] < complete) & ~valid & others.all()):
-                m.d.sync += late.eq(late + (late <= patience))
+                m.d.sync += late.eq(late + (late <= hang_cycles))
             with m.Else():
                 m.d.sync += late.eq(0)
-            bad.append(late > patience)
-        idle = Signal(range(patience + 2))
+            bad.append(late > hang_cycles)
+        idle = Signal(range(hang_cycles + 2))
         offered = Cat(getattr(self._unit, name).valid for name in came).all()
         taking = Cat(ready for _, ready, _ in outputs.values()).all()
         with m.If(offered & taking & ~Cat(handshakes).any()):
-            m.d.sync += idle.eq(idle + (idle <= patience))
+            m.d.sync += idle.eq(idle + (idle <= hang_cycles))
         with m.Else():
             m.d.sync += idle.eq(0)
-        bad.append(idle > patience)
+        bad.append(idle > hang_cycles)
 
 
 def chosen(m, name, width):

@@ -52,7 +52,7 @@ def layer(x, weight, out, mw, mh, depth, *, pe=0, simd=0, levels=None, latency=1
         return known
 
     spec = Spec(
-        {"i": i_beats}, {"o": o_beats}, expected, patience=i_beats * o_beats + 5,
+        {"i": i_beats}, {"o": o_beats}, expected, hang_cycles=i_beats * o_beats + 5,
         i_last=lambda name, k: k == i_beats - 1, legal=legal,
     )  # fmt: skip
     what = f"{made.thresholds} thresholds" if out else "sums"

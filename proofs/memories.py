@@ -27,7 +27,7 @@ def buffer(unit, depth):
         found += [Any(unit.width)] * (unit.vectors - len(group))
         return found, {"last": (beat, repeat) == (unit.beats - 1, unit.repeats - 1)}
 
-    spec = Spec({"i": unit.total * unit.beats}, {"o": len(plan)}, expected, patience=4)
+    spec = Spec({"i": unit.total * unit.beats}, {"o": len(plan)}, expected, hang_cycles=4)
     sizes = f"{unit.beats} beats, {unit.repeats} times, {unit.vectors} of {unit.total} vectors side by side"
     return StreamCase(
         "VectorBuffer", sizes, lambda: circuit(unit), spec, depth, covers=(units.VectorBuffer,),
@@ -45,7 +45,7 @@ def scatter(unit, depth):
         word = seen["i"][group * unit.beats + beat].data
         return [word[lane * unit.width : (lane + 1) * unit.width]], {"last": beat == unit.beats - 1}
 
-    spec = Spec({"i": groups * unit.beats}, {"o": unit.total * unit.beats}, expected, patience=4)
+    spec = Spec({"i": groups * unit.beats}, {"o": unit.total * unit.beats}, expected, hang_cycles=4)
     sizes = f"{unit.beats} beats, {unit.vectors} of {unit.total} vectors side by side"
     return StreamCase(
         "VectorScatter", sizes, lambda: circuit(unit), spec, depth, covers=(units.VectorScatter,)
@@ -89,7 +89,7 @@ class Regrouped(wiring.Component):
 def regrouped(beats, repeats, frames, depth):
     spec = Spec(
         {"i": beats}, {"o": beats},
-        lambda name, k, seen: ([seen["i"][k].data], {"last": k == beats - 1}), patience=2 * beats * repeats + 8,
+        lambda name, k, seen: ([seen["i"][k].data], {"last": k == beats - 1}), hang_cycles=2 * beats * repeats + 8,
     )  # fmt: skip
     return StreamCase(
         "FrameGather, FrameScatter", f"{beats} beats, {repeats} times, {frames} frames side by side",
@@ -124,7 +124,7 @@ def window(height, width, geometry, depth, *, channels=1, per_beat=1, channels_o
         skip = {"skip": taps[0] is None} if channels_outer else {}
         return [_bits(lane, per_beat) for lane in found], {"last": last, **skip}
 
-    spec = Spec({"i": height * width * chunks}, {"o": len(beats)}, expected, patience=4)
+    spec = Spec({"i": height * width * chunks}, {"o": len(beats)}, expected, hang_cycles=4)
     order = "columns" if tall else "taps of a channel" if channels_outer else "taps"
     pads = f", pads {geometry.pads}" if any(geometry.pads) else ""
     step = f" by {geometry.strides}" if geometry.strides != (1, 1) else ""

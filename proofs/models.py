@@ -2,19 +2,26 @@
 
 from itertools import pairwise, product
 
-from amaranth.hdl import Array, Const, Module, Mux, signed
+from amaranth.hdl import Array, Cat, Const, Module, Mux, signed
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
+# Of formats of so few bits, all codes are looked up.
+LOOKED_UP = 8
+
 
 def number(dtype, code):
-    """The number that a storage code means, looked up."""
+    """The number that a storage code means: looked up, or of many bits, read."""
+    if dtype.bits > LOOKED_UP:
+        return Cat(code, code[-1] if dtype.kind == "int" else Const(0, 1)).as_signed()
     values = [int(v) for v in dtype.decode(range(1 << dtype.bits))]
     return Array(Const(v, signed(dtype.bits + 2)) for v in values)[code]
 
 
 def storage(dtype, value):
-    """The storage code of a number of the format, looked up."""
+    """The storage code of a number of the format: looked up, or of many bits, cut."""
+    if dtype.bits > LOOKED_UP:
+        return (value + Const(0, signed(dtype.bits + 1)))[: dtype.bits]
     values = range(dtype.min, dtype.max + 1, 2 if dtype.kind == "bipolar" else 1)
     found = Const(0, dtype.bits)
     for v in values:
@@ -51,7 +58,7 @@ def windows(height, width, geometry):
 
 def counted(thresholds, total):
     """How many of the thresholds a number reaches."""
-    return sum((total >= Const(t, signed(16)) for t in thresholds), Const(0, 1))
+    return sum((total >= Const(t, signed(34)) for t in thresholds), Const(0, 1))
 
 
 class Chain(wiring.Component):

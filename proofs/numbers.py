@@ -8,6 +8,7 @@ from bnnhw.gateware.arithmetic.add_streams import AddStreams
 from bnnhw.gateware.arithmetic.label_select import LabelSelect
 from bnnhw.gateware.arithmetic.threshold import ThresholdUnit
 from bnnhw.gateware.arithmetic.threshold_difference import ThresholdDifference
+from bnnhw.gateware.streams.concat import Concat
 from bnnhw.gateware.windows.pool import Pool
 from proofs.case import StreamCase
 from proofs.harness import Spec
@@ -15,24 +16,46 @@ from proofs.models import counted, lanes, legal_codes, number, storage
 
 
 def add(dtypes, coefficients, out):
-    """Case of `AddStreams`, two lanes."""
+    """Case of `AddStreams`, two lanes; a list of coefficients has one for each channel of a vector."""
+    channels = max(2 if isinstance(c, int) else len(c) for c in coefficients)
+    beats = channels // 2
+    table = [[c] * channels if isinstance(c, int) else c for c in coefficients]
 
     def expected(name, k, seen):
         found = []
         for lane in range(2):
-            codes = [lanes(seen[f"i{n}"][0], t.bits)[lane] for n, t in enumerate(dtypes)]
-            terms = [c * number(t, code) for c, t, code in zip(coefficients, dtypes, codes, strict=True)]
+            codes = [lanes(seen[f"i{n}"][k], t.bits)[lane] for n, t in enumerate(dtypes)]
+            terms = [c[2 * k + lane] * number(t, code) for c, t, code in zip(table, dtypes, codes, strict=True)]
             found.append(storage(out, sum(terms)))
-        return found, {"last": seen["i0"][0].last}
+        return found, {"last": k == beats - 1}
 
     spec = Spec(
-        {f"i{n}": 1 for n in range(len(dtypes))}, {"o": 1}, expected, patience=2,
+        {f"i{n}": beats for n in range(len(dtypes))}, {"o": beats}, expected, hang_cycles=2,
+        i_last=lambda name, k: k == beats - 1,
         legal=lambda name, payload: legal_codes(dtypes[int(name[1:])], payload.data),
     )  # fmt: skip
     sizes = " + ".join(f"{c} * {t}" for c, t in zip(coefficients, dtypes, strict=True))
     return StreamCase(
         "AddStreams", f"{sizes}, 2 lanes", lambda: AddStreams(dtypes, coefficients, 2, out), spec, depth=8,
         covers=(units.AddStreams,), fast=True,
+    )  # fmt: skip
+
+
+def concat(dtypes, out):
+    """Case of `Concat` of several formats: an element of each input, one behind the other, as codes of one format."""
+
+    def expected(name, k, seen):
+        code = lanes(seen[f"i{k}"][0], dtypes[k].bits)[0]
+        return [storage(out, number(dtypes[k], code))], {"last": k == len(dtypes) - 1}
+
+    inputs = {f"i{k}": 1 for k in range(len(dtypes))}
+    spec = Spec(
+        inputs, {"o": len(dtypes)}, expected, hang_cycles=2, i_last=lambda name, k: True,
+        legal=lambda name, payload: legal_codes(dtypes[int(name[1:])], payload.data),
+    )  # fmt: skip
+    return StreamCase(
+        "Concat", f"{', '.join(map(str, dtypes))} to {out}", lambda: Concat(list(dtypes), 1, [1] * len(dtypes), out),
+        spec, depth=10, covers=(units.Concat,), fast=True,
     )  # fmt: skip
 
 
@@ -46,7 +69,7 @@ def difference(dtype, offsets, signs, width):
         return [value.as_signed()[:width] for value in numbers], {"last": k == beats - 1}
 
     spec = Spec(
-        {"i": beats}, {"o": beats}, expected, patience=2, i_last=lambda name, k: k == beats - 1,
+        {"i": beats}, {"o": beats}, expected, hang_cycles=2, i_last=lambda name, k: k == beats - 1,
         legal=lambda name, payload: legal_codes(dtype, payload.data),
     )  # fmt: skip
     return StreamCase(
@@ -69,7 +92,7 @@ def thresholds(rows, codes, bits, tail, depth, *, width=4, fast=False):
 
     steps = len(codes).bit_length()
     spec = Spec(
-        {"i": beats}, {"o": beats}, expected, patience=steps + 3, i_last=lambda name, k: k == beats - 1
+        {"i": beats}, {"o": beats}, expected, hang_cycles=steps + 3, i_last=lambda name, k: k == beats - 1
     )  # fmt: skip
     return StreamCase(
         "ThresholdUnit", f"{len(codes) - 1} thresholds, sums of {width} bits, {pe} rows, {beats} beats",
@@ -95,7 +118,7 @@ def pool(dtype, operation, taps, minimum, out, *, lanes_per_beat, depth, fast=Fa
         for lane in range(lanes_per_beat):
             beats = seen["i"][k * taps : (k + 1) * taps]
             smallest = minimum[k * lanes_per_beat + lane]
-            best = Const(0, 1) if operation == "sum" else Const(dtype.max if smallest else dtype.min, signed(8))
+            best = Const(0, 1) if operation == "sum" else Const(dtype.max if smallest else dtype.min, signed(34))
             for beat in beats:
                 value = number(dtype, lanes(beat, dtype.bits)[lane])
                 if operation == "sum":
@@ -107,7 +130,7 @@ def pool(dtype, operation, taps, minimum, out, *, lanes_per_beat, depth, fast=Fa
         return found, {"last": k == chunks - 1}
 
     spec = Spec(
-        {"i": taps * chunks}, {"o": chunks}, expected, patience=2, i_last=lambda name, k: k % taps == taps - 1,
+        {"i": taps * chunks}, {"o": chunks}, expected, hang_cycles=2, i_last=lambda name, k: k % taps == taps - 1,
         legal=lambda name, payload: legal_codes(dtype, payload.data),
     )  # fmt: skip
     sizes = f"{operation} of {taps} {dtype}, {lanes_per_beat} of {len(minimum)} channels per beat"
@@ -135,7 +158,7 @@ def label(width, scales, biases, per_beat, depth):
         return [Value.cast(seen["i"][k].data)], fields
 
     spec = Spec(
-        {"i": beats, "status": 1}, {"o": beats}, expected, patience=6, i_last=lambda name, k: k == beats - 1
+        {"i": beats, "status": 1}, {"o": beats}, expected, hang_cycles=6, i_last=lambda name, k: k == beats - 1
     )  # fmt: skip
     return StreamCase(
         "LabelSelect", f"{classes} classes of {width} bits, {per_beat} per beat, scales {scales}",
@@ -149,14 +172,22 @@ UINT2, INT3 = DataType("uint", 2), DataType("int", 3)
 CASES = [
     add((BIPOLAR, TERNARY), (1, -2), DataType("int", 3)),
     add((UINT2, UINT2), (3, 1), DataType("uint", 4)),
+    add((DataType("int", 31), DataType("int", 31)), (1, -1), DataType("int", 32)),
+    add((INT3, TERNARY), ([1, -2, 0, 3], 2), DataType("int", 6)),
+    concat((BIPOLAR, TERNARY, UINT2), INT3),
+    concat((BIPOLAR, DataType("uint", 31), DataType("int", 32)), DataType("int", 32)),
     difference(TERNARY, [1, 0, -1, 2], [1, -1, -1, 1], 4),
+    difference(DataType("int", 32), [3, -1], [1, -1], 34),
     thresholds([[[0], [0]], [[0], [0]]], [2, 1], 2, 1, 8, fast=True),
     thresholds([[[0, 2, 2], [0, 0, 7]], [[0, 1, 5], [0, 3, 4]]], [2, 0, 3, 1], 2, 1, 9, fast=True),
+    thresholds([[[0, 5, 1 << 31]]], [0, 1, 2, 3], 2, 1, 10, width=32),
     thresholds([[[0, 1, 3, 6, 6]], [[0, 0, 2, 4, 7]]], [3, 4, 5, 6, 7, 0], 3, 1, 16),
     pool(BIPOLAR, "max", 3, [False, True], BIPOLAR, lanes_per_beat=2, depth=12, fast=True),
     pool(TERNARY, "max", 2, [True, False], TERNARY, lanes_per_beat=1, depth=12),
     pool(INT3, "max", 2, [False, True], INT3, lanes_per_beat=1, depth=12),
     pool(UINT2, "sum", 3, [False], DataType("uint", 4), lanes_per_beat=1, depth=12),
+    pool(DataType("int", 31), "sum", 2, [False], DataType("int", 32), lanes_per_beat=1, depth=10),
+    pool(DataType("int", 32), "max", 2, [True], DataType("int", 32), lanes_per_beat=1, depth=8),
     label(3, [1, 1, 1], [0, 0, 0], 1, 12),
     label(2, [1, 1, 1], [0, 0, 0], 2, 12),
     label(2, [1, -2, 3], [0, 1, -1], 1, 12),

@@ -5,6 +5,7 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from bnnhw import units
+from bnnhw.arithmetic.formats import DataType
 from bnnhw.gateware.frame_layout import frame_layout
 from bnnhw.gateware.streams.concat import Concat
 from bnnhw.gateware.streams.frame_guard import FrameGuard
@@ -14,6 +15,8 @@ from bnnhw.generate.circuits import circuit
 from proofs.case import StreamCase
 from proofs.harness import Spec
 from proofs.models import lanes
+
+UINT2 = DataType("uint", 2)
 
 
 def same(name, k, seen):
@@ -49,7 +52,7 @@ def convert(unit):
         return ~payload.last | (Cat(beyond) == 0) if beyond else None
 
     chunks = i_beats + o_beats
-    spec = Spec({"i": i_beats}, {"o": o_beats}, expected, patience=chunks, i_last=lambda name, k: k == i_beats - 1,
+    spec = Spec({"i": i_beats}, {"o": o_beats}, expected, hang_cycles=chunks, i_last=lambda name, k: k == i_beats - 1,
                 legal=legal)  # fmt: skip
     sizes = f"{unit.elements} lanes, {unit.i_lanes} to {unit.o_lanes} per beat, {unit.vectors} side by side"
     return StreamCase(
@@ -67,7 +70,7 @@ def result(classes, per_beat):
         fields = {"label": beat.label, "error": beat.error, "last": k == classes - 1}
         return [Value.cast(beat.data)[2 * (k % per_beat) :][:2]], fields
 
-    spec = Spec({"i": beats}, {"o": classes}, expected, patience=2, i_last=lambda name, k: k == beats - 1)
+    spec = Spec({"i": beats}, {"o": classes}, expected, hang_cycles=2, i_last=lambda name, k: k == beats - 1)
     return StreamCase(
         "ResultCut", f"{classes} elements, {per_beat} per beat", lambda: ResultCut(2, classes, per_beat), spec,
         depth=2 * classes + 4,
@@ -124,7 +127,7 @@ def guarded(beats):
         known = Cat(bits[0] & there, 0 if k == beats - 1 else bits[1] & there)
         return [known], {"last": k == beats - 1}
 
-    spec = Spec({"i": 1}, {"o": beats, "status": 1}, expected, patience=8)
+    spec = Spec({"i": 1}, {"o": beats, "status": 1}, expected, hang_cycles=8)
     return StreamCase(
         "FrameGuard, FrameStatus",
         f"frames of {beats} beats, 1 to 4 come",
@@ -142,30 +145,30 @@ def built(unit):
 CASES = [
     StreamCase(
         "Fork", "2 readers", built(units.Fork(2, 2)),
-        Spec({"i": 1}, {"o0": 1, "o1": 1}, same, patience=1), depth=10, covers=(units.Fork,), fast=True,
+        Spec({"i": 1}, {"o0": 1, "o1": 1}, same, hang_cycles=1), depth=10, covers=(units.Fork,), fast=True,
     ),
     StreamCase(
-        "Concat", "2 inputs, 2 and 1 beats", lambda: Concat(2, 1, [2, 1]),
-        Spec({"i0": 2, "i1": 1}, {"o": 3}, concatenated, patience=2, i_last=lambda name, k: k == (name == "i0")),
+        "Concat", "2 inputs, 2 and 1 beats", lambda: Concat([UINT2, UINT2], 1, [2, 1], UINT2),
+        Spec({"i0": 2, "i1": 1}, {"o": 3}, concatenated, hang_cycles=2, i_last=lambda name, k: k == (name == "i0")),
         depth=12, covers=(units.Concat,), fast=True,
     ),
     StreamCase(
         "VectorSplit", "vectors of 3 beats", built(units.VectorSplit(2, 3)),
-        Spec({"i": 3}, {"o": 3}, lambda name, k, seen: ([seen["i"][k].data], {"last": k == 2}), patience=1),
+        Spec({"i": 3}, {"o": 3}, lambda name, k, seen: ([seen["i"][k].data], {"last": k == 2}), hang_cycles=1),
         depth=12, covers=(units.VectorSplit,), fast=True,
     ),
     StreamCase(
         "VectorJoin", "2 vectors of 2 beats", built(units.VectorJoin(2, 2)),
-        Spec({"i": 4}, {"o": 4}, lambda name, k, seen: ([seen["i"][k].data], {"last": k == 3}), patience=1,
+        Spec({"i": 4}, {"o": 4}, lambda name, k, seen: ([seen["i"][k].data], {"last": k == 3}), hang_cycles=1,
              i_last=lambda name, k: k % 2 == 1),
         depth=14, covers=(units.VectorJoin,), fast=True,
     ),
     StreamCase(
-        "StreamFifo", "3 beats deep", built(units.StreamFifo(1, 3, "lutram")), Spec({"i": 1}, {"o": 1}, same, patience=3),
+        "StreamFifo", "3 beats deep", built(units.StreamFifo(1, 3, "lutram")), Spec({"i": 1}, {"o": 1}, same, hang_cycles=3),
         depth=14, covers=(units.StreamFifo,),
     ),
     StreamCase(
-        "StreamFifo as skid buffer", "2 beats deep", built(units.StreamFifo(1, 2, "registers")), Spec({"i": 1}, {"o": 1}, same, patience=3),
+        "StreamFifo as skid buffer", "2 beats deep", built(units.StreamFifo(1, 2, "registers")), Spec({"i": 1}, {"o": 1}, same, hang_cycles=3),
         depth=12, covers=(units.StreamFifo,), fast=True,
     ),
     convert(units.WidthConverter(1, 6, 3, 1)),
@@ -176,7 +179,7 @@ CASES = [
     guarded(2),
     StreamCase(
         "FrameStatus", "2 frames", lambda: FrameStatus(2),
-        Spec({"i": 1}, {"o": 1}, lambda name, k, seen: ([seen["i"][0]], {}), patience=2), depth=12, fast=True,
+        Spec({"i": 1}, {"o": 1}, lambda name, k, seen: ([seen["i"][0]], {}), hang_cycles=2), depth=12, fast=True,
         covers=(units.FrameStatus,),
     ),
 ]  # fmt: skip

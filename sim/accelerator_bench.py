@@ -2,13 +2,14 @@
 
 The job comes as a JSON file, named by the environment variable BNNHW_JOB:
 
-    beats    file with one beat per line in hexadecimal, `last` as the top bit
+    beats    file with the payload of one input beat per line, in hexadecimal
     answers  file to write, one output beat per line: cycle and payload in hexadecimal
+    i_last, o_last   which bit of an input's and of an output's payload closes a frame
     starts   file to write, one line per frame: the cycle that took its first beat
     frames   how many frames come out
     i_stall, o_stall, seed   stall patterns, see `streams.stalls`
     reset_at beat before which the accelerator is reset in mid-frame, or -1; counting restarts with the beats after it
-    most_idle   cycles without a handshake on either stream after which the accelerator hangs
+    hang_cycles   cycles without a handshake on either stream after which the accelerator hangs
     watch    streams to record, see `recorder`; none for full speed
     record   file to write what was recorded to, even where the bench fails
 
@@ -50,13 +51,12 @@ async def frames(dut) -> None:
 
 async def _run(dut, job: dict[str, Any], beats: list[int], recorder: Recorder | None) -> None:
     """Sends `beats` and waits for all frames."""
-    top = 1 << (len(dut.i__payload) - 1)
+    i_last, o_last = job["i_last"], job["o_last"]
     edge = RisingEdge(dut.clk)
     i_stalls, o_stalls = stalls(job["seed"], job["i_stall"]), stalls(job["seed"] + 1, job["o_stall"])
     steady = job["i_stall"] <= 0 and job["o_stall"] <= 0
     i_valid, i_ready, i_payload = dut.i__valid, dut.i__ready, dut.i__payload
     o_valid, o_ready, o_payload = dut.o__valid, dut.o__ready, dut.o__payload
-    out_top = len(o_payload) - 1
     answers: list[str] = []
     starts: list[str] = []
     sent, ended, cycle, idle = 0, 0, 0, 0
@@ -76,7 +76,7 @@ async def _run(dut, job: dict[str, Any], beats: list[int], recorder: Recorder | 
         if offered and i_ready.value == 1:
             if first:
                 starts.append(f"{cycle}\n")
-            first = bool(beats[sent] & top)
+            first = bool(beats[sent] >> i_last & 1)
             sent += 1
             idle = 0
             offered = sent < len(beats) and (steady or not next(i_stalls))
@@ -96,7 +96,7 @@ async def _run(dut, job: dict[str, Any], beats: list[int], recorder: Recorder | 
                 held = payload
             if taking:
                 answers.append(f"{cycle:x} {payload:x}\n")
-                ended += payload >> out_top
+                ended += payload >> o_last & 1
                 held = None
                 idle = 0
         else:
@@ -105,7 +105,7 @@ async def _run(dut, job: dict[str, Any], beats: list[int], recorder: Recorder | 
             taking = not next(o_stalls)
             o_ready.value = taking
         cycle += 1
-        assert idle < job["most_idle"], (
+        assert idle < job["hang_cycles"], (
             f"cycle {cycle}: nothing moved for {idle} cycles, {ended} of {job['frames']} frames are out"
         )
     Path(job["answers"]).write_text("".join(answers))

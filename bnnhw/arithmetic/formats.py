@@ -155,7 +155,7 @@ class DataType:
         return codes.astype(np.uint32)
 
     def decode(self, codes: ArrayLike) -> NDArray[np.int32]:
-        """Integer values (int32, same shape) of storage `codes`; the inverse of `encode`."""
+        """Integer values (int32, for uint32 int64; same shape) of storage `codes`; the inverse of `encode`."""
         array = np.asarray(codes).astype(np.int64)
         if self.kind == "bipolar":
             array = 2 * array - 1
@@ -163,7 +163,7 @@ class DataType:
             array = np.where(array & 2, 2 * (array & 1) - 1, 0)
         elif self.kind == "int":
             array = array - ((array >> (self.bits - 1)) << self.bits)
-        return array.astype(np.int32)
+        return array.astype(np.int64 if self.max >> 31 else np.int32)
 
     def planes(self, values: ArrayLike) -> NDArray[np.bool_]:
         """The planes of integer `values`: shape (number of planes, *values.shape), plane 0 first.

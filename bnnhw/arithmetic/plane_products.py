@@ -26,6 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bnnhw.arithmetic.formats import DataType
+from bnnhw.arithmetic.popcount_tree import counted_lanes, popcount_latency
 
 # So few rows of biases are no memory: the LUTs that choose between a sum and a bias take them in.
 SMALL_TABLE = 4
@@ -102,19 +103,3 @@ class Product:
         if self.signs:
             constant -= sum(self.input.plane_weights) * (wide == -1).sum(axis=1)
         return constant - self.weight.zero_code_value * self.input.zero_code_value * padding
-
-
-def tree_height(lanes: int) -> int:
-    """Levels of adders that count `lanes` bits, where each adds two counts and one more bit."""
-    return lanes.bit_length() - 1
-
-
-def counted_lanes(lanes: int) -> int:
-    """The lanes that a popcount takes if it may leave one to a carry-in of what follows: it does where that makes the
-    tree lower."""
-    return lanes - 1 if lanes > 1 and tree_height(lanes - 1) < tree_height(lanes) else lanes
-
-
-def popcount_latency(lanes: int, levels: int | None) -> int:
-    """Registers in a popcount of `lanes` bits with one after every so many `levels` of its tree."""
-    return 0 if levels is None else -(-tree_height(lanes) // levels)

@@ -11,13 +11,11 @@ from dataclasses import dataclass
 from math import gcd, prod
 from typing import Any
 
-from bnnhw.arithmetic.formats import DataType
 from bnnhw.dataflow.layers import INPUT, LayerPlan
 from bnnhw.dataflow.layers.base import NamedUnit
 from bnnhw.dataflow.network import Network
 from bnnhw.dataflow.plan import Plan
 from bnnhw.units import (
-    AddStreams,
     ConstantMatrixUnit,
     Contents,
     Fork,
@@ -160,9 +158,6 @@ class _Builder:
         fifo, taken = folded.fifos[position], layer.i_shapes[position]
         for part, unit in edge_units(dtype.bits, made, lanes, taken, folded.i_lanes, fifo, self._family, vectors):
             end = self._add(f"{name}_{part}", unit, end)
-        wanted = layer.taken(final=layer is network.layers[-1]) or dtype
-        if wanted != dtype:
-            end = self._add(f"{name}_format", resized(dtype, wanted, folded.i_lanes), end)
         return end
 
 
@@ -176,11 +171,6 @@ def label_select(network: Network, lanes: int) -> LabelSelect:
     largest = max(abs(scale) for scale in network.score_scales)
     classes = len(network.score_scales)
     return LabelSelect(network.result.bits, classes, lanes, network.affine_scores, largest.bit_length())
-
-
-def resized(dtype: DataType, wanted: DataType, lanes: int) -> AddStreams:
-    """From one format to another one that holds all that occurs."""
-    return AddStreams((dtype,), (1,), lanes, wanted)
 
 
 def joined(network: Network, plans: Sequence[LayerPlan], k: int) -> bool:

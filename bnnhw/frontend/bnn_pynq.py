@@ -113,7 +113,7 @@ def _convolution(chain: _Chain, network: Network, k: int, layer: Layer) -> None:
     chain.add(
         Conv, f"layer{k}", weight=weight, weight_dtype=layer.weight_dtype, weight_scale=np.array(1.0), geometry=KERNEL
     )
-    _activation(chain, network, k, layer, channels_last=True, sample_rank=3)
+    _activation(chain, network, k, layer)
     if k in POOLED:
         chain.add(MaxPool, f"pool{k}", geometry=POOL, minimum=np.array(False))
 
@@ -126,14 +126,13 @@ def _dense(chain: _Chain, network: Network, k: int, layer: Layer) -> None:
         chain.add(Arithmetic, "margin", operation="add", operand=-layer.thresholds[:, 0].astype(np.float32))
 
 
-def _activation(chain: _Chain, network: Network, k: int, layer: Layer, **axes: Any) -> None:
+def _activation(chain: _Chain, network: Network, k: int, layer: Layer) -> None:
     assert layer.thresholds is not None  # as only a last layer has none
     unit = 2.0**-INPUT_FRACTION if network.convolutional and k == 0 else 1.0
     chain.add(
         MultiThreshold,
         f"activation{k}",
-        thresholds=(layer.thresholds * unit).astype(np.float32),  # exact: of 24 bits at most
+        thresholds=(layer.thresholds.T * unit).astype(np.float32),  # exact: of 24 bits at most
         out_scale=2.0 if network.activation_bits == 1 else 1.0,
         out_bias=-1.0,
-        **axes,
     )

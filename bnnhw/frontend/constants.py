@@ -9,7 +9,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx.reference import ReferenceEvaluator
 
-from bnnhw.frontend.container import MOST_ELEMENTS
+from bnnhw.frontend.container import MAX_ELEMENTS
 from bnnhw.frontend.refusal import Refusal
 
 Array = NDArray[np.generic]
@@ -48,7 +48,7 @@ def fold(node: onnx.NodeProto, inputs: list[Array | None], opset: int) -> list[A
     arrays = [array for array in inputs if array is not None]
     try:
         size = _size(node, arrays)
-        if not size <= MOST_ELEMENTS:
+        if not size <= MAX_ELEMENTS:
             raise Refusal(f"a constant of {size:.3g} elements", "export the model again")
         with np.errstate(all="ignore"):
             return [np.asarray(value) for value in _evaluator(node, inputs, opset).run(None, _named(node, inputs))]

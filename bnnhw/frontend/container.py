@@ -19,13 +19,15 @@ from onnx import numpy_helper
 
 from bnnhw.arithmetic.formats import DataType
 from bnnhw.errors import ModelError
-from bnnhw.frontend.wire import MOST_FIELDS, has_too_many_fields
+from bnnhw.frontend.wire import MAX_FIELDS, has_too_many_fields
 
 # Far above any network that fits a part here; keeps a hostile file from filling the memory.
-MOST_BYTES = 256 << 20
-MOST_ELEMENTS = 1 << 24
+MAX_BYTES = 256 << 20
+MAX_ELEMENTS = 1 << 24
+# Of an input value; wider integers tell nothing about the values.
+MAX_INPUT_BITS = 16
 # Of a tensor; numpy takes 64.
-MOST_AXES = 32
+MAX_AXES = 32
 # Before it, operators kept shapes and broadcasting rules in attributes.
 OLDEST_OPSET = 7
 # For files that name none.
@@ -93,7 +95,7 @@ def read(path: Path) -> Container:
     """
     content = unpacked(path)
     if has_too_many_fields(content):
-        raise ModelError(f"{path}: more than {MOST_FIELDS} parts of a model: no such network fits an FPGA here")
+        raise ModelError(f"{path}: more than {MAX_FIELDS} parts of a model: no such network fits an FPGA here")
     try:
         model = onnx.ModelProto.FromString(content)
     except Exception as error:  # protobuf has several error classes, by its back end
@@ -138,17 +140,17 @@ def unpacked(path: Path) -> bytes:
     try:
         if path.exists() and not path.is_file():
             raise ModelError(f"{path}: not a file: name an .onnx or .onnx.gz file")
-        if path.stat().st_size > MOST_BYTES:
-            raise ModelError(f"{path}: larger than {MOST_BYTES >> 20} MiB: no such network fits an FPGA here")
+        if path.stat().st_size > MAX_BYTES:
+            raise ModelError(f"{path}: larger than {MAX_BYTES >> 20} MiB: no such network fits an FPGA here")
         content = path.read_bytes()
         if content[:2] != b"\x1f\x8b":
             return content
         with gzip.open(path) as file:
-            content = file.read(MOST_BYTES + 1)
+            content = file.read(MAX_BYTES + 1)
     except (OSError, EOFError, zlib.error) as error:
         raise ModelError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from None
-    if len(content) > MOST_BYTES:
-        raise ModelError(f"{path}: unpacks to more than {MOST_BYTES >> 20} MiB: no such network fits an FPGA here")
+    if len(content) > MAX_BYTES:
+        raise ModelError(f"{path}: unpacks to more than {MAX_BYTES >> 20} MiB: no such network fits an FPGA here")
     return content
 
 
@@ -174,11 +176,11 @@ def _check_tensor(path: Path, tensor: onnx.TensorProto) -> None:
     if tensor.data_location == onnx.TensorProto.EXTERNAL or tensor.external_data:
         raise ModelError(f"{path}: tensor {tensor.name!r} lies in another file: save the model with its data inside")
     if _impossible(tensor.dims):
-        raise ModelError(f"{path}: tensor {tensor.name!r} has an impossible shape {list(tensor.dims[:MOST_AXES])}")
+        raise ModelError(f"{path}: tensor {tensor.name!r} has an impossible shape {list(tensor.dims[:MAX_AXES])}")
 
 
 def _impossible(shape: Sequence[int]) -> bool:
-    return len(shape) > MOST_AXES or any(size < 0 for size in shape) or prod(shape) > MOST_ELEMENTS
+    return len(shape) > MAX_AXES or any(size < 0 for size in shape) or prod(shape) > MAX_ELEMENTS
 
 
 def _array(path: Path, tensor: onnx.TensorProto) -> NDArray[np.generic]:
@@ -219,7 +221,7 @@ def _sorted(path: Path, graph: onnx.GraphProto, known: set[str]) -> tuple[onnx.N
 
 
 def _input_shape(path: Path, value: onnx.ValueInfoProto) -> tuple[int, ...]:
-    dims = value.type.tensor_type.shape.dim[: MOST_AXES + 2]
+    dims = value.type.tensor_type.shape.dim[: MAX_AXES + 2]
     sizes = tuple(int(dim.dim_value) for dim in dims[1:])
     if not sizes or any(size < 1 for size in sizes):
         shown = [dim.dim_value or dim.dim_param or "?" for dim in dims]
@@ -249,9 +251,10 @@ def _input_format(path: Path, graph: onnx.GraphProto, value: onnx.ValueInfoProto
 def _finn_format(name: str) -> DataType | None:
     """FINN also annotates floats, fixed point, and integers of any width: None for those."""
     try:
-        return DataType.parse(name)
+        found = DataType.parse(name)
     except ValueError:
         return None
+    return found if found.bits <= MAX_INPUT_BITS else None
 
 
 def _element_name(element: int) -> str:

@@ -11,7 +11,7 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from bnnhw.frontend.container import MOST_ELEMENTS, Container
+from bnnhw.frontend.container import MAX_ELEMENTS, Container
 from bnnhw.frontend.refusal import Refusal
 from bnnhw.ir.geometry import Geometry
 from bnnhw.ir.graph import TensorType
@@ -21,7 +21,7 @@ from bnnhw.ir.shapes import infer
 Array = NDArray[np.generic]
 
 # All constants that a file's expressions make, together.
-MOST_FOLDED = 2 * MOST_ELEMENTS
+MAX_FOLDED = 2 * MAX_ELEMENTS
 # The one of a node's IR nodes that bears its name in reports, if there is one of these.
 _NAMED = (MatMul, Conv, MaxPool, SumPool, Sum, Concat, Pad)
 
@@ -120,8 +120,8 @@ class Context:
     def define(self, tensor: str, value: Array) -> None:
         """`tensor` is a constant."""
         self.folded += value.size
-        if self.folded > MOST_FOLDED:
-            raise Refusal(f"constants of more than {MOST_FOLDED} elements together", "export the model again")
+        if self.folded > MAX_FOLDED:
+            raise Refusal(f"constants of more than {MAX_FOLDED} elements together", "export the model again")
         self.constants[tensor] = value
 
     def emit(self, node: onnx.NodeProto, *made: Node, inputs: Sequence[str] = ()) -> None:
@@ -170,7 +170,7 @@ class Context:
                 types = [infer(part, *types)]
         except ValueError as error:
             raise Refusal(str(error), "export the model again") from None
-        if prod(types[0].shape) > MOST_ELEMENTS:
+        if prod(types[0].shape) > MAX_ELEMENTS:
             raise Refusal(f"a tensor of shape {types[0].shape}", "make it smaller: no such network fits an FPGA here")
         return types[0]
 

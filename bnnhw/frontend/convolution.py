@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from bnnhw.arithmetic.formats import DataType
 from bnnhw.frontend.attributes import attribute, floats
-from bnnhw.frontend.container import MOST_ELEMENTS
+from bnnhw.frontend.container import MAX_ELEMENTS
 from bnnhw.frontend.context import Context, Windows, node_name
 from bnnhw.frontend.elementwise import arithmetic
 from bnnhw.frontend.maps import MapView, emit_on_map, of_channels_last, view_of
@@ -103,7 +103,7 @@ def _written_out(weight: Integers, dtype: DataType, group: int) -> tuple[Integer
     outputs, *kernel, channels = weight.shape
     if group < 1 or outputs % group:
         raise Refusal(f"{outputs} outputs in {group} groups", "use as many outputs in every group")
-    if prod(weight.shape) * group > MOST_ELEMENTS:
+    if prod(weight.shape) * group > MAX_ELEMENTS:
         raise Refusal(f"{group} groups of weights of shape {weight.shape}", "use fewer channels")
     whole = np.zeros((outputs, *kernel, group * channels), np.int16)
     each = outputs // group

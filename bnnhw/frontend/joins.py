@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import onnx
 
 from bnnhw.frontend import elementwise
@@ -25,7 +26,7 @@ def add(context: Context, node: onnx.NodeProto) -> str:
     shapes = [context.shape(name) for name in names]
     if any(shape != shapes[0] for shape in shapes):
         raise Refusal(f"tensors of shapes {', '.join(map(str, shapes[:4]))}", "add tensors of one shape")
-    made = Sum(name="", inputs=(), output="", coefficients=(1,) * len(names))
+    made = Sum(name="", inputs=(), output="", coefficients=np.ones((len(names), 1), np.int64))
     if len(shapes[0]) in (3, 4):
         last = any(lies_channels_last(context, name) for name in names)
         _join(context, node, [view(context, name, channels_last=last) for name in names], made)

@@ -29,7 +29,7 @@ CONVOLUTIONS = 6  # of CNV's layers, the first ones
 PIXELS = 28 * 28  # of LFC
 # Fraction bits of CNV's inputs and of its first thresholds.
 INPUT_FRACTION, FIRST_FRACTION = 7, 8
-MOST_PROBLEMS = 8
+MAX_PROBLEMS = 8
 
 
 @dataclass(frozen=True)
@@ -144,12 +144,12 @@ def _recognise(path: Path, files: dict[str, bytes]) -> Network:
     misfits = {network: _misfits(network, files) for network in NETWORKS}
     network = min(NETWORKS, key=lambda candidate: len(misfits[candidate]))
     if problems := misfits[network]:
-        more = [f"and {len(problems) - MOST_PROBLEMS} files more"] if len(problems) > MOST_PROBLEMS else []
+        more = [f"and {len(problems) - MAX_PROBLEMS} files more"] if len(problems) > MAX_PROBLEMS else []
         names = ", ".join(candidate.name for candidate in NETWORKS)
         raise ModelError(
             f"{path}: not the parameters of a BNN-PYNQ network ({names}); for {network.name}, the nearest, "
             f"{len(problems)} files do not fit: copy the folder again",
-            (*problems[:MOST_PROBLEMS], *more),
+            (*problems[:MAX_PROBLEMS], *more),
         )
     return network
 

@@ -21,9 +21,9 @@ CLASSES = "classes.txt"
 # Layer, processing element, content. Everything else in such a folder is not read.
 NAME = re.compile(r"(\d)-(0|[1-9]\d?)-(weights|thres)\.bin", re.ASCII)
 # The largest file of a published network has 0.6 MiB.
-MOST_BYTES = 1 << 20
+MAX_BYTES = 1 << 20
 # Published archives have 300.
-MOST_MEMBERS = 4096
+MAX_MEMBERS = 4096
 
 
 def is_folder_or_archive(path: Path) -> bool:
@@ -57,7 +57,7 @@ def _in_folder(path: Path) -> Iterator[tuple[str, bytes]]:
         for file in path.iterdir():
             if _wanted(file.name):
                 _check_size(path, file.name, file.lstat().st_size)
-                yield file.name, read_bytes(file, MOST_BYTES, links=False)
+                yield file.name, read_bytes(file, MAX_BYTES, links=False)
     except OSError as error:
         raise ModelError(f"{error.filename or path}: cannot be read: {error.strerror or error}") from None
     except InputError as error:
@@ -78,8 +78,8 @@ def _members(path: Path, archive: tarfile.TarFile) -> dict[str, bytes]:
     found: dict[str, bytes] = {}
     folders: set[PurePosixPath] = set()
     for k, member in enumerate(archive):
-        if k >= MOST_MEMBERS:
-            raise ModelError(f"{path}: holds more than {MOST_MEMBERS} files: pack one network alone")
+        if k >= MAX_MEMBERS:
+            raise ModelError(f"{path}: holds more than {MAX_MEMBERS} files: pack one network alone")
         if member.isdir():
             continue
         if not member.isreg() or member.issparse():
@@ -104,7 +104,7 @@ def _members(path: Path, archive: tarfile.TarFile) -> dict[str, bytes]:
 
 
 def _check_size(path: Path, name: str, size: int) -> None:
-    if size > MOST_BYTES:
+    if size > MAX_BYTES:
         raise ModelError(
             f"{path}: {name} has {size} bytes, more than any published BNN-PYNQ network: "
             "use the folder as BNN-PYNQ publishes it"

@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 import onnx
 
-from bnnhw.arithmetic.formats import MAX_BITS, DataType
+from bnnhw.arithmetic.formats import DataType
 from bnnhw.frontend.attributes import attribute
 from bnnhw.frontend.context import Context
 from bnnhw.frontend.elementwise import arithmetic
 from bnnhw.frontend.layout import named_axes
 from bnnhw.frontend.maps import MapView, emit_on_map, lies_channels_last, view, view_of
+from bnnhw.frontend.quantisers import MAX_DATA_BITS
 from bnnhw.frontend.refusal import Refusal
 from bnnhw.frontend.windows import geometry_of, named, without_pads
 from bnnhw.ir.elementwise import code_range
@@ -102,15 +103,15 @@ def quant_average_pool(context: Context, node: onnx.NodeProto) -> str:
     kernel, stride, wide, narrow = (int(attribute(node, name, 1)) for name in ("kernel", "stride", "ibits", "obits"))
     geometry = Geometry((kernel, kernel), (stride, stride))
     geometry.output(*source.size)
-    if not 1 <= wide <= MAX_BITS or narrow < 1:
-        raise Refusal(f"from {wide} to {narrow} bits", f"use 1 to {MAX_BITS}")
+    if not 1 <= wide <= MAX_DATA_BITS or narrow < 1:
+        raise Refusal(f"from {wide} to {narrow} bits", f"use 1 to {MAX_DATA_BITS}")
     shift = max(0, (((1 << wide) - 1) * geometry.taps).bit_length() - narrow)
     ends = _whole_numbers(context, source.tensor)
     if ends is None:
         raise Refusal("of values that are not known to be integers", "put a quantiser of a whole scale before it")
     low, high = (geometry.taps * end >> shift for end in ends)
-    if not -(1 << (MAX_BITS - 1)) <= low <= high < 1 << MAX_BITS - (low < 0):
-        raise Refusal(f"values from {low} to {high}", f"use no more than {MAX_BITS} bits")
+    if not -(1 << (MAX_DATA_BITS - 1)) <= low <= high < 1 << MAX_DATA_BITS - (low < 0):
+        raise Refusal(f"values from {low} to {high}", f"use no more than {MAX_DATA_BITS} bits")
     made: list[Node] = [_sum(geometry)]
     if shift:
         made += [arithmetic("mul", np.array(2.0**-shift)), _floor(DataType.smallest(low, high))]
@@ -127,7 +128,7 @@ def _whole_numbers(context: Context, tensor: str) -> tuple[int, int] | None:
         scale = np.abs(node.scale)
         ends, steps = [-scale, scale], [scale]
     elif isinstance(node, MultiThreshold):
-        ends = [np.array(node.out_bias), np.array(node.out_bias + node.out_scale * node.thresholds.shape[1])]
+        ends = [np.array(node.out_bias), np.array(node.out_bias + node.out_scale * len(node.thresholds))]
         steps = [np.array(node.out_scale), np.array(node.out_bias)]
     elif isinstance(node, Quant):
         ends, steps = (

@@ -8,7 +8,6 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from bnnhw.arithmetic.formats import MAX_BITS
 from bnnhw.frontend.attributes import attribute, floats, of_sample
 from bnnhw.frontend.context import Context
 from bnnhw.frontend.refusal import Refusal
@@ -17,8 +16,10 @@ from bnnhw.ir.nodes import BipolarQuant, MultiThreshold, Node, Quant
 
 Float = NDArray[np.float32]
 
+# Of what is no constant.
+MAX_DATA_BITS = 16
 # Biases are quantised to as many; of weights, 8 are checked where they meet their layer.
-MOST_CONSTANT_BITS = 32
+MAX_CONSTANT_BITS = 32
 # The smallest positive float32: x >= it is x > 0.
 TINIEST = np.float32(2.0**-149)
 # Where the channels are, by the tensor's rank, if a MultiThreshold does not tell (qonnx, custom_op/general).
@@ -28,7 +29,7 @@ LAYOUTS = {2: "NC", 3: "NWC", 4: "NCHW"}
 def quant(context: Context, node: onnx.NodeProto) -> str:
     scale, zero = _scale(context, node), _parameter(context, node, 2, "zero point")
     width = _parameter(context, node, 3, "bit width")
-    bits, most = int(width.flat[0]), MOST_CONSTANT_BITS if node.input[0] in context.constants else MAX_BITS
+    bits, most = int(width.flat[0]), MAX_CONSTANT_BITS if node.input[0] in context.constants else MAX_DATA_BITS
     if (width != bits).any() or not 1 <= bits <= most:
         raise Refusal(f"its bit width is {width.flat[0]:g}", f"use one whole number of bits from 1 to {most}")
     signed, narrow = bool(attribute(node, "signed", 1)), bool(attribute(node, "narrow", 0))
@@ -96,31 +97,34 @@ def multi_threshold(context: Context, node: onnx.NodeProto) -> str:
     thresholds = np.asarray(context.constant(node, 1, "thresholds"), np.float32)
     if thresholds.ndim != 2 or thresholds.size == 0 or np.isnan(thresholds).any():
         raise Refusal(f"thresholds of shape {thresholds.shape}, or NaN among them", "use numbers (channels, steps)")
-    if thresholds.shape[1] >= 1 << MAX_BITS:
-        raise Refusal(f"{thresholds.shape[1]} thresholds", f"use fewer than {1 << MAX_BITS}")
+    if thresholds.shape[1] >= 1 << MAX_DATA_BITS:
+        raise Refusal(f"{thresholds.shape[1]} thresholds", f"use fewer than {1 << MAX_DATA_BITS}")
     scale, bias = float(attribute(node, "out_scale", 1.0)), float(attribute(node, "out_bias", 0.0))
     if not np.isfinite([scale, bias]).all() or scale == 0:
         raise Refusal(f"out_scale {scale:g} and out_bias {bias:g}", "use finite ones, and a scale other than 0")
     constant = context.constants.get(node.input[0])
     shape = context.shape(context.data(node)) if constant is None else constant.shape
     layout = str(attribute(node, "data_layout", "")) or LAYOUTS.get(len(shape), "NC")
+    axis = layout.index("C") if "C" in layout else 1
+    if axis >= len(shape) or len(thresholds) not in (1, shape[axis]):
+        raise Refusal(
+            f"thresholds of {len(thresholds)} channels do not fit a tensor of shape {shape}, laid out as {layout}",
+            "use one row, or one per channel, and the tensor's own data_layout",
+        )
     made = MultiThreshold(
         name="",
         inputs=(),
         output="",
-        thresholds=thresholds,
+        # A cut broadcasts against a sample, whose axes begin behind the batch.
+        thresholds=thresholds.T.reshape(-1, len(thresholds), *([1] * (len(shape) - 1 - axis))),
         out_scale=scale,
         out_bias=bias,
-        channels_last=layout.endswith("C") and len(layout) > 2,
-        sample_rank=len(shape) - 1,
     )
     if constant is None:
+        if axis == 0:
+            raise Refusal("thresholds that differ between samples", "use one row, or one per channel")
         context.emit(node, made)
         return "thresholds"
-    if len(shape) != 2 or thresholds.shape[0] not in (1, shape[1]):
-        raise Refusal(
-            f"{thresholds.shape[0]} rows of thresholds on a constant of shape {shape}", "use Quant for weights"
-        )
     context.define(node.output[0], np.asarray(apply(made, floats(constant, "input")), np.float32))
     return "constant, quantised"
 
@@ -133,10 +137,9 @@ def sign(context: Context, node: onnx.NodeProto) -> str:
             name="",
             inputs=(),
             output="",
-            thresholds=np.array([[0, TINIEST]], np.float32),
+            thresholds=np.array([0, TINIEST], np.float32),
             out_scale=1.0,
             out_bias=-1.0,
-            sample_rank=len(context.shape(context.data(node))) - 1,
         ),
     )
     return "quantiser (ternary, since Sign of 0 is 0)"

@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 from bnnhw.arithmetic.formats import BIPOLAR, DataType
 from bnnhw.frontend.refusal import Refusal
 
-MOST_WEIGHT_BITS = 8
+MAX_WEIGHT_BITS = 8
 # Float32 products of an integer and a scale are this near to whole multiples of the scale.
-NEARNESS = 1e-3
+MULTIPLE_TOLERANCE = 1e-3
 
 
 def split(
@@ -32,14 +32,14 @@ def split(
     scale = _scale(values, scales)
     ratio = values / scale.reshape(-1, 1)
     integers = np.rint(ratio)
-    if np.abs(ratio - integers).max(initial=0) > NEARNESS:
+    if np.abs(ratio - integers).max(initial=0) > MULTIPLE_TOLERANCE:
         raise Refusal("weights that are not quantised", "quantise them with BipolarQuant or Quant of up to 8 bits")
-    if np.abs(integers).max(initial=0) > 1 << MOST_WEIGHT_BITS:
+    if np.abs(integers).max(initial=0) > 1 << MAX_WEIGHT_BITS:
         raise Refusal("weights of more than 8 bits", "quantise them to 8 bits or fewer")
     dtype = BIPOLAR
     if not dtype.contains(integers):
         dtype = DataType.smallest(int(integers.min()), int(integers.max()))
-    if dtype.bits > MOST_WEIGHT_BITS:
+    if dtype.bits > MAX_WEIGHT_BITS:
         raise Refusal(f"weights of {dtype.bits} bits", "quantise them to 8 bits or fewer")
     return integers.astype(np.int16), dtype, scale if np.ptp(scale) else scale.reshape(-1)[0]
 

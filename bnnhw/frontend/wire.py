@@ -8,13 +8,13 @@ import onnx
 
 # Of all messages of a file together: a thousand times those of a large network. Protobuf and what reads it take about
 # 300 bytes for each.
-MOST_FIELDS = 1 << 19
+MAX_FIELDS = 1 << 19
 
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 _SIZES = {_FIXED64: 8, _FIXED32: 4}
 
 
-def has_too_many_fields(content: bytes, most: int = MOST_FIELDS) -> bool:
+def has_too_many_fields(content: bytes, most: int = MAX_FIELDS) -> bool:
     """Whether a serialised model has more than `most` fields, those inside others included.
 
     A damaged one is counted up to the damage, which is as far as protobuf gets.

@@ -6,9 +6,9 @@ from amaranth.lib.wiring import In, Out
 
 from bnnhw.dataflow.layers import INPUT
 from bnnhw.dataflow.pipeline import contents, pipeline
-from bnnhw.gateware.arithmetic.label_select import result_layout
-from bnnhw.gateware.frame_layout import frame_layout
+from bnnhw.gateware.frame_layout import frame_layout, result_layout
 from bnnhw.generate.circuits import circuit
+from bnnhw.generate.ports import Ports
 
 
 class Accelerator(wiring.Component):
@@ -23,13 +23,10 @@ class Accelerator(wiring.Component):
 
     Members
     -------
-    i : In(stream), payload ``{data: input_simd * input bits, last: 1}``
-        A frame is ``plan.input_beats`` beats, lane 0 in the low bits, `last` with the final one; a map comes pixel by
-        pixel, row by row, its channels together. A shorter or longer frame is filled or cut, and answered with `error`;
-        the frames after it are not touched.
-    o : Out(stream), payload ``{data: output_lanes x signed(output width), label, error: 1, last: 1}``
-        Integers of the last layer, ``plan.output_lanes`` per beat, the first in the low bits; `label` and `error` count
-        with `last`. One frame for each that came in.
+    i : In(stream), payload as `bnnhw.generate.ports` has it
+        A shorter or longer frame is filled or cut, and answered with `error`; the frames after it are not touched.
+    o : Out(stream), payload as `bnnhw.generate.ports` has it
+        One frame for each that came in.
 
     Timing
     ------
@@ -40,17 +37,19 @@ class Accelerator(wiring.Component):
     def __init__(self, plan, network):
         self._plan = plan
         self._network = network
+        self._ports = Ports.of(plan, network)
+        output = self._ports.output
         super().__init__(
             {
-                "i": In(stream.Signature(frame_layout(plan.input_simd * plan.input_dtype.bits))),
-                "o": Out(stream.Signature(result_layout(self.output_width, plan.output_elements, plan.output_lanes))),
+                "i": In(stream.Signature(frame_layout(self._ports.input.fields["data"]))),
+                "o": Out(stream.Signature(result_layout(output.width, output.elements, output.lanes))),
             }
         )
 
     @property
-    def output_width(self):
-        """Bits of an output integer."""
-        return self._network.result.bits
+    def ports(self):
+        """What goes over the streams."""
+        return self._ports
 
     def elaborate(self, platform):
         m = Module()

@@ -62,7 +62,8 @@ class BoardTop(Elaboratable):
         dividers: Mapping[str, int] | None = None,
     ) -> None:
         self._accelerator: Any = Accelerator(plan, network)
-        self._cut: Any = ResultCut(self._accelerator.output_width, plan.output_elements, plan.output_lanes)
+        ports = self._accelerator.ports
+        self._cut: Any = ResultCut(ports.output.width, ports.output.elements, ports.output.lanes)
         self._clk_hz = clk_hz
         self._clock = clock
         self._uart = uart
@@ -73,11 +74,11 @@ class BoardTop(Elaboratable):
             clk_hz=clk_hz,
             baud=baud,
             digest=bytes.fromhex(plan.digest),
-            input_elements=plan.input_elements,
-            input_bits=plan.input_dtype.bits,
-            input_simd=plan.input_simd,
-            output_elements=plan.output_elements,
-            output_width=self._accelerator.output_width,
+            input_elements=ports.input.elements,
+            input_bits=ports.input.dtype.bits,
+            input_simd=ports.input.lanes,
+            output_elements=ports.output.elements,
+            output_width=ports.output.width,
         )
 
     def elaborate(self, platform: Any) -> Module:

@@ -7,14 +7,14 @@ import random
 from collections import deque
 from collections.abc import Callable, Container
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bnnhw.errors import InputError, LinkError
 from bnnhw.host.protocol import Packet, Parser, encode_packet, pack_frame, unpack_result
-from bnnhw.packets import Identity, Request, Status
+from bnnhw.packets import Identity, Request, Results, Status
 
 NOISE_LIMIT = 1 << 18
 """Bytes without an answer among them after which the line is taken for dead: more than the longest packet."""
@@ -40,18 +40,6 @@ class Port(Protocol):
     def write(self, content: bytes, /) -> int | None: ...
 
     def close(self) -> object: ...
-
-
-class Results(NamedTuple):
-    """What the board computed.
-
-    `integers` (N, output elements) int64: the last layer's integers. `labels` (N,) int64: the class that the board
-    selected. `errors` (N,) bool: the accelerator found the frame damaged; its integers mean nothing.
-    """
-
-    integers: NDArray[np.int64]
-    labels: NDArray[np.int64]
-    errors: NDArray[np.bool_]
 
 
 @dataclass

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from bnnhw.arithmetic.bits import as_signed, pack_bytes, unpack_words
 from bnnhw.packets import (
     CHECKSUM_BYTES,
     ESCAPE,
@@ -101,8 +102,7 @@ def pack_frame(codes: NDArray[np.integer], bits: int) -> bytes:
     ``ceil(elements * bits / 8)`` bytes: element 0 in the lowest bits of the first byte, no gaps between elements, zeros
     after the last one.
     """
-    planes = (codes[:, None] >> np.arange(bits)) & 1
-    return np.packbits(planes.astype(np.uint8), bitorder="little").tobytes()
+    return pack_bytes(codes, bits).tobytes()
 
 
 def unpack_result(payload: bytes, identity: Identity) -> tuple[NDArray[np.int64], int, bool]:
@@ -115,9 +115,7 @@ def unpack_result(payload: bytes, identity: Identity) -> tuple[NDArray[np.int64]
     """
     if len(payload) != identity.result_bytes:
         raise ValueError(f"a result must have {identity.result_bytes} bytes, not {len(payload)}")
-    octets = np.frombuffer(payload, np.uint8, identity.output_elements * identity.output_bytes)
-    place = 8 * np.arange(identity.output_bytes)
-    integers = (octets.reshape(-1, identity.output_bytes).astype(np.int64) << place).sum(axis=1)
-    sign = 1 << (8 * identity.output_bytes - 1)
-    label, flags = RESULT_TRAILER.unpack_from(payload, octets.size)
-    return (integers ^ sign) - sign, label, bool(flags & FLAG_DAMAGED)
+    bits = 8 * identity.output_bytes
+    (codes,) = unpack_words([int.from_bytes(payload, "little")], bits, identity.output_elements)
+    label, flags = RESULT_TRAILER.unpack_from(payload, identity.output_elements * identity.output_bytes)
+    return as_signed(codes, bits), label, bool(flags & FLAG_DAMAGED)

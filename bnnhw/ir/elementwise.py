@@ -7,6 +7,7 @@ decide alike to the last bit. Quantisers follow QONNX (github.com/fastmachinelea
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -38,6 +39,15 @@ ROUNDINGS: dict[str, Callable[[Float], Float]] = {
 }
 
 QUANTISERS = (Quant, BipolarQuant, MultiThreshold)
+# The arrays of each kind that broadcast against a sample.
+PARAMETERS: dict[type[Node], tuple[str, ...]] = {
+    Arithmetic: ("operand",),
+    Quant: ("scale", "zero_point"),
+    BipolarQuant: ("scale",),
+    MultiThreshold: ("thresholds",),
+    Dequant: ("scale",),
+    Encode: ("scale",),
+}
 ELEMENTWISE = (Arithmetic, Clip, Quant, BipolarQuant, MultiThreshold, Sigmoid, Dequant, Encode)
 
 
@@ -71,19 +81,36 @@ def apply(node: Node, x: NDArray[Any]) -> NDArray[Any]:
         if isinstance(node, Sigmoid):
             return np.float32(1) / (np.float32(1) + np.exp(-value))
         if isinstance(node, Encode):
-            return np.rint(value / np.float32(node.scale)).astype(np.int32)
+            return np.rint(value / node.scale.astype(np.float32)).astype(np.int32)
     raise TypeError(f"{node.op} is not elementwise")
 
 
 def _multi_threshold(node: MultiThreshold, value: Float) -> Float:
-    thresholds = node.thresholds
-    count = np.zeros(value.shape, dtype=np.float32)
-    # The channel is the sample's first axis; only images have more axes than that one.
-    trailing = 0 if node.channels_last else node.sample_rank - 1
-    for level in thresholds.T:
-        cut = level.reshape(-1, *([1] * trailing))
-        count += (value > cut) if node.strict else (value >= cut)
+    count = np.zeros(np.broadcast_shapes(value.shape, node.thresholds.shape[1:]), dtype=np.float32)
+    for cut in node.thresholds:
+        count += value >= cut
     return count * np.float32(node.out_scale) + np.float32(node.out_bias)
+
+
+def parameters(node: Node) -> list[NDArray[Any]]:
+    """The arrays of an elementwise operation, each of which broadcasts against a sample."""
+    found: list[NDArray[Any]] = []
+    for name in PARAMETERS.get(type(node), ()):
+        array = np.asarray(getattr(node, name))
+        found += list(array) if isinstance(node, MultiThreshold) else [array]
+    return found
+
+
+def with_parameters(node: Node, change: Callable[[NDArray[Any]], NDArray[Any]]) -> Node:
+    """`node` with each of its `parameters` changed."""
+    changes: dict[str, Any] = {}
+    for name in PARAMETERS.get(type(node), ()):
+        array = np.asarray(getattr(node, name))
+        if isinstance(node, MultiThreshold):
+            changes[name] = np.stack(np.broadcast_arrays(*(change(cut) for cut in array)))
+        else:
+            changes[name] = change(array)
+    return replace(node, **changes)
 
 
 def direction(node: Node) -> NDArray[np.int8]:
@@ -101,7 +128,7 @@ def direction(node: Node) -> NDArray[np.int8]:
     if isinstance(node, MultiThreshold):
         return np.array(np.sign(node.out_scale), np.int8)
     if isinstance(node, Encode):
-        return np.array(np.sign(node.scale), np.int8)
+        return np.sign(node.scale).astype(np.int8)
     if isinstance(node, (Clip, Quant, Sigmoid)):
         return np.ones((), np.int8)
     raise TypeError(f"{node.op} is not monotone")

@@ -92,15 +92,12 @@ class BipolarQuant(Node):
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class MultiThreshold(Node):
-    """``out_scale * count(x >= T) + out_bias``, T ascending or not, shape (1, n) or (C, n), C the channel
-    (first of a sample's `sample_rank` axes; last axis if `channels_last`). `strict` counts ``x > T`` instead."""
+    """``out_scale * count(x >= T) + out_bias``; `thresholds` (n, ...) hold n cuts, ascending or not, each of which
+    broadcasts against a sample."""
 
     thresholds: NDArray[np.float32]
     out_scale: float
     out_bias: float
-    strict: bool = False
-    channels_last: bool = False
-    sample_rank: int = 1
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -188,9 +185,10 @@ class SumPool(Node):
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Sum(Node):
-    """``sum(coefficient * input)`` of inputs of one shape; on floats all coefficients are 1."""
+    """``sum(coefficient * input)`` of inputs of one shape; `coefficients` are (inputs, 1), or (inputs, C) where they
+    differ by channel. On floats all of them are 1."""
 
-    coefficients: tuple[int, ...]
+    coefficients: NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -215,13 +213,14 @@ class ArgMax(Node):
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Encode(Node):
-    """Float values that are whole multiples of `scale` become those integers, of format `dtype`.
+    """Float values that are whole multiples of `scale` become those integers, of format `dtype`; `scale` is float64,
+    scalar or (C,).
 
     The integers that occur are ``offset + step * k`` for k in 0 .. levels - 1.
     """
 
     dtype: DataType
-    scale: float
+    scale: NDArray[np.float64]
     offset: int
     step: int
     levels: int
@@ -267,7 +266,10 @@ class Threshold(Node):
 
     A threshold that no reachable accumulator meets, or that all meet, is clamped to just outside the
     reachable range, never wrapped. Channels where `negate` (scalar or (C,)) is set compare the negated input; after a
-    Dense there are none, as the weights are negated instead.
+    Dense there are none, as the weights are negated instead, unless something else reads its sums as well.
+
+    `doubtful` (C, n, 2), or empty where there are none, marks the integers just below and on a threshold at which
+    float32 itself decides by its rounding: another executor of the model may decide otherwise there.
     """
 
     thresholds: NDArray[np.int64]
@@ -275,3 +277,4 @@ class Threshold(Node):
     step: int
     dtype: DataType
     negate: NDArray[np.bool_] = field(default_factory=lambda: np.zeros((), np.bool_))
+    doubtful: NDArray[np.bool_] = field(default_factory=lambda: np.zeros((0, 0, 2), np.bool_))

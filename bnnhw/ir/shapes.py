@@ -6,26 +6,22 @@ from collections.abc import Sequence
 from math import prod
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bnnhw.arithmetic.formats import FLOAT32, DataType, Float32, Format, IntegerRange
 from bnnhw.ir.bounds import reach
-from bnnhw.ir.elementwise import ELEMENTWISE
+from bnnhw.ir.elementwise import ELEMENTWISE, parameters
 from bnnhw.ir.graph import TensorType
 from bnnhw.ir.nodes import (
     ArgMax,
-    Arithmetic,
-    BipolarQuant,
     Concat,
     Conv,
     Dense,
-    Dequant,
     Encode,
     MatMul,
     MaxPool,
-    MultiThreshold,
     Node,
     Pad,
-    Quant,
     Reshape,
     Softmax,
     Sum,
@@ -104,7 +100,7 @@ def _of_map(node: Conv | Pad | MaxPool | SumPool | Window, x: TensorType) -> Ten
         if not node.geometry.touches(height, width):
             raise ValueError("windows that lie in the padding alone have no maximum")
         return TensorType((rows, columns, channels), x.format)
-    return TensorType((rows, columns, channels), _summed([node.geometry.taps], [x.format], least=1))
+    return TensorType((rows, columns, channels), _summed(np.array([[node.geometry.taps]]), [x.format], least=1))
 
 
 def _accumulator(node: Dense, x: Format) -> Format:
@@ -115,15 +111,16 @@ def _accumulator(node: Dense, x: Format) -> Format:
     return IntegerRange(int(low.min()), int(high.max()))
 
 
-def _summed(factors: Sequence[int], formats: Sequence[Format], least: int | None = None) -> Format:
+def _summed(factors: NDArray[np.int64], formats: Sequence[Format], least: int | None = None) -> Format:
     """What the sum of products with `factors` can reach; of a pool's window, `least` taps or all lie on the map."""
-    low = high = 0
+    low = high = np.zeros(1, np.int64)
     for factor, format_ in zip(factors, formats, strict=True):
         if isinstance(format_, Float32):
             return format_
-        ends = [k * end for k in {factor, least or factor} for end in (format_.min, format_.max)]
-        low, high = low + min(ends), high + max(ends)
-    return IntegerRange(low, high)
+        most = [factor] if least is None else [factor, np.full_like(factor, least)]
+        ends = np.stack([k * end for k in most for end in (format_.min, format_.max)])
+        low, high = low + ends.min(axis=0), high + ends.max(axis=0)
+    return IntegerRange(int(low.min()), int(high.max()))
 
 
 def _join(node: Sum | Concat, inputs: tuple[TensorType, ...]) -> TensorType:
@@ -134,6 +131,8 @@ def _join(node: Sum | Concat, inputs: tuple[TensorType, ...]) -> TensorType:
         return TensorType((*inputs[0].shape[:-1], sum(x.shape[-1] for x in inputs)), _union(formats))
     if len(inputs) != len(node.coefficients) or any(x.shape != inputs[0].shape for x in inputs):
         raise ValueError(f"cannot add tensors of {', '.join(str(x.shape) for x in inputs)}")
+    if node.coefficients.ndim != 2 or node.coefficients.shape[1] not in (1, inputs[0].shape[-1]):
+        raise ValueError(f"coefficients of shape {node.coefficients.shape} do not fit tensors of {inputs[0].shape}")
     return TensorType(inputs[0].shape, _summed(node.coefficients, formats))
 
 
@@ -148,22 +147,9 @@ def _union(formats: Sequence[Format]) -> Format:
 
 
 def _check_operands(node: Node, shape: tuple[int, ...]) -> None:
-    operands = {
-        Arithmetic: ("operand",),
-        Quant: ("scale", "zero_point"),
-        BipolarQuant: ("scale",),
-        Dequant: ("scale",),
-    }.get(type(node), ())
-    for name in operands:
-        operand = np.asarray(getattr(node, name))
+    for operand in parameters(node):
         fits = operand.ndim <= len(shape) and all(
             size in (1, whole) for size, whole in zip(operand.shape[::-1], shape[::-1], strict=False)
         )
         if not fits:
-            raise ValueError(f"{name} of shape {operand.shape} does not fit a tensor of shape {shape}")
-    if isinstance(node, MultiThreshold):
-        channels = shape[-1] if node.channels_last else shape[0] if shape else 0
-        if node.thresholds.shape[0] not in (1, channels):
-            raise ValueError(f"thresholds of {node.thresholds.shape[0]} channels do not fit a tensor of shape {shape}")
-        if not node.channels_last and node.sample_rank != len(shape):
-            raise ValueError(f"thresholds for samples of {node.sample_rank} axes do not fit a tensor of shape {shape}")
+            raise ValueError(f"a parameter of shape {operand.shape} does not fit a tensor of shape {shape}")

@@ -31,7 +31,7 @@ from bnnhw.ir.nodes import (
 )
 from bnnhw.ir.shapes import infer
 
-Stage = Literal["imported", "encoded", "thresholded", "integer"]
+Stage = Literal["imported", "lowered", "integer"]
 
 _FLOAT = (*(kind for kind in ELEMENTWISE if kind not in (Encode, Dequant)), Reshape, Transpose, Softmax, ArgMax)
 # What becomes hardware: a Reshape moves nothing there, it only counts differently.
@@ -39,9 +39,8 @@ HARDWARE = (Window, Dense, Threshold, MaxPool, SumPool, Sum, Concat, Reshape)
 _EITHER = (MaxPool, SumPool, Sum, Concat)  # on floats and on integers
 ALLOWED: dict[Stage, tuple[type[Node], ...]] = {
     "imported": (*_FLOAT, *_EITHER, MatMul, Conv, Pad),
-    "encoded": (*_FLOAT, *_EITHER, Encode, Window, Dense, Dequant),
-    "thresholded": (*_FLOAT, *_EITHER, Encode, Window, Dense, Threshold, Dequant),
-    "integer": (*_FLOAT, *_EITHER, Encode, Window, Dense, Threshold, Dequant),
+    "lowered": (*_FLOAT, *_EITHER, Pad, Encode, Window, Dense, Threshold, Dequant),
+    "integer": (*_FLOAT, *_EITHER, Pad, Encode, Window, Dense, Threshold, Dequant),
 }
 
 
@@ -64,15 +63,8 @@ def verify(graph: Graph, stage: Stage) -> Graph:
 
 
 def last_integers(graph: Graph) -> Node:
-    """The last node of a `graph` with layers that makes integers: what the hardware gives."""
-    integers = {node.output for node in graph.nodes if isinstance(node, (Encode, Dense))}
-    found: Node | None = None
-    for node in graph.nodes:
-        if isinstance(node, HARDWARE) and (isinstance(node, Dense) or integers & set(node.inputs)):
-            integers.add(node.output)
-            found = node
-    assert found is not None
-    return found
+    """The last node of a lowered `graph` that makes integers: what the hardware gives."""
+    return [node for node in graph.nodes if graph.tensors[node.output].format != FLOAT32][-1]
 
 
 def _structure(graph: Graph) -> list[str]:
@@ -118,7 +110,8 @@ def _values(graph: Graph) -> list[str]:
             problems.append(f"{node.name}: its input is not of an integer format")
         if isinstance(node, Encode):
             ends = [node.offset, node.offset + node.step * (node.levels - 1)]
-            if not np.isfinite(node.scale) or node.scale == 0 or node.levels < 1 or not node.dtype.contains(ends):
+            scaled = np.isfinite(node.scale).all() and (node.scale != 0).all()
+            if not scaled or node.levels < 1 or not node.dtype.contains(ends):
                 problems.append(f"{node.name}: values {ends[0]}..{ends[1]} of scale {node.scale} outside {node.dtype}")
         if isinstance(node, Threshold):
             if np.any(np.diff(node.thresholds, axis=1) < 0):

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from bnnhw.ir.graph import Graph
 from bnnhw.ir.spec import Stage, verify
-from bnnhw.passes import arrange, encode_activations, find_thresholds, flip_decreasing, select_label, sink_windows
+from bnnhw.passes import arrange, flip_decreasing, lower, select_label, share_input, sink_windows
 
 Pass = Callable[[Graph], Graph]
 
@@ -14,9 +14,9 @@ Pass = Callable[[Graph], Graph]
 PIPELINE: tuple[tuple[Pass, Stage], ...] = (
     (arrange.run, "imported"),
     (sink_windows.run, "imported"),
-    (encode_activations.run, "encoded"),
-    (flip_decreasing.run, "encoded"),
-    (find_thresholds.run, "thresholded"),
+    (lower.run, "lowered"),
+    (share_input.run, "lowered"),
+    (flip_decreasing.run, "lowered"),
     (select_label.run, "integer"),
 )
 

@@ -1,8 +1,8 @@
-"""Takes layout changes out of the way of the layers: maps have their channels last, vectors are flat."""
+"""Takes layout changes out of the way: maps have their channels last, vectors are flat."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from math import prod
 from typing import Any
 
@@ -10,33 +10,42 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bnnhw.errors import ModelError
-from bnnhw.ir.elementwise import ELEMENTWISE
+from bnnhw.ir.elementwise import ELEMENTWISE, QUANTISERS, with_parameters
 from bnnhw.ir.graph import Graph
-from bnnhw.ir.nodes import Conv, MatMul, MultiThreshold, Node, Reshape, Sum, Transpose
+from bnnhw.ir.nodes import Concat, Conv, MatMul, MaxPool, Node, Pad, Reshape, Sum, SumPool, Transpose
 from bnnhw.passes.rewrite import Builder, label
 
 Index = NDArray[np.intp]
+Layout = Reshape | Transpose
 
 
 @dataclass(frozen=True, eq=False)
 class _View:
     """A tensor of the old graph as another arrangement of a tensor of the new one.
 
-    Element k of the old tensor, counted in row-major order, is element ``index.flat[k]`` of `tensor`.
+    Element k of the old tensor, counted in row-major order, is element ``index.flat[k]`` of `tensor`; `moves` are the
+    operations that make the one of the other.
     """
 
     tensor: str
     index: Index
+    moves: tuple[Layout, ...] = ()
 
     def same(self, other: _View) -> bool:
         return self.index.shape == other.index.shape and np.array_equal(self.index, other.index)
 
+    @property
+    def in_order(self) -> bool:
+        """Whether the elements follow each other as in the tensor behind it."""
+        return np.array_equal(self.index.reshape(-1), np.arange(self.index.size))
+
 
 def run(graph: Graph) -> Graph:
-    """Drops every Reshape and Transpose between layers; what they moved, parameters and weights follow.
+    """Drops every Reshape and Transpose up to the last layer, pool, join or quantiser; parameters and weights follow.
 
-    Before the first and after the last layer, where software does the work, all stays as it is. A flattening of a map
-    before a dense layer stays, too, as a Reshape that moves nothing.
+    The network's input is arranged once, in front of everything, as the first of these takes it. Behind the last one,
+    where software does the work, all stays as it is. A flattening of a map before a dense layer stays, too, as a
+    Reshape that moves nothing.
 
     Raises
     ------
@@ -50,36 +59,45 @@ class _Arrange:
     def __init__(self, graph: Graph) -> None:
         self._graph = graph
         self._new = Builder(graph)
-        self._views = {graph.input: _View(graph.input, _row_major(graph.tensors[graph.input].shape))}
-        self._after_layer = {graph.input: False}
-        self._before_layer = _before_layer(graph)
+        self._before_hardware = _before_hardware(graph)
+        # Tensors that software has: nothing with weights and no quantiser is before them.
+        self._software = {graph.input}
+        self._views = {graph.input: self._input()}
 
     def run(self) -> Graph:
         for node in self._graph.nodes:
-            self._after_layer[node.output] = isinstance(node, (MatMul, Conv)) or any(
-                self._after_layer[name] for name in node.inputs
-            )
+            if not isinstance(node, (MatMul, Conv, *QUANTISERS)) and self._software >= set(node.inputs):
+                self._software.add(node.output)
             self._views[node.output] = self._translate(node)
         outputs = {role: self._materialise(name, role) for role, name in self._graph.outputs.items()}
         return self._new.graph(outputs)
 
+    def _input(self) -> _View:
+        """The input, in the arrangement that the first layer, pool or join takes."""
+        name = self._graph.input
+        whole = _View(name, _row_major(self._graph.tensors[name].shape))
+        wanted = _first_taken(self._graph, whole)
+        if wanted is None or (wanted.index.shape == whole.index.shape and wanted.in_order):
+            return whole
+        shape = wanted.index.shape
+        moved = self._shaped(name, shape, wanted.moves[0]) if wanted.in_order else self._replayed(wanted)
+        back = np.argsort(wanted.index.reshape(-1))
+        return _View(moved, back.reshape(whole.index.shape))
+
     def _translate(self, node: Node) -> _View:
         views = [self._views[name] for name in node.inputs]
-        if isinstance(node, (Reshape, Transpose)) and self._between_layers(node.inputs[0]):
-            index = views[0].index
-            moved = index.reshape(node.shape) if isinstance(node, Reshape) else index.transpose(node.perm)
-            return _View(views[0].tensor, moved)
+        if isinstance(node, (Reshape, Transpose)) and self._before_hardware[node.output]:
+            return _moved_view(views[0], node)
         if isinstance(node, ELEMENTWISE):
             rearranged = _rearranged(node, views[0], self._new.tensors[views[0].tensor].shape)
-            if rearranged is not None:
-                return _View(self._new.add(rearranged, views[0].tensor), views[0].index)
+            return replace(views[0], tensor=self._new.add(rearranged, views[0].tensor))
         if isinstance(node, MatMul):
             return self._dense(node, views[0])
         same = self._new.tensors[views[0].tensor].shape
         if isinstance(node, Sum) and all(
             view.same(views[0]) and self._new.tensors[view.tensor].shape == same for view in views
         ):
-            return _View(self._new.add(node, *(view.tensor for view in views)), views[0].index)
+            return replace(views[0], tensor=self._new.add(node, *(view.tensor for view in views)))
         made = self._new.add(node, *(self._materialise(name, node.name, node) for name in node.inputs))
         return _View(made, _row_major(self._new.tensors[made].shape))
 
@@ -90,31 +108,32 @@ class _Arrange:
                 f"model {self._graph.name}: {label(node)}: weights of {mw} inputs are applied along "
                 f"the last axis of {view.index.shape}: flatten the tensor before it"
             )
-        if self._after_layer[node.inputs[0]]:
-            # The order of a flattened map is one of the weights' columns.
-            weight = np.empty_like(node.weight)
-            weight[:, view.index.reshape(-1)] = node.weight
-            node = replace(node, weight=weight)
-            source = self._shaped(view.tensor, (mw,), node)
-        else:
-            source = self._shaped(self._materialise(node.inputs[0], node.name, node), (mw,), node)
+        # The order of a flattened map is one of the weights' columns.
+        weight = np.empty_like(node.weight)
+        weight[:, view.index.reshape(-1)] = node.weight
+        source = self._shaped(view.tensor, (mw,), node)
         shape = self._graph.tensors[node.output].shape
-        return _View(self._new.add(node, source), _row_major(shape))
+        return _View(self._new.add(replace(node, weight=weight), source), _row_major(shape))
 
     def _materialise(self, name: str, user: str, node: Node | None = None) -> str:
         """A new tensor with the old one's own elements in its own order."""
         view = self._views[name]
-        flat = view.index.reshape(-1)
-        if np.array_equal(flat, np.arange(flat.size)):
+        if view.in_order:
             return self._shaped(view.tensor, view.index.shape, node, f"{user}.shape")
+        if name in self._software or not self._before_hardware[name]:
+            return self._replayed(view)
         raise ModelError(
             f"model {self._graph.name}: {label(node) if node else user}: axes are swapped between layers; "
             "permute the weights instead"
         )
 
-    def _between_layers(self, name: str) -> bool:
-        """Whether a tensor is the hardware's; what comes before and after it is left as it is."""
-        return self._after_layer[name] and self._before_layer[name]
+    def _replayed(self, view: _View) -> str:
+        """The tensor that the operations of `view` make."""
+        tensor = view.tensor
+        for move in view.moves:
+            name = self._unique(f"{move.name}.arranged")
+            tensor = self._new.add(replace(move, name=name, output=name), tensor)
+        return tensor
 
     def _shaped(self, tensor: str, shape: tuple[int, ...], node: Node | None, name: str = "") -> str:
         if self._new.tensors[tensor].shape == shape:
@@ -124,7 +143,7 @@ class _Arrange:
         return self._new.add(Reshape(name=unique, inputs=(), output=unique, source=source, shape=shape), tensor)
 
     def _unique(self, name: str) -> str:
-        taken = {*self._new.tensors, *self._graph.tensors}
+        taken = {*self._new.tensors, *self._graph.tensors, *(node.name for node in self._graph.nodes)}
         found, k = name, 1
         while found in taken:
             k += 1
@@ -136,37 +155,42 @@ def _row_major(shape: tuple[int, ...]) -> Index:
     return np.arange(prod(shape)).reshape(shape)
 
 
-def _before_layer(graph: Graph) -> dict[str, bool]:
-    """Whether a layer with weights depends on a tensor."""
+def _moved_view(view: _View, node: Layout) -> _View:
+    moved = view.index.reshape(node.shape) if isinstance(node, Reshape) else view.index.transpose(node.perm)
+    return _View(view.tensor, moved, (*view.moves, node))
+
+
+def _first_taken(graph: Graph, whole: _View) -> _View | None:
+    """The input as the first layer, pool or join takes it; None if something else stands before that."""
+    views = {graph.input: whole}
+    for node in graph.nodes:
+        view = views.get(node.inputs[0])
+        if view is None:
+            continue
+        if isinstance(node, (Reshape, Transpose)):
+            views[node.output] = _moved_view(view, node)
+        elif isinstance(node, ELEMENTWISE):
+            views[node.output] = view
+        else:
+            return view
+    return None
+
+
+def _before_hardware(graph: Graph) -> dict[str, bool]:
+    """Whether a layer, a pool, a join or a quantiser depends on a tensor."""
     found = dict.fromkeys(graph.tensors, False)
     for node in reversed(graph.nodes):
-        if isinstance(node, (MatMul, Conv)) or found[node.output]:
+        if isinstance(node, (MatMul, Conv, Pad, MaxPool, SumPool, Sum, Concat, *QUANTISERS)) or found[node.output]:
             found.update(dict.fromkeys(node.inputs, True))
     return found
 
 
-def _rearranged(node: Node, view: _View, shape: tuple[int, ...]) -> Node | None:
-    """`node` on the tensor behind `view`, of `shape`; None if its parameters have no such form."""
-    if isinstance(node, MultiThreshold):
-        thresholds = node.thresholds
-        if len(thresholds) == 1:
-            return replace(node, channels_last=True, sample_rank=max(1, len(shape)))
-        axis = view.index.ndim - 1 if node.channels_last else 0
-        channel = np.broadcast_to(
-            np.arange(len(thresholds)).reshape(-1, *([1] * (view.index.ndim - 1 - axis))), view.index.shape
-        )
-        moved = _moved(channel, view.index, shape)
-        if not shape or moved.size != shape[-1]:
-            return None
-        return replace(
-            node, thresholds=thresholds[moved.reshape(-1)], channels_last=True, sample_rank=max(1, len(shape))
-        )
-    changes: dict[str, Any] = {}
-    for field in fields(node):
-        value = getattr(node, field.name)
-        if isinstance(value, np.ndarray) and value.ndim:
-            changes[field.name] = _moved(np.broadcast_to(value, view.index.shape), view.index, shape)
-    return replace(node, **changes)
+def _rearranged(node: Node, view: _View, shape: tuple[int, ...]) -> Node:
+    """`node` on the tensor behind `view`, of `shape`."""
+    return with_parameters(
+        node,
+        lambda array: array if array.ndim == 0 else _moved(np.broadcast_to(array, view.index.shape), view.index, shape),
+    )
 
 
 def _moved(values: NDArray[Any], index: Index, shape: tuple[int, ...]) -> NDArray[Any]:

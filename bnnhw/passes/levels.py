@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,33 +14,56 @@ from bnnhw.errors import ModelError
 SPACING_TOLERANCE = 1e-2
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Levels:
-    """Values ``(offset + step * k) * scale`` for k in 0 .. count - 1; the integers are of format `dtype`."""
+    """Values ``(offset + step * k) * scale`` for k in 0 .. count - 1; the integers are of format `dtype`, `scale` is a
+    float64 scalar or, where it differs by channel, (C,)."""
 
     dtype: DataType
     offset: int
     step: int
     count: int
-    scale: float
+    scale: NDArray[np.float64]
+
+    def holding(self, padding: set[float]) -> Levels:
+        """With a format that holds what the values are padded with as well."""
+        if self.scale.ndim:
+            extra = [0] if padding else []
+        else:
+            extra = [round(value / float(self.scale)) for value in padding]
+        if not extra or self.dtype.contains(extra):
+            return self
+        ends = [self.dtype.min, self.dtype.max, *extra]
+        return replace(self, dtype=DataType.smallest(min(ends), max(ends)))
 
 
-def spaced(values: NDArray[np.float64]) -> Levels:
-    """The integers of ascending, distinct `values`.
+def spaced(values: NDArray[np.float32]) -> Levels:
+    """The integers of values (levels,), or (levels, C) where they differ by channel.
 
     Raises
     ------
     ModelError
-        If the values are not evenly spaced, or neither whole nor half-odd multiples of their distance.
+        If the values are not evenly spaced, or neither whole nor half-odd multiples of their distance; or if channels
+        need different integers.
     """
+    if values.ndim == 1:
+        return _spaced(np.unique(values.astype(np.float64)))
+    channels = [_spaced(np.unique(column.astype(np.float64))) for column in values.T]
+    first = channels[0]
+    if any((c.offset, c.step, c.count) != (first.offset, first.step, first.count) for c in channels):
+        raise ModelError("its input takes levels that differ from channel to channel; use one quantiser for all")
+    return replace(first, scale=np.array([float(c.scale) for c in channels]))
+
+
+def _spaced(values: NDArray[np.float64]) -> Levels:
     offset, step, scale = _integers(values)
     codes = offset + step * np.arange(len(values))
     dtype = BIPOLAR if codes.tolist() == [-1, 1] else DataType.smallest(int(codes[0]), int(codes[-1]))
-    return Levels(dtype, offset, step, len(values), scale)
+    return Levels(dtype, offset, step, len(values), np.array(scale))
 
 
 def _integers(values: NDArray[np.float64]) -> tuple[int, int, float]:
-    """Offset, step and scale."""
+    """Offset, step and scale of ascending, distinct values."""
     if len(values) == 1:
         return (0, 1, 1.0) if values[0] == 0 else (int(np.sign(values[0])), 1, float(abs(values[0])))
     if len(values) == 2 and values[0] == -values[1]:

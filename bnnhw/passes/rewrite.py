@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
-from bnnhw.arithmetic.formats import FLOAT32
 from bnnhw.errors import ModelError
-from bnnhw.ir.elementwise import ELEMENTWISE
 from bnnhw.ir.graph import Graph, TensorType
-from bnnhw.ir.nodes import ArgMax, Encode, Node
+from bnnhw.ir.nodes import Node
 from bnnhw.ir.shapes import infer
 
 
 class Builder:
-    """A new list of nodes for `graph`, which starts with nothing but its input."""
+    """A new list of nodes for `graph`, which starts with nothing but its input.
+
+    `tensors` has the types of all tensors there are, `makers` the nodes that make them.
+    """
 
     def __init__(self, graph: Graph) -> None:
         self._graph = graph
         self._nodes: list[Node] = []
+        self._names: set[str] = set()
+        self.makers: dict[str, Node] = {}
         self.tensors: dict[str, TensorType] = {graph.input: graph.tensors[graph.input]}
 
     def add(self, node: Node, *inputs: str) -> str:
@@ -35,8 +38,18 @@ class Builder:
         except ValueError as error:
             raise ModelError(f"model {self._graph.name}: {label(node)}: {error}") from None
         self._nodes.append(placed)
+        self.makers[placed.output] = placed
+        self._names.add(placed.name)
         self.tensors[placed.output] = made
         return placed.output
+
+    def unique(self, name: str, *taken: Collection[str]) -> str:
+        """`name`, or with a number behind it, so that no tensor and no node has it, nor any of `taken`."""
+        found, k = name, 1
+        while found in self.tensors or found in self._names or any(found in names for names in taken):
+            k += 1
+            found = f"{name}.{k}"
+        return found
 
     def graph(self, outputs: Mapping[str, str], **changes: object) -> Graph:
         """The graph with the new nodes that some output depends on."""
@@ -55,40 +68,6 @@ def rebuild(graph: Graph, nodes: Sequence[Node]) -> Graph:
     for node in nodes:
         builder.add(node)
     return builder.graph(graph.outputs)
-
-
-def way_to_encode(graph: Graph, node: Node) -> list[Node] | None:
-    """The elementwise nodes after `node` up to an Encode and with it; None where none follows.
-
-    Raises
-    ------
-    ModelError
-        If values fork before they are quantised.
-    """
-    source, found = node, list[Node]()
-    while True:
-        after = [reader for reader in graph.consumers(node.output) if not isinstance(reader, ArgMax)]
-        if len(after) == 1 and isinstance(after[0], ELEMENTWISE):
-            node = after[0]
-            found.append(node)
-            if isinstance(node, Encode):
-                return found
-            continue
-        for reader in after:
-            if _encoded_later(graph, reader):
-                why = "its values are quantised in several ways; quantise them once, before they fork"
-                if len(after) == 1:
-                    why = f"{label(reader)} ({reader.op}) before its quantiser is not monotone; use another activation"
-                raise ModelError(f"model {graph.name}: {label(source)}: {why}")
-        return None
-
-
-def _encoded_later(graph: Graph, node: Node) -> bool:
-    """Whether floats that `node` makes are encoded somewhere."""
-    if isinstance(node, Encode):
-        return True
-    floats = graph.tensors[node.output].format == FLOAT32
-    return floats and any(_encoded_later(graph, reader) for reader in graph.consumers(node.output))
 
 
 def label(node: Node) -> str:

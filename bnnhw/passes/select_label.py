@@ -9,17 +9,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bnnhw.errors import ModelError
+from bnnhw.ir.bounds import reachable
 from bnnhw.ir.elementwise import apply
 from bnnhw.ir.graph import Graph
 from bnnhw.ir.nodes import ArgMax, Node, Reshape, Sigmoid, Softmax, Threshold, Transpose
 from bnnhw.ir.spec import last_integers
-from bnnhw.passes.find_thresholds import reachable
 from bnnhw.passes.rewrite import Builder, label
 
 # Scores get up to so many bits below the largest scale: past a float32's own, nothing is left to tell apart.
-MOST_SCALE_BITS = 26
+MAX_SCALE_BITS = 26
 # Integers of one class times classes that are checked one by one; beyond, every 2^k-th integer is.
-MOST_PAIRS = 1 << 21
+MAX_PAIRS = 1 << 21
 
 
 def run(graph: Graph) -> Graph:
@@ -43,7 +43,7 @@ def run(graph: Graph) -> Graph:
         )
     suffix = list(graph.nodes[graph.nodes.index(last) + 1 :])
     low, high = _range(graph, last)
-    stride = max(1, -(-int((high - low).max() + 1) * len(low) // MOST_PAIRS))
+    stride = max(1, -(-int((high - low).max() + 1) * len(low) // MAX_PAIRS))
     span = np.arange(0, int((high - low).max()) + 1, stride)
     values = np.minimum(low + span[:, None], high)
     floats = _scores(values, suffix)
@@ -66,7 +66,7 @@ def _range(graph: Graph, last: Node) -> tuple[NDArray[np.int64], NDArray[np.int6
     if isinstance(last, Threshold):
         channels = np.zeros(last.thresholds.shape[0], np.int64)
         return channels + last.offset, channels + last.offset + last.step * last.thresholds.shape[1]
-    return reachable(graph, last)
+    return reachable(last.output, graph.tensors, {node.output: node for node in graph.nodes})
 
 
 def _scores(values: NDArray[np.int64], suffix: list[Node]) -> NDArray[np.float64]:
@@ -94,7 +94,7 @@ def _affine(
     largest = np.abs(gain).max()
     noise = 4 * np.finfo(np.float32).eps * np.abs(floats).max()
     for tolerance in (0.0, noise):
-        for bits in range(MOST_SCALE_BITS):
+        for bits in range(MAX_SCALE_BITS):
             unit = largest / (1 << bits)
             scale = np.rint(gain / unit).astype(np.int64)
             bias = np.rint((start - start.min()) / unit).astype(np.int64)

@@ -7,9 +7,9 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from bnnhw.ir.elementwise import ELEMENTWISE, apply, direction
+from bnnhw.ir.elementwise import ELEMENTWISE, apply, direction, parameters
 from bnnhw.ir.graph import Graph
-from bnnhw.ir.nodes import MaxPool, MultiThreshold, Node, Pad
+from bnnhw.ir.nodes import MaxPool, Node, Pad
 from bnnhw.passes.rewrite import rebuild
 
 
@@ -70,7 +70,4 @@ def _per_channel(signs: NDArray[np.int8], channels: int) -> NDArray[np.int8]:
 
 def _alike_everywhere(node: Node) -> bool:
     """Whether the parameters differ by channel at most."""
-    if isinstance(node, MultiThreshold):
-        return len(node.thresholds) == 1 or node.channels_last
-    arrays = [value for value in vars(node).values() if isinstance(value, np.ndarray)]
-    return all(array.ndim == 0 or array.size == array.shape[-1] for array in arrays)
+    return all(array.ndim <= 1 for array in parameters(node))

@@ -110,10 +110,8 @@ def sum_pool(node: SumPool, x: Array) -> Array:
 
 def add(node: Sum, inputs: tuple[Array, ...]) -> Array:
     """The weighted sum, from the first input on, in the inputs' own type."""
-    total = np.asarray(inputs[0] * inputs[0].dtype.type(node.coefficients[0]))
-    for k, x in zip(node.coefficients[1:], inputs[1:], strict=True):
-        total = total + x * x.dtype.type(k)
-    return total
+    first, *others = (x * k.astype(x.dtype) for k, x in zip(node.coefficients, inputs, strict=True))
+    return sum(others, first)
 
 
 def dense(node: Dense, x: Array) -> NDArray[np.int32]:

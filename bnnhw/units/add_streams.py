@@ -6,8 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bnnhw.arithmetic.formats import DataType, value_width
-from bnnhw.units.base import Features, Unit
+from bnnhw.units.base import Contents, Features, Unit
 from bnnhw.units.cycle_model import NOTHING, Beat, CycleModel, Register
+
+
+@dataclass(frozen=True, eq=False)
+class SumContents(Contents):
+    """What each input counts for: in all channels, or a number for each channel of a vector."""
+
+    coefficients: list[int | list[int]]
 
 
 @dataclass(frozen=True)
@@ -15,9 +22,10 @@ class AddStreams(Unit):
     """Sums of `lanes` elements of streams of `dtypes`, each times its coefficient, as `out_dtype`."""
 
     dtypes: tuple[DataType, ...]
-    coefficients: tuple[int, ...]
     lanes: int
     out_dtype: DataType
+
+    contents = SumContents
 
     @property
     def latency(self) -> int:

@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from bnnhw.arithmetic.formats import DataType
 from bnnhw.units.base import Features, Unit
 from bnnhw.units.cycle_model import CLOSING, ENDLESS, GOING, NOTHING, Beat, CycleModel
 
 
 @dataclass(frozen=True)
 class Concat(Unit):
-    """A vector of each input in turn, made one: `channels` elements of each, of `lane_bits` bits, `lanes` a beat."""
+    """A vector of each input in turn, made one of `out_dtype`: `channels` elements of each, of formats `dtypes`, `lanes`
+    a beat."""
 
-    lane_bits: int
+    dtypes: tuple[DataType, ...]
     lanes: int
     channels: tuple[int, ...]
+    out_dtype: DataType
 
     @property
     def latency(self) -> int:
@@ -25,7 +28,7 @@ class Concat(Unit):
         return VectorsInTurn(len(self.channels))
 
     def features(self) -> Features:
-        return {"cut_bit": self.lanes * self.lane_bits}
+        return {"cut_bit": self.lanes * self.out_dtype.bits}
 
 
 class VectorsInTurn(CycleModel):

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bnnhw.arithmetic.formats import DataType
-from bnnhw.arithmetic.plane_products import SMALL_TABLE, Product, popcount_latency
+from bnnhw.arithmetic.plane_products import SMALL_TABLE, Product
+from bnnhw.arithmetic.popcount_tree import popcount_latency
 from bnnhw.parts import Part
 from bnnhw.units.base import Contents, Features, Unit, surroundings
 from bnnhw.units.cycle_model import CLOSING, ENDLESS, GOING, NOTHING, STALLED, TAKEN, Beat, CycleModel, Registered

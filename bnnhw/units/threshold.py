@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from bnnhw.arithmetic.thresholds import MAX_PARALLEL_THRESHOLDS, threshold_cycles, threshold_latency
 from bnnhw.parts import Part
 from bnnhw.units.base import Contents, Features, Unit
 from bnnhw.units.cycle_model import (
@@ -21,14 +22,6 @@ from bnnhw.units.cycle_model import (
     Wire,
 )
 from bnnhw.units.memories import block_rams, table_luts
-
-# So many thresholds are compared at once; more are searched in halves, one comparison per cycle.
-MAX_PARALLEL_THRESHOLDS = 3
-
-
-def threshold_cycles(thresholds: int) -> int:
-    """Cycles between two beats of a threshold unit."""
-    return 1 if thresholds <= MAX_PARALLEL_THRESHOLDS else thresholds.bit_length()
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,7 +66,7 @@ class ThresholdUnit(Unit):
 
     @property
     def latency(self) -> int:
-        return threshold_cycles(self.count) + 1 if self.searched else int(self.count > 1)
+        return threshold_latency(self.count)
 
     @property
     def table_depth(self) -> int:

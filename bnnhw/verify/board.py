@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from bnnhw import host, reference
 from bnnhw.design import Design
 from bnnhw.errors import LinkError
+from bnnhw.generate.ports import Ports
 from bnnhw.toolchain import Board, find_board
 from bnnhw.verify.simulated_board import SimulatedBoard
 
@@ -78,8 +79,7 @@ def infer_on_board(
     PlanError, ToolError
         If the design cannot be simulated.
     """
-    values = reference.encode_inputs(design.graph, inputs)
-    codes = design.plan.input_dtype.encode(values.reshape(len(values), -1))
+    codes = Ports.of(design.plan, design.network).input.codes(reference.encode_inputs(design.graph, inputs))
     simulated = SIMULATION_SECONDS if port is None else BOARD_SECONDS
     with _opened(design, port, verilog) as opened:
         driver = host.Driver(

@@ -15,12 +15,13 @@ from bnnhw.dataflow.cycles import measure
 from bnnhw.dataflow.network import Network
 from bnnhw.dataflow.plan import Plan
 from bnnhw.errors import ToolError
+from bnnhw.generate.ports import Ports
 from bnnhw.verify.record import Record
 from bnnhw.verify.simulator import Bench, job_file
 
-# So many cycles without a beat in or out, and as many as a frame takes, mean that an accelerator hangs, or that stalls
-# never end.
-PATIENCE = 200_000
+# Without a beat in or out for so many cycles, and for those that a frame takes, an accelerator hangs, or stalls never
+# end.
+HANG_CYCLES = 200_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,6 +87,7 @@ class RtlSimulation:
     ) -> None:
         self._plan = plan
         self._network = network
+        self._ports = Ports.of(plan, network)
         self._watch = list(watch)
         self._bench = Bench(verilog, "accelerator", simulator=simulator, waves=waves, visible=watch)
 
@@ -113,27 +115,28 @@ class RtlSimulation:
         waves
             Where to leave a waveform.
         """
-        beats = pack_frames(self._plan, values)
-        top = 1 << (self._plan.input_simd * self._plan.input_dtype.bits)
-        lines: list[str] = []
-        for k, frame in enumerate(beats):
+        port = self._ports.input
+        i_last = port.position("last")
+        payloads: list[int] = []
+        for k, frame in enumerate(port.pack(values)):
             wanted = len(frame) if lengths is None else int(lengths[k])
-            frame = (frame + frame[-1:] * max(0, wanted - len(frame)))[:wanted]
-            lines += [f"{beat:x}" for beat in frame[:-1]] + [f"{frame[-1] | top:x}"]
-        frames = len(values) if reset_at < 0 else _frames_after(lines, reset_at, top)
+            payloads += port.payloads((frame + frame[-1:] * max(0, wanted - len(frame)))[:wanted])
+        frames = len(values) if reset_at < 0 else _frames_after(payloads, reset_at, i_last)
         with tempfile.TemporaryDirectory(prefix="bnnhw-frames-") as name:
             scratch = Path(name)
-            (scratch / "beats").write_text("\n".join(lines))
+            (scratch / "beats").write_text("\n".join(f"{payload:x}" for payload in payloads))
             job = {
                 "beats": str(scratch / "beats"),
                 "answers": str(scratch / "answers"),
                 "starts": str(scratch / "starts"),
+                "i_last": i_last,
+                "o_last": self._ports.output.position("last"),
                 "frames": frames,
                 "i_stall": i_stall,
                 "o_stall": o_stall,
                 "seed": seed,
                 "reset_at": reset_at,
-                "most_idle": PATIENCE + measure(self._plan, self._network).latency,
+                "hang_cycles": HANG_CYCLES + measure(self._plan, self._network).latency,
                 "watch": self._watch,
                 "record": str(scratch / "record"),
             }
@@ -147,22 +150,14 @@ class RtlSimulation:
         return replace(result, record=Record.of(watched, result.cycles) if self._watch else None)
 
     def _result(self, answers: list[list[str]], starts: list[int], frames: int, seconds: float) -> RtlResult:
-        plan = self._plan
-        elements, lanes, beats = plan.output_elements, plan.output_lanes, plan.output_beats
+        beats = self._ports.output.beats
         if len(answers) != frames * beats:
             raise ToolError(f"the simulation gave {len(answers)} output beats for {frames} frames of {beats}")
-        width = output_width(self._network)
-        label_bits = max(1, (elements - 1).bit_length())
-        payloads = [int(answer[1], 16) for answer in answers]
+        results = self._ports.output.unpack([int(answer[1], 16) for answer in answers])
         taken = [int(answer[0], 16) for answer in answers]
         cycles = taken[beats - 1 :: beats]
-        sign, mask = 1 << (width - 1), (1 << width) - 1
-        integers = [((p >> (k * width) & mask) ^ sign) - sign for p in payloads for k in range(lanes)]
-        final = [p >> (lanes * width) for p in payloads[beats - 1 :: beats]]
         return RtlResult(
-            integers=np.array(integers, np.int64).reshape(frames, beats * lanes)[:, :elements],
-            labels=np.array([p & ((1 << label_bits) - 1) for p in final], np.int64),
-            errors=np.array([bool((p >> label_bits) & 1) for p in final]),
+            **results._asdict(),
             latency_cycles=cycles[0] - starts[0],
             cycles_per_inference=_mean_interval(cycles, self._plan.group),
             cycles=cycles[-1] + 1,
@@ -179,21 +174,5 @@ def _mean_interval(cycles: list[int], frames: int) -> float:
     return total / frames if total % frames else total // frames
 
 
-def output_width(network: Network) -> int:
-    """Bits of one integer on the accelerator's output."""
-    return network.result.bits
-
-
-def pack_frames(plan: Plan, values: NDArray[np.integer]) -> list[list[int]]:
-    """Beats of each frame: storage codes of (N, ...) integers, lane 0 in the low bits, tail lanes zero."""
-    values = values.reshape(len(values), -1)
-    dtype, simd, beats = plan.input_dtype, plan.input_simd, plan.input_beats
-    codes = np.zeros((len(values), beats * simd), np.uint16)
-    codes[:, : values.shape[1]] = dtype.encode(values)
-    bits = ((codes.reshape(len(values), beats, simd, 1) >> np.arange(dtype.bits)) & 1).astype(np.uint8)
-    packed = np.packbits(bits.reshape(len(values), beats, -1), axis=-1, bitorder="little")
-    return [[int.from_bytes(beat.tobytes(), "little") for beat in frame] for frame in packed]
-
-
-def _frames_after(lines: list[str], reset_at: int, top: int) -> int:
-    return sum(1 for line in lines[reset_at:] if int(line, 16) & top)
+def _frames_after(payloads: list[int], reset_at: int, last: int) -> int:
+    return sum(payload >> last & 1 for payload in payloads[reset_at:])

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from bnnhw.arithmetic.bits import as_signed, unpack_words
 from bnnhw.arithmetic.formats import DataType
 from bnnhw.dataflow.layers import LayerPlan, MatrixLayer
 from bnnhw.dataflow.network import Network
@@ -82,7 +83,7 @@ class Tap:
         plan = self.plan
         beats = list(record.streams[self.stream].transfers(record.cycles))
         cycles = np.array([cycle for cycle, _ in beats], np.int64)
-        lanes = _lanes([payload or 0 for _, payload in beats], self.bits, plan.pe * plan.side_by_side)
+        lanes = unpack_words([payload or 0 for _, payload in beats], self.bits, plan.pe * plan.side_by_side)
         groups, slots = self._groups(record, len(beats) // plan.nf)
         channels = np.arange(plan.mh)
         beat = groups[:, :, None] * plan.nf + channels // plan.pe
@@ -150,28 +151,14 @@ def _result(stage: Stage, network: Network) -> Result | None:
 
 def _accumulator(layer: MatrixLayer) -> Callable[[Integers, Integers], Integers]:
     """From what a matrix-vector unit gives, less its first threshold and divided, to the sum in the model file."""
-    base = np.zeros(layer.mh, np.int64)
-    if layer.threshold is not None:
-        constant = layer.product.constant(layer.node.weight, padding=0)
-        base = constant - (constant - layer.threshold.thresholds[:, 0]) // layer.divisor * layer.divisor
+    folded = layer.folded()
     signs = np.where(np.broadcast_to(layer.node.flip, (layer.mh,)), -1, 1)
 
     def decode(codes: Integers, channels: Integers) -> Integers:
-        values = codes - ((codes >> (layer.width - 1)) << layer.width)
-        return (values * layer.divisor + base[channels]) * signs[channels]
+        return folded.accumulators(as_signed(codes, layer.width), channels) * signs[channels]
 
     return decode
 
 
 def _codes(dtype: DataType) -> Callable[[Integers, Integers], Integers]:
     return lambda codes, channels: dtype.decode(codes).astype(np.int64)
-
-
-def _lanes(payloads: list[int], bits: int, lanes: int) -> Integers:
-    """The elements of each beat, lane 0 in the low bits: (beats, lanes)."""
-    size = -(-bits * lanes // 8)
-    mask = (1 << (bits * lanes)) - 1
-    packed = np.frombuffer(b"".join((p & mask).to_bytes(size, "little") for p in payloads), np.uint8)
-    planes = np.unpackbits(packed.reshape(len(payloads), size), axis=1, bitorder="little")[:, : bits * lanes]
-    weights = np.int64(1) << np.arange(bits, dtype=np.int64)
-    return planes.reshape(len(payloads), lanes, bits).astype(np.int64) @ weights

@@ -422,7 +422,7 @@ def test_what_is_no_archive_is_refused(content: bytes, tmp_path: Path) -> None:
 
 def test_archives_have_a_largest_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = archive(tmp_path, {"README": bytes(100_000)})
-    monkeypatch.setattr(container, "MOST_BYTES", 50_000)
+    monkeypatch.setattr(container, "MAX_BYTES", 50_000)
     with pytest.raises(ModelError, match="unpacks to more than"):
         load(path)
 

@@ -69,7 +69,7 @@ def test_compressed_by_content_not_by_name(tmp_path: Path) -> None:
 
 def test_too_large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     content = classifier().SerializeToString()
-    monkeypatch.setattr("bnnhw.frontend.container.MOST_BYTES", len(content) - 1)
+    monkeypatch.setattr("bnnhw.frontend.container.MAX_BYTES", len(content) - 1)
     plain, packed = tmp_path / "plain.onnx", tmp_path / "packed.onnx"
     plain.write_bytes(content)
     packed.write_bytes(gzip.compress(content, mtime=0))
@@ -267,7 +267,7 @@ def test_constants_of_absurd_size(body: Callable[[Net], str], tmp_path: Path) ->
 
 
 def test_constants_of_absurd_size_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bnnhw.frontend.context.MOST_FOLDED", 1 << 10)
+    monkeypatch.setattr("bnnhw.frontend.context.MAX_FOLDED", 1 << 10)
     net = Net()
     x = net.constant(np.ones(100, np.float32))
     for _ in range(20):

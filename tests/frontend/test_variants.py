@@ -177,7 +177,7 @@ def test_signs_mapped_to_bits(tmp_path: Path) -> None:
     net.dense(x)
     graph = assert_as_executed(net.save(tmp_path), inputs_for(net))
     integers = to_integers(graph)
-    assert DataType("uint", 1) in {tensor.dtype for tensor in integers.tensors.values()}
+    assert DataType("uint", 1) in {tensor.format for tensor in integers.tensors.values()}
 
 
 @pytest.mark.parametrize(

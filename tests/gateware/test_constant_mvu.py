@@ -5,7 +5,7 @@ import pytest
 from amaranth.hdl import Module, Signal
 from amaranth.sim import Simulator
 
-from bnnhw.arithmetic.adder_graphs import constant_sums
+from bnnhw.arithmetic.adder_graphs import multiply_constant_matrix
 from bnnhw.arithmetic.formats import BIPOLAR, TERNARY, DataType
 from bnnhw.gateware.arithmetic.constant_mvu import ConstantMatrixUnit, function
 from tests.gateware.bench import run_stream, stalls
@@ -15,7 +15,7 @@ def unit_of(matrix, dtype, *, signs=False, **options):
     weights = np.array(dtype.plane_weights)
     coefficients = (matrix[:, :, None] * weights).reshape(len(matrix), -1)
     biases = (dtype.plane_offset * matrix.sum(axis=1)).tolist()
-    netlist = constant_sums(coefficients, biases, signs=signs)
+    netlist = multiply_constant_matrix(coefficients, biases, signs=signs)
     return ConstantMatrixUnit(netlist, dtype, width=20, kind="registers", **options)
 
 
@@ -76,7 +76,7 @@ def test_timing(levels):
 
 
 def test_refuses_what_does_not_fit():
-    netlist = constant_sums(np.array([[1, 2, 3]]), [0], signs=False)
+    netlist = multiply_constant_matrix(np.array([[1, 2, 3]]), [0], signs=False)
     for dtype, width in ((TERNARY, 8), (BIPOLAR, 2)):
         with pytest.raises(ValueError, match="does not fit elements of"):
             ConstantMatrixUnit(netlist, dtype, width=width)

@@ -6,10 +6,11 @@ from amaranth.hdl import Module
 from amaranth.lib import wiring
 
 from bnnhw import units
-from bnnhw.arithmetic.adder_graphs import constant_sums
+from bnnhw.arithmetic.adder_graphs import multiply_constant_matrix
 from bnnhw.arithmetic.formats import BIPOLAR, TERNARY, DataType
 from bnnhw.generate.circuits import circuit
 from bnnhw.ir.geometry import Geometry
+from bnnhw.units.add_streams import SumContents
 from bnnhw.units.label_select import ScoreContents
 from bnnhw.units.matrix_vector import MatrixContents
 from bnnhw.units.pool import PoolContents
@@ -29,7 +30,7 @@ def matrix(sf, nf, simd=3, levels=None, registered=True, latency=1):
 
 
 def constant(levels):
-    netlist = constant_sums(np.arange(60).reshape(3, 20) % 3 - 1, [0] * 3, signs=True)
+    netlist = multiply_constant_matrix(np.arange(60).reshape(3, 20) % 3 - 1, [0] * 3, signs=True)
     return units.ConstantMatrixUnit(netlist, BIPOLAR, 4, tuple(range(20)), levels, "registers", "ecp5"), None
 
 
@@ -89,9 +90,10 @@ CASES = {
     "pool of one tap": (pool(1, "sum"), [1]),
     "fork": ((units.Fork(4, 3), None), [3]),
     "fork to one": ((units.Fork(4, 1), None), [3]),
-    "add": ((units.AddStreams((TERNARY,) * 3, (1, 2, -3), 1, INT4), None), [3, 3, 3]),
-    "concat": ((units.Concat(1, 2, (2, 6, 4)), None), [1, 3, 2]),
-    "concat of one": ((units.Concat(1, 2, (6,)), None), [3]),
+    "add": ((units.AddStreams((TERNARY,) * 3, 1, INT4), SumContents([1, 2, -3])), [3, 3, 3]),
+    "add, a coefficient a channel": ((units.AddStreams((BIPOLAR,) * 2, 1, INT4), SumContents([1, [1, 2, -3]])), [3, 3]),
+    "concat": ((units.Concat((BIPOLAR,) * 3, 2, (2, 6, 4), BIPOLAR), None), [1, 3, 2]),
+    "concat of one": ((units.Concat((BIPOLAR,), 2, (6,), TERNARY), None), [3]),
     "join": ((units.VectorJoin(4, 3), None), [2]),
     "split": ((units.VectorSplit(4, 3), None), [12]),
     "fifo": ((units.StreamFifo(4, 3, "block"), None), [3]),

@@ -1,4 +1,6 @@
-"""Units with several inputs or outputs: Fork, Add, Concat."""
+"""Units with several inputs or outputs: Fork, AddStreams, Concat."""
+
+import re
 
 import numpy as np
 import pytest
@@ -9,7 +11,7 @@ from bnnhw.gateware.streams.concat import Concat
 from bnnhw.gateware.streams.fork import Fork
 from tests.gateware.bench import run_streams, stalls
 
-UINT3, INT4 = DataType("uint", 3), DataType("int", 4)
+UINT3, INT4, INT31, INT32 = DataType("uint", 3), DataType("int", 4), DataType("int", 31), DataType("int", 32)
 
 
 def numbered(count, vector, base=0):
@@ -45,6 +47,27 @@ def test_fork_does_not_wait_for_the_slow():
     assert outs["o1"].cycles == [2, 5, 8, 11, 14]
 
 
+def random_values(rng, dtype, shape):
+    """Values of a format, its smallest and largest among them."""
+    if dtype is BIPOLAR:
+        return rng.choice([-1, 1], shape)
+    values = rng.integers(dtype.min, dtype.max + 1, shape)
+    return np.where(rng.random(shape) < 0.3, rng.choice([dtype.min, dtype.max], shape), values)
+
+
+def packed(dtype, values, beats):
+    """Vectors (N, channels) as `beats` payloads each."""
+    return [
+        {"data": sum(int(c) << (dtype.bits * lane) for lane, c in enumerate(row)), "last": int(k % beats == beats - 1)}
+        for k, row in enumerate(dtype.encode(values).reshape(len(values) * beats, -1))
+    ]
+
+
+def unpacked(dtype, beats, lanes):
+    codes = [[beat["data"] >> (dtype.bits * lane) & ((1 << dtype.bits) - 1) for lane in range(lanes)] for beat in beats]
+    return dtype.decode(codes)
+
+
 @pytest.mark.parametrize("rate", [0.0, 0.4])
 @pytest.mark.parametrize(
     ("dtypes", "coefficients", "out"),
@@ -55,23 +78,25 @@ def test_fork_does_not_wait_for_the_slow():
         ([INT4, BIPOLAR, TERNARY], [-1, 2, 7], DataType("int", 6)),
         ([UINT3, UINT3], [3, 1], DataType("uint", 5)),
         ([INT4], [0], DataType("uint", 1)),
+        ([INT31, INT31], [1, -1], DataType("int", 32)),
+        ([DataType("uint", 31), UINT3], [2, 0], DataType("uint", 32)),
+        ([DataType("int", 20), BIPOLAR], [1000, -70_000], DataType("int", 32)),
+        # A coefficient for each of 8 channels, in 4 beats.
+        ([INT4], [[0, 1, -1, 2, -3, 7, -8, 5]], DataType("int", 8)),
+        ([UINT3, TERNARY], [[3] * 8, [0, -1] * 4], DataType("int", 6)),
+        ([INT4, UINT3], [[1, -1, 4, 6, 9, -9, 2, 0], 3], DataType("int", 8)),
+        ([DataType("int", 24), INT4], [[-128, 127, 1, 0, 100, -100, 64, -64], [5, 4, 3, 2, 1, 0, -1, -2]], INT32),
     ],
 )
 def test_sums(dtypes, coefficients, out, rate):
     rng = np.random.default_rng(6)
-    lanes, count = 2, 40
-    values = [rng.choice(t.decode(np.arange(1 << t.bits)), (count, lanes)) for t in dtypes]
-    wanted = sum(k * v for k, v in zip(coefficients, values, strict=True))
+    lanes, count, channels = 2, 10, 8
+    values = [random_values(rng, t, (count, channels)) for t in dtypes]
+    wanted = sum(np.array(k) * v.astype(np.int64) for k, v in zip(coefficients, values, strict=True))
     if out is TERNARY:  # what does not occur in a network: +-2
         values[1] = np.where(np.abs(wanted) > 1, -values[0], values[1])
         wanted = values[0] + values[1]
-    ins = {
-        f"i{k}": [
-            {"data": sum(int(c) << (t.bits * lane) for lane, c in enumerate(beat)), "last": int(b % 4 == 3)}
-            for b, beat in enumerate(t.encode(v))
-        ]
-        for k, (t, v) in enumerate(zip(dtypes, values, strict=True))
-    }
+    ins = {f"i{k}": packed(t, v, 4) for k, (t, v) in enumerate(zip(dtypes, values, strict=True))}
     _, outs = run_streams(
         AddStreams(dtypes, coefficients, lanes, out),
         ins,
@@ -79,10 +104,8 @@ def test_sums(dtypes, coefficients, out, rate):
         i_stalls={name: stalls(k, rate) for k, name in enumerate(ins)},
         o_stalls={"o": stalls(8, rate)},
     )
-    beats = outs["o"].beats
-    assert [beat["last"] for beat in beats] == [0, 0, 0, 1] * (count // 4)
-    codes = [[(beat["data"] >> (out.bits * lane)) & ((1 << out.bits) - 1) for lane in range(lanes)] for beat in beats]
-    assert (out.decode(codes) == wanted).all()
+    assert [beat["last"] for beat in outs["o"].beats] == [0, 0, 0, 1] * count
+    assert (unpacked(out, outs["o"].beats, lanes).reshape(count, channels) == wanted).all()
 
 
 def test_add_timing():
@@ -108,7 +131,7 @@ def test_concatenates_pixels(channels, rate):
         for beat in range(c // 2)
     ]
     seen_in, outs = run_streams(
-        Concat(4, 2, channels),
+        Concat([INT4] * len(channels), 2, channels, INT4),
         ins,
         ["o"],
         i_stalls={name: stalls(k, rate) for k, name in enumerate(ins)},
@@ -120,10 +143,47 @@ def test_concatenates_pixels(channels, rate):
         assert outs["o"].cycles == list(range(len(wanted)))
 
 
+@pytest.mark.parametrize("rate", [0.0, 0.4])
+@pytest.mark.parametrize(
+    ("dtypes", "out"),
+    [
+        ([BIPOLAR, TERNARY], TERNARY),
+        ([TERNARY, BIPOLAR, UINT3], INT4),
+        ([DataType("uint", 1), BIPOLAR], TERNARY),
+        ([INT4, DataType("int", 20), BIPOLAR], INT32),
+        ([DataType("uint", 32), UINT3], DataType("uint", 32)),
+        ([DataType("uint", 31), TERNARY, INT32], INT32),
+    ],
+)
+def test_concatenates_formats(dtypes, out, rate):
+    rng = np.random.default_rng(3)
+    lanes, count, channels = 2, 8, 4
+    values = [random_values(rng, t, (count, channels)) for t in dtypes]
+    ins = {f"i{k}": packed(t, v, 2) for k, (t, v) in enumerate(zip(dtypes, values, strict=True))}
+    _, outs = run_streams(
+        Concat(dtypes, lanes, [channels] * len(dtypes), out),
+        ins,
+        ["o"],
+        i_stalls={name: stalls(k, rate) for k, name in enumerate(ins)},
+        o_stalls={"o": stalls(8, rate)},
+    )
+    assert (unpacked(out, outs["o"].beats, lanes).reshape(count, -1) == np.concatenate(values, axis=1)).all()
+    if not rate:
+        assert outs["o"].cycles == list(range(count * channels // lanes * len(dtypes)))
+
+
 def test_parameters_are_checked():
     with pytest.raises(ValueError, match="readers must be a positive integer, not 0"):
         Fork(8, 0)
     with pytest.raises(ValueError, match="one coefficient per input is needed, not 1 for 2"):
         AddStreams([BIPOLAR, BIPOLAR], [1], 2, TERNARY)
+    for coefficients, found in (([[1] * 3, 1], [3]), ([[1] * 4, [1] * 2], [2, 4]), ([[], 1], [0])):
+        with pytest.raises(ValueError, match=f"for whole beats of 2 lanes are needed, not {re.escape(str(found))}"):
+            AddStreams([BIPOLAR, BIPOLAR], coefficients, 2, INT4)
     with pytest.raises(ValueError, match="lanes must divide the elements"):
-        Concat(1, 2, [2, 3])
+        Concat([BIPOLAR, BIPOLAR], 2, [2, 3], BIPOLAR)
+    with pytest.raises(ValueError, match="of each of the 1 inputs"):
+        Concat([BIPOLAR], 2, [2, 2], BIPOLAR)
+    for dtype, out in ((TERNARY, BIPOLAR), (DataType("uint", 1), BIPOLAR), (UINT3, DataType("int", 3))):
+        with pytest.raises(ValueError, match=f"out_dtype must have every value of {dtype}, not be {out}"):
+            Concat([dtype], 1, [1], out)

@@ -4,8 +4,8 @@ from amaranth.hdl import Module
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from bnnhw.gateware.arithmetic.label_select import LabelSelect, result_layout
-from bnnhw.gateware.frame_layout import frame_layout
+from bnnhw.gateware.arithmetic.label_select import LabelSelect
+from bnnhw.gateware.frame_layout import frame_layout, result_layout
 from bnnhw.gateware.streams.result_cut import ResultCut
 from tests.gateware.bench import run_stream, stalls
 
@@ -55,6 +55,14 @@ def test_lowest_index_wins_ties(classes):
     rng = np.random.default_rng(classes)
     rows = [*rng.integers(-3, 4, (20, classes)), np.zeros(classes, int), np.full(classes, -8), np.full(classes, 7)]
     run(4, [1] * classes, [0] * classes, rows)
+
+
+@pytest.mark.parametrize(("scales", "biases"), [([1] * 4, [0] * 4), ([3, -2, 1, 7], [5, 0, -(1 << 30), 1])])
+def test_integers_of_32_bits(scales, biases):
+    rng = np.random.default_rng(2)
+    low, high = -(1 << 31), (1 << 31) - 1
+    rows = [*rng.integers(low, high + 1, (20, 4)), [low] * 4, [high] * 4, [low, high, low, high]]
+    run(32, scales, biases, rows)
 
 
 def test_affine_scores():

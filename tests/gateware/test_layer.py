@@ -7,7 +7,7 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from bnnhw.arithmetic.formats import BIPOLAR, DataType
-from bnnhw.arithmetic.plane_products import popcount_latency
+from bnnhw.arithmetic.popcount_tree import popcount_latency
 from bnnhw.gateware.frame_layout import frame_layout
 from bnnhw.generate.circuits import circuit
 from campaigns.random_networks import ACTIVATIONS, INPUTS, WEIGHTS, layer_plan, random_layer, random_values

@@ -7,7 +7,10 @@ import pytest
 from amaranth.hdl import Module, Signal
 from amaranth.sim import Simulator
 
+from bnnhw.arithmetic.bits import pack_words
 from bnnhw.arithmetic.formats import BIPOLAR, TERNARY, DataType
+from bnnhw.arithmetic.plane_products import Product
+from bnnhw.arithmetic.weight_coding import lane_codes
 from bnnhw.gateware.arithmetic.pe import PE
 from tests.gateware.bench import add_clock
 
@@ -27,11 +30,14 @@ def packed(dtype, values):
     return sum(int(dtype.encode(value)) << (dtype.bits * lane) for lane, value in enumerate(values))
 
 
-def run(pe, x, w, rows, *, rng, stall):
+def run(pe, x, w, rows, *, rng, stall, family):
     """Totals of `rows`: each a starting value and beats of lanes (activations, weights)."""
     beats = [(k == 0, k == len(lanes) - 1, bias, *beat) for bias, lanes in rows for k, beat in enumerate(lanes)]
     totals = []
     prepared = {}
+
+    def stored(values):
+        return pack_words(lane_codes(w.encode([values]), Product(x, w), family), w.bits)[0]
 
     async def bench(ctx):
         queue = iter(beats)
@@ -54,7 +60,7 @@ def run(pe, x, w, rows, *, rng, stall):
             pipe = [entry, *pipe[:-1]]
             if entry is not None:
                 ctx.set(pe.x, prepared[entry[3]])
-                ctx.set(pe.w, pe.stored(packed(w, entry[4]), 1))
+                ctx.set(pe.w, stored(entry[4]))
             due = pipe[-1]
             ctx.set(pe.valid, due is not None)
             if due is not None:
@@ -113,4 +119,4 @@ def test_every_pair_of_formats(x, w, family):
             bias + sum(a * b - left_out(b) for xs, ws in lanes for a, b in zip(xs, ws, strict=True))
             for bias, lanes in rows
         ]
-        assert run(pe, x, w, rows, rng=rng, stall=stall) == expected, (simd, levels, stall)
+        assert run(pe, x, w, rows, rng=rng, stall=stall, family=family) == expected, (simd, levels, stall)

@@ -8,6 +8,7 @@ from bnnhw.gateware.windows.pool import Pool
 from tests.gateware.bench import run_stream, stalls
 
 FORMATS = [BIPOLAR, TERNARY, DataType("uint", 1), DataType("uint", 4), DataType("int", 4)]
+WIDE = [DataType("uint", 20), DataType("uint", 32), DataType("int", 17), DataType("int", 32)]
 
 
 def pack(codes, bits):
@@ -35,7 +36,7 @@ def groups(dtype, values, skip):
 
 @pytest.mark.parametrize("rate", [0.0, 0.4])
 @pytest.mark.parametrize("minimum", ["nowhere", "everywhere", "somewhere"])
-@pytest.mark.parametrize("dtype", FORMATS, ids=str)
+@pytest.mark.parametrize("dtype", FORMATS + WIDE, ids=str)
 def test_extremes(dtype, minimum, rate):
     rng = np.random.default_rng(3)
     lanes, chunks, taps, pixels = 3, 2, 4, 8
@@ -78,6 +79,23 @@ def test_sums(dtype, out, rate):
     seen = run_stream(dut, groups(dtype, values, skip), i_stall=stalls(1, rate), o_stall=stalls(2, rate))
     found = out.decode([unpack(beat["data"], lanes, out.bits) for beat in seen.beats])
     assert (found == np.where(skip[:, :, None], 0, values).sum(axis=1)).all()
+
+
+@pytest.mark.parametrize("rate", [0.0, 0.4])
+@pytest.mark.parametrize(
+    ("dtype", "out"),
+    [(DataType("int", 29), DataType("int", 32)), (DataType("uint", 29), DataType("uint", 32)), (BIPOLAR, WIDE[2])],
+    ids=str,
+)
+def test_wide_sums(dtype, out, rate):
+    """Seven taps at the ends of what the format holds."""
+    values = np.random.default_rng(7).choice([dtype.min, dtype.max], (12, 7, 2))
+    values[0], values[1] = dtype.min, dtype.max
+    dut = Pool(dtype, 2, 1, operation="sum", minimum=[False] * 2, out_dtype=out)
+    beats = groups(dtype, values, np.zeros((12, 7), bool))
+    seen = run_stream(dut, beats, i_stall=stalls(1, rate), o_stall=stalls(2, rate))
+    found = out.decode([unpack(beat["data"], 2, out.bits) for beat in seen.beats])
+    assert (found == values.sum(axis=1, dtype=np.int64)).all()
 
 
 @pytest.mark.parametrize("out", [BIPOLAR, TERNARY], ids=str)

@@ -3,9 +3,10 @@ import random
 import pytest
 from amaranth.sim import Simulator
 
-from bnnhw.arithmetic.plane_products import counted_lanes, popcount_latency
+from bnnhw.arithmetic.popcount_tree import counted_lanes, popcount_latency
+from bnnhw.arithmetic.weight_coding import MatchCoding
 from bnnhw.gateware.arithmetic.adder_chain import BIT, BOTH, MASKED, MATCH
-from bnnhw.gateware.arithmetic.popcount import Popcount, coded
+from bnnhw.gateware.arithmetic.popcount import Popcount
 from tests.gateware.bench import add_clock
 
 FAMILIES = ["ice40", "ecp5"]
@@ -14,12 +15,11 @@ KINDS = {"bit": BIT, "match": MATCH, "both": BOTH, "masked": MASKED}
 
 def lanes_of(kind, width, words, *, spare, family):
     """The popcount's input that makes the lanes' bits those of the functions of `words`, one word for each input."""
+    sides = [[word >> lane & 1 for lane in range(width)] for word in words]
     if kind is MATCH:
-        words = [
-            coded(width, word, weights=weights, spare=spare, family=family)
-            for word, weights in zip(words, (False, True), strict=True)
-        ]
-    return sum((word >> lane & 1) << (lane * kind.arity + k) for lane in range(width) for k, word in enumerate(words))
+        coding = MatchCoding.of(width, family, spare=spare)
+        sides = [coding.activations(sides[0]), coding.weights(sides[1])]
+    return sum(side[lane] << (lane * kind.arity + k) for lane in range(width) for k, side in enumerate(sides))
 
 
 def run(dut, inputs, en=None):
@@ -79,17 +79,6 @@ def test_counts_all_matches(width, family):
     pairs = [(x, w) for x in range(1 << width) for w in range(0, 1 << width, 1 if width < 7 else 9)]
     seen = run(dut, [lanes_of(MATCH, width, pair, spare=spare, family=family) for pair in pairs])
     assert [count + extra for count, extra in seen] == [width - (x ^ w).bit_count() for x, w in pairs]
-
-
-def test_the_spare_lane_is_left_where_the_tree_gets_lower():
-    assert [counted_lanes(width) for width in (1, 2, 3, 4, 7, 8, 9, 64)] == [1, 1, 3, 3, 7, 7, 9, 63]
-
-
-def test_coded_words_side_by_side():
-    for family in FAMILIES:
-        options = {"weights": True, "spare": True, "family": family}
-        low, high = (coded(8, word, **options) for word in (0xA7, 0x31))
-        assert coded(8, 0x31A7, copies=2, **options) == low | high << 8
 
 
 def test_registers_hold_without_enable():

@@ -1,4 +1,4 @@
-"""Units of one input and one output that need little: Offset, VectorJoin, VectorSplit, StreamFifo."""
+"""Units of one input and one output that need little: ThresholdDifference, VectorJoin, VectorSplit, StreamFifo."""
 
 import numpy as np
 import pytest
@@ -16,12 +16,16 @@ def numbered(count, vector):
 
 @pytest.mark.parametrize("rate", [0.0, 0.4])
 @pytest.mark.parametrize("chunks", [1, 3])
-@pytest.mark.parametrize("dtype", [BIPOLAR, TERNARY, DataType("uint", 3), DataType("int", 5)], ids=str)
-def test_offsets(dtype, chunks, rate):
+@pytest.mark.parametrize(
+    ("dtype", "width"),
+    [(BIPOLAR, 7), (TERNARY, 7), (DataType("uint", 3), 7), (DataType("int", 5), 7), (DataType("int", 32), 33)],
+    ids=str,
+)
+def test_differences(dtype, width, chunks, rate):
     rng = np.random.default_rng(7)
     lanes, pixels = 2, 20
     offsets, signs = rng.integers(-9, 10, lanes * chunks), rng.choice([-1, 1], lanes * chunks)
-    values = rng.choice(dtype.decode(np.arange(1 << dtype.bits)), (pixels, lanes * chunks))
+    values = rng.choice([-1, 1] if dtype is BIPOLAR else [dtype.min, dtype.max, 0, 1], (pixels, lanes * chunks))
     beats = dtype.encode(values).reshape(-1, lanes)
     given = [
         {
@@ -30,7 +34,7 @@ def test_offsets(dtype, chunks, rate):
         }
         for k, beat in enumerate(beats)
     ]
-    dut = ThresholdDifference(dtype, lanes, lanes * chunks, offsets=offsets.tolist(), signs=signs.tolist(), width=7)
+    dut = ThresholdDifference(dtype, lanes, lanes * chunks, offsets=offsets.tolist(), signs=signs.tolist(), width=width)
     seen = run_stream(dut, given, i_stall=stalls(1, rate), o_stall=stalls(2, rate))
     assert (np.array([beat["data"] for beat in seen.beats]).reshape(pixels, -1) == signs * values - offsets).all()
     assert [beat["last"] for beat in seen.beats] == [beat["last"] for beat in given]
@@ -39,7 +43,7 @@ def test_offsets(dtype, chunks, rate):
 
 
 @pytest.mark.parametrize("offsets", [[], [1, 2, 3], [1, 2]])
-def test_offsets_are_checked(offsets):
+def test_differences_are_checked(offsets):
     with pytest.raises(ValueError, match="whole beats of 2"):
         ThresholdDifference(BIPOLAR, 2, len(offsets), offsets=offsets, signs=[1, 0], width=3)
 

@@ -82,7 +82,7 @@ def unequal_branches():
     start = name = make.quantiser("x", "ternary")
     for _ in range(3):
         name = make.quantiser(make.convolution(name, 2, (3, 3), same=True), "ternary")
-    name = make.add(Sum(**UNNAMED, coefficients=(1, 1)), name, start)
+    name = make.add(Sum(**UNNAMED, coefficients=np.ones((2, 1), np.int64)), name, start)
     name = make.add(BipolarQuant(**UNNAMED, scale=np.float32(1)), name)
     return to_integers(make.graph(classifier(make, name)))
 
@@ -100,7 +100,7 @@ def test_a_tensor_added_to_itself():
     make = Maker(np.random.default_rng(1), (4, 4, 2))
     name = make.quantiser("x", "ternary")
     name = make.quantiser(make.convolution(name, 3, (3, 3), same=True), "ternary")
-    name = make.add(Sum(**UNNAMED, coefficients=(1, 1)), name, name)
+    name = make.add(Sum(**UNNAMED, coefficients=np.ones((2, 1), np.int64)), name, name)
     name = make.quantiser(make.normalisation(name, 2.0), "ternary")
     check(to_integers(make.graph(classifier(make, name))), 3, frames=5)
 

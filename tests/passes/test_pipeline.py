@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 from bnnhw import reference
-from bnnhw.arithmetic.formats import BIPOLAR, TERNARY
+from bnnhw.arithmetic.formats import BIPOLAR, TERNARY, Float32
 from bnnhw.errors import ModelError
 from bnnhw.frontend import load_qonnx
 from bnnhw.ir.bounds import reach
 from bnnhw.ir.elementwise import apply
 from bnnhw.ir.graph import Graph
-from bnnhw.ir.nodes import ArgMax, Dense, Encode, Sigmoid, Softmax, Threshold
+from bnnhw.ir.nodes import ArgMax, Dense, Encode, MatMul, Sigmoid, Softmax, Threshold
 from bnnhw.ir.spec import verify
 from bnnhw.passes import PIPELINE, to_integers
 from bnnhw.resources import folder
@@ -72,29 +72,39 @@ def test_real_models(name: str) -> None:
 
 @pytest.mark.parametrize("quantiser", QUANTISERS)
 def test_thresholds_for_every_reachable_accumulator(quantiser: str) -> None:
-    graph = verify(random_graph(5, quantiser), "imported")
-    stages = [graph]
-    for step, _ in PIPELINE[:5]:
-        stages.append(step(stages[-1]))
-    flipped, thresholded = stages[4], stages[5]
-    layers = [node for node in thresholded.nodes if isinstance(node, Threshold)]
+    floats = verify(random_graph(5, quantiser), "imported")
+    for step, _ in PIPELINE[:2]:
+        floats = step(floats)
+    integers = floats
+    for step, _ in PIPELINE[2:5]:
+        integers = step(integers)
+    x = np.random.default_rng(0).uniform(0, 1, (40, *floats.tensors[floats.input].shape)).astype(np.float32)
+    values, codes = reference.run_all(floats, x), reference.run_all(integers, x)
+    layers = [node for node in integers.nodes if isinstance(node, Threshold)]
     assert layers
     for threshold in layers:
-        dense = thresholded.producer(threshold.inputs[0])
+        dense = integers.producer(threshold.inputs[0])
         assert isinstance(dense, Dense)
-        dtype = thresholded.tensors[dense.inputs[0]].dtype
-        assert dtype is not None
-        low, high = reach(dense.weight, dtype)
-        start = next(k for k, node in enumerate(flipped.nodes) if node.name == dense.name)
+        source = integers.tensors[dense.inputs[0]].format
+        assert not isinstance(source, Float32)
+        low, high = reach(dense.weight, source)
+        start, layer = next((k, node) for k, node in enumerate(floats.nodes) if node.name == dense.name)
+        assert isinstance(layer, MatMul)
+        # What one is worth in front of the layer, and behind its thresholds.
+        source_codes = codes[dense.inputs[0]]
+        unit = float((values[layer.inputs[0]][source_codes != 0] / source_codes[source_codes != 0]).max())
+        following = next(node for node in floats.nodes[start + 1 :] if isinstance(node, MatMul))
         for channel in range(len(low)):
             accumulators = np.arange(low[channel], high[channel] + 1)
-            value: Any = np.repeat(accumulators[:, None], len(low), axis=1)
-            for node in flipped.nodes[start + 1 :]:
+            sign = -1 if dense.flip[channel] else 1
+            scale = np.float64(np.broadcast_to(layer.weight_scale, low.shape)[channel]) * unit
+            value: Any = np.repeat((sign * accumulators * scale).astype(np.float32)[:, None], len(low), axis=1)
+            for node in floats.nodes[start + 1 : floats.nodes.index(following)]:
                 value = apply(node, value)
-                if isinstance(node, Encode):
-                    break
             count = (accumulators[:, None] >= threshold.thresholds[channel][None]).sum(axis=1)
-            assert (threshold.offset + threshold.step * count == value[:, channel]).all()
+            code = threshold.offset + threshold.step * count
+            worth = value[:, channel].max() / code.max() if code.max() else value[:, channel].min() / (code.min() or 1)
+            np.testing.assert_allclose(value[:, channel], code * worth, rtol=1e-5, atol=1e-6)
         assert (threshold.thresholds >= low[:, None]).all()
         assert (threshold.thresholds <= high[:, None] + 1).all()
 
@@ -161,17 +171,26 @@ def test_first_layer_of_a_declared_input_format() -> None:
     assert encode.dtype.name == "uint1"
 
 
+def test_scales_per_channel_go_into_the_weights() -> None:
+    rng = np.random.default_rng(1)
+    nodes = [quant(3, 0.25), arithmetic("mul", [1.0] * 7 + [-2.0]), matmul(rng, 8, 2, BIPOLAR)]
+    done = check_every_pass(graph_of(nodes, (8,)), rng.uniform(-2, 2, (40, 8)).astype(np.float32))
+    dense = next(node for node in done.nodes if isinstance(node, Dense))
+    assert (np.abs(dense.weight) == [1] * 7 + [2]).all()
+
+
 @pytest.mark.parametrize(
     ("nodes", "message"),
     [
         (lambda rng: [matmul(rng, 8, 3, BIPOLAR)], "not quantised"),
         (lambda rng: [quant(9, 0.1), matmul(rng, 8, 4, BIPOLAR), matmul(rng, 4, 2, BIPOLAR)], "not quantised"),
         (lambda rng: [bipolar(), matmul(rng, 8, 4, BIPOLAR), quant(9, 0.1), matmul(rng, 4, 2, BIPOLAR)], "9 bits"),
-        (lambda rng: [bipolar(), arithmetic("mul", [1.0] * 7 + [2.0]), matmul(rng, 8, 2, BIPOLAR)], "differs between channels"),
+        (lambda rng: [bipolar(), arithmetic("mul", [1.0] * 7 + [0.317]), matmul(rng, 8, 2, BIPOLAR)], "no common unit"),
+        (lambda rng: [bipolar(), arithmetic("mul", [1.0] * 7 + [128.0]), matmul(rng, 8, 2, BIPOLAR)], "scale per channel"),
         (lambda rng: [multi_threshold([[0.0]], 1.0, 0.7), matmul(rng, 8, 2, BIPOLAR)], "no multiples"),
         (
             lambda rng: [bipolar(), matmul(rng, 8, 4, BIPOLAR), Softmax(name="", inputs=(), output=""), bipolar(), matmul(rng, 4, 2, BIPOLAR)],
-            "not monotone",
+            "between layers",
         ),
         (lambda rng: [bipolar(), matmul(rng, 8, 4, BIPOLAR), arithmetic("mul", 0.0)], "constant or infinite"),
     ],

@@ -1,9 +1,15 @@
 """A fast part of the proofs; `make prove` does all of them."""
 
+from dataclasses import replace
+
 import pytest
 
 from bnnhw import units
+from bnnhw.arithmetic.formats import TERNARY, DataType
+from bnnhw.gateware.arithmetic.add_streams import AddStreams
+from bnnhw.gateware.streams.concat import Concat
 from bnnhw.gateware.streams.stream_fifo import StreamFifo
+from proofs import numbers
 from proofs.case import StreamCase
 from proofs.engine import solve
 from proofs.harness import Spec
@@ -64,9 +70,28 @@ def test_a_wrong_unit_and_a_wrong_model_are_refuted():
         return [~seen["i"][k].data], {"last": seen["i"][k].last}
 
     for make, expected in ((Overrun, same), (StreamFifo, other)):
-        spec = Spec({"i": 1}, {"o": 1}, expected, patience=3)
+        spec = Spec({"i": 1}, {"o": 1}, expected, hang_cycles=3)
         case = StreamCase("FIFO", "", lambda make=make: make(1, 2, kind="registers"), spec, 8)
         assert solve(case.bounded.make(), mode="bmc", depth=8).status == "FAIL"
+
+
+INT3, INT5 = DataType("int", 3), DataType("int", 5)
+
+
+@pytest.mark.parametrize(
+    ("case", "wrong"),
+    [
+        # The coefficients of two channels are exchanged.
+        (numbers.add((INT3,), ([1, -2, 0, 3],), INT5), lambda: AddStreams([INT3], [[0, -2, 1, 3]], 2, INT5)),
+        # The second input is taken for one of another format of as many bits.
+        (numbers.concat((INT3, TERNARY), INT3), lambda: Concat([INT3, DataType("int", 2)], 1, [1, 1], INT3)),
+    ],
+    ids=["coefficients", "formats"],
+)
+def test_wrong_numbers_are_refuted(case, wrong):
+    answered(case.bounded)
+    refuted = replace(case, make=wrong)
+    assert solve(refuted.bounded.make(), mode="bmc", depth=case.depth).status == "FAIL"
 
 
 def test_a_solver_without_an_answer_is_stopped():

@@ -61,11 +61,11 @@ def test_answers_and_cycles(built: tuple[Network, Plan, RtlSimulation]) -> None:
 
 def test_frames_that_take_long(built: tuple[Network, Plan, RtlSimulation], monkeypatch: pytest.MonkeyPatch) -> None:
     """However slow an accelerator is, it does not count as one that hangs."""
-    monkeypatch.setattr(rtl, "PATIENCE", 8)
+    monkeypatch.setattr(rtl, "HANG_CYCLES", 8)
     network, plan, simulation = built
     values = values_of(plan, 1)
     assert (simulation.run(values).integers == forward(network, values)[0]).all()
-    monkeypatch.setattr(rtl, "PATIENCE", -measure(plan, network).latency + 3)
+    monkeypatch.setattr(rtl, "HANG_CYCLES", -measure(plan, network).latency + 3)
     with pytest.raises(ToolError, match="nothing moved for 3 cycles"):
         simulation.run(values)
 

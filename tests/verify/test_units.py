@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 from bnnhw.arithmetic.formats import BIPOLAR
+from bnnhw.arithmetic.plane_products import Product
+from bnnhw.arithmetic.weight_coding import weight_words
 from bnnhw.errors import ToolError
 from bnnhw.gateware.arithmetic.mvu import MatrixVectorUnit
 from bnnhw.gateware.streams.vector_buffer import VectorBuffer
@@ -62,11 +64,7 @@ def test_vector_buffer(tmp_path: Path) -> None:
 
 def matrix_vector_unit(weight: np.ndarray) -> MatrixVectorUnit:
     """Two rows and four lanes at a time; sums count equal bits, since nothing is taken off them."""
-    words = []
-    for rows in weight.reshape(-1, 2, weight.shape[1]):
-        for start in range(0, weight.shape[1], 4):
-            bits = rows[:, start : start + 4].reshape(-1)
-            words.append(sum(int(bit) << k for k, bit in enumerate(bits)))
+    words = weight_words(2 * weight - 1, Product(BIPOLAR, BIPOLAR), pe=2, simd=4, family="ice40")
     return MatrixVectorUnit(
         pe=2,
         simd=4,

@@ -1,4 +1,4 @@
-"""Sums of bits times constants, as few LUTs as can be found.
+"""Constant matrix multiplication as a graph of adders, as few LUTs as can be found.
 
 The rows of a matrix have much in common: two rows of signs differ in half of the columns at random, and the nearest of
 64 in a third. So a row is the one most like it, and twice what the columns count in which the two differ
@@ -16,15 +16,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bnnhw.arithmetic.adder_graphs.builder import Builder, Number
-from bnnhw.arithmetic.adder_graphs.netlist import ONE, ZERO, Add, Bits, Literal, Lut, Netlist, Node
+from bnnhw.arithmetic.adder_graphs.netlist import ONE, ZERO, Adder, Bits, Gate, Literal, Lut, Netlist
 from bnnhw.arithmetic.adder_graphs.schedule import Schedule, outputs_of, schedule, signals_of
 from bnnhw.arithmetic.adder_graphs.terms import Terms, digit_planes, shifted_sum, terms_of
 from bnnhw.arithmetic.formats import signed_width
 
-__all__ = ["Add", "Lut", "Netlist", "Node", "Schedule", "constant_sums", "outputs_of", "schedule", "signals_of"]
+__all__ = [
+    "Adder",
+    "Gate",
+    "Lut",
+    "Netlist",
+    "Schedule",
+    "multiply_constant_matrix",
+    "outputs_of",
+    "schedule",
+    "signals_of",
+]
 
 
-def constant_sums(coefficients: NDArray[np.int64], biases: Sequence[int], *, signs: bool) -> Netlist:
+def multiply_constant_matrix(coefficients: NDArray[np.int64], biases: Sequence[int], *, signs: bool) -> Netlist:
     """``coefficients @ bits + biases`` as logic.
 
     Parameters
@@ -47,7 +57,7 @@ def constant_sums(coefficients: NDArray[np.int64], biases: Sequence[int], *, sig
     for total, bias, least, most in zip(found, biases, low.tolist(), high.tolist(), strict=True):
         width = signed_width(least + bias, most + bias)
         words.append(_sign(builder, total, bias) if signs else _number(builder, total, bias, width))
-    return Netlist(builder.inputs, _used(builder.nodes, words), tuple(words))
+    return Netlist(builder.inputs, _used(builder.gates, words), tuple(words))
 
 
 @dataclass(frozen=True)
@@ -90,12 +100,12 @@ def _constant(value: int, width: int) -> Bits:
     return tuple(ONE if value >> k & 1 else ZERO for k in range(width))
 
 
-def _used(nodes: Sequence[Node], words: Sequence[Bits]) -> tuple[Node, ...]:
-    """The nodes that something depends on."""
+def _used(gates: Sequence[Gate], words: Sequence[Bits]) -> tuple[Gate, ...]:
+    """The gates that something depends on."""
     needed = {bit >> 1 for word in words for bit in word}
-    kept: list[Node] = []
-    for node in reversed(nodes):
-        if not needed.isdisjoint(outputs_of(node)):
-            needed |= signals_of(node)
-            kept.append(node)
+    kept: list[Gate] = []
+    for gate in reversed(gates):
+        if not needed.isdisjoint(outputs_of(gate)):
+            needed |= signals_of(gate)
+            kept.append(gate)
     return tuple(reversed(kept))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from bnnhw.arithmetic.adder_graphs.netlist import MOST_INPUTS, ONE, ZERO, Add, Bits, Literal, Lut, Node
+from bnnhw.arithmetic.adder_graphs.netlist import MAX_LUT_INPUTS, ONE, ZERO, Adder, Bits, Gate, Literal, Lut
 from bnnhw.arithmetic.formats import signed_width
 
 
@@ -35,18 +35,18 @@ class Number:
 
 
 class Builder:
-    """Makes the nodes of a netlist; equal functions of the same signals become one."""
+    """Makes the gates of a netlist; equal functions of the same signals become one."""
 
     def __init__(self, inputs: int) -> None:
         self.inputs = inputs
-        self.nodes: list[Node] = []
+        self.gates: list[Gate] = []
         self._made: dict[object, tuple[Literal, ...]] = {}
         self._signals = inputs + 1
 
     def lut(self, literals: Sequence[Literal], function: Callable[..., int]) -> Literal:
         """A function of up to four literals, given as a function of 0s and 1s."""
         signals = tuple(sorted({literal >> 1 for literal in literals if literal > ONE}))
-        assert len(signals) <= MOST_INPUTS
+        assert len(signals) <= MAX_LUT_INPUTS
         table = 0
         for word in range(1 << len(signals)):
             bits = {signal: word >> k & 1 for k, signal in enumerate(signals)}
@@ -66,7 +66,7 @@ class Builder:
             return 2 * signals[0] + (table == 0b01)
         if (signals, table) not in self._made:
             self._made[signals, table] = (2 * self._signals,)
-            self.nodes.append(Lut(signals, table, self._signals))
+            self.gates.append(Lut(signals, table, self._signals))
             self._signals += 1
         return self._made[signals, table][0]
 
@@ -81,7 +81,7 @@ class Builder:
     def _add(self, a: Bits, b: Bits, carry: Literal) -> Bits:
         width = len(a)
         names = sorted({bit >> 1 for bit in (*a, *b, carry) if bit > ONE})
-        if len(names) <= MOST_INPUTS:
+        if len(names) <= MAX_LUT_INPUTS:
             return tuple(self.lut(_plain(names), _bit_of_sum(names, a, b, carry, k)) for k in range(width))
         if width == 3 and a[1] == a[2] and b[1] == b[2]:
             # As many LUTs as a carry chain would have places, one of them for the carry.
@@ -91,7 +91,7 @@ class Builder:
             return low, middle, self.lut((a[1], b[1], carry), lambda x, y, c: x ^ y ^ (x + y + c >> 1))
         outputs = tuple(range(self._signals, self._signals + width))
         self._signals += width
-        self.nodes.append(Add(a, b, carry, outputs))
+        self.gates.append(Adder(a, b, carry, outputs))
         return tuple(2 * output for output in outputs)
 
     def leaf(self, literals: Sequence[Literal]) -> Number:
@@ -147,7 +147,7 @@ class Builder:
         wanted, bits = threshold - 1 + (1 << width - 1), (*number.bits[:-1], number.bits[-1] ^ 1)
         reached = carry
         while bits:
-            taken = bits[: MOST_INPUTS - (reached > ONE)]
+            taken = bits[: MAX_LUT_INPUTS - (reached > ONE)]
             reached = self.lut((*taken, reached), _reached(wanted & (1 << len(taken)) - 1))
             bits, wanted = bits[len(taken) :], wanted >> len(taken)
         return reached

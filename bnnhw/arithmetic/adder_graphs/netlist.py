@@ -13,7 +13,7 @@ ZERO, ONE = 0, 1
 Literal = int
 Bits = tuple[Literal, ...]
 
-MOST_INPUTS = 4  # of a LUT
+MAX_LUT_INPUTS = 4  # of a LUT
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Lut:
 
 
 @dataclass(frozen=True)
-class Add:
+class Adder:
     """A carry chain: the sum of two numbers and a carry, as wide as the numbers; `outputs` are its signals, low first.
 
     Inverted literals in `a` and `b` cost a LUT each, once in a netlist: carry chains have no inverters.
@@ -43,33 +43,33 @@ class Add:
         return len(self.outputs) + (self.carry > ONE)
 
 
-Node = Lut | Add
+Gate = Lut | Adder
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Netlist:
-    """Sums of input bits.
+    """Sums of input bits. Large, and so equal only to itself.
 
     Parameters
     ----------
     inputs
         How many bits come in: signals 1 .. `inputs`.
-    nodes
+    gates
         Each after those that it reads.
     sums
         For each sum its bits, a two's complement number with the low bit first.
     """
 
     inputs: int
-    nodes: tuple[Node, ...]
+    gates: tuple[Gate, ...]
     sums: tuple[Bits, ...]
 
     @property
     def luts(self) -> int:
         """LUTs of four inputs, places of carry chains among them."""
-        adders = [node for node in self.nodes if isinstance(node, Add)]
-        inverted = {bit for node in adders for bit in (*node.a, *node.b, node.carry) if bit & 1 and bit != ONE}
-        return len(self.nodes) - len(adders) + sum(node.positions for node in adders) + len(inverted)
+        adders = [gate for gate in self.gates if isinstance(gate, Adder)]
+        inverted = {bit for gate in adders for bit in (*gate.a, *gate.b, gate.carry) if bit & 1 and bit != ONE}
+        return len(self.gates) - len(adders) + sum(gate.positions for gate in adders) + len(inverted)
 
     def evaluate(self, bits: NDArray[np.bool_]) -> NDArray[np.int64]:
         """The sums (N, S) of N words of input bits (N, inputs)."""
@@ -80,14 +80,14 @@ class Netlist:
             value = values[bit >> 1]
             return ~value if bit & 1 else value
 
-        for node in self.nodes:
-            if isinstance(node, Lut):
-                index = _number([values[signal] for signal in node.signals])
-                values[node.output] = (node.table >> index) & 1 == 1
+        for gate in self.gates:
+            if isinstance(gate, Lut):
+                index = _number([values[signal] for signal in gate.signals])
+                values[gate.output] = (gate.table >> index) & 1 == 1
             else:
-                total = _number([literal(bit) for bit in node.a]) + _number([literal(bit) for bit in node.b])
-                total += literal(node.carry)
-                for k, output in enumerate(node.outputs):
+                total = _number([literal(bit) for bit in gate.a]) + _number([literal(bit) for bit in gate.b])
+                total += literal(gate.carry)
+                for k, output in enumerate(gate.outputs):
                     values[output] = (total >> k) & 1 == 1
         columns = []
         for word in self.sums:

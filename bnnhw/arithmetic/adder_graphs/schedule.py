@@ -1,12 +1,12 @@
-"""Which nodes of a netlist lie between which registers."""
+"""Which gates of a netlist lie between which registers."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bnnhw.arithmetic.adder_graphs.netlist import ONE, Add, Netlist, Node
+from bnnhw.arithmetic.adder_graphs.netlist import ONE, Adder, Gate, Netlist
 
-# How often nodes are looked at again, as moving one lets others move.
+# How often gates are looked at again, as moving one lets others move.
 PASSES = 3
 
 
@@ -18,14 +18,14 @@ class Schedule:
     ----------
     stages
         How many there are; between two of them every bit that is still needed has a register.
-    of_node
-        The stage of each node, from 0 on.
+    of_gate
+        The stage of each gate, from 0 on.
     depth
-        The level of each node: no node reads another one of its level.
+        The level of each gate: no gate reads another one of its level.
     """
 
     stages: int
-    of_node: tuple[int, ...]
+    of_gate: tuple[int, ...]
     depth: tuple[int, ...]
 
     @property
@@ -37,9 +37,9 @@ class Schedule:
         """Flip-flops between the stages; what comes in at stage 0 and what leaves the last one not counted."""
         made = dict.fromkeys(range(netlist.inputs + 1), 0)
         used: dict[int, int] = {}
-        for node, stage in zip(netlist.nodes, self.of_node, strict=True):
-            made.update(dict.fromkeys(outputs_of(node), stage))
-            for signal in signals_of(node):
+        for gate, stage in zip(netlist.gates, self.of_gate, strict=True):
+            made.update(dict.fromkeys(outputs_of(gate), stage))
+            for signal in signals_of(gate):
                 used[signal] = max(used.get(signal, 0), stage)
         for word in netlist.sums:
             used.update({bit >> 1: self.stages - 1 for bit in word if bit > ONE})
@@ -49,10 +49,10 @@ class Schedule:
 def schedule(netlist: Netlist, levels: int | None) -> Schedule:
     """Stages of up to so many `levels`, LUTs or carry chains one behind the other; one stage with None.
 
-    A node comes as soon as it can, or, where fewer bits then need registers, later.
+    A gate comes as soon as it can, or, where fewer bits then need registers, later.
     """
-    read = [signals_of(node) for node in netlist.nodes]
-    made = [outputs_of(node) for node in netlist.nodes]
+    read = [signals_of(gate) for gate in netlist.gates]
+    made = [outputs_of(gate) for gate in netlist.gates]
     at = dict.fromkeys(range(netlist.inputs + 1), 0)
     for signals, outputs in zip(read, made, strict=True):
         at.update(dict.fromkeys(outputs, 1 + max((at[signal] for signal in signals), default=0)))
@@ -78,13 +78,13 @@ def schedule(netlist: Netlist, levels: int | None) -> Schedule:
     return Schedule(-(-deepest // levels), tuple((level - 1) // levels for level in place), tuple(place))
 
 
-def signals_of(node: Node) -> set[int]:
-    """What a node reads, constants left out."""
-    if isinstance(node, Add):
-        return {bit >> 1 for bit in (*node.a, *node.b, node.carry) if bit > ONE}
-    return set(node.signals)
+def signals_of(gate: Gate) -> set[int]:
+    """What a gate reads, constants left out."""
+    if isinstance(gate, Adder):
+        return {bit >> 1 for bit in (*gate.a, *gate.b, gate.carry) if bit > ONE}
+    return set(gate.signals)
 
 
-def outputs_of(node: Node) -> tuple[int, ...]:
-    """What a node makes."""
-    return node.outputs if isinstance(node, Add) else (node.output,)
+def outputs_of(gate: Gate) -> tuple[int, ...]:
+    """What a gate makes."""
+    return gate.outputs if isinstance(gate, Adder) else (gate.output,)

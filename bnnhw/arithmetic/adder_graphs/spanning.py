@@ -55,5 +55,5 @@ def total_cost(literals: int) -> float:
     """About how many LUTs add so many literals, some of them with those of other sums."""
     builder = Builder(literals)
     builder.total([], [2 * k + 2 for k in range(literals)])
-    made = Netlist(literals, tuple(builder.nodes), ()).luts
+    made = Netlist(literals, tuple(builder.gates), ()).luts
     return made - (2 - SHARED_LEAF) * leaves_needed(literals, 0)

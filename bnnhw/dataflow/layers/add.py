@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from bnnhw.dataflow.layers.base import Layer, LayerPlan, NamedUnit
 from bnnhw.dataflow.layers.elementwise import ElementwisePlan
 from bnnhw.ir.nodes import Sum
-from bnnhw.units import AddStreams
+from bnnhw.units import AddStreams, Contents
+from bnnhw.units.add_streams import SumContents
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,7 +21,7 @@ class AddPlan(ElementwisePlan):
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class AddLayer(Layer):
-    """A weighted sum of several maps or vectors."""
+    """A weighted sum of several maps or vectors: a coefficient for each of them, or one for each of its channels."""
 
     node: Sum
 
@@ -28,4 +29,8 @@ class AddLayer(Layer):
     nodes = (Sum,)
 
     def inner_units(self, plan: LayerPlan, family: str, *, final: bool = False) -> Iterator[NamedUnit]:
-        yield "add", AddStreams(self.i_dtypes, tuple(self.node.coefficients), plan.pe, self.given(final=final))
+        yield "add", AddStreams(self.i_dtypes, plan.pe, self.given(final=final))
+
+    def contents(self, plan: LayerPlan, family: str, *, final: bool = False) -> dict[str, Contents]:
+        rows = self.node.coefficients.tolist()
+        return {"add": SumContents([row[0] if len(row) == 1 else row for row in rows])}

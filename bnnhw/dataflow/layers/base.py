@@ -321,10 +321,6 @@ class Layer(ABC):
         """Format of what it gives."""
         return self.result if final else self.dtype
 
-    def taken(self, *, final: bool) -> DataType | None:
-        """The one format in which its inputs have to come; None where each comes in its own."""
-        return None
-
 
 def divisors(number: int) -> set[int]:
     return {n for n in range(1, number + 1) if number % n == 0}

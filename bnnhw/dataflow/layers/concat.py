@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from math import gcd
 
-from bnnhw.arithmetic.formats import DataType
 from bnnhw.dataflow.layers.base import Layer, LayerPlan, NamedUnit
 from bnnhw.dataflow.layers.elementwise import ElementwisePlan
 from bnnhw.ir.nodes import Concat as ConcatNode
@@ -33,9 +32,6 @@ class ConcatLayer(Layer):
     def _even(self) -> int:
         return gcd(*(shape[-1] for shape in self.i_shapes))
 
-    def taken(self, *, final: bool) -> DataType:
-        return self.given(final=final)
-
     def inner_units(self, plan: LayerPlan, family: str, *, final: bool = False) -> Iterator[NamedUnit]:
         channels = tuple(shape[-1] for shape in self.i_shapes)
-        yield "concat", Concat(self.given(final=final).bits, plan.pe, channels)
+        yield "concat", Concat(self.i_dtypes, plan.pe, channels, self.given(final=final))

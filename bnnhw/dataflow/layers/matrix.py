@@ -13,12 +13,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bnnhw.arithmetic.adder_graphs import Netlist
-from bnnhw.arithmetic.formats import DataType, signed_width
+from bnnhw.arithmetic.formats import DataType
 from bnnhw.arithmetic.plane_products import SMALL_TABLE, Product
+from bnnhw.arithmetic.thresholds import (
+    MAX_PARALLEL_THRESHOLDS,
+    FoldedThresholds,
+    fold_thresholds,
+    threshold_cycles,
+    total_width,
+)
 from bnnhw.dataflow.layers.base import LOGIC, MEMORIES, Layer, LayerPlan, NamedUnit
 from bnnhw.dataflow.layers.matrix_contents import (
     constant_netlist,
-    counted_thresholds,
     element_order,
     matrix_contents,
 )
@@ -42,7 +48,6 @@ from bnnhw.units import (
     WidthConverter,
 )
 from bnnhw.units.memories import written_kind
-from bnnhw.units.threshold import MAX_PARALLEL_THRESHOLDS, threshold_cycles
 
 # Adders between the registers of a popcount. Two levels of carry chains are about what the rest of a PE, an
 # accumulator, takes.
@@ -131,11 +136,15 @@ class MatrixLayer(Layer):
     def width(self) -> int:
         """Bits of what the PEs accumulate: the accumulator, less its first threshold."""
         low, high = self.reach
-        if self.threshold is None:
-            return max(2, signed_width(int(low.min()), int(high.max())))
-        first = self.threshold.thresholds[:, 0]
-        below, above = int((low - first).min()), int((high - first).max())
-        return signed_width(below // self.divisor, above // self.divisor)
+        return total_width(low, high, self._cuts, self.divisor)
+
+    @property
+    def _cuts(self) -> NDArray[np.int64] | None:
+        return None if self.threshold is None else self.threshold.thresholds
+
+    def folded(self) -> FoldedThresholds:
+        """The thresholds, and what the sums of PEs start from."""
+        return fold_thresholds(self._cuts, self.product.constant(self.node.weight, padding=0), self.divisor)
 
     @cached_property
     def fill(self) -> int:
@@ -146,8 +155,7 @@ class MatrixLayer(Layer):
     @cached_property
     def netlist(self) -> Netlist:
         """The matrix folded into adders. It takes seconds to find."""
-        cuts = None if self.threshold is None else self.threshold.thresholds
-        return constant_netlist(self.node.weight, self.input, cuts, self.divisor)
+        return constant_netlist(self.node.weight, self.input, self._cuts, self.divisor)
 
     @property
     def _geometry(self) -> Geometry | None:
@@ -334,11 +342,8 @@ class MatrixLayer(Layer):
         found: dict[str, Contents] = {}
         if plan.weight_memory != LOGIC:
             columns = self.node.weight[:, element_order(self.mw, self._geometry, plan)]
-            cuts = None if self.threshold is None else self.threshold.thresholds
-            found["mvu"] = matrix_contents(columns, self.product, cuts, self.divisor, plan)
+            found["mvu"] = matrix_contents(columns, self.product, self._cuts, self.divisor, plan, family)
         if self.threshold is not None:
-            constant = self.product.constant(self.node.weight, padding=0)
-            raw = counted_thresholds(constant, self.threshold.thresholds, self.divisor)
-            given = self.given(final=final)
-            found["thresholds"] = threshold_contents(self.threshold, raw - raw[:, :1], given, pe=plan.pe, nf=plan.nf)
+            given, relative = self.given(final=final), self.folded().relative
+            found["thresholds"] = threshold_contents(self.threshold, relative, given, pe=plan.pe, nf=plan.nf)
         return found

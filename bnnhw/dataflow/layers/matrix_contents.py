@@ -3,14 +3,11 @@
 * Elements of a window are in the order of its taps, row by row, the channels of one together. Where the window gives
   a column at a time, they are in the order of the columns, and in a column first come so many channels as a beat
   has, tap by tap.
-* Neuron n is row ``n % PE`` of pass ``n // PE``; input m is lane ``m % SIMD`` of beat ``m // SIMD``.
-* Weight word ``nf * SF + sf``: lane `l` of row `p` has its storage code at bit ``(p * SIMD + l) * weight_bits``.
-* Lanes and rows past the matrix hold the all-zero code, and so do the activations on those lanes. Whatever such a lane
-  then counts is a constant, and part of the row's bias. Rows past the matrix are blanked by the threshold unit.
+* Weights are folded into words and coded as `bnnhw.arithmetic.weight_coding` says. What lanes past the matrix count is
+  a constant, and part of the row's bias. Rows past the matrix are blanked by the threshold unit.
 
 Counting instead of multiplying leaves a constant out (`bnnhw.arithmetic.plane_products`). A PE starts from `bias`, the
-constant less the channel's first threshold, all divided by the common divisor of what the counts weigh, so that the
-first comparison is the sign of its total.
+constant less the channel's first threshold (`bnnhw.arithmetic.thresholds`).
 """
 
 from __future__ import annotations
@@ -18,33 +15,32 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from bnnhw.arithmetic.adder_graphs import Netlist, constant_sums
+from bnnhw.arithmetic.adder_graphs import Netlist, multiply_constant_matrix
 from bnnhw.arithmetic.formats import DataType
 from bnnhw.arithmetic.plane_products import Product
+from bnnhw.arithmetic.thresholds import fold_thresholds
+from bnnhw.arithmetic.weight_coding import padded_matrix, weight_words
 from bnnhw.dataflow.layers.matrix_plan import MatrixPlan
 from bnnhw.ir.geometry import Geometry
 from bnnhw.units.matrix_vector import MatrixContents
 
 
 def matrix_contents(
-    weight: NDArray[np.integer], product: Product, thresholds: NDArray[np.int64] | None, divisor: int, plan: MatrixPlan
+    weight: NDArray[np.integer],
+    product: Product,
+    thresholds: NDArray[np.int64] | None,
+    divisor: int,
+    plan: MatrixPlan,
+    family: str,
 ) -> MatrixContents:
     """The memories of a matrix-vector unit: `weight` (MH, MW) with its columns in the order in which elements come."""
     mh, mw = weight.shape
-    rows, lanes = plan.nf * plan.pe, plan.sf * plan.simd
-    padded = np.full((rows, lanes), product.weight.zero_code_value, dtype=np.int64)
-    padded[:mh, :mw] = weight
-    bias = product.constant(padded, padding=lanes - mw)
-    if thresholds is not None:
-        bias[:mh] = -counted_thresholds(bias[:mh], thresholds, divisor)[:, 0]
-    bias[mh:] = 0
-    words = _words(product.weight.encode(padded), product.weight.bits, plan)
+    whole = padded_matrix(weight, product.weight, pe=plan.pe, simd=plan.simd)
+    words = weight_words(whole, product, pe=plan.pe, simd=plan.simd, family=family)
+    constant = product.constant(whole, padding=whole.shape[1] - mw)
+    bias = np.zeros(len(whole), np.int64)
+    bias[:mh] = fold_thresholds(thresholds, constant[:mh], divisor).bias
     return MatrixContents(words, bias.reshape(plan.nf, plan.pe).tolist())
-
-
-def counted_thresholds(constant: NDArray[np.int64], thresholds: NDArray[np.int64], divisor: int) -> NDArray[np.int64]:
-    """What the counts alone are compared with, divided: ``raw >= ceil((T - constant) / divisor)``, for integers."""
-    return -((constant[:, None] - thresholds) // divisor)
 
 
 def element_order(mw: int, window: Geometry | None, plan: MatrixPlan) -> NDArray[np.intp]:
@@ -68,14 +64,6 @@ def constant_netlist(
     wide = weight.astype(np.int64)
     coefficients = (wide[:, :, None] * np.array(x.plane_weights)).reshape(len(wide), -1)
     constant = x.plane_offset * wide.sum(axis=1)
-    bias = constant if thresholds is None else (constant - thresholds[:, 0]) // divisor
+    bias = fold_thresholds(thresholds, constant, divisor).bias
     signs = thresholds is not None and thresholds.shape[1] == 1
-    return constant_sums(coefficients // divisor, bias.tolist(), signs=signs)
-
-
-def _words(codes: NDArray[np.uint32], bits: int, plan: MatrixPlan) -> list[int]:
-    """Storage codes (rows, lanes) as memory words."""
-    folded = codes.reshape(plan.nf, plan.pe, plan.sf, plan.simd).transpose(0, 2, 1, 3)
-    planes = (folded.reshape(plan.nf * plan.sf, -1, 1) >> np.arange(bits)) & 1
-    packed = np.packbits(planes.reshape(plan.nf * plan.sf, -1).astype(np.uint8), axis=1, bitorder="little")
-    return [int.from_bytes(row.tobytes(), "little") for row in packed]
+    return multiply_constant_matrix(coefficients // divisor, bias.tolist(), signs=signs)

@@ -10,14 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bnnhw.arithmetic.formats import signed_width
 from bnnhw.arithmetic.plane_products import SMALL_TABLE
+from bnnhw.arithmetic.thresholds import MAX_PARALLEL_THRESHOLDS, fold_thresholds, threshold_cycles, total_width
 from bnnhw.dataflow.layers.base import MEMORIES, Layer, LayerPlan, NamedUnit
 from bnnhw.dataflow.layers.elementwise import ElementwisePlan
 from bnnhw.dataflow.layers.thresholded import threshold_contents, threshold_unit
 from bnnhw.ir.nodes import Threshold
 from bnnhw.units import Contents, ThresholdDifference
-from bnnhw.units.threshold import MAX_PARALLEL_THRESHOLDS, threshold_cycles
 from bnnhw.units.threshold_difference import DifferenceContents
 
 
@@ -59,9 +58,8 @@ class ThresholdLayer(Layer):
     @cached_property
     def width(self) -> int:
         """Bits of the values, less their first threshold."""
-        first = self.node.thresholds[:, 0]
         ends = np.stack([self.signs * self.input.min, self.signs * self.input.max])
-        return signed_width(int((ends.min(axis=0) - first).min()), int((ends.max(axis=0) - first).max()))
+        return total_width(ends.min(axis=0), ends.max(axis=0), self.node.thresholds)
 
     def unfolded(self) -> ThresholdPlan:
         return ThresholdPlan(**self._given(), pe=1, threshold_memory="lut")
@@ -88,9 +86,9 @@ class ThresholdLayer(Layer):
         )  # fmt: skip
 
     def contents(self, plan: LayerPlan, family: str, *, final: bool = False) -> dict[str, Contents]:
-        raw = self.node.thresholds
-        relative = raw - raw[:, :1]
+        folded = fold_thresholds(self.node.thresholds, np.zeros(self.mh, np.int64))
+        given = self.given(final=final)
         return {
-            "difference": DifferenceContents(raw[:, 0].tolist(), self.signs.tolist()),
-            "thresholds": threshold_contents(self.node, relative, self.given(final=final), pe=plan.pe, nf=plan.nf),
+            "difference": DifferenceContents((-folded.bias).tolist(), self.signs.tolist()),
+            "thresholds": threshold_contents(self.node, folded.relative, given, pe=plan.pe, nf=plan.nf),
         }

@@ -1,9 +1,10 @@
 """Add streams: the weighted sum of several streams, lane by lane."""
 
-from amaranth.hdl import Module, Signal
+from amaranth.hdl import Array, Const, Module, Mux, Signal, signed
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from bnnhw.arithmetic.formats import signed_width
 from bnnhw.gateware.arithmetic.codes import decode, encode, lanes_of, value_shape
 from bnnhw.gateware.frame_layout import frame_layout
 
@@ -13,12 +14,12 @@ class AddStreams(wiring.Component):
 
     Parameters
     ----------
-    dtypes : sequence of DataType
-        Format of each input's storage codes.
-    coefficients : sequence of int
-        What each input counts for.
+    dtypes : list of DataType
+        Format of each input's storage codes, of up to 32 bits.
+    coefficients : list of (int or list of int)
+        What each input counts for: in all channels, or a number for each channel of a vector.
     lanes : int
-        Elements per beat.
+        Elements per beat, a divisor of the channels where there is a coefficient for each.
     out_dtype : DataType
         Format of the sums, which must hold every sum that occurs.
 
@@ -35,12 +36,17 @@ class AddStreams(wiring.Component):
     Raises
     ------
     ValueError
-        If there is not one coefficient per input, or no input.
+        If there is not one coefficient, or one list of them, per input, or no input, or lists are no whole beats or
+        differ in length.
     """
 
     def __init__(self, dtypes, coefficients, lanes, out_dtype):
         if not dtypes or len(dtypes) != len(coefficients):
             raise ValueError(f"one coefficient per input is needed, not {len(coefficients)!r} for {len(dtypes)!r}")
+        channels = {len(c) for c in coefficients if not isinstance(c, int)} or {lanes}
+        if len(channels) > 1 or 0 in channels or any(count % lanes for count in channels):
+            raise ValueError(f"coefficients for whole beats of {lanes!r} lanes are needed, not {sorted(channels)!r}")
+        (self._channels,) = channels
         self._dtypes = dtypes
         self._coefficients = coefficients
         self._lanes = lanes
@@ -61,12 +67,16 @@ class AddStreams(wiring.Component):
             with m.If(~i.valid):
                 m.d.comb += complete.eq(0)
             m.d.comb += i.ready.eq(complete & ready)
+        chunk = self._chunk(m, ready & complete)
         codes = [lanes_of(i.payload.data, t.bits) for i, t in zip(inputs, self._dtypes, strict=True)]
         results = lanes_of(self.o.payload.data, self._out_dtype.bits)
         for lane, (*terms, result) in enumerate(zip(*codes, results, strict=True)):
             total = Signal(value_shape(self._out_dtype), name=f"total{lane}")
-            weighed = zip(self._coefficients, self._dtypes, terms, strict=True)
-            m.d.comb += total.eq(sum(scaled(decode(t, code), k) for k, t, code in weighed))
+            weighed = [
+                self._weighed(m, decode(dtype, code), k, lane, chunk)
+                for k, (dtype, code) in enumerate(zip(self._dtypes, terms, strict=True))
+            ]
+            m.d.comb += total.eq(sum(weighed))
             with m.If(ready & complete):
                 m.d.sync += result.eq(encode(self._out_dtype, total))
         with m.If(ready):
@@ -74,6 +84,28 @@ class AddStreams(wiring.Component):
         with m.If(ready & complete):
             m.d.sync += self.o.payload.last.eq(self.i0.payload.last)
         return m
+
+    def _chunk(self, m, accept):
+        """Which channels of a vector a beat has, where coefficients differ from one to another."""
+        beats = self._channels // self._lanes
+        if beats == 1:
+            return Const(0)
+        chunk = Signal(range(beats))
+        with m.If(accept):
+            m.d.sync += chunk.eq(Mux(self.i0.payload.last, 0, chunk + 1))
+        return chunk
+
+    def _weighed(self, m, value, k, lane, chunk):
+        """`value`, a lane of input `k`, times its coefficient."""
+        coefficients = self._coefficients[k]
+        table = [coefficients] if isinstance(coefficients, int) else list(coefficients[lane :: self._lanes])
+        if len({*table}) == 1:
+            return scaled(value, table[0])
+        width = signed_width(min(table), max(table))
+        factor = Signal(signed(width), name=f"coefficient{k}_{lane}")
+        m.d.comb += factor.eq(Array(Const(c, signed(width)) for c in table)[chunk])
+        *shifted, negative = [Mux(factor[bit], value << bit, 0) for bit in range(width)]
+        return sum(shifted) - negative
 
 
 def scaled(value, factor):

@@ -10,26 +10,26 @@ from amaranth.lib.wiring import In, Out
 
 
 @dataclass(frozen=True)
-class Kind:
+class BitFunction:
     """A function of `arity` bits that may be an operand of an adder."""
 
     arity: int
     rule: Callable
 
 
-BIT = Kind(1, lambda a: a)
-MATCH = Kind(2, lambda x, w: 1 ^ x ^ w)
-DIFFER = Kind(2, lambda x, w: x ^ w)
-BOTH = Kind(2, lambda x, w: x & w)
-MASKED = Kind(3, lambda x, w, mask: mask & (1 ^ x ^ w))
-SELECT = Kind(3, lambda old, new, hold: (hold & old) | ((1 ^ hold) & new))
+BIT = BitFunction(1, lambda a: a)
+MATCH = BitFunction(2, lambda x, w: 1 ^ x ^ w)
+DIFFER = BitFunction(2, lambda x, w: x ^ w)
+BOTH = BitFunction(2, lambda x, w: x & w)
+MASKED = BitFunction(3, lambda x, w, mask: mask & (1 ^ x ^ w))
+SELECT = BitFunction(3, lambda old, new, hold: (hold & old) | ((1 ^ hold) & new))
 
 
 @dataclass(frozen=True)
 class Operand:
     """One bit: a kind of function and what it is a function of."""
 
-    kind: Kind
+    kind: BitFunction
     bits: tuple
 
     @property
@@ -58,7 +58,7 @@ class AdderChain(wiring.Component):
 
     Parameters
     ----------
-    positions : list of tuple of Kind
+    positions : list of tuple of BitFunction
         One or two kinds of operands for each position, the lowest first. The first position has one operand.
     vendor : bool
         Whether to take vendor cells where the chain is elaborated for a board.

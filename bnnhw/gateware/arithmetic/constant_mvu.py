@@ -4,7 +4,7 @@ from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from bnnhw.arithmetic.adder_graphs import Add, outputs_of, schedule
+from bnnhw.arithmetic.adder_graphs import Adder, outputs_of, schedule
 from bnnhw.gateware.arithmetic.adder_chain import bit, chain
 from bnnhw.gateware.arithmetic.codes import lanes_of
 from bnnhw.gateware.arithmetic.pe import activation_planes
@@ -116,7 +116,7 @@ class ConstantMatrixUnit(wiring.Component):
 
 
 class _Logic:
-    """The nodes of a netlist and the registers between them, built into one module."""
+    """The gates of a netlist and the registers between them, built into one module."""
 
     def __init__(self, m, x, netlist, plan, family):
         self._m = m
@@ -126,43 +126,43 @@ class _Logic:
         self._signals = {k + 1: [bit] for k, bit in enumerate(x)}
         self._made = dict.fromkeys(self._signals, 0)
         levels = {}
-        for node, stage, depth in zip(netlist.nodes, plan.of_node, plan.depth, strict=True):
-            levels.setdefault((depth, stage), []).append(node)
-        for (_, stage), nodes in sorted(levels.items()):
-            self._level(nodes, stage)
+        for gate, stage, depth in zip(netlist.gates, plan.of_gate, plan.depth, strict=True):
+            levels.setdefault((depth, stage), []).append(gate)
+        for (_, stage), gates in sorted(levels.items()):
+            self._level(gates, stage)
 
     def word(self, bits):
         """A number at the end of the last stage."""
         return Cat(self._literal(bit, self._stages - 1) for bit in bits)
 
-    def _level(self, nodes, stage):
+    def _level(self, gates, stage):
         """Nodes none of which reads another; carry chains lie end to end, as far as they may."""
         limit = LONGEST_CHAIN[self._family]
         chains = [[]]
-        for node in nodes:
-            if not isinstance(node, Add):
-                signals = [self._at(signal, stage) for signal in node.signals]
-                self._give(node, stage, function(signals, node.table))
-            elif sum(1 + len(other.outputs) for other in (*chains[-1], node)) <= limit:
-                chains[-1].append(node)
+        for gate in gates:
+            if not isinstance(gate, Adder):
+                signals = [self._at(signal, stage) for signal in gate.signals]
+                self._give(gate, stage, function(signals, gate.table))
+            elif sum(1 + len(other.outputs) for other in (*chains[-1], gate)) <= limit:
+                chains[-1].append(gate)
             else:
-                chains.append([node])
+                chains.append([gate])
         for adders in filter(None, chains):
             positions = []
-            for node in adders:
-                positions.append((bit(self._literal(node.carry, stage)),))
-                for pair in zip(node.a, node.b, strict=True):
+            for gate in adders:
+                positions.append((bit(self._literal(gate.carry, stage)),))
+                for pair in zip(gate.a, gate.b, strict=True):
                     positions.append(tuple(bit(self._literal(literal, stage)) for literal in pair))
             total = chain(self._m, positions, vendor=self._family == "ecp5")
             at = 0
-            for node in adders:
-                self._give(node, stage, total[at + 1 : at + 1 + len(node.outputs)])
-                at += 1 + len(node.outputs)
+            for gate in adders:
+                self._give(gate, stage, total[at + 1 : at + 1 + len(gate.outputs)])
+                at += 1 + len(gate.outputs)
 
-    def _give(self, node, stage, value):
-        word = Signal(len(value), name="sum" if isinstance(node, Add) else "bit")
+    def _give(self, gate, stage, value):
+        word = Signal(len(value), name="sum" if isinstance(gate, Adder) else "bit")
         self._m.d.comb += word.eq(value)
-        for output, made in zip(outputs_of(node), word, strict=True):
+        for output, made in zip(outputs_of(gate), word, strict=True):
             self._signals[output] = [made]
             self._made[output] = stage
 

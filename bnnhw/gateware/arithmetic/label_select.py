@@ -6,13 +6,7 @@ from amaranth.lib.wiring import In, Out
 from amaranth.utils import bits_for, ceil_log2
 
 from bnnhw.gateware.arithmetic.codes import lanes_of
-from bnnhw.gateware.frame_layout import frame_layout
-
-
-def result_layout(width, classes, lanes=1):
-    """Payload of the accelerator's output: `lanes` elements per beat; label and error count on the last beat."""
-    elements = signed(width) if lanes == 1 else data.ArrayLayout(signed(width), lanes)
-    return data.StructLayout({"data": elements, "label": bits_for(classes - 1), "error": 1, "last": 1})
+from bnnhw.gateware.frame_layout import frame_layout, result_layout
 
 
 class LabelSelect(wiring.Component):

@@ -5,6 +5,7 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from bnnhw.arithmetic.plane_products import SMALL_TABLE, Product
+from bnnhw.arithmetic.weight_coding import logic_family
 from bnnhw.gateware.arithmetic.pe import PE
 from bnnhw.gateware.arithmetic.popcount import Popcount
 from bnnhw.gateware.frame_layout import frame_layout
@@ -27,7 +28,8 @@ class MatrixVectorUnit(wiring.Component):
     input_dtype, weight_dtype : DataType
         Formats of activations and weights.
     weights : list of int
-        ``nf * sf`` words of ``pe * simd * weight_dtype.bits`` bits, in the order of the beats.
+        What the weight memory holds, ``nf * sf`` words of ``pe * simd * weight_dtype.bits`` bits:
+        `bnnhw.arithmetic.weight_coding.weight_words`.
     biases : list of list of int
         ``nf`` rows of ``pe`` starting values of the accumulators.
     width : int
@@ -104,9 +106,7 @@ class MatrixVectorUnit(wiring.Component):
         self._vectors = vectors
         self._memories = weight_memory, bias_memory
         self._weight_latency = weight_latency
-        # Logic that meets constants is simplified, vendor cells are not.
-        family = family if len(weights) > 1 else "ice40"
-        self._family = family
+        self._family = family = logic_family(family, len(weights))
         self._registered = registered
         self._rows = [
             PE(simd, input_dtype, weight_dtype, width=width, divisor=divisor, levels=levels, family=family)
@@ -127,8 +127,7 @@ class MatrixVectorUnit(wiring.Component):
         m = Module()
         weight_memory, _ = self._memories
         row_bits = self._simd * self._weight.bits
-        words = [self._rows[0].stored(word, self._pe) for word in self._weights]
-        m.submodules.weights = bank = Bank(self._pe * row_bits, words, kind=weight_memory)
+        m.submodules.weights = bank = Bank(self._pe * row_bits, self._weights, kind=weight_memory)
 
         enable = Signal()
         accept = Signal()

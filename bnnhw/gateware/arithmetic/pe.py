@@ -5,13 +5,26 @@ from amaranth.lib.wiring import In, Out
 from amaranth.utils import bits_for
 
 from bnnhw.arithmetic.formats import DataType
-from bnnhw.arithmetic.plane_products import Product, counted_lanes
-from bnnhw.gateware.arithmetic.adder_chain import BOTH, MASKED, MATCH, SELECT, ZERO, Kind, Operand, add, bit, chain
-from bnnhw.gateware.arithmetic.popcount import Popcount, coded
+from bnnhw.arithmetic.plane_products import Product
+from bnnhw.arithmetic.popcount_tree import counted_lanes
+from bnnhw.arithmetic.weight_coding import MatchCoding
+from bnnhw.gateware.arithmetic.adder_chain import (
+    BOTH,
+    MASKED,
+    MATCH,
+    SELECT,
+    ZERO,
+    BitFunction,
+    Operand,
+    add,
+    bit,
+    chain,
+)
+from bnnhw.gateware.arithmetic.popcount import Popcount
 from bnnhw.gateware.repeated import Repeated
 
 # A ternary activation and a ternary weight: both have a mask, and the signs are equal.
-AGREE = Kind(4, lambda x, w, x_mask, w_mask: x_mask & w_mask & (1 ^ x ^ w))
+AGREE = BitFunction(4, lambda x, w, x_mask, w_mask: x_mask & w_mask & (1 ^ x ^ w))
 
 
 def activation_planes(dtype, code):
@@ -66,7 +79,8 @@ class PE(Repeated):
     Members
     -------
     x : In(simd * input_dtype.bits), w : In(simd * weight_dtype.bits)
-        Storage codes, lane 0 in the low bits, as `prepared` and `stored` give them.
+        Storage codes, lane 0 in the low bits: activations as `prepared` gives them, weights as a memory holds them
+        (`bnnhw.arithmetic.weight_coding`).
     shared : In(bits_for(simd))
         The count of activations that are zero, as late as the PE's own counts: only where the formats have one
         (`Product.shared`).
@@ -117,17 +131,9 @@ class PE(Repeated):
         if not self._product.matches:
             return x
         bits = self._product.input.bits
-        planes = [self._coded(list(x)[j::bits], weights=False) for j in range(bits)]
+        coding = MatchCoding.of(self._simd, self._family, spare=self._product.spare)
+        planes = [coding.activations(list(x)[j::bits]) for j in range(bits)]
         return Cat(value for lane in zip(*planes, strict=True) for value in lane)
-
-    def stored(self, word, rows):
-        """A word of weights of `rows` PEs, an int, as the PEs take it."""
-        if not self._product.matches:
-            return word
-        return self._coded(word, weights=True, copies=rows)
-
-    def _coded(self, word, **options):
-        return coded(self._simd, word, spare=self._product.spare, family=self._family, **options)
 
     def logic(self, platform):
         m = Module()

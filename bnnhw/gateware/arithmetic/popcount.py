@@ -1,14 +1,11 @@
 """Population count: in how many lanes a bit is one."""
 
-from dataclasses import dataclass
-from functools import cache
-
 from amaranth.hdl import Cat, Const, Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import bits_for
 
-from bnnhw.arithmetic.plane_products import counted_lanes, popcount_latency, tree_height
+from bnnhw.arithmetic.popcount_tree import counted_lanes, popcount_latency, popcount_tree
 from bnnhw.gateware.arithmetic.adder_chain import BIT, BOTH, DIFFER, MASKED, MATCH, ZERO, Operand, add, bit
 
 # Positions of the longest carry chain. What lies end to end in one chain counts as one path, though no carry goes all
@@ -18,60 +15,6 @@ LONGEST_CHAIN = {"ice40": 1, "ecp5": 16}
 # What a chain of ECP5 takes as it is: as the first operand of a position, or alone; and as the second one.
 FIRST = {MATCH, BOTH}
 SECOND = {MATCH: DIFFER, BOTH: BOTH, MASKED: MASKED}
-
-
-@dataclass(frozen=True)
-class Node:
-    """Counts `count` lanes from lane `start` on: all at once, or one of them and two nodes."""
-
-    family: str
-    start: int
-    count: int
-
-    @property
-    def height(self):
-        return tree_height(self.count)
-
-    @property
-    def halves(self):
-        """Two nodes for all lanes but the first, or none where so few lanes need no nodes."""
-        if self.count <= 3:
-            return ()
-        _, low = smallest(self.family, self.count)
-        high = self.count - 1 - low
-        return Node(self.family, self.start + 1, low), Node(self.family, self.start + 1 + low, high)
-
-    def tree(self):
-        """This node and all below it."""
-        yield self
-        for half in self.halves:
-            yield from half.tree()
-
-
-# LUTs of one, two and three lanes that are counted at once, and of one that joins higher up.
-LOWEST_LUTS = {"ice40": ((1, 2, 3), 1), "ecp5": ((0, 2, 2), 0)}
-
-
-@cache
-def smallest(family, count):
-    """LUTs of the smallest tree over `count` lanes that are matches, and the lanes of its lower half.
-
-    Nodes of 3, 7, 15, .. lanes need the shortest adders for what they count, so even halves are not always best. No
-    half is so large that the tree gets higher.
-    """
-    lowest, lane = LOWEST_LUTS[family]
-    if count <= 3:
-        return lowest[count - 1], 0
-    height = tree_height(count)
-    found = []
-    for low in range(max(1, count - (1 << height)), (count - 1) // 2 + 1):
-        luts = lane
-        for half in (low, count - 1 - low):
-            # Where a half is much lower than the other one, its count waits for it in registers.
-            waits = (height - 1) // 2 - tree_height(half) // 2
-            luts += smallest(family, half)[0] + waits * half.bit_length()
-        found.append((luts + (count - 1 - low).bit_length() + 1, low))
-    return min(found)
 
 
 class Popcount(wiring.Component):
@@ -89,13 +32,13 @@ class Popcount(wiring.Component):
     ----------
     width : int
         Number of lanes, at least 1.
-    kind : Kind
-        A lane's bit as a function of its inputs; those of a `MATCH` come as `coded` has them.
+    kind : BitFunction
+        A lane's bit as a function of its inputs; those of a `MATCH` come as `MatchCoding` has them.
     levels : int or None
         Register the tree after every so many levels of adders; ``None`` leaves it combinational.
     spare : bool
         Whether the last lane may stay uncounted, for a carry-in of what follows. It does where that makes the tree
-        lower (`bnnhw.arithmetic.plane_products.counted_lanes`).
+        lower (`bnnhw.arithmetic.popcount_tree.counted_lanes`).
     family : str
         ``"ice40"`` or ``"ecp5"``.
 
@@ -151,12 +94,12 @@ class Popcount(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        root = Node(self._family, 0, self._counted)
-        nodes = list(root.tree())
-        # The bits of each node's count, low first, as operands of what adds them.
-        counts = {node: [self._lane(m, node.start)] for node in nodes if node.count == 1}
+        root = popcount_tree(self._counted, self._family)
+        trees = list(root.all())
+        # The bits of each subtree's count, low first, as operands of what adds them.
+        counts = {tree: [self._lane(m, tree.start)] for tree in trees if tree.count == 1}
         for height in range(1, root.height + 1):
-            self._level(m, height, [node for node in nodes if node.height == height], counts)
+            self._level(m, height, [tree for tree in trees if tree.height == height], counts)
         total = [self._held(m, bits, self.latency - self._registers(root.height)) for bits in counts[root]]
         m.d.comb += self.o.eq(Cat(operand.value for operand in total))
         if self._counted < self._width:
@@ -189,42 +132,42 @@ class Popcount(wiring.Component):
             bits = registers
         return Operand(operand.kind, bits)
 
-    def _level(self, m, height, nodes, counts):
-        """Counts the nodes of one height."""
+    def _level(self, m, height, trees, counts):
+        """Counts the subtrees of one height."""
         registers = self._registers(height - 1)
         adders, added = [], []
-        for node in nodes:
-            if node.halves:
+        for tree in trees:
+            if tree.halves:
                 low, high = (
                     [self._held(m, operand, registers - self._registers(half.height)) for operand in counts[half]]
-                    for half in node.halves
+                    for half in tree.halves
                 )
                 low += [ZERO] * (len(high) - len(low))
-                adders.append((self._held(m, self._lane(m, node.start), registers), list(zip(low, high, strict=True))))
-                added.append(node)
+                adders.append((self._held(m, self._lane(m, tree.start), registers), list(zip(low, high, strict=True))))
+                added.append(tree)
             elif self._vendor:
-                adders.append(self._lowest(m, node))
-                added.append(node)
+                adders.append(self._lowest(m, tree))
+                added.append(tree)
             else:
-                counts[node] = self._lowest_in_luts(m, node)
-        for node, total in zip(added, add(m, adders, vendor=self._vendor, limit=self._longest), strict=True):
-            counts[node] = [bit(value) for value in total[: bits_for(node.count)]]
-        for node in nodes:
-            counts[node] = [self._held(m, operand, self._registers(height) - registers) for operand in counts[node]]
+                counts[tree] = self._lowest_in_luts(m, tree)
+        for tree, total in zip(added, add(m, adders, vendor=self._vendor, limit=self._longest), strict=True):
+            counts[tree] = [bit(value) for value in total[: bits_for(tree.count)]]
+        for tree in trees:
+            counts[tree] = [self._held(m, operand, self._registers(height) - registers) for operand in counts[tree]]
 
-    def _lowest(self, m, node):
+    def _lowest(self, m, tree):
         """An adder of two or three lanes: carry-in and positions."""
-        first, second = self._lane(m, node.start), self._lane(m, node.start + 1)
+        first, second = self._lane(m, tree.start), self._lane(m, tree.start + 1)
         if self._kind in SECOND:
-            second = Operand(SECOND[self._kind], self._inputs(node.start + 1))
-        carry = self._lane(m, node.start + 2) if node.count == 3 else None
+            second = Operand(SECOND[self._kind], self._inputs(tree.start + 1))
+        carry = self._lane(m, tree.start + 2) if tree.count == 3 else None
         return carry, [(first, second)]
 
-    def _lowest_in_luts(self, m, node):
+    def _lowest_in_luts(self, m, tree):
         """The count of two or three lanes."""
-        lanes = [self._lane(m, node.start + k).value for k in range(node.count)]
+        lanes = [self._lane(m, tree.start + k).value for k in range(tree.count)]
         count = Signal(2, name="count")
-        if node.count == 2:
+        if tree.count == 2:
             m.d.comb += count.eq(Cat(lanes[0] ^ lanes[1], lanes[0] & lanes[1]))
         elif self._kind is MATCH:
             # The second lane is the parity of all three, and where it differs from the third, the others differ.
@@ -235,40 +178,3 @@ class Popcount(wiring.Component):
             a, b, c = lanes
             m.d.comb += count.eq(Cat(a ^ b ^ c, (a & b) | (a & c) | (b & c)))
         return [bit(count[0]), bit(count[1])]
-
-
-def coded(width, word, *, weights, spare, family, copies=1):
-    """The bits of all lanes of a `MATCH` as a popcount takes them: those of its `weights`, or of what they meet.
-
-    iCE40 counts three lanes in fewer LUTs if the second one's bits are the parities of all three, of the weights as of
-    what they meet. An adder of ECP5 compares a position's second lane with the inverse of its weight.
-
-    Parameters
-    ----------
-    width : int
-        Lanes.
-    word : int or list of Value
-        A bit for each lane, lane 0 lowest or first. Not a Value: a bit of an expression is a copy of the whole.
-    weights : bool
-    spare, family
-        As of the `Popcount`.
-    copies : int
-        How many popcounts' lanes `word` has side by side.
-
-    Returns
-    -------
-    int or list of Value
-        The same width.
-    """
-    every = sum(1 << width * k for k in range(copies))
-    root = Node(family, 0, counted_lanes(width) if spare else width)
-    lowest = [node for node in root.tree() if not node.halves]
-    if family == "ecp5":
-        mask = every * sum(2 << node.start for node in lowest if node.count > 1) if weights else 0
-        if isinstance(word, int):
-            return word ^ mask
-        return [~value if mask >> lane & 1 else value for lane, value in enumerate(word)]
-    mask = every * sum(2 << node.start for node in lowest if node.count == 3)
-    if isinstance(word, int):
-        return word ^ (((word << 1) ^ (word >> 1)) & mask)
-    return [value ^ (word[lane - 1] ^ word[lane + 1]) if mask >> lane & 1 else value for lane, value in enumerate(word)]

@@ -3,13 +3,10 @@
 from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, Value, signed
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
-from amaranth.utils import ceil_log2
 
+from bnnhw.arithmetic.thresholds import threshold_cycles, threshold_latency
 from bnnhw.gateware.frame_layout import frame_layout
 from bnnhw.gateware.memory import Bank
-
-# Up to here all thresholds are compared at once; above, one comparator a row searches them.
-MOST_PARALLEL = 3
 
 
 class ThresholdUnit(wiring.Component):
@@ -55,8 +52,8 @@ class ThresholdUnit(wiring.Component):
     Raises
     ------
     ValueError
-        If there are not `count` thresholds for each row of each beat, they do not begin with zero, or descend, or the
-        number of codes is not one more.
+        If there are not `count` thresholds for each row of each beat, they do not begin with zero, or descend, one is
+        beyond twice the largest sum, or the number of codes is not one more.
     """
 
     def __init__(self, *, pe, nf, width, count, thresholds, codes, bits, tail, vectors=1, memory="lut"):
@@ -68,6 +65,8 @@ class ThresholdUnit(wiring.Component):
         for row in (row for beat in thresholds for row in beat):
             if len(row) != count or row[0] != 0 or sorted(row) != list(row):
                 raise ValueError(f"a row needs {count!r} ascending thresholds from 0 on, not {row!r:.60}")
+        if any(row[-1] >> width for beat in thresholds for row in beat):
+            raise ValueError(f"sums of {width!r} bits reach no threshold of 2 ** {width!r} or more: {thresholds!r:.60}")
         if any(len(beat) != pe for beat in thresholds) or not 1 <= tail <= pe:
             raise ValueError(f"every beat needs thresholds of {pe!r} rows, and a tail of 1 to {pe!r}, not {tail!r}")
         self._width = width
@@ -87,13 +86,11 @@ class ThresholdUnit(wiring.Component):
     @property
     def steps(self):
         """Cycles between two beats."""
-        count = len(self._codes) - 1
-        return 1 if count <= MOST_PARALLEL else ceil_log2(count + 1)
+        return threshold_cycles(len(self._codes) - 1)
 
     @property
     def latency(self):
-        count = len(self._codes) - 1
-        return 0 if count == 1 else 1 if count <= MOST_PARALLEL else self.steps + 1
+        return threshold_latency(len(self._codes) - 1)
 
     def elaborate(self, platform):
         m = Module()

@@ -14,7 +14,7 @@ class ThresholdDifference(wiring.Component):
     Parameters
     ----------
     dtype : DataType
-        Format of a channel's storage code.
+        Format of a channel's storage code, of up to 32 bits.
     lanes, channels : int
         Channels per beat and of a pixel, whole beats.
     offsets : list of int

@@ -5,8 +5,7 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import ceil_log2
 
-from bnnhw.gateware.arithmetic.label_select import result_layout
-from bnnhw.gateware.frame_layout import frame_layout
+from bnnhw.gateware.frame_layout import frame_layout, result_layout
 from bnnhw.gateware.link.answer_queue import AnswerQueue, short_status
 from bnnhw.gateware.link.answer_sender import AnswerSender
 from bnnhw.gateware.link.crossing import Crossing

@@ -4,7 +4,7 @@ from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from bnnhw.gateware.arithmetic.label_select import result_layout
+from bnnhw.gateware.frame_layout import result_layout
 
 
 class ResultCut(wiring.Component):

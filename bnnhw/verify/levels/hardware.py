@@ -11,6 +11,7 @@ import numpy as np
 from bnnhw import reference
 from bnnhw.artifacts import waveform_name
 from bnnhw.errors import InputError, ToolError
+from bnnhw.generate.ports import Ports
 from bnnhw.verify.levels.base import Answer, Array, Level, Task
 from bnnhw.verify.record import Record
 from bnnhw.verify.rtl import RtlResult, RtlSimulation
@@ -70,7 +71,7 @@ def _output_cycle(task: Task, found: Answer, first: dict[str, Any]) -> int:
     if first["tensor"] != "integers" or found.integers is None:
         return int(beats[-1])
     element = int(np.ravel_multi_index(first["element"], found.integers.shape[1:]))
-    return int(beats[element // task.design.plan.output_lanes])
+    return int(beats[element // Ports.of(task.design.plan, task.design.network).output.lanes])
 
 
 def tensors(task: Task, record: Record) -> dict[str, Array]:

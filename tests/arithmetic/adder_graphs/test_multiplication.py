@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from bnnhw.arithmetic.adder_graphs import Add, Netlist, constant_sums, outputs_of, schedule, signals_of
+from bnnhw.arithmetic.adder_graphs import Adder, Netlist, multiply_constant_matrix, outputs_of, schedule, signals_of
 from bnnhw.arithmetic.adder_graphs.builder import Builder, Number
 from bnnhw.arithmetic.adder_graphs.netlist import ONE, ZERO
 from bnnhw.arithmetic.adder_graphs.terms import digit_planes
@@ -27,9 +27,9 @@ def check(matrix: NDArray[np.int64], biases: NDArray[np.int64], seed: int = 1) -
     # Each row at its ends.
     bits = np.concatenate([bits, matrix > 0, matrix < 0])
     wanted = bits.astype(np.int64) @ matrix.T + biases
-    numbers = constant_sums(matrix, biases.tolist(), signs=False)
+    numbers = multiply_constant_matrix(matrix, biases.tolist(), signs=False)
     assert np.array_equal(numbers.evaluate(bits), wanted)
-    alone = constant_sums(matrix, biases.tolist(), signs=True)
+    alone = multiply_constant_matrix(matrix, biases.tolist(), signs=True)
     assert all(len(word) == 1 for word in alone.sums)
     assert np.array_equal(alone.evaluate(bits) < 0, wanted < 0)
     return numbers, alone
@@ -82,44 +82,44 @@ def test_mostly_zeros_cost_what_is_left() -> None:
 def test_signs_share(rows: int, columns: int, most: float) -> None:
     """The figures of docs/constants.md, not to be worsened unnoticed."""
     matrix = signs(np.random.default_rng(0), rows, columns)
-    assert constant_sums(matrix, [0] * rows, signs=True).luts <= most * rows * columns
+    assert multiply_constant_matrix(matrix, [0] * rows, signs=True).luts <= most * rows * columns
 
 
 def test_is_found_quickly_and_always_the_same() -> None:
     matrix = signs(np.random.default_rng(0), 64, 784)
     begin = time.process_time()
-    once = constant_sums(matrix, [0] * 64, signs=True)
+    once = multiply_constant_matrix(matrix, [0] * 64, signs=True)
     assert time.process_time() - begin < 30
-    assert constant_sums(matrix, [0] * 64, signs=True) == once
+    assert multiply_constant_matrix(matrix, [0] * 64, signs=True) == once
 
 
 @pytest.mark.parametrize("levels", [None, 1, 2, 3, 100])
 def test_schedule(levels: int | None) -> None:
     """Nothing is read before it is there, and no path between two registers is longer than `levels`."""
     matrix = np.random.default_rng(5).integers(-1, 2, (20, 50))
-    netlist = constant_sums(matrix, [0] * 20, signs=True)
+    netlist = multiply_constant_matrix(matrix, [0] * 20, signs=True)
     plan = schedule(netlist, levels)
     made = dict.fromkeys(range(netlist.inputs + 1), 0)
     level: dict[int, int] = {}
     registers = dict.fromkeys(range(netlist.inputs + 1), 0)
-    for node, stage, depth in zip(netlist.nodes, plan.of_node, plan.depth, strict=True):
-        assert all(level.get(signal, 0) < depth for signal in signals_of(node))
-        assert all(made[signal] <= stage for signal in signals_of(node))
+    for gate, stage, depth in zip(netlist.gates, plan.of_gate, plan.depth, strict=True):
+        assert all(level.get(signal, 0) < depth for signal in signals_of(gate))
+        assert all(made[signal] <= stage for signal in signals_of(gate))
         assert levels is None or stage * levels < depth <= (stage + 1) * levels
-        for signal in signals_of(node):
+        for signal in signals_of(gate):
             registers[signal] = max(registers[signal], stage - made[signal])
-        for output in outputs_of(node):
+        for output in outputs_of(gate):
             made[output], level[output], registers[output] = stage, depth, 0
     for (bit,) in netlist.sums:
         registers[bit >> 1] = plan.stages - 1 - made[bit >> 1]
     assert plan.registers(netlist) == sum(registers.values())
-    assert plan.stages == 1 + max(plan.of_node)
+    assert plan.stages == 1 + max(plan.of_gate)
     assert levels != 100 or plan.registers(netlist) == 0
 
 
 def test_schedule_of_wires() -> None:
-    netlist = constant_sums(np.array([[1]]), [0], signs=False)
-    assert not netlist.nodes
+    netlist = multiply_constant_matrix(np.array([[1]]), [0], signs=False)
+    assert not netlist.gates
     assert schedule(netlist, 1).stages == 1
 
 
@@ -138,7 +138,7 @@ def test_equal_functions_are_one() -> None:
     assert builder.lut((2, 3), lambda a, b: a | b) == ONE
     assert builder.lut((2, 5, 5), lambda a, b, c: b & c) == 5
     assert builder.lut((2, 4, 6), lambda a, b, c: 0) == ZERO
-    assert len(builder.nodes) == 1
+    assert len(builder.gates) == 1
 
 
 @pytest.mark.parametrize("width", range(1, 8))
@@ -149,7 +149,7 @@ def test_comparison(width: int) -> None:
     carry = 2 * width + 2
     thresholds = range(low - 1, high + 3)
     words = tuple((builder.at_least(number, threshold, carry),) for threshold in thresholds)
-    netlist = Netlist(width + 1, tuple(builder.nodes), words)
+    netlist = Netlist(width + 1, tuple(builder.gates), words)
     values = np.arange(1 << width + 1)
     bits = (values[:, None] >> np.arange(width + 1)) & 1 == 1
     number_of = (values & (1 << width) - 1 ^ 1 << width - 1) + low + (values >> width)
@@ -163,6 +163,6 @@ def test_widths() -> None:
 
 
 def test_inverters_of_carry_chains_are_counted() -> None:
-    node = Add((2, 5, 7), (4, 4, 5), 9, (5, 6, 7))
-    assert Netlist(4, (node,), ((10, 12, 14),)).luts == 4 + 3
-    assert Netlist(4, (Add((2, 4), (6, 8), ONE, (5, 6)),), ((10, 12),)).luts == 2
+    gate = Adder((2, 5, 7), (4, 4, 5), 9, (5, 6, 7))
+    assert Netlist(4, (gate,), ((10, 12, 14),)).luts == 4 + 3
+    assert Netlist(4, (Adder((2, 4), (6, 8), ONE, (5, 6)),), ((10, 12),)).luts == 2

@@ -1,0 +1,378 @@
+"""The network while it is lowered: the new graph, and what each tensor of the model is in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bnnhw.arithmetic.formats import Float32, Integers
+from bnnhw.errors import ModelError
+from bnnhw.ir.bounds import reachable
+from bnnhw.ir.elementwise import ELEMENTWISE, QUANTISERS, apply
+from bnnhw.ir.graph import Graph
+from bnnhw.ir.nodes import (
+    Arithmetic,
+    Concat,
+    Dense,
+    Dequant,
+    Encode,
+    MaxPool,
+    Node,
+    Pad,
+    Reshape,
+    Threshold,
+    Transpose,
+)
+from bnnhw.passes import thresholds
+from bnnhw.passes.levels import Levels, spaced
+from bnnhw.passes.rewrite import Builder, label
+from bnnhw.passes.values import (
+    Affine,
+    Value,
+    affine,
+    all_codes,
+    collapsed,
+    evaluate,
+    flattened,
+    levels,
+    positional,
+    quantiser_levels,
+)
+
+NOT_QUANTISED = "its input is not quantised; put a quantiser before it, or state the format of the network's input"
+EXACT = np.zeros(())
+# Widest format of codes that come from levels.
+MAX_CODE_BITS = 16
+
+
+@dataclass(frozen=True, eq=False)
+class Codes:
+    """An integer tensor that stands for ``tensor * scale``; `noise` as in `Value`."""
+
+    tensor: str
+    scale: NDArray[np.float64]
+    noise: NDArray[np.float64] = field(default_factory=lambda: EXACT)
+
+    @property
+    def affine(self) -> Affine:
+        return Affine(self.scale, EXACT)
+
+
+class Lowered:
+    """What has been lowered so far.
+
+    `values` holds the tensors that are functions of integers; those that software computes are floats of the new graph
+    under their own names.
+    """
+
+    def __init__(self, graph: Graph) -> None:
+        self._graph = graph
+        self.new = Builder(graph)
+        self.values: dict[str, Value] = {}
+        self._codes: dict[str, Codes] = {}
+        # Of floats: the values that they take, where these are known, and why not.
+        self._levels: dict[str, NDArray[np.float32]] = {}
+        self._why: dict[str, str] = {}
+        # Of software behind the last integers.
+        self._behind: set[str] = set()
+        self._refused: set[str] = set()
+        self._padding = _paddings(graph)
+        if graph.input_format is not None:
+            self._levels[graph.input] = all_codes(graph.input_format).astype(np.float32)
+
+    # ---- software ------------------------------------------------------------------------------
+
+    def is_float(self, name: str) -> bool:
+        """Whether a tensor of the model is one of software's floats.
+
+        Raises
+        ------
+        ModelError
+            Without a text, if it was refused.
+        """
+        if name in self._refused:
+            raise ModelError("")
+        return name not in self.values
+
+    def refuse(self, node: Node) -> None:
+        """Goes on behind a refused `node`, to find what else is wrong."""
+        self._refused.add(node.output)
+
+    def add_floats(self, node: Node, inputs: Sequence[str]) -> None:
+        """A node that software computes, or that follows the last integers."""
+        self.new.add(node, *(self.floats(name) for name in inputs))
+        if inputs[0] in self.values:
+            self._why[node.output] = (
+                f"{label(node)} ({node.op}) between layers, which is neither a pool, a sum nor monotone, element by "
+                "element; leave it out, or end the network with it"
+            )
+            self._behind.add(node.output)
+            return
+        if inputs[0] in self._behind:
+            self._why[node.output] = self._why[inputs[0]]
+            self._behind.add(node.output)
+            return
+        found, why = self._levels.get(inputs[0]), self._why.get(inputs[0])
+        if isinstance(node, Pad) and found is not None:
+            found = np.concatenate([found, np.full_like(found[:1], node.value)])
+        elif isinstance(node, ELEMENTWISE):
+            found, why = self._through(node, found, why)
+        elif not isinstance(node, (Reshape, Transpose, MaxPool)):
+            found = None
+        if found is not None:
+            self._levels[node.output] = found
+        elif why is not None:
+            self._why[node.output] = why
+
+    def _through(
+        self, node: Node, found: NDArray[np.float32] | None, why: str | None
+    ) -> tuple[NDArray[np.float32] | None, str | None]:
+        """The levels behind an elementwise node of software, given those before it."""
+        if isinstance(node, QUANTISERS):
+            before = quantiser_levels(node)
+        elif found is None:
+            return None, why
+        else:
+            before = np.asarray(apply(node, found if found.ndim > 1 else found[:, None]), np.float32)
+        if positional(node):
+            return None, f"{label(node)}: a parameter that differs from position to position; use one per channel"
+        return collapsed(before), None
+
+    def floats(self, name: str) -> str:
+        """The float tensor `name` in the new graph: software computes it of integers, where there are some."""
+        if self.is_float(name) or name in self.new.tensors:
+            return name
+        value = self.values[name]
+        last = max((k for k, step in enumerate(value.steps) if isinstance(step, QUANTISERS)), default=-1)
+        if last >= 0:
+            # The last quantiser behind the last layer: its codes are what the hardware gives.
+            value = self.split(value, name)
+        tensor = value.tensor
+        flat = self.new.tensors[tensor].shape != value.shape
+        for k, step in enumerate(value.steps):
+            done = k == len(value.steps) - 1 and not flat
+            unique = self._unique(step.name or f"{name}.scale")
+            tensor = self.new.add(replace(step, name=unique, output=name if done else unique), tensor)
+        if flat:
+            tensor = self.new.add(Reshape(name=name, inputs=(), output=name, shape=value.shape), tensor)
+        return tensor
+
+    def split(self, value: Value, name: str) -> Value:
+        """`value` as a function of the codes of its last quantiser."""
+        last = max(k for k, step in enumerate(value.steps) if isinstance(step, QUANTISERS))
+        before = replace(value, steps=value.steps[: last + 1])
+        codes = self._threshold(before, name, set())
+        scaled = self.value(codes.tensor, value.shape, codes.affine, codes.noise, name)
+        return replace(scaled, steps=(*scaled.steps, *value.steps[last + 1 :]))
+
+    # ---- integers ------------------------------------------------------------------------------
+
+    def add(self, node: Node, *tensors: str) -> str:
+        """A node on integers; where its output's name is taken by floats, the tensor gets another."""
+        name = f"{node.output}.integers" if node.output in self._graph.tensors else node.output
+        return self.new.add(replace(node, output=self._unique(name)), *tensors)
+
+    def integers(self, tensor: str) -> Integers:
+        """The format of an integer tensor of the new graph."""
+        found = self.new.tensors[tensor].format
+        assert not isinstance(found, Float32)
+        return found
+
+    def value(
+        self, tensor: str, shape: tuple[int, ...], function: Affine, noise: NDArray[np.float64], name: str
+    ) -> Value:
+        """The value ``tensor * scale + offset``."""
+        steps: list[Node] = [Dequant(name=f"{name}.scale", inputs=(), output="", scale=function.scale)]
+        if function.offset.any():
+            operand = function.offset.astype(np.float32)
+            steps.append(Arithmetic(name=f"{name}.offset", inputs=(), output="", operation="add", operand=operand))
+        return Value(tensor, shape, tuple(steps), noise)
+
+    def listed(self, name: str) -> bool:
+        """Whether it is known which values a tensor takes: codes can stand for them."""
+        if self.is_float(name):
+            return name in self._levels
+        value = self.values[name]
+        return name in self._codes or value.quantised or self._narrow(value)
+
+    def coded_at_fork(self, name: str) -> bool:
+        """Whether codes serve all readers of a tensor: a quantiser made it, or the input tells its format."""
+        return name in self._levels if self.is_float(name) else self.values[name].quantised
+
+    def part(self, name: str) -> Value:
+        """A tensor as a factor and an addend on integers: on codes, where it is quantised.
+
+        Raises
+        ------
+        ModelError
+            If it is something else, and nothing tells its values.
+        """
+        value = self.values[name]
+        if name in self._codes:
+            codes = self._codes[name]
+            return self.value(codes.tensor, value.shape, codes.affine, codes.noise, name)
+        if value.quantised:
+            last = max(k for k, step in enumerate(value.steps) if isinstance(step, QUANTISERS))
+            if last < len(value.steps) - 1 and affine(value.steps[last + 1 :]) is not None:
+                return self.split(value, name)
+        elif affine(value.steps) is not None:
+            return value
+        codes = self.codes(name)
+        return self.value(codes.tensor, value.shape, codes.affine, codes.noise, name)
+
+    def why(self, name: str) -> str:
+        """Why no codes stand for a tensor."""
+        return self._why.get(name, NOT_QUANTISED)
+
+    def codes(self, name: str, padding: set[float] | None = None) -> Codes:
+        """The integers that stand for a tensor, made where they are not there yet.
+
+        Raises
+        ------
+        ModelError
+            If its values are not known, or not evenly spaced.
+        """
+        wanted = self._padding[name] | (padding or set())
+        if name not in self._codes:
+            self._codes[name] = self._encode(name, wanted) if self.is_float(name) else self._integer_codes(name, wanted)
+            if self.is_float(name):
+                codes = self._codes[name]
+                self.values[name] = self.value(
+                    codes.tensor, self._graph.tensors[name].shape, codes.affine, codes.noise, name
+                )
+        return self._codes[name]
+
+    def _encode(self, name: str, padding: set[float]) -> Codes:
+        if name not in self._levels:
+            raise ModelError(self.why(name))
+        found = spaced(self._levels[name]).holding(padding)
+        made = self._unique(f"{name}.encoded")
+        encode = Encode(
+            name=made, inputs=(), output=made, dtype=found.dtype, scale=found.scale, offset=found.offset,
+            step=found.step, levels=found.count,
+        )  # fmt: skip
+        return Codes(self.new.add(encode, name), found.scale)
+
+    def _integer_codes(self, name: str, padding: set[float]) -> Codes:
+        value = self.values[name]
+        if not value.quantised and not self._narrow(value):
+            bits = self.integers(value.tensor).bits
+            if affine(value.steps) is not None and bits > MAX_CODE_BITS:
+                raise ModelError(f"its input has {bits} bits; quantise it further")
+            raise ModelError(self.why(name))
+        format_ = self.integers(value.tensor)
+        function = affine(value.steps)
+        if function is not None and not function.offset.any():
+            extra = [round(p / float(function.scale)) for p in padding] if not function.scale.ndim else []
+            if format_.contains([*extra, format_.max]):
+                return replace(
+                    self._shaped(Codes(value.tensor, function.scale, value.noise), value, name), noise=value.noise
+                )
+        return self._shaped(self._threshold(value, name, padding), value, name)
+
+    def _shaped(self, codes: Codes, value: Value, name: str) -> Codes:
+        """`codes` in the shape of `value`, where they are flat."""
+        if self.new.tensors[codes.tensor].shape == value.shape:
+            return codes
+        if codes.scale.ndim:
+            raise ModelError("a factor before it differs from position to position; use one per channel")
+        shaped = self._unique(f"{name}.map")
+        reshape = Reshape(name=shaped, inputs=(), output=shaped, shape=value.shape)
+        return replace(codes, tensor=self.new.add(reshape, codes.tensor))
+
+    def _threshold(self, value: Value, name: str, padding: set[float]) -> Codes:
+        """Codes of the levels that a chain gives, by thresholds; flat where the integers behind it are."""
+        found = levels(value.steps, self.integers(value.tensor))
+        if found is None:
+            raise ModelError(self.why(name))
+        target = spaced(found).holding(padding)
+        if target.dtype.bits > MAX_CODE_BITS:
+            raise ModelError(f"values of {target.dtype.bits} bits; quantise to {MAX_CODE_BITS} bits or fewer")
+        if self._keeps(value, target):
+            return Codes(value.tensor, target.scale)
+        cuts = thresholds.find(
+            value.steps, reachable(value.tensor, self.new.tensors, self.new.makers), target, value.noise
+        )
+        output = self._unique(f"{name}.codes")
+        threshold = Threshold(
+            name=self._unique(f"{self.new.makers[value.tensor].name}.thresholds"),
+            inputs=(),
+            output=output,
+            source=tuple(dict.fromkeys(source for step in value.steps for source in step.source)),
+            thresholds=cuts.thresholds,
+            offset=target.offset,
+            step=target.step,
+            dtype=target.dtype,
+            negate=cuts.negate if cuts.negate.any() else np.zeros((), np.bool_),
+            doubtful=cuts.doubtful if cuts.doubtful.any() else np.zeros((0, 0, 2), np.bool_),
+        )
+        return Codes(self.new.add(threshold, value.tensor), target.scale)
+
+    def _keeps(self, value: Value, target: Levels) -> bool:
+        """Whether the chain gives back every integer as it is."""
+        format_ = self.integers(value.tensor)
+        if format_.storage != target.dtype or self._wide(value.tensor):
+            return False
+        codes = all_codes(format_)[:, None]
+        return bool((np.rint(evaluate(value.steps, codes) / target.scale) == codes).all())
+
+    def flat(self, value: Value, node: Node) -> Value:
+        """`value` with a channel for each element, since a parameter of `node` differs by position."""
+        size = int(np.prod(value.shape))
+        made = self._unique(f"{node.name}.flat")
+        flat = Reshape(name=made, inputs=(), output=made, source=node.source, shape=(size,))
+        tensor = self.new.add(flat, value.tensor)
+        noise = value.noise
+        if noise.ndim:
+            noise = np.broadcast_to(noise, value.shape).reshape(-1)
+        steps = tuple(flattened(step, value.shape) for step in value.steps)
+        return replace(value, tensor=tensor, steps=steps, noise=noise)
+
+    def falling(self, value: Value) -> NDArray[np.bool_]:
+        """Channels in which the chain falls as the integers rise, (C,) or scalar."""
+        signs = thresholds.directions(value.steps, self.new.tensors[value.tensor].shape[-1])
+        return signs < 0
+
+    # ---- the result ----------------------------------------------------------------------------
+
+    def graph(self) -> Graph:
+        """The lowered graph: software, the input's codes, hardware, software."""
+        outputs = {role: self.floats(name) for role, name in self._graph.outputs.items()}
+        return self.new.graph(outputs, notes=(*self._graph.notes, *self._notes()))
+
+    def _notes(self) -> Iterator[str]:
+        for node in self.new.makers.values():
+            count = int(node.doubtful.any(axis=2).sum()) if isinstance(node, Threshold) else 0
+            if count:
+                yield (
+                    f"{label(node)}: sums can lie so near {count} thresholds that float32 decides by its rounding; the "
+                    "hardware decides as exact sums do, and `compare` counts such samples apart"
+                )
+
+    def _narrow(self, value: Value) -> bool:
+        """Whether the integers behind a value are codes, sums or pools of codes, and not what a layer gives."""
+        return not self._wide(value.tensor) and self.integers(value.tensor).bits <= MAX_CODE_BITS
+
+    def _wide(self, tensor: str) -> bool:
+        node = self.new.makers[tensor]
+        return isinstance(node, Dense) or (
+            not isinstance(node, (Encode, Threshold)) and any(self._wide(name) for name in node.inputs)
+        )
+
+    def _unique(self, name: str) -> str:
+        return self.new.unique(name, self._graph.tensors)
+
+
+def _paddings(graph: Graph) -> dict[str, set[float]]:
+    """Which values pad a tensor somewhere on, where nothing but other paddings, pools and joins is in between."""
+    padding: dict[str, set[float]] = {name: set() for name in graph.tensors}
+    for node in reversed(graph.nodes):
+        for name in node.inputs:
+            if isinstance(node, (Pad, MaxPool, Concat, Reshape)):
+                padding[name] |= padding[node.output]
+            if isinstance(node, Pad) and np.isfinite(node.value):
+                padding[name].add(node.value)
+    return padding

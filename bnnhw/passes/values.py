@@ -1,0 +1,129 @@
+"""What a float tensor of the model is while the network is lowered: a function of integers, element by element."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bnnhw.arithmetic.formats import BIPOLAR, Integers
+from bnnhw.ir.elementwise import QUANTISERS, apply, code_range, parameters, with_parameters
+from bnnhw.ir.nodes import Arithmetic, BipolarQuant, Dequant, MultiThreshold, Node, Quant
+
+# Integers of a tensor that are looked at one by one; of more, only a quantiser tells the values.
+MAX_LISTED = 1 << 16
+
+
+@dataclass(frozen=True, eq=False)
+class Value:
+    """A float tensor of the model, of `shape`: what `steps` make of the integers of `tensor`, one of the new graph.
+
+    The first step is a `Dequant`; the others are the model's own, in its order. Their parameters differ by channel at
+    most; where the model's differ by position, `tensor` is flat, and has a channel for each element.
+
+    `noise` bounds how far the float32 arithmetic of another executor may be from the exact integers times the scale of
+    the first step: scalar or (C,), 0 where float32 is exact.
+    """
+
+    tensor: str
+    shape: tuple[int, ...]
+    steps: tuple[Node, ...]
+    noise: NDArray[np.float64]
+
+    def then(self, node: Node) -> Value:
+        """The value after one more step, of parameters that differ by channel at most."""
+        return replace(self, steps=(*self.steps, node))
+
+    @property
+    def quantised(self) -> bool:
+        """Whether one of the steps is a quantiser."""
+        return any(isinstance(step, QUANTISERS) for step in self.steps)
+
+
+@dataclass(frozen=True, eq=False)
+class Affine:
+    """``x * scale + offset``, both float64, scalar or (C,)."""
+
+    scale: NDArray[np.float64]
+    offset: NDArray[np.float64]
+
+
+def positional(node: Node) -> bool:
+    """Whether parameters differ by position: shapes decide, channels are the last axis."""
+    return any(array.ndim > 1 for array in parameters(node))
+
+
+def flattened(node: Node, shape: tuple[int, ...]) -> Node:
+    """`node` for the flat vector of a tensor of `shape`."""
+    return with_parameters(
+        node, lambda array: array if array.ndim == 0 else np.broadcast_to(array, shape).reshape(-1).copy()
+    )
+
+
+def evaluate(steps: tuple[Node, ...], values: NDArray[Any]) -> NDArray[Any]:
+    """What `steps` make of integers (.., C)."""
+    for step in steps:
+        values = apply(step, values)
+    return values
+
+
+def affine(steps: tuple[Node, ...]) -> Affine | None:
+    """`steps` as a factor and an addend, if they are no more than that."""
+    scale, offset = np.array(1.0), np.array(0.0)
+    for step in steps:
+        if isinstance(step, Dequant):
+            scale, offset = scale * step.scale, offset * step.scale
+        elif isinstance(step, Arithmetic):
+            operand = step.operand.astype(np.float64)
+            if step.operation == "add":
+                offset = offset + operand
+            else:
+                factor = operand if step.operation == "mul" else 1 / operand
+                scale, offset = scale * factor, offset * factor
+        else:
+            return None
+    return Affine(_uniform(scale), _uniform(offset))
+
+
+def all_codes(format_: Integers) -> NDArray[np.int64]:
+    """The integers of a format, ascending."""
+    return np.arange(format_.min, format_.max + 1, 2 if format_ == BIPOLAR else 1)
+
+
+def levels(steps: tuple[Node, ...], format_: Integers) -> NDArray[np.float32] | None:
+    """The values that `steps` give: all levels of the last quantiser, put through what follows it, or all integers of
+    `format_`, where these are few: (levels,), or (levels, C) where they differ by channel. None where nothing tells."""
+    last = max((k for k, step in enumerate(steps) if isinstance(step, QUANTISERS)), default=-1)
+    if last >= 0:
+        found: NDArray[Any] = quantiser_levels(steps[last])
+    elif format_.max - format_.min < MAX_LISTED:
+        found = all_codes(format_)[:, None]
+    else:
+        return None
+    return collapsed(np.asarray(evaluate(steps[last + 1 :], found), np.float32))
+
+
+def collapsed(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Levels (levels, C) as (levels,) where all channels have the same."""
+    return values[:, 0] if (values == values[:, :1]).all() else values
+
+
+def quantiser_levels(node: Node) -> NDArray[np.float32]:
+    """The levels of a quantiser (levels, 1), or (levels, C)."""
+    if isinstance(node, Quant):
+        low, high = code_range(node)
+        found = (np.arange(low, high + 1, dtype=np.float32)[:, None] - node.zero_point) * node.scale
+    elif isinstance(node, BipolarQuant):
+        found = np.array([[-1], [1]], np.float32) * np.abs(node.scale)
+    else:
+        assert isinstance(node, MultiThreshold)
+        counts = np.arange(len(node.thresholds) + 1, dtype=np.float32)[:, None]
+        found = counts * np.float32(node.out_scale) + np.float32(node.out_bias)
+    return np.asarray(found, np.float32)
+
+
+def _uniform(array: NDArray[np.float64]) -> NDArray[np.float64]:
+    """A scalar where all channels have the same."""
+    return array.reshape(-1)[0] + np.zeros(()) if array.ndim and np.ptp(array) == 0 else np.asarray(array)

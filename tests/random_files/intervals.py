@@ -1,0 +1,144 @@
+"""What a float32 executor may make of a file, however it rounds its sums: a lower and an upper end of every tensor.
+
+Every operation on one tensor is monotone in float32, its rounding included, so the ends go through the same kernels as
+the values. Only where floats are added (layers, means, sums of tensors) does the order of the additions matter. There the sum
+is taken in float64, and its ends lie as far from it as float32 may round; or nowhere, if float32 holds every
+part of the sum exactly.
+"""
+
+from __future__ import annotations
+
+from math import prod
+from typing import Any
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+
+from tests.random_files.doubles import attribute, evaluate, taps
+from tests.random_files.executor import Executor
+
+Array = NDArray[Any]
+Ends = dict[str, tuple[Array, Array]]
+
+LAYERS = ("MatMul", "Gemm", "Conv")
+BITS = "XnorPopcountMatMul"
+MEANS = ("AveragePool", "GlobalAveragePool", "ReduceMean", "ReduceSum")
+UNIT = 2.0**-24  # what rounding to float32 changes at most, relatively
+# By how much functions that are approximated may be off; the smallest values are rounded to zero.
+APPROXIMATED = 16 * UNIT
+TINY = 1e-30
+
+
+class Intervals(Executor):
+    """Runs a model on intervals."""
+
+    def ends(self, inputs: Array) -> Ends:
+        """The ends of every tensor for `inputs` (N, ...)."""
+        found: Ends = {name: (value, value) for name, value in self.constants.items()}
+        found[self.input] = (inputs, inputs)
+        constant = set(self.constants)
+        for node in self.nodes:
+            if set(node.input) <= constant:
+                constant |= set(node.output)
+            data = [k for k, name in enumerate(node.input) if name not in constant]
+            parts = [found[name] for name in node.input]
+            for name, pair in zip(node.output, self._node(node, parts, data), strict=False):
+                found[name] = pair
+        return found
+
+    def _node(
+        self, node: onnx.NodeProto, parts: list[tuple[Array, Array]], data: list[int]
+    ) -> list[tuple[Array, Array]]:
+        if not data:
+            return [(value, value) for value in self.execute(node, [low for low, _ in parts])]
+        if node.op_type == BITS:
+            return [self._agreeing(node, parts)]
+        if node.op_type in (*LAYERS, *MEANS):
+            return [self._sum(node, parts)]
+        if node.op_type in ("Add", "Sum") and len(data) > 1:
+            return [_added(parts)]
+        if node.op_type == "Softmax":
+            return [_softmax(*parts[0], int(attribute(node, "axis", -1)))]
+        low = self.execute(node, [part[0] for part in parts])
+        high = self.execute(node, [part[1] for part in parts])
+        pairs = [(np.asarray(np.minimum(a, b)), np.asarray(np.maximum(a, b))) for a, b in zip(low, high, strict=True)]
+        if node.op_type == "Sigmoid":
+            pairs = [_outward(a - APPROXIMATED, b + APPROXIMATED) for a, b in pairs]
+        return pairs
+
+    def _agreeing(self, node: onnx.NodeProto, parts: list[tuple[Array, Array]]) -> tuple[Array, Array]:
+        """How many bits agree: half of the sum of products of signs and of their number, all of them whole."""
+        alone = onnx.NodeProto(op_type="MatMul")
+        low, high = self._sum(alone, [(2 * parts[0][0] - 1, 2 * parts[0][1] - 1), (2 * parts[1][0] - 1,) * 2])
+        count = len(parts[1][0])
+        return (low + count) / 2, (high + count) / 2
+
+    def _sum(self, node: onnx.NodeProto, parts: list[tuple[Array, Array]]) -> tuple[Array, Array]:
+        """A layer's sums, or means."""
+        low, high = (np.asarray(end, np.float64) for end in parts[0])
+        rest = [np.asarray(end[0], np.float64) for end in parts[1:]]
+        middle = (low + high) / 2
+        alpha, beta = (float(attribute(node, name, 1.0)) for name in ("alpha", "beta"))
+        positive = rest if node.op_type in MEANS else [np.abs(array) for array in rest]
+        exact = evaluate(node, [middle, *rest], alpha, beta)
+        spread = evaluate(node, [(high - low) / 2, *positive[:1]], abs(alpha))
+        size = evaluate(node, [np.maximum(np.abs(low), np.abs(high)), *positive], abs(alpha), abs(beta))
+        if (low == high).all() and self._is_exact(node, middle, rest, size):
+            return np.float32(exact), np.float32(exact)
+        terms = prod(rest[0].shape) if node.op_type in LAYERS else prod(low.shape[1:])
+        error = spread + size * UNIT * (terms + 4)
+        return _outward(exact - error, exact + error)
+
+    def _is_exact(self, node: onnx.NodeProto, values: Array, rest: list[Array], size: Array) -> bool:
+        """Whether float32 holds every product and every part of the sums, whatever their order."""
+        unit = _unit(values)
+        for array in rest[:1] if node.op_type in LAYERS else []:
+            unit *= _unit(array)
+        if node.op_type == "Gemm":
+            unit *= _unit(np.array(attribute(node, "alpha", 1.0)))
+        if len(rest) > 1:
+            unit = min(unit, _unit(rest[1]) * _unit(np.array(attribute(node, "beta", 1.0))))
+        if node.op_type in MEANS and node.op_type != "ReduceSum":
+            # The sum is the mean times a number that must be a power of two.
+            count = taps(node, values.shape)
+            if count & (count - 1):
+                return False
+            unit /= count
+        return bool((size < unit * 2.0**24).all())
+
+
+def _unit(values: Array) -> float:
+    """The largest power of two of which all `values` are whole multiples."""
+    values = np.abs(values[values != 0])
+    if not values.size:
+        return 1.0
+    mantissa, exponent = np.frexp(values)
+    whole = (mantissa * 2.0**53).astype(np.int64)
+    lowest = whole & -whole
+    return float((lowest * 2.0 ** (exponent - 53.0)).min())
+
+
+def _added(parts: list[tuple[Array, Array]]) -> tuple[Array, Array]:
+    lows, highs = ([np.asarray(part[k], np.float64) for part in parts] for k in (0, 1))
+    low, high = sum(lows), sum(highs)
+    size = sum(np.maximum(np.abs(a), np.abs(b)) for a, b in zip(lows, highs, strict=True))
+    unit = min(_unit(np.concatenate([array.reshape(-1) for array in (*lows, *highs)])), np.inf)
+    if (np.asarray(size) < unit * 2.0**24).all():
+        return np.float32(low), np.float32(high)
+    return _outward(low - size * UNIT * 4, high + size * UNIT * 4)
+
+
+def _softmax(low: Array, high: Array, axis: int) -> tuple[Array, Array]:
+    """Each element is largest where it is at its high end and all others at their low ones."""
+    low, high = np.float64(low), np.float64(high)
+    top = high.max(axis, keepdims=True)
+    a, b = np.exp(np.maximum(low - top, -700)), np.exp(np.maximum(high - top, -700))
+    others = np.maximum(b.sum(axis, keepdims=True) - b, 0.0), np.maximum(a.sum(axis, keepdims=True) - a, 0.0)
+    least, most = a / (a + others[0]), b / (b + others[1])
+    return _outward(least * (1 - APPROXIMATED) - TINY, most * (1 + APPROXIMATED) + TINY)
+
+
+def _outward(low: Array, high: Array) -> tuple[Array, Array]:
+    """The nearest float32 values that do not lie inside."""
+    return np.float32(np.nextafter(np.float32(low), -np.inf)), np.float32(np.nextafter(np.float32(high), np.inf))
