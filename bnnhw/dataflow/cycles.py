@@ -23,6 +23,8 @@ from bnnhw.units.stream_fifo import WaitingBeats
 
 # Deeper than any FIFO can fill.
 UNLIMITED = 1 << 40
+# Groups of frames after which what goes on behind such FIFOs is taken to go on for ever.
+MAX_GROUPS = 32
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,7 @@ def with_fifos(plan: Plan, network: Network) -> Plan:
     for k in joins:
         layers[k] = replace(layers[k], fifos=(UNLIMITED,) * len(layers[k].fifos))
     run = Run(replace(plan, layers=tuple(layers)), network)
-    run.settle()
+    run.settle(MAX_GROUPS)
     deepest = iter(run.fifo_levels())
     for k in joins:
         layers[k] = replace(layers[k], fifos=tuple(next(deepest) for _ in layers[k].fifos))
@@ -113,18 +115,20 @@ class Run:
         self._beats[edges[INPUT, 0]] = GOING
         self._ready: list[Sequence[bool]] = [[True]] * len(edges)
 
-    def settle(self) -> Cycles:
-        """Runs until it is clear what goes on for ever.
+    def settle(self, groups: int | None = None) -> Cycles:
+        """Runs until it is clear what goes on for ever, or for so many `groups` of frames.
 
         That is when the ends of frames have come three times in the same pattern. A gather whose groups are not full
         keeps up with what comes, in a pattern of its own that may be long: then the pattern of what comes is looked at
-        instead. So it is where more frames go than come, for that has an end.
+        instead. So it is where more frames go than come, for that has an end. Behind a FIFO that is never full, a
+        gather need not get full, however slow what follows it is.
         """
-        interval = None
+        interval, ends = None, self._ends[self._last]
         while interval is None:
-            before = len(self._ends[self._last])
-            self.ends(before + 1)
+            self.ends(len(ends) + 1)
             interval = self._interval(len(self._gathers))
+            if interval is None and groups is not None and len(ends) > groups * self._group:
+                interval = Fraction(ends[-1] - ends[-1 - self._group], self._group)
         total, frames = interval.as_integer_ratio()
         return Cycles(self.ends(1)[0], total if frames == 1 else total / frames)
 

@@ -20,7 +20,7 @@ from campaigns.random_networks import random_folding
 # As many run with `make test`; `make slow` runs the others as well.
 QUICK, ALL = 10, 200
 # Longer ones take the simulator too long.
-MOST_CYCLES = 400
+MAX_CYCLES = 400
 
 pytestmark = pytest.mark.sim
 
@@ -30,7 +30,7 @@ def check(graph, seed, *, frames=6, stall=0.3, damaged=()):
     stalls on both sides, with some frames cut or too long."""
     rng = np.random.default_rng(seed)
     network = Network.of(graph)
-    plan = random_folding(rng, network, most_cycles=MOST_CYCLES)
+    plan = random_folding(rng, network, most_cycles=MAX_CYCLES)
     x = rng.normal(0, 2, (frames, *graph.tensors[graph.input].shape)).astype(np.float32)
     values = reference.encode_inputs(graph, x)
     answers = reference.run(graph, x)
