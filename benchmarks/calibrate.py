@@ -138,7 +138,7 @@ def random_network(rng: np.random.Generator, sizes: tuple[int, ...], types: tupl
         )
         x = activation
     classes = sizes[-1]
-    return Network("random", (sizes[0],), layers[0].input, tuple(layers), [1] * classes, [0] * classes)
+    return Network("random", "", (sizes[0],), layers[0].input, tuple(layers), [1] * classes, [0] * classes)
 
 
 def random_plan(chooser: random.Random, network: Network, family: str) -> Plan:

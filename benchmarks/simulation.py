@@ -20,7 +20,7 @@ from benchmarks.pages import ROOT, markdown, put
 from benchmarks.rows import Row, Rows
 from bnnhw.inputs import random_inputs
 from bnnhw.reference import encode_inputs
-from bnnhw.verify import RtlSimulation, simulator
+from bnnhw.verify import RtlSimulation, simulator, verilator
 
 FILE = ROOT / "benchmarks" / "simulation.json"
 PAGE = "docs/speed.md"
@@ -35,19 +35,23 @@ class Variant:
     """Options in words, and how they differ from those in use."""
 
     name: str
-    optimise: str = simulator.OPTIMISATION
-    headers: tuple[str, ...] = tuple(simulator.PRECOMPILED)
+    optimise: str = verilator.QUICK
+    headers: tuple[str, ...] = tuple(verilator.PRECOMPILED)
     verilator: tuple[str, ...] = ()
     without: tuple[str, ...] = ()
 
 
 VARIANTS = (
-    Variant("as it is"),
-    Variant("compiler -O0", optimise="-O0"),
+    Variant("as it is, compiler -O0"),
+    Variant("compiler -O1", optimise="-O1"),
     Variant("compiler -O2", optimise="-O2"),
     Variant("compiler -Os", optimise="-Os"),
     Variant("compiler -O1 -march=native", optimise="-O1 -march=native"),
-    Variant("headers precompiled for each design", headers=("CFG_CXXFLAGS_PCH_I=-include",)),
+    Variant(
+        "compiler -O1, headers precompiled for each design",
+        optimise="-O1",
+        headers=("CFG_CXXFLAGS_PCH_I=-include",),
+    ),
     Variant("two threads", verilator=("--threads", "2")),
     Variant("unknown values unique", without=("--x-assign", "fast", "--x-initial")),
     Variant("files of 5,000 statements", verilator=("--output-split", "5000")),
@@ -67,17 +71,18 @@ def measure(entry: Entry, variant: Variant) -> Row:
     """Seconds to compile the model, and to run it for each of SAMPLES."""
     design = bnnhw.compile(entry.source, board=entry.board)
     design.verilog  # noqa: B018  made before the clock runs
-    kept = simulator.VERILATOR_OPTIONS, simulator.OPTIMISATION, simulator.PRECOMPILED
+    kept = verilator.OPTIONS, verilator.PRECOMPILED
     with tempfile.TemporaryDirectory() as cache:
         os.environ["BNNHW_CACHE"] = cache
         try:
-            simulator.VERILATOR_OPTIONS = [word for word in kept[0] if word not in variant.without]
-            simulator.VERILATOR_OPTIONS += variant.verilator
-            simulator.OPTIMISATION, simulator.PRECOMPILED = variant.optimise, list(variant.headers)
+            verilator.OPTIONS = [word for word in kept[0] if word not in variant.without]
+            verilator.OPTIONS += variant.verilator
+            verilator.PRECOMPILED = list(variant.headers)
+            optimise = variant.optimise
             # What is kept from the first compilation on does not count.
-            simulator.Bench(f"{design.verilog}// once before\n", "accelerator")
+            simulator.Bench(f"{design.verilog}// once before\n", "accelerator", optimisation=optimise)
             started = spent()
-            simulation = RtlSimulation(design.plan, design.network, design.verilog)
+            simulation = RtlSimulation(design.plan, design.network, design.verilog, optimisation=optimise)
             seconds = [spent() - started]
             for samples in SAMPLES:
                 count = min(samples, int(MOST_CYCLES // design.estimate["cycles_per_inference"]))
@@ -86,7 +91,7 @@ def measure(entry: Entry, variant: Variant) -> Row:
                 simulation.run(codes)
                 seconds.append((spent() - started) * samples / count)
         finally:
-            simulator.VERILATOR_OPTIONS, simulator.OPTIMISATION, simulator.PRECOMPILED = kept
+            verilator.OPTIONS, verilator.PRECOMPILED = kept
             del os.environ["BNNHW_CACHE"]
     runs = {str(samples): round(value, 2) for samples, value in zip(SAMPLES, seconds[1:], strict=True)}
     return {"design": entry.name, "options": variant.name, "compile_seconds": round(seconds[0], 2), "run_seconds": runs}

@@ -369,6 +369,8 @@ def build(
 ) -> dict[str, Any]:
     """Makes the bitstream of a model, with the accelerator behind the board's host link, and its report.
 
+    A few frames are simulated first; without a C++ compiler the report has the cycles of the cycle model, and says so.
+
     Parameters
     ----------
     folder
@@ -392,7 +394,8 @@ def build(
         As `compile`; if it does not fit, or timing does not allow the clock; if a tool is missing or fails.
     """
     from bnnhw.compiler import open_design
-    from bnnhw.dataflow import Cycles
+    from bnnhw.dataflow import Cycles, measure
+    from bnnhw.errors import MissingCompilerError
     from bnnhw.toolchain import build_bitstream, find_board
 
     design = open_design(work, board=board, input_format=input_format, progress=progress)
@@ -402,14 +405,18 @@ def build(
     # Enough frames to fill the pipeline, so that the last ones come at its steady pace.
     frames = design.plan.group * (2 * len(design.plan.layers) + 4)
     with claimed(Path(folder)):
-        run = simulate(design, samples=frames, progress=progress)
-        cycles = Cycles(latency=run["latency_cycles"], interval=run["cycles_per_inference"])
+        try:
+            run = simulate(design, samples=frames, progress=progress)
+            cycles = Cycles(latency=run["latency_cycles"], interval=run["cycles_per_inference"])
+        except MissingCompilerError:  # the cycle model says the same to the cycle
+            run, cycles = None, measure(design.plan, design.network)
         report = build_bitstream(
             design.plan,
             design.network,
             Path(folder),
             board=target,
             cycles=cycles,
+            simulated=run is not None,
             model_file=design.file,
             clock_mhz=clock_mhz,
             seed=seed,

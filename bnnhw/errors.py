@@ -34,5 +34,9 @@ class ToolError(BnnhwError):
     """An external tool is missing, too old, or failed."""
 
 
+class MissingCompilerError(ToolError):
+    """There is no C++ compiler, or no make, for simulations. Bitstreams can be made without."""
+
+
 class LinkError(BnnhwError):
     """The board does not answer, answers something else, or runs another design."""

@@ -9,15 +9,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from bnnhw.arithmetic.floats import LAST, first_where, numbered
 from bnnhw.errors import InputError
 from bnnhw.ir.graph import Graph
-from bnnhw.ir.nodes import Encode
 from bnnhw.reading import read_npz
 from bnnhw.reference import check_inputs, encode_inputs
 from bnnhw.shipped import shipped_models
 
-# What files of models take their inputs to be, the narrowest first.
-USUAL_RANGES = ((0, 1), (-1, 1), (0, 16), (0, 255), (-128, 127), (-32768, 32767))
+# Cuts of the input's quantiser that random samples lie on, and the two at the ends.
+MAX_CUTS = 30
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,23 +113,45 @@ def check_labels(graph: Graph, labels: ArrayLike, count: int) -> NDArray[np.int6
 
 
 def random_inputs(graph: Graph, count: int, *, seed: int = 1) -> Inputs:
-    """Evenly spread values of a range that reaches both ends of the quantiser at the model's input."""
+    """Values that reach every code of the network's input, evenly, and the edges between two of them.
+
+    Of an input with a format every value is drawn alike. Of real values, half of the samples are spread over the range
+    in which codes change; in the others each value is a cut of the input's quantiser, or the float just below it.
+    """
     rng = np.random.default_rng(seed)
     shape = (count, *graph.tensors[graph.input].shape)
     dtype = graph.input_format
     if dtype is not None:
         codes = rng.integers(0, 1 << dtype.bits, shape)
-        return Inputs(f"random {dtype} values", dtype.decode(codes).astype(np.float32))
-    low, high = _range_of(graph)
-    return Inputs(f"random values from {low} to {high}", rng.uniform(low, high, shape).astype(np.float32))
+        return Inputs(f"random {dtype} values", np.asarray(dtype.decode(codes), np.float32))
+    cuts = _cuts(graph, rng)
+    span = max(float(cuts[-1]) - float(cuts[0]), float(np.finfo(np.float32).tiny))
+    values = (float(cuts[0]) - span / 8 + 1.25 * span * rng.random(shape)).astype(np.float32)
+    edges = np.concatenate([cuts, np.nextafter(cuts, np.float32(-np.inf))])
+    values[1::2] = rng.choice(edges, values[1::2].shape)
+    return Inputs("random values, every other sample on cuts of the input's quantiser", values)
 
 
-def _range_of(graph: Graph) -> tuple[int, int]:
-    encode = next(node for node in graph.nodes if isinstance(node, Encode))
-    ends = {encode.offset, encode.offset + encode.step * (encode.levels - 1)}
+def _cuts(graph: Graph, rng: np.random.Generator) -> NDArray[np.float32]:
+    """Some of the values at which codes of the network's input change, ascending, the first and the last among them.
+
+    All elements of the input get the same value, and how far all codes are from those of the lowest value ascends with
+    it: the smallest value of a distance is found by bisection.
+    """
     shape = (1, *graph.tensors[graph.input].shape)
-    for low, high in USUAL_RANGES:
-        reached = [encode_inputs(graph, np.full(shape, value, np.float32)) for value in (low, high)]
-        if all(np.isin(codes, list(ends)).all() for codes in reached) and (reached[0] != reached[1]).any():
-            return low, high
-    return USUAL_RANGES[0]
+
+    def distance(value: NDArray[np.float32]) -> int:
+        with np.errstate(over="ignore", invalid="ignore"):
+            codes = encode_inputs(graph, np.full(shape, value, np.float32))
+        return int(np.abs(codes.astype(np.int64) - lowest).sum())
+
+    lowest = encode_inputs(graph, np.full(shape, numbered(np.array(-LAST)), np.float32)).astype(np.int64)
+    whole = distance(numbered(np.array(LAST)))
+    if not whole:
+        return np.array([-1, 1], np.float32)  # whatever comes in, it is the same
+    wanted = {1, whole, *(int(k) for k in rng.integers(1, whole + 1, MAX_CUTS))}
+
+    def cut(least: int) -> NDArray[np.float32]:
+        return numbered(first_where(lambda value: np.array(distance(value) >= least), ()))
+
+    return np.unique([cut(least) for least in wanted]).astype(np.float32)

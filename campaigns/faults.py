@@ -40,8 +40,8 @@ MODEL, BOARD, FPS = "digits-binary", "ice40-hx8k-b-evn", 60_000
 INFERENCES = 10_000
 # Of one program: then it ends, and the next one starts.
 SESSION = 200
-# A simulated board answers within milliseconds, except on a busy machine; too short a time costs retries, no more.
-TIMEOUT = 0.5
+# Any: a simulated board says when it has nothing more to say.
+TIMEOUT = 1.0
 # Lost packets are rare elsewhere; here they are what is measured.
 SILENCES = 12
 

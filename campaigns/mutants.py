@@ -36,6 +36,7 @@ from bnnhw import units
 from bnnhw.dataflow import measure
 from bnnhw.errors import ToolError
 from bnnhw.verify import RtlResult, RtlSimulation
+from bnnhw.verify.verilator import LONG_RUNS
 from campaigns.mutation.designs import DESIGNS, Frames, Small
 from campaigns.mutation.equivalence import equal
 from campaigns.mutation.faults import STREAM_FAULTS, Faulty, Mutant
@@ -64,7 +65,7 @@ class Trial:
 
     def __init__(self, small: Small, verilog: str) -> None:
         self._small = small
-        self._simulation = RtlSimulation(small.plan, small.network, verilog)
+        self._simulation = RtlSimulation(small.plan, small.network, verilog, optimisation=LONG_RUNS)
         cycles = measure(small.plan, small.network)
         self._cycles = cycles.latency, cycles.interval
         # The output takes at most half as many frames as the accelerator could give, so that all units in front of it

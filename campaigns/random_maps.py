@@ -128,9 +128,8 @@ class Maker:
         branch = self.quantiser(self.convolution(name, channels, (3, 3), same=True), kind)
         if self.chance(0.5):
             branch = self.quantiser(self.convolution(branch, channels, (self.pick(1, 3), 2), same=True), kind)
-        return self.quantiser(
-            self.normalisation(self.add(Sum(**UNNAMED, coefficients=np.ones((2, 1), np.int64)), branch, name), 2.0)
-        )
+        made = self.add(Sum(**UNNAMED, coefficients=np.ones((2, 1), np.int64)), branch, name)
+        return self.quantiser(self.normalisation(made, 2.0))
 
     def concatenation(self, name: str) -> str:
         kind = self.pick("bipolar", "ternary")

@@ -87,7 +87,7 @@ def stacked(layers: list[MatrixLayer], scales: list[int] | None = None, biases: 
     """Layers one behind the other; without `scales`, the integers are the scores."""
     classes, x = layers[-1].mh, layers[0].input
     return Network(
-        "random", (layers[0].mw,), x, tuple(layers), scales or [1] * classes, biases or [0] * classes
+        "random", "", (layers[0].mw,), x, tuple(layers), scales or [1] * classes, biases or [0] * classes
     )  # fmt: skip
 
 

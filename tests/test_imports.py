@@ -19,6 +19,7 @@ BASE = {
     "arithmetic",
     "parts",
     "resources",
+    "cache",
     "files",
     "hints",
     "garbage_collection",

@@ -14,8 +14,11 @@ from bnnhw.arithmetic.formats import DataType
 from bnnhw.design import Design, load_design
 from bnnhw.errors import InputError, PlanError
 from bnnhw.inputs import inputs_for, random_inputs
+from bnnhw.passes import to_integers
+from bnnhw.reference import encode_inputs
 from bnnhw.shipped import find_model, model_name, shipped_models
-from tests.data import LFC, TFC, shared
+from tests.data import LFC, shared
+from tests.onnx_models import Net
 
 MODEL = "digits-ternary"
 
@@ -96,13 +99,26 @@ def test_inputs_of_a_shipped_model_are_its_own(design: Design) -> None:
     assert len(inputs_for(design.graph, None, None).values) == 360
 
 
-def test_random_inputs_reach_the_quantisers_ends(design: Design) -> None:
+def test_random_inputs_reach_every_code_and_its_edges(design: Design) -> None:
     found = random_inputs(design.graph, 50)
-    assert found.source == "random values from 0 to 16"
-    assert found.values.min() >= 0
-    assert 15 < found.values.max() <= 16
-    graph = bnnhw.compile(shared(f"{TFC}/TFC_1W1A.onnx"), board="ulx3s", fps=1000).graph
-    assert inputs_for(graph, None, 3).source == "random values from 0 to 1"
+    counts = np.unique(encode_inputs(design.graph, found.values), return_counts=True)[1]
+    assert len(counts) == 7
+    assert counts.min() > counts.sum() / 14
+    exact = found.values[1::2]
+    below = np.nextafter(exact, np.float32(np.inf))
+    codes, above = (encode_inputs(design.graph, values) for values in (exact, below))
+    assert 0.2 < (codes != above).mean() < 0.8  # the other values are on the cut itself
+
+
+def test_random_inputs_of_a_small_signed_quantiser(tmp_path: Path) -> None:
+    """Codes of a quantiser whose range is far from whole numbers come alike."""
+    net = Net((1, 12))
+    net.dense(net.quant("x", scale=0.013, bits=4.0, narrow=0))
+    graph = to_integers(bnnhw.load(net.save(tmp_path)))
+    codes = encode_inputs(graph, random_inputs(graph, 200).values)
+    counts = np.unique(codes, return_counts=True)[1]
+    assert len(counts) == 16
+    assert counts.max() < 4 * counts.min()
 
 
 @pytest.mark.parametrize("name", ["bipolar", "ternary", "uint3", "int4"])

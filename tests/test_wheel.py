@@ -23,7 +23,7 @@ def call(*command: object, folder: Path) -> str:
     """Runs `command` in `folder`, free of the surrounding Python environment; its stdout."""
     clean = {key: value for key, value in os.environ.items() if not key.startswith(("PYTHON", "COV", "VIRTUAL_ENV"))}
     done = subprocess.run(
-        [str(part) for part in command], cwd=folder, env=clean, capture_output=True, text=True, timeout=600, check=False
+        [str(part) for part in command], cwd=folder, env=clean, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
     return done.stdout

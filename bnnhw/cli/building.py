@@ -100,6 +100,8 @@ def report_text(report: dict[str, Any]) -> str:
     """What a report says, in a few lines."""
     used = report["utilization"]
     reached = [mhz for mhz in report["fmax_mhz_by_seed"].values() if mhz is not None]
+    source = {"cycle model": "those of the cycle model: there is no C++ compiler for a simulation"}
+    cycles_from = source.get(report.get("cycles_from", ""))
     spread = f"{min(reached):.2f} to {max(reached):.2f} MHz with {len(reached)} seeds, best with {report['seed']}"
     return facts(
         {
@@ -111,6 +113,7 @@ def report_text(report: dict[str, Any]) -> str:
             "block RAM": share(used["block_ram"]),
             "cycles per inference": report["cycles_per_inference"],
             "latency": f"{report['latency_cycles']:,} cycles",
+            **({"cycles": cycles_from} if cycles_from else {}),
             "inferences per second": f"{report['inferences_per_second']:,.0f}",
             "through the host link": f"{report['link_inferences_per_second']:,.0f}",
             "MACs per cycle": f"{report['macs_per_cycle']:,.0f}, {percent(report['efficiency'])} of the part's limit",

@@ -11,7 +11,7 @@ from bnnhw.dataflow import area
 from bnnhw.dataflow.checks import check_belongs
 from bnnhw.dataflow.cycles import Cycles, measure, with_fifos
 from bnnhw.dataflow.folding_file import Folding, check_names, load_folding
-from bnnhw.dataflow.layers import INPUT, LayerPlan, MatrixLayer, ThresholdLayer
+from bnnhw.dataflow.layers import INPUT, LayerPlan
 from bnnhw.dataflow.network import Network
 from bnnhw.dataflow.pipeline import pipeline
 from bnnhw.dataflow.plan import Plan, lanes_within, load_plan
@@ -160,17 +160,8 @@ def planned(network: Network, layers: tuple[LayerPlan, ...], *, board: str, part
 
 
 def digest(network: Network, plan: Plan) -> str:
-    """16 hexadecimal digits that differ when the integers or the folding do."""
-    content = hashlib.sha256(repr(plan.layers).encode())
-    for layer in network.layers:
-        if isinstance(layer, MatrixLayer):
-            content.update(layer.node.weight.tobytes())
-            if layer.threshold is not None:
-                content.update(layer.threshold.thresholds.tobytes())
-        elif isinstance(layer, ThresholdLayer):
-            content.update(layer.node.thresholds.tobytes())
-    content.update(repr((network.score_scales, network.score_biases)).encode())
-    return content.hexdigest()[:16]
+    """16 hexadecimal digits of all that `network` computes and the whole `plan`."""
+    return hashlib.sha256((network.digest + replace(plan, digest="").to_json()).encode()).hexdigest()[:16]
 
 
 def estimate(plan: Plan, network: Network) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Any
 from bnnhw.arithmetic.formats import DataType, Float32
 from bnnhw.dataflow.layers import INPUT, LAYERS, Layer, MatrixLayer
 from bnnhw.errors import ModelError
+from bnnhw.ir.digest import digest
 from bnnhw.ir.graph import Graph
 from bnnhw.ir.nodes import ArgMax, Dense, Encode, Node, Reshape, Threshold, Window
 from bnnhw.ir.spec import HARDWARE, last_integers
@@ -19,8 +20,8 @@ class Network:
 
     Parameters
     ----------
-    model
-        The graph's name.
+    model, digest
+        The graph's name, and the digest of all that it computes.
     i_shape, i_dtype
         Of the network's integer input.
     layers
@@ -30,6 +31,7 @@ class Network:
     """
 
     model: str
+    digest: str
     i_shape: tuple[int, ...]
     i_dtype: DataType
     layers: tuple[Layer, ...]
@@ -53,6 +55,7 @@ class Network:
             raise ModelError(f"model {graph.name}: no layer with weights, so there is nothing to build")
         return cls(
             model=graph.name,
+            digest=digest(graph),
             i_shape=graph.tensors[encode.output].shape,
             i_dtype=encode.dtype,
             layers=layers,

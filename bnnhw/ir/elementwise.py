@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bnnhw.ir.nodes import (
+    Activation,
     Arithmetic,
     BipolarQuant,
     Clip,
@@ -22,6 +23,7 @@ from bnnhw.ir.nodes import (
     MultiThreshold,
     Node,
     Quant,
+    Round,
     Sigmoid,
 )
 
@@ -38,17 +40,20 @@ ROUNDINGS: dict[str, Callable[[Float], Float]] = {
     "HALF_DOWN": lambda x: np.copysign(np.ceil(np.abs(x) - np.float32(0.5)), x),
 }
 
-QUANTISERS = (Quant, BipolarQuant, MultiThreshold)
+QUANTISERS = (Quant, BipolarQuant, MultiThreshold, Round)
+# Executors compute these with errors of a few units in the last place.
+INEXACT = ("tanh", "hard_sigmoid", "softsign")
 # The arrays of each kind that broadcast against a sample.
 PARAMETERS: dict[type[Node], tuple[str, ...]] = {
+    Activation: ("alpha",),
     Arithmetic: ("operand",),
     Quant: ("scale", "zero_point"),
     BipolarQuant: ("scale",),
     MultiThreshold: ("thresholds",),
-    Dequant: ("scale",),
+    Dequant: ("scale", "noise"),
     Encode: ("scale",),
 }
-ELEMENTWISE = (Arithmetic, Clip, Quant, BipolarQuant, MultiThreshold, Sigmoid, Dequant, Encode)
+ELEMENTWISE = (Arithmetic, Clip, Activation, *QUANTISERS, Sigmoid, Dequant, Encode)
 
 
 def code_range(node: Quant) -> tuple[int, int]:
@@ -78,6 +83,10 @@ def apply(node: Node, x: NDArray[Any]) -> NDArray[Any]:
             return np.where(value >= 0, node.scale, -node.scale)
         if isinstance(node, MultiThreshold):
             return _multi_threshold(node, value)
+        if isinstance(node, Round):
+            return ROUNDINGS[node.rounding](value)
+        if isinstance(node, Activation):
+            return _activation(node, value)
         if isinstance(node, Sigmoid):
             return np.float32(1) / (np.float32(1) + np.exp(-value))
         if isinstance(node, Encode):
@@ -90,6 +99,15 @@ def _multi_threshold(node: MultiThreshold, value: Float) -> Float:
     for cut in node.thresholds:
         count += value >= cut
     return count * np.float32(node.out_scale) + np.float32(node.out_bias)
+
+
+def _activation(node: Activation, value: Float) -> Float:
+    if node.function == "leaky_relu":
+        return np.where(value < 0, value * node.alpha, value).astype(np.float32)
+    if node.function == "hard_sigmoid":
+        return np.clip(value * node.alpha + np.float32(node.beta), np.float32(0), np.float32(1)).astype(np.float32)
+    found = np.tanh(value) if node.function == "tanh" else value / (np.float32(1) + np.abs(value))
+    return np.asarray(found, np.float32)
 
 
 def parameters(node: Node) -> list[NDArray[Any]]:
@@ -129,6 +147,6 @@ def direction(node: Node) -> NDArray[np.int8]:
         return np.array(np.sign(node.out_scale), np.int8)
     if isinstance(node, Encode):
         return np.sign(node.scale).astype(np.int8)
-    if isinstance(node, (Clip, Quant, Sigmoid)):
+    if isinstance(node, (Clip, Quant, Round, Activation, Sigmoid)):
         return np.ones((), np.int8)
     raise TypeError(f"{node.op} is not monotone")

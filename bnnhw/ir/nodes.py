@@ -101,6 +101,26 @@ class MultiThreshold(Node):
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
+class Activation(Node):
+    """A float function that never falls, as ONNX defines it: ``leaky_relu`` (slope `alpha` below zero; a PRelu with a
+    slope per channel as well), ``hard_sigmoid`` (``clip(alpha * x + beta, 0, 1)``), ``tanh`` or ``softsign``.
+
+    `alpha` is float32, scalar or broadcastable, and never negative.
+    """
+
+    function: Literal["leaky_relu", "hard_sigmoid", "tanh", "softsign"]
+    alpha: NDArray[np.float32]
+    beta: float = 0.0
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Round(Node):
+    """A whole number near ``x``: `rounding` as in `Quant`."""
+
+    rounding: str
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Sigmoid(Node):
     """``1 / (1 + exp(-x))``; only after the last layer."""
 
@@ -200,12 +220,14 @@ class Concat(Node):
 class ArgMax(Node):
     """Index of the largest of ``scale * x + bias`` (lowest index on a tie), int64 of shape (), or (1,) with `keepdims`.
 
-    On floats `scale` and `bias` are None: the plain argmax. On integers they are int64 arrays (C,).
+    On floats `scale` and `bias` are None: the plain argmax. On integers they are int64 arrays (C,), and scores that are
+    no further apart than `margin` may be in another order in float32; below 0 there are none.
     """
 
     scale: NDArray[np.int64] | None = None
     bias: NDArray[np.int64] | None = None
     keepdims: bool = False
+    margin: float = -1.0
 
 
 # ---- between floats and integers ---------------------------------------------------------------
@@ -228,9 +250,14 @@ class Encode(Node):
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Dequant(Node):
-    """Integers become ``float32(x * scale)``, rounded once; `scale` is float64, scalar or (C,)."""
+    """Integers become ``float32(x * scale)``, rounded once; `scale` is float64, scalar or (C,).
+
+    `noise`, of the same kind, bounds how far the float32 arithmetic of another executor of the model may be from that
+    product: 0 where float32 is exact.
+    """
 
     scale: NDArray[np.float64]
+    noise: NDArray[np.float64] = field(default_factory=lambda: np.zeros(()))
 
 
 # ---- integer operations: what becomes hardware -------------------------------------------------

@@ -82,7 +82,18 @@ class _Lowering:
             self._elementwise(node)
         elif self._in_software(node):
             self._software(node)
-        elif isinstance(node, MaxPool):
+        elif all(self._made.is_float(name) for name in self._sources(node)):
+            try:
+                self._on_integers(node)
+            except ModelError:
+                if not all(self._made.is_float(name) for name in self._sources(node)):
+                    raise
+                self._software(node)  # of values that no codes stand for
+        else:
+            self._on_integers(node)
+
+    def _on_integers(self, node: Node) -> None:
+        if isinstance(node, MaxPool):
             self._max_pool(node)
         elif isinstance(node, SumPool):
             self._sum_pool(node)
@@ -101,10 +112,14 @@ class _Lowering:
 
     def _in_software(self, node: Node) -> bool:
         """Whether a pool, a join or a change of layout prepares the network's input, before anything is quantised."""
-        sources = [self._unpadded(name)[0] for name in node.inputs]
+        sources = self._sources(node)
         if not all(self._made.is_float(name) for name in sources):
             return False
         return isinstance(node, (Reshape, Transpose)) or not any(self._made.listed(name) for name in sources)
+
+    def _sources(self, node: Node) -> list[str]:
+        """What `node` reads, in front of any padding."""
+        return [self._unpadded(name)[0] for name in node.inputs]
 
     def _software(self, node: Node) -> None:
         self._made.add_floats(node, [self._padded(name) for name in node.inputs])
@@ -201,10 +216,7 @@ class _Lowering:
         shape = self._made.new.tensors[value.tensor].shape
         steps = tuple(flattened(step, shape) for step in value.steps) if shape != node.shape else value.steps
         tensor = self._made.add(node, value.tensor)
-        noise = value.noise
-        if noise.ndim:
-            noise = np.broadcast_to(noise, shape).reshape(-1)
-        self._made.values[node.output] = Value(tensor, node.shape, steps, noise)
+        self._made.values[node.output] = Value(tensor, node.shape, steps)
 
     # ---- values between them -------------------------------------------------------------------
 

@@ -23,6 +23,7 @@ from bnnhw.ir.nodes import (
     Node,
     Pad,
     Reshape,
+    Round,
     Threshold,
     Transpose,
 )
@@ -40,6 +41,7 @@ from bnnhw.passes.values import (
     levels,
     positional,
     quantiser_levels,
+    whole_numbers,
 )
 
 NOT_QUANTISED = "its input is not quantised; put a quantiser before it, or state the format of the network's input"
@@ -76,12 +78,15 @@ class Lowered:
         # Of floats: the values that they take, where these are known, and why not.
         self._levels: dict[str, NDArray[np.float32]] = {}
         self._why: dict[str, str] = {}
+        # Between which values they lie, (2, 1), or (2, C).
+        self._ends = {graph.input: np.array([[-np.inf], [np.inf]], np.float32)}
         # Of software behind the last integers.
         self._behind: set[str] = set()
         self._refused: set[str] = set()
         self._padding = _paddings(graph)
         if graph.input_format is not None:
             self._levels[graph.input] = all_codes(graph.input_format).astype(np.float32)
+            self._ends[graph.input] = self._levels[graph.input][[0, -1], None]
 
     # ---- software ------------------------------------------------------------------------------
 
@@ -104,6 +109,10 @@ class Lowered:
     def add_floats(self, node: Node, inputs: Sequence[str]) -> None:
         """A node that software computes, or that follows the last integers."""
         self.new.add(node, *(self.floats(name) for name in inputs))
+        if isinstance(node, ELEMENTWISE) and not positional(node) and inputs[0] in self._ends:
+            self._ends[node.output] = np.asarray(apply(node, self._ends[inputs[0]]), np.float32)
+        elif isinstance(node, (Reshape, Transpose)) and inputs[0] in self._ends:
+            self._ends[node.output] = self._ends[inputs[0]]
         if inputs[0] in self.values:
             self._why[node.output] = (
                 f"{label(node)} ({node.op}) between layers, which is neither a pool, a sum nor monotone, element by "
@@ -131,15 +140,25 @@ class Lowered:
         self, node: Node, found: NDArray[np.float32] | None, why: str | None
     ) -> tuple[NDArray[np.float32] | None, str | None]:
         """The levels behind an elementwise node of software, given those before it."""
-        if isinstance(node, QUANTISERS):
-            before = quantiser_levels(node)
-        elif found is None:
+        if found is None and not isinstance(node, QUANTISERS):
             return None, why
-        else:
-            before = np.asarray(apply(node, found if found.ndim > 1 else found[:, None]), np.float32)
+        if isinstance(node, Round):
+            ends = self._ends.get(node.output)
+            rounded = None if ends is None else whole_numbers(ends)
+            return (
+                (None, f"{label(node)}: it rounds values of any size; clip them first")
+                if rounded is None
+                else (
+                    rounded[:, 0],
+                    None,
+                )
+            )
         if positional(node):
             return None, f"{label(node)}: a parameter that differs from position to position; use one per channel"
-        return collapsed(before), None
+        if isinstance(node, QUANTISERS):
+            return collapsed(quantiser_levels(node)), None
+        assert found is not None
+        return collapsed(np.asarray(apply(node, found if found.ndim > 1 else found[:, None]), np.float32)), None
 
     def floats(self, name: str) -> str:
         """The float tensor `name` in the new graph: software computes it of integers, where there are some."""
@@ -185,11 +204,11 @@ class Lowered:
         self, tensor: str, shape: tuple[int, ...], function: Affine, noise: NDArray[np.float64], name: str
     ) -> Value:
         """The value ``tensor * scale + offset``."""
-        steps: list[Node] = [Dequant(name=f"{name}.scale", inputs=(), output="", scale=function.scale)]
+        steps: list[Node] = [Dequant(name=f"{name}.scale", inputs=(), output="", scale=function.scale, noise=noise)]
         if function.offset.any():
             operand = function.offset.astype(np.float32)
             steps.append(Arithmetic(name=f"{name}.offset", inputs=(), output="", operation="add", operand=operand))
-        return Value(tensor, shape, tuple(steps), noise)
+        return Value(tensor, shape, tuple(steps))
 
     def listed(self, name: str) -> bool:
         """Whether it is known which values a tensor takes: codes can stand for them."""
@@ -211,17 +230,14 @@ class Lowered:
             If it is something else, and nothing tells its values.
         """
         value = self.values[name]
-        if name in self._codes:
-            codes = self._codes[name]
-            return self.value(codes.tensor, value.shape, codes.affine, codes.noise, name)
         if value.quantised:
             last = max(k for k, step in enumerate(value.steps) if isinstance(step, QUANTISERS))
             if last < len(value.steps) - 1 and affine(value.steps[last + 1 :]) is not None:
                 return self.split(value, name)
         elif affine(value.steps) is not None:
             return value
-        codes = self.codes(name)
-        return self.value(codes.tensor, value.shape, codes.affine, codes.noise, name)
+        self.codes(name)
+        return self.values[name]
 
     def why(self, name: str) -> str:
         """Why no codes stand for a tensor."""
@@ -237,12 +253,11 @@ class Lowered:
         """
         wanted = self._padding[name] | (padding or set())
         if name not in self._codes:
-            self._codes[name] = self._encode(name, wanted) if self.is_float(name) else self._integer_codes(name, wanted)
-            if self.is_float(name):
-                codes = self._codes[name]
-                self.values[name] = self.value(
-                    codes.tensor, self._graph.tensors[name].shape, codes.affine, codes.noise, name
-                )
+            codes = self._encode(name, wanted) if self.is_float(name) else self._integer_codes(name, wanted)
+            self._codes[name] = codes
+            # Whatever else reads the tensor goes on from these.
+            shape = self._graph.tensors[name].shape
+            self.values[name] = self.value(codes.tensor, shape, codes.affine, codes.noise, name)
         return self._codes[name]
 
     def _encode(self, name: str, padding: set[float]) -> Codes:
@@ -293,9 +308,7 @@ class Lowered:
             raise ModelError(f"values of {target.dtype.bits} bits; quantise to {MAX_CODE_BITS} bits or fewer")
         if self._keeps(value, target):
             return Codes(value.tensor, target.scale)
-        cuts = thresholds.find(
-            value.steps, reachable(value.tensor, self.new.tensors, self.new.makers), target, value.noise
-        )
+        cuts = thresholds.find(value.steps, reachable(value.tensor, self.new.tensors, self.new.makers), target)
         output = self._unique(f"{name}.codes")
         threshold = Threshold(
             name=self._unique(f"{self.new.makers[value.tensor].name}.thresholds"),
@@ -325,11 +338,8 @@ class Lowered:
         made = self._unique(f"{node.name}.flat")
         flat = Reshape(name=made, inputs=(), output=made, source=node.source, shape=(size,))
         tensor = self.new.add(flat, value.tensor)
-        noise = value.noise
-        if noise.ndim:
-            noise = np.broadcast_to(noise, value.shape).reshape(-1)
         steps = tuple(flattened(step, value.shape) for step in value.steps)
-        return replace(value, tensor=tensor, steps=steps, noise=noise)
+        return replace(value, tensor=tensor, steps=steps)
 
     def falling(self, value: Value) -> NDArray[np.bool_]:
         """Channels in which the chain falls as the integers rise, (C,) or scalar."""

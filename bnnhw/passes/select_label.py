@@ -12,7 +12,7 @@ from bnnhw.errors import ModelError
 from bnnhw.ir.bounds import reachable
 from bnnhw.ir.elementwise import apply
 from bnnhw.ir.graph import Graph
-from bnnhw.ir.nodes import ArgMax, Node, Reshape, Sigmoid, Softmax, Threshold, Transpose
+from bnnhw.ir.nodes import ArgMax, Arithmetic, Dequant, Node, Reshape, Sigmoid, Softmax, Threshold, Transpose
 from bnnhw.ir.spec import last_integers
 from bnnhw.passes.rewrite import Builder, label
 
@@ -48,13 +48,23 @@ def run(graph: Graph) -> Graph:
     values = np.minimum(low + span[:, None], high)
     floats = _scores(values, suffix)
     notes = graph.notes
-    scale, bias, exact = _affine(graph, last, values, floats)
+    scale, bias, unit, exact = _affine(graph, last, values, floats)
     if not exact:
         notes = (
             *notes,
             f"{label(last)}: some outputs are closer than float32 tells apart; either may be predicted there",
         )
-    prediction = ArgMax(name="prediction", inputs=(last.output,), output="prediction", scale=scale, bias=bias)
+    noise = _noise(suffix)
+    margin = float((noise * unit).max()) if (noise > 0).any() else -1.0
+    if margin >= 0 and exact and len(scale) > 1:
+        notes = (
+            *notes,
+            f"{label(last)}: classes whose scores are equal or nearly so can be in another order where float32 rounds "
+            "the sums; the hardware takes the first of equal ones, and `compare` counts such samples apart",
+        )
+    prediction = ArgMax(
+        name="prediction", inputs=(last.output,), output="prediction", scale=scale, bias=bias, margin=margin
+    )
     outputs = {**graph.outputs, "integers": last.output, "prediction": "prediction"}
     builder = Builder(graph)
     for node in (*graph.nodes, prediction):
@@ -80,10 +90,23 @@ def _scores(values: NDArray[np.int64], suffix: list[Node]) -> NDArray[np.float64
     return np.asarray(result, np.float64)
 
 
+def _noise(suffix: list[Node]) -> NDArray[np.float64]:
+    """How far the float outputs of another executor may be from those of exact sums, twice: for two of them."""
+    noise = np.zeros(1)
+    for node in suffix:
+        if isinstance(node, Dequant):
+            noise = noise + node.noise
+        elif isinstance(node, Arithmetic) and node.operation != "add":
+            factor = np.abs(node.operand.astype(np.float64))
+            noise = noise * (factor if node.operation == "mul" else 1 / factor)
+    return 2 * noise
+
+
 def _affine(
     graph: Graph, last: Node, values: NDArray[np.int64], floats: NDArray[np.float64]
-) -> tuple[NDArray[np.int64], NDArray[np.int64], bool]:
-    """Integer scale and bias of each class, and whether they keep the order of exactly equal floats as well."""
+) -> tuple[NDArray[np.int64], NDArray[np.int64], float, bool]:
+    """Integer scale and bias of each class, what a float of 1 is in scores, and whether they keep the order of exactly
+    equal floats as well."""
     if not np.isfinite(floats).all() or (floats[0] == floats[-1]).all():
         raise ModelError(
             f"model {graph.name}: layer {label(last)}: its outputs are constant or infinite, so there is no class"
@@ -99,7 +122,7 @@ def _affine(
             scale = np.rint(gain / unit).astype(np.int64)
             bias = np.rint((start - start.min()) / unit).astype(np.int64)
             if _same_order(values * scale + bias, floats, tolerance):
-                return scale, bias, tolerance == 0.0
+                return scale, bias, 1 / unit, tolerance == 0.0
     raise ModelError(
         f"model {graph.name}: layer {label(last)}: what follows it is not a scale and a bias per class; "
         "end the model with the layer's own outputs"

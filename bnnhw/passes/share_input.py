@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bnnhw.arithmetic.floats import first_where, numbered
 from bnnhw.arithmetic.formats import FLOAT32, DataType
 from bnnhw.errors import ModelError
-from bnnhw.ir.elementwise import ELEMENTWISE, apply, direction
+from bnnhw.ir.elementwise import ELEMENTWISE, apply, direction, parameters
 from bnnhw.ir.graph import Graph
 from bnnhw.ir.nodes import Encode, MultiThreshold, Node, Reshape, Threshold
 from bnnhw.passes.rewrite import Builder, label
@@ -170,8 +172,6 @@ def _recode(
 def _cuts(way: _Way, shape: tuple[int, ...]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """Where a way reaches its levels, ascending: the smallest float32 of each, or where the way falls the smallest that
     no longer does; and where it falls. Both broadcast against a sample.
-
-    All floats, from the lowest to the highest, are bisected by the integers that number them in order.
     """
     steps = (*way.steps, way.encode)
     try:
@@ -183,33 +183,16 @@ def _cuts(way: _Way, shape: tuple[int, ...]) -> tuple[NDArray[np.float32], NDArr
     product = np.ones((), np.int8)
     for sign in signs:
         product = product * sign
-    rest = np.broadcast_shapes(*(np.asarray(array).shape for step in steps for array in _arrays(step)), ())
+    rest = np.broadcast_shapes(*(array.shape for step in steps for array in parameters(step)), ())
     falls = np.broadcast_to(product < 0, rest)
     levels = way.encode.offset + way.encode.step * np.arange(1, way.encode.levels)
     levels = levels.reshape(-1, *([1] * len(rest)))
-    limit = int(np.float32(np.finfo(np.float32).max).view(np.int32))
-    low = np.full((len(levels), *rest), -limit, np.int64)
-    high = np.full((len(levels), *rest), limit, np.int64)
-    while (low < high).any():
-        middle = (low + high) // 2
-        value = _numbered(middle)
+
+    def reached(values: NDArray[np.float32]) -> NDArray[np.bool_]:
+        codes: NDArray[Any] = values
         for step in steps:
-            value = apply(step, value)
-        passed = (value >= levels) ^ falls
-        high = np.where((low < high) & passed, middle, high)
-        low = np.where((low < high) & ~passed, middle + 1, low)
-    return np.sort(_numbered(low), axis=0), falls
+            codes = apply(step, codes)
+        return (codes >= levels) ^ falls
 
-
-def _arrays(step: Node) -> list[NDArray[np.generic]]:
-    return (
-        [value for value in vars(step).values() if isinstance(value, np.ndarray)]
-        if not isinstance(step, MultiThreshold)
-        else list(step.thresholds)
-    )
-
-
-def _numbered(numbers: NDArray[np.int64]) -> NDArray[np.float32]:
-    """The float32 of each number, which ascend with them; 0 is 0."""
-    magnitude = np.abs(numbers).astype(np.int32).view(np.float32)
-    return np.where(numbers < 0, -magnitude, magnitude)
+    found = first_where(reached, (len(levels), *rest))
+    return np.sort(numbered(found), axis=0), falls

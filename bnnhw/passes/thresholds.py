@@ -8,11 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bnnhw.errors import ModelError
-from bnnhw.ir.elementwise import direction
-from bnnhw.ir.nodes import Dequant, Node
+from bnnhw.ir.elementwise import INEXACT, direction
+from bnnhw.ir.nodes import Activation, Dequant, Node
 from bnnhw.passes.levels import Levels
 from bnnhw.passes.rewrite import label
 from bnnhw.passes.values import evaluate
+
+# Of functions that executors compute inexactly: a few units in the last place.
+FUNCTION_ERROR = 2.0**-21
 
 Reach = tuple[NDArray[np.int64], NDArray[np.int64]]
 
@@ -57,7 +60,7 @@ def directions(steps: tuple[Node, ...], channels: int) -> NDArray[np.int8]:
     return product
 
 
-def find(steps: tuple[Node, ...], reach: Reach, target: Levels, noise: NDArray[np.float64]) -> Cuts:
+def find(steps: tuple[Node, ...], reach: Reach, target: Levels) -> Cuts:
     """The cuts of `target`'s levels in integers from ``reach[0]`` to ``reach[1]``, (C,) each.
 
     Every operation of the chain is monotone in float32, roundings included, so bisection over the reachable integers
@@ -84,7 +87,7 @@ def find(steps: tuple[Node, ...], reach: Reach, target: Levels, noise: NDArray[n
         searching = found < beyond
         beyond = np.where(searching & reached, middle, beyond)
         found = np.where(searching & ~reached, middle + 1, found)
-    return Cuts(found.T, negate, _doubtful(steps, found, sign, (low, high), target, levels, noise))
+    return Cuts(found.T, negate, _doubtful(steps, found, sign, (low, high), target, levels))
 
 
 def _codes(values: NDArray[np.float32], target: Levels) -> NDArray[np.int64]:
@@ -98,18 +101,18 @@ def _doubtful(
     reach: Reach,
     target: Levels,
     levels: NDArray[np.int64],
-    noise: NDArray[np.float64],
 ) -> NDArray[np.bool_]:
-    """See `Cuts.doubtful`: whether values that are off by `noise` at the chain's beginning are on the other side."""
+    """See `Cuts.doubtful`: whether values that are off by its noise behind the first step are on the other side."""
     sides = np.stack([found - 1, found])
-    if not noise.any():
-        return np.zeros(sides.T.shape, np.bool_)
     first, rest = steps[0], steps[1:]
     assert isinstance(first, Dequant)
+    inexact = any(isinstance(step, Activation) and step.function in INEXACT for step in rest)
+    if not first.noise.any() and not inexact:
+        return np.zeros(sides.T.shape, np.bool_)
     exact = sign * sides * first.scale
     changed = np.zeros(sides.shape, np.bool_)
     plain = _codes(evaluate(steps, sign * sides), target) >= levels
-    for off in (-noise, noise):
-        moved = np.asarray(exact + off, np.float32)
-        changed |= (_codes(evaluate(rest, moved), target) >= levels) != plain
+    for side in (-1, 1):
+        moved = np.asarray(exact + side * first.noise, np.float32)
+        changed |= (_codes(evaluate(rest, moved, side * FUNCTION_ERROR), target) >= levels) != plain
     return (changed & (sides >= reach[0]) & (sides <= reach[1])).T

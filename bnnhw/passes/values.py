@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bnnhw.arithmetic.formats import BIPOLAR, Integers
-from bnnhw.ir.elementwise import QUANTISERS, apply, code_range, parameters, with_parameters
-from bnnhw.ir.nodes import Arithmetic, BipolarQuant, Dequant, MultiThreshold, Node, Quant
+from bnnhw.ir.elementwise import INEXACT, QUANTISERS, apply, code_range, parameters, with_parameters
+from bnnhw.ir.nodes import Activation, Arithmetic, BipolarQuant, Dequant, MultiThreshold, Node, Quant, Round
 
 # Integers of a tensor that are looked at one by one; of more, only a quantiser tells the values.
 MAX_LISTED = 1 << 16
@@ -22,15 +22,18 @@ class Value:
 
     The first step is a `Dequant`; the others are the model's own, in its order. Their parameters differ by channel at
     most; where the model's differ by position, `tensor` is flat, and has a channel for each element.
-
-    `noise` bounds how far the float32 arithmetic of another executor may be from the exact integers times the scale of
-    the first step: scalar or (C,), 0 where float32 is exact.
     """
 
     tensor: str
     shape: tuple[int, ...]
     steps: tuple[Node, ...]
-    noise: NDArray[np.float64]
+
+    @property
+    def noise(self) -> NDArray[np.float64]:
+        """Of the first step, see `Dequant`."""
+        first = self.steps[0]
+        assert isinstance(first, Dequant)
+        return first.noise
 
     def then(self, node: Node) -> Value:
         """The value after one more step, of parameters that differ by channel at most."""
@@ -62,10 +65,12 @@ def flattened(node: Node, shape: tuple[int, ...]) -> Node:
     )
 
 
-def evaluate(steps: tuple[Node, ...], values: NDArray[Any]) -> NDArray[Any]:
-    """What `steps` make of integers (.., C)."""
+def evaluate(steps: tuple[Node, ...], values: NDArray[Any], off: float = 0.0) -> NDArray[Any]:
+    """What `steps` make of integers (.., C); functions that executors compute inexactly are `off` by that share."""
     for step in steps:
         values = apply(step, values)
+        if off and isinstance(step, Activation) and step.function in INEXACT:
+            values = values * np.float32(1 + off)
     return values
 
 
@@ -96,8 +101,13 @@ def levels(steps: tuple[Node, ...], format_: Integers) -> NDArray[np.float32] | 
     """The values that `steps` give: all levels of the last quantiser, put through what follows it, or all integers of
     `format_`, where these are few: (levels,), or (levels, C) where they differ by channel. None where nothing tells."""
     last = max((k for k, step in enumerate(steps) if isinstance(step, QUANTISERS)), default=-1)
-    if last >= 0:
-        found: NDArray[Any] = quantiser_levels(steps[last])
+    if last >= 0 and isinstance(steps[last], Round):
+        ends = np.array([[format_.min], [format_.max]])
+        found: NDArray[Any] | None = whole_numbers(evaluate(steps[: last + 1], ends))
+        if found is None:
+            return None
+    elif last >= 0:
+        found = quantiser_levels(steps[last])
     elif format_.max - format_.min < MAX_LISTED:
         found = all_codes(format_)[:, None]
     else:
@@ -110,8 +120,16 @@ def collapsed(values: NDArray[np.float32]) -> NDArray[np.float32]:
     return values[:, 0] if (values == values[:, :1]).all() else values
 
 
+def whole_numbers(ends: NDArray[np.float32]) -> NDArray[np.float32] | None:
+    """What lies between the lowest and the highest of rounded `ends`, (levels, 1); None where that is too much."""
+    low, high = ends.min(), ends.max()
+    if not np.isfinite([low, high]).all() or high - low >= MAX_LISTED:
+        return None
+    return np.arange(low, high + 1, dtype=np.float32)[:, None]
+
+
 def quantiser_levels(node: Node) -> NDArray[np.float32]:
-    """The levels of a quantiser (levels, 1), or (levels, C)."""
+    """The levels of a quantiser that has its own, (levels, 1), or (levels, C)."""
     if isinstance(node, Quant):
         low, high = code_range(node)
         found = (np.arange(low, high + 1, dtype=np.float32)[:, None] - node.zero_point) * node.scale

@@ -95,6 +95,34 @@ def _evaluate_all(graph: Graph, values: NDArray[np.float32], packed: bool) -> di
     return tensors
 
 
+def doubtful(graph: Graph, inputs: ArrayLike) -> NDArray[np.bool_]:
+    """Samples (N,) that another executor of the model may see otherwise, since float32 decides by its rounding there: a
+    sum lies on a threshold or just below one, or scores are as good as equal, within float32's own error."""
+    tensors = run_all(graph, inputs)
+    found = np.zeros(len(next(iter(tensors.values()))), np.bool_)
+    for node in graph.nodes:
+        values = tensors.get(node.inputs[0])
+        if isinstance(node, Threshold) and node.doubtful.any():
+            assert values is not None
+            found |= _on_edge(node, values)
+        elif isinstance(node, ArgMax) and node.scale is not None and node.bias is not None and node.margin >= 0:
+            assert values is not None
+            scores = np.sort(np.asarray(values, np.int64).reshape(len(found), -1) * node.scale + node.bias, axis=1)
+            if scores.shape[1] > 1:
+                found |= scores[:, -1] - scores[:, -2] <= node.margin
+    return found
+
+
+def _on_edge(node: Threshold, values: Array) -> NDArray[np.bool_]:
+    compared = np.where(node.negate, -values, values).reshape(len(values), -1, node.thresholds.shape[0])
+    found = np.zeros(len(values), np.bool_)
+    for level in np.flatnonzero(node.doubtful.any(axis=(0, 2))):
+        for side in (0, 1):
+            edge = node.thresholds[:, level] - 1 + side
+            found |= ((compared == edge) & node.doubtful[:, level, side]).any(axis=(1, 2))
+    return found
+
+
 def trace(graph: Graph, inputs: ArrayLike, *, packed: bool = True) -> dict[str, Array]:
     """Accumulators and activations of an integer-stage graph, in layer order.
 

@@ -40,6 +40,7 @@ def build_bitstream(
     *,
     board: Board,
     cycles: Cycles,
+    simulated: bool = True,
     model_file: Path | None = None,
     clock_mhz: float | None = None,
     seed: int = 1,
@@ -57,7 +58,9 @@ def build_bitstream(
     directory
         Where the files go; made if it does not exist. What is there of a build of another design goes.
     cycles
-        Latency and interval of the accelerator, as measured.
+        Latency and interval of the accelerator.
+    simulated
+        Whether they were measured, or are those of the cycle model.
     model_file
         What the plan was made of, for the report.
     clock_mhz
@@ -106,6 +109,7 @@ def build_bitstream(
             board,
             folder,
             cycles=cycles,
+            simulated=simulated,
             clock_mhz=float(clock),
             timing=timing,
             seed=job.seed,

@@ -104,6 +104,7 @@ def _speed(report: Mapping[str, Any]) -> dict[str, object]:
         "clock": f"{report['clock_mhz']:.2f} MHz of {report['fmax_mhz']:.2f} MHz that timing allows",
         "cycles per inference": f"{report['cycles_per_inference']:,}",
         "latency": f"{report['latency_cycles']:,} cycles, {microseconds:,.1f} microseconds",
+        "cycles are those of the": report["cycles_from"],
         "MACs per cycle": f"{report['macs_per_cycle']:,.0f}, {report['efficiency']:.1%} of the tighter limit",
         "bitstream": f"{report['bitstream']}, SHA-256 {report['sha256']}",
     }

@@ -25,6 +25,7 @@ def make_report(
     folder: Path,
     *,
     cycles: Cycles,
+    simulated: bool,
     clock_mhz: float,
     timing: flow.Timing,
     seed: int,
@@ -39,7 +40,9 @@ def make_report(
     Parameters
     ----------
     cycles
-        Latency and interval of the accelerator, as measured.
+        Latency and interval of the accelerator.
+    simulated
+        Whether they were measured, or are those of the cycle model.
     clock_mhz
         What the accelerator runs at.
     timing
@@ -80,6 +83,7 @@ def make_report(
         "utilization": flow.utilization(board, folder),
         "cycles_per_inference": cycles.interval,
         "latency_cycles": cycles.latency,
+        "cycles_from": "simulation" if simulated else "cycle model",
         "inferences_per_second": clock_mhz * 1e6 / cycles.interval,
         "link_inferences_per_second": link_frames_per_second,
         "macs_per_inference": plan.macs,

@@ -20,6 +20,9 @@ from functools import cache
 from importlib import metadata, resources
 from pathlib import Path
 
+import platformdirs
+
+from bnnhw.cache import tool_environment
 from bnnhw.errors import ToolError
 
 # Bytes on a disk that count as none: what a tool leaves of a file that did not fit.
@@ -112,15 +115,14 @@ def prepare(tool: Tool, progress: Progress) -> None:
     if os.environ.get(tool.variable) or _compiled(tool):
         return
     with progress(f"Compiling {tool.name}, once after installation"):
-        subprocess.run([path, "--help"], capture_output=True, check=False)
+        subprocess.run([path, "--help"], env={**os.environ, **tool_environment()}, capture_output=True, check=False)
 
 
 def _compiled(tool: Tool) -> bool:
     """Whether YoWASP has compiled `tool`: its cache holds a file named after the digest of the WebAssembly."""
-    import platformdirs
-
     package = tool.package.replace("-", "_")
-    cache_folder = os.environ.get("YOWASP_CACHE_DIR") or platformdirs.user_cache_dir("YoWASP", appauthor=False)
+    named = {**os.environ, **tool_environment()}.get("YOWASP_CACHE_DIR")
+    cache_folder = named or platformdirs.user_cache_dir("YoWASP", appauthor=False)
     wasm = resources.files(package) / f"{tool.name}.wasm"
     digest = hashlib.sha1(wasm.read_bytes(), usedforsecurity=False).hexdigest()
     return (Path(cache_folder) / package / wasm.name / digest).is_file()
@@ -136,7 +138,10 @@ def run(tool: Tool, arguments: Sequence[str], folder: Path) -> None:
     """
     command = [find(tool), *arguments]
     pipe = subprocess.PIPE
-    with subprocess.Popen(command, cwd=folder, stdout=pipe, stderr=pipe, text=True, errors="replace") as process:
+    environment = {**os.environ, **tool_environment()}
+    with subprocess.Popen(
+        command, cwd=folder, env=environment, stdout=pipe, stderr=pipe, text=True, errors="replace"
+    ) as process:
         _running.add(process)
         try:
             output, complaints = process.communicate()

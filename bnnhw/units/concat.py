@@ -12,8 +12,8 @@ from bnnhw.units.cycle_model import CLOSING, ENDLESS, GOING, NOTHING, Beat, Cycl
 
 @dataclass(frozen=True)
 class Concat(Unit):
-    """A vector of each input in turn, made one of `out_dtype`: `channels` elements of each, of formats `dtypes`, `lanes`
-    a beat."""
+    """A vector of each input in turn, made one of `out_dtype`: `channels` elements of each, of formats `dtypes`, and
+    `lanes` of them a beat."""
 
     dtypes: tuple[DataType, ...]
     lanes: int

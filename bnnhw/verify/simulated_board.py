@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 import os
 import select
+import struct
 import subprocess
-import time
 from types import SimpleNamespace
 from typing import Any, Self
 
@@ -17,6 +17,7 @@ from bnnhw.verify.executable import executable
 from bnnhw.verify.netlist import models
 
 HIGH, LOW = b"\1", b"\0"
+REPORT = struct.Struct("=Q")
 
 _LEVELS = [bytes([0, *(byte >> k & 1 for k in range(8)), 1]) for byte in range(256)]
 
@@ -51,7 +52,8 @@ class SimulatedBoard:
     Attributes
     ----------
     timeout
-        Seconds that `read` waits at most; None for as long as it takes.
+        None if `read` waits for as long as it takes. Otherwise it ends when the board has nothing more to say, which
+        the simulation knows: how fast this computer is does not matter.
 
     Raises
     ------
@@ -75,13 +77,19 @@ class SimulatedBoard:
         # Twice what lies between a request's last bit and its answer's first, and more than the reset takes.
         quiet_cycles = 100 * bit_cycles + 2 * (10 * frame_bytes + design.estimate["latency_cycles"])
         # In a session of its own, so that Ctrl-C reaches this program alone; it ends with its standard input.
+        self._reports, reports = os.pipe()
+        os.set_blocking(reports, False)
         self._process = subprocess.Popen(
-            [program, str(bit_cycles), str(quiet_cycles)],
+            [program, str(bit_cycles), str(quiet_cycles), str(reports)],
+            pass_fds=[reports],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             start_new_session=True,
         )
+        os.close(reports)
+        # Levels that were sent, and that were taken when the clock last stood still.
+        self._sent, self._settled = 0, -1
         assert self._process.stdin is not None and self._process.stdout is not None
         self._received = bytearray()
         self.levels_file = self._process.stdin.fileno()
@@ -100,28 +108,41 @@ class SimulatedBoard:
     @property
     def in_waiting(self) -> int:
         """Bytes that `read` would give at once."""
-        self._take(0.0)
+        while self._ready(0.0):
+            self._take()
         return len(self._received)
 
     def read(self, size: int = 1, /) -> bytes:
-        """Up to `size` bytes that the board sent; fewer after `timeout`."""
-        deadline = None if self.timeout is None else time.monotonic() + self.timeout
+        """Up to `size` bytes that the board sent; fewer where it has no more to say and there is a `timeout`."""
         while len(self._received) < size:
-            if not self._take(None if deadline is None else max(0.0, deadline - time.monotonic())):
+            if self.timeout is not None and not self._speaks():
                 break
+            self._take()
         received = bytes(self._received[:size])
         del self._received[:size]
         return received
 
-    def _take(self, seconds: float | None) -> bool:
-        """Waits for what the board sent; whether there was something."""
-        if not select.select([self.bytes_file], [], [], seconds)[0]:
-            return False
+    def _speaks(self) -> bool:
+        """Waits until the board has sent something, or has no more to say."""
+        while self._settled != self._sent:
+            if self.bytes_file in select.select([self.bytes_file, self._reports], [], [])[0]:
+                return True
+            report = os.read(self._reports, REPORT.size)
+            if not report:  # the simulation has ended, which `_take` will say
+                return True
+            (self._settled,) = REPORT.unpack(report)
+        # What it sent before it said so is there by now.
+        return self._ready(0.0)
+
+    def _ready(self, seconds: float | None) -> bool:
+        return bool(select.select([self.bytes_file], [], [], seconds)[0])
+
+    def _take(self) -> None:
+        """Takes what the board sent, and waits for it."""
         sent = os.read(self.bytes_file, 1 << 16)
         if not sent:
             raise OSError(self.reason())
         self._received += sent
-        return True
 
     def write(self, content: bytes, /) -> int:
         """Sends `content` to the board."""
@@ -130,6 +151,7 @@ class SimulatedBoard:
 
     def write_levels(self, levels: bytes) -> None:
         """Puts levels on the line as they are, 0 or 1 for the time of a bit each."""
+        self._sent += len(levels)
         while levels:
             levels = levels[os.write(self.levels_file, levels) :]
 
@@ -140,6 +162,9 @@ class SimulatedBoard:
 
     def close(self) -> int:
         """Ends the simulation; gives the clock cycles that it went through, 0 if it had ended before."""
+        if self._reports >= 0:
+            os.close(self._reports)
+            self._reports = -1
         if self._process.returncode is not None:
             return 0
         with contextlib.suppress(BrokenPipeError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import asdict, replace
 from functools import partial
 
@@ -21,6 +22,7 @@ def digest() -> bytes:
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
 def test_nothing_wrong_and_nothing_lost(row: Row) -> None:
     often = Row(row.name, row.what, tuple(replace(kind, rate=max(kind.rate, 0.02)) for kind in row.kinds))
+    random.seed(5)  # the driver's first sequence numbers
     outcome = campaign(partial(start, settled=False), digest(), samples(), often, inferences=120, session=20, seed=5)
     assert (outcome.accepted, outcome.wrong, outcome.lost, outcome.recovered) == (120, 0, 0, True)
     assert outcome.damaged > 0

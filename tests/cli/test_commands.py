@@ -223,6 +223,8 @@ def test_report_text() -> None:
     text = report_text(REPORT)
     assert "20.00 MHz of 21.50 MHz" in text
     assert "20.25 to 21.50 MHz with 2 seeds, best with 2" in text
+    assert "cycle model" not in text
+    assert "of the cycle model: there is no C++ compiler" in report_text({**REPORT, "cycles_from": "cycle model"})
     assert "seeds" not in report_text({**REPORT, "fmax_mhz_by_seed": {"2": 21.5}})
     assert "1,000 of 5,280 (19 %)" in text
     assert "120, 25.00 % of the part's limit" in text

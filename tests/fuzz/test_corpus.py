@@ -27,7 +27,7 @@ MOST_MEGABYTES = 600
 def test_corpus_is_refused_and_nothing_else_happens(name: str) -> None:
     command = [sys.executable, "-m", "tests.fuzz.replay", name]
     root = Path(__file__).parents[2]
-    done = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=300, check=False)
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
     report = json.loads(done.stdout)
     assert report["files"].keys() == {path.name for path in (CORPUS / name).iterdir()}
@@ -41,7 +41,7 @@ def test_every_door_has_a_corpus_and_the_watch_sees_what_it_should() -> None:
     assert {path.name for path in CORPUS.iterdir()} == DOORS.keys()
     script = "import tests.fuzz.replay as r, sys; sys.argv = ['', 'verilog']\n"
     script += "r.DOORS['verilog'] = type('D', (), {'takes': lambda *_: bool(open('/etc/hostname'))})()\nr.main()"
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=100, check=True)
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     outcome = next(iter(json.loads(done.stdout)["files"].values()))
     assert outcome["acts"] == [f"open {os.path.realpath('/etc/hostname')}"]
 

@@ -15,8 +15,7 @@ import pytest
 
 from bnnhw.dataflow import Cycles, load_folding, make_plan
 from bnnhw.errors import InputError, PlanError
-from bnnhw.toolchain import bitstream, find_board, flow, silent
-from bnnhw.toolchain import build as build_bitstream
+from bnnhw.toolchain import bitstream, build_bitstream, find_board, flow, silent
 from bnnhw.toolchain.report import digest_of
 from tests.toolchain.networks import bipolar_network, folded
 
@@ -145,8 +144,11 @@ def test_wrong_options_are_named(tmp_path: Path) -> None:
         build("icebreaker", tmp_path, seed=7, seeds=0)
     with pytest.raises(InputError, match="--jobs must be at least 1, not 0"):
         build("icebreaker", tmp_path, jobs=0)
-    with pytest.raises(InputError, match="--clock-mhz must be a positive number, not nan"):
-        build("icebreaker", tmp_path, clock_mhz=float("nan"))
+    for clock in (float("nan"), -1, 1e9):
+        with pytest.raises(
+            PlanError, match=f"--clock-mhz must be above 0 and at most 400, not {clock:g}".replace("+", ".")
+        ):
+            build("icebreaker", tmp_path, clock_mhz=clock)
 
 
 def test_a_plan_for_another_part(tmp_path: Path) -> None:
@@ -201,7 +203,7 @@ def test_designs_do_not_depend_on_folder_or_hash_seed(tmp_path: Path) -> None:
         place = tmp_path / f"cwd{seed}"
         place.mkdir()
         command = [sys.executable, "-c", script, str(folder), *map(str, more)]
-        subprocess.run(command, cwd=place, env={**os.environ, "PYTHONHASHSEED": seed}, check=True, timeout=300)
+        subprocess.run(command, cwd=place, env={**os.environ, "PYTHONHASHSEED": seed}, check=True)
     names = {path.name for path in first.iterdir()}
     assert names == {"graph.json", "tensors.npz", "plan.json", "estimate.json", "accelerator.v"}
     for name in names:
@@ -222,7 +224,5 @@ def test_bitstreams_do_not_depend_on_folder_or_hash_seed(icebreaker: Report, tmp
     root = Path(__file__).parents[2]
     environment = {**os.environ, "PYTHONHASHSEED": "7", "PYTHONPATH": str(root)}
     command = [sys.executable, "-c", BUILD, str(tmp_path / "far/away")]
-    done = subprocess.run(
-        command, cwd=tmp_path, env=environment, check=True, timeout=600, capture_output=True, text=True
-    )
+    done = subprocess.run(command, cwd=tmp_path, env=environment, check=True, capture_output=True, text=True)
     assert done.stdout.split()[-1] == icebreaker["sha256"]

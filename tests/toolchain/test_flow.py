@@ -109,9 +109,11 @@ def test_a_route_that_fails_for_another_reason(tmp_path: Path, monkeypatch: pyte
         flow.route(ICE40, tmp_path, seed=1)
 
 
-@pytest.mark.parametrize(("luts", "carries", "large"), [(19_000, 500, False), (10_000, 5_001, True)])
+@pytest.mark.parametrize(
+    ("luts", "carries", "router"), [(4_000, 500, None), (4_000, 501, "router2"), (19_000, 501, "router1")]
+)
 def test_a_large_design_is_placed_as_one(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, luts: int, carries: int, large: bool
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, luts: int, carries: int, router: str | None
 ) -> None:
     given: list[str] = []
     cells = {"LUT4": luts, "CCU2C": carries}
@@ -123,4 +125,4 @@ def test_a_large_design_is_placed_as_one(
 
     monkeypatch.setattr(flow.tools, "run", run)
     flow.route(ECP5, tmp_path, seed=1)
-    assert ("static" in given) == large
+    assert (given[given.index("--router") + 1] if "static" in given else None) == router

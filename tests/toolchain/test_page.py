@@ -39,6 +39,7 @@ def report(digest: str) -> dict[str, Any]:
         "utilization": {key: {"used": USED[key], "available": AVAILABLE[key]} for key in USED},
         "cycles_per_inference": 40,
         "latency_cycles": 190,
+        "cycles_from": "simulation",
         "inferences_per_second": 975000.0,
         "link_inferences_per_second": 3225.8,
         "macs_per_inference": 17024,

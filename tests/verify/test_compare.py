@@ -53,7 +53,7 @@ def test_golden_values_of_another_model(digits: Design, known: dict[str, np.ndar
 
 
 def test_levels_that_do_not_exist(digits: Design, known: dict[str, np.ndarray]) -> None:
-    with pytest.raises(InputError, match="--levels silicon: this version has source, reference, rtl, netlist"):
+    with pytest.raises(InputError, match="--levels silicon: no such level; there are source, reference, rtl, netlist"):
         compare(digits, known["inputs"], levels=["silicon"])
 
 

@@ -128,7 +128,7 @@ def test_icarus() -> None:
 
 def test_unknown_simulator() -> None:
     network, plan = design("binary")
-    with pytest.raises(InputError, match="--simulator modelsim: use one of verilator, icarus"):
+    with pytest.raises(InputError, match="--simulator modelsim: no such simulator; there are verilator, icarus"):
         RtlSimulation(plan, network, "", simulator="modelsim")
 
 

@@ -113,6 +113,8 @@ class Level:
         How many of each were compared.
     integer_mismatches, class_mismatches
         Values, and samples whose class differs.
+    rounding
+        Samples that differ where float32 itself decides by its rounding, see `bnnhw.reference.doubtful`: no mismatches.
     cycles
         Of the hardware, for all samples; 0 for software.
     seconds
@@ -130,16 +132,24 @@ class Level:
     values: int = 0
     integer_mismatches: int = 0
     class_mismatches: int = 0
+    rounding: int = 0
     cycles: int = 0
     seconds: float = 0.0
     accuracy: float | None = None
     first_difference: dict[str, Any] | None = None
     facts: dict[str, Any] = field(default_factory=dict)
+    _doubtful: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, np.bool_))
+    _rounded: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, np.bool_))
 
     @property
     def mismatches(self) -> int:
         """Values and classes together."""
         return self.integer_mismatches + self.class_mismatches
+
+    def set_aside(self, doubtful: NDArray[np.bool_]) -> None:
+        """Differences in the samples that are `doubtful` (N,) count as rounding from now on."""
+        self._doubtful = doubtful
+        self._rounded = np.zeros(len(doubtful), np.bool_)
 
     def check(self, name: str, found: Array, expected: Array, *, exact: bool = True) -> None:
         """Compares two arrays, samples along the first axis."""
@@ -148,15 +158,25 @@ class Level:
             raise InputError(
                 f"{name}: shape {expected.shape} expected, {found.shape} found; the file is of another model"
             )
-        differ = found != expected if exact else ~_near(found, expected)
+        differ = self._left(found != expected if exact else ~_near(found, expected))
         self.integer_mismatches += int(differ.sum())
         self._note(name, differ, found, expected)
 
     def check_classes(self, found: Array, expected: Array) -> None:
         """Compares the classes of all samples."""
-        differ = found.reshape(-1) != expected.reshape(-1)
+        differ = self._left(found.reshape(-1) != expected.reshape(-1))
         self.class_mismatches += int(differ.sum())
         self._note("class", differ, found.reshape(-1), expected.reshape(-1))
+
+    def _left(self, differ: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """What of `differ` is a mismatch; samples that are set aside are counted."""
+        aside = self._doubtful[: len(differ)]
+        if not aside.any():
+            return differ
+        each = differ.reshape(len(differ), -1)
+        self._rounded[: len(differ)] |= each.any(axis=1) & aside
+        self.rounding = int(self._rounded.sum())
+        return (each & ~aside[:, None]).reshape(differ.shape)
 
     def _note(self, name: str, differ: NDArray[np.bool_], found: Array, expected: Array) -> None:
         if self.first_difference is None and differ.any():
@@ -176,6 +196,7 @@ class Level:
             "samples": self.samples,
             "values": self.values,
             "mismatches": {"logits": self.integer_mismatches, "class": self.class_mismatches},
+            "rounding": self.rounding,
             "cycles": self.cycles,
             "seconds": round(self.seconds, 3),
             "accuracy": self.accuracy,

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 import bnnhw
+from bnnhw.cache import cache_folder
 from bnnhw.compiler import make_design
 from bnnhw.errors import InputError
 from bnnhw.inputs import inputs_for
 from bnnhw.verify import compare, netlist
-from bnnhw.verify.simulator import cache_folder
 
 pytestmark = [pytest.mark.sim, pytest.mark.synth]
 
@@ -66,7 +66,7 @@ def test_synthesis_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     first = netlist.netlist(design.plan, design.network)
     monkeypatch.setattr(netlist, "synthesise", None)
     assert netlist.netlist(design.plan, design.network) == first
-    assert list(cache_folder().with_name("netlists").glob("*.v"))
+    assert list(cache_folder("netlists").glob("*.v"))
 
 
 def test_tensors_are_not_to_be_seen() -> None:
