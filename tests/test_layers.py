@@ -87,6 +87,8 @@ def test_a_kind_of_layer_lacks_nothing(layer: type[Layer]) -> None:
     assert {*plan.choices} <= names, "what is chosen is a field of its folding"
     file = layer.__module__.rpartition(".")[2]
     assert file == plan.kind, f"dataflow/layers/{plan.kind}.py describes it"
+    tests = Path(__file__).parent / "dataflow" / "layers"
+    assert (tests / f"test_{plan.kind}.py").is_file(), f"tests/dataflow/layers/test_{plan.kind}.py tests it"
     for node in layer.nodes:
         assert any(f"{node.__name__}(" in text for text in RULES), f"an import rule or a pass makes a {node.__name__}"
 
