@@ -20,6 +20,7 @@ from bnnhw.ir.nodes import (
     Dequant,
     Encode,
     MaxPool,
+    MultiThreshold,
     Node,
     Pad,
     Reshape,
@@ -153,7 +154,7 @@ class Lowered:
                     None,
                 )
             )
-        if positional(node):
+        if positional(node) and not isinstance(node, MultiThreshold):
             return None, f"{label(node)}: a parameter that differs from position to position; use one per channel"
         if isinstance(node, QUANTISERS):
             return collapsed(quantiser_levels(node)), None

@@ -97,7 +97,8 @@ FOR_NOW = (
     ),
     Known(
         "padding",
-        r"padding that no convolution or pool takes|padding in front of|paddings of different values",
+        r"padding that no convolution or pool takes|padding in front of|paddings of different values|"
+        r"padding with -?[0-9.]+ in front of it",
         "no unit pads a map but the window in front of a convolution or a pool",
     ),
     Known("comparison", r"operator that does not map", "Greater and Cast are a quantiser"),
