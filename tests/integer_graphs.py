@@ -50,15 +50,17 @@ class Builder:
     def conv(self, name, mh, kernel=(2, 2)):
         return self.dense(self.add(Window, name, geometry=Geometry(kernel), fill=0), mh)
 
-    def threshold(self, name, dtype=UINT2):
-        """Thresholds within what the tensor can be, which differ from channel to channel."""
+    def threshold(self, name, dtype=UINT2, negate=False):
+        """Thresholds within what the tensor can be, which differ from channel to channel; `negate` for every other
+        channel of the negated tensor."""
         format_ = self.tensors[name].format
         assert not isinstance(format_, Float32)
         count = 1 if dtype == BIPOLAR else dtype.max - dtype.min
         middle, width = (format_.min + format_.max) / 2, max(2, (format_.max - format_.min) / 6)
         cuts = np.sort(np.rint(self.rng.normal(middle, width, (self.shape(name)[-1], count))).astype(np.int64), axis=1)
         offset, step = dtype.min, 2 if dtype == BIPOLAR else 1
-        return self.add(Threshold, name, thresholds=cuts, offset=offset, step=step, dtype=dtype)
+        flags = np.arange(len(cuts)) % 2 == 1 if negate else np.zeros((), np.bool_)
+        return self.add(Threshold, name, thresholds=cuts, offset=offset, step=step, dtype=dtype, negate=flags)
 
     def graph(self, name):
         """The graph that ends with the integers `name`, one for each class."""

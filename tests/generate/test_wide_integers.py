@@ -32,6 +32,12 @@ def several_thresholds_of_one_layer(seed):
     return make.graph(make.dense(make.add(Concat, *ways), 3)), {MatrixLayer, ThresholdLayer, ConcatLayer}
 
 
+def thresholds_of_negated_sums(seed):
+    make = Builder(seed, (9,), UINT2)
+    sums = make.threshold(make.dense(make.last, 6), negate=True)
+    return make.graph(make.dense(sums, 3)), {MatrixLayer, ThresholdLayer}
+
+
 def sums_pooled(seed):
     make = Builder(seed, (5, 4, 2), UINT2)
     sums = make.conv(make.last, 3)
@@ -97,6 +103,7 @@ def a_map_becomes_another(seed):
 
 GRAPHS = (
     several_thresholds_of_one_layer,
+    thresholds_of_negated_sums,
     sums_pooled,
     sums_added_and_joined,
     thirty_bits,
