@@ -24,7 +24,7 @@ Integers = NDArray[np.int16]
 
 
 def conv(context: Context, node: onnx.NodeProto) -> str:
-    weight = context.constant(node, 1, "weights")
+    weight = context.weights(node)
     after: list[Node] = []
     if len(node.input) > 2 and node.input[2]:
         bias = floats(context.constant(node, 2, "bias"), "bias")

@@ -167,6 +167,8 @@ class _Lowering:
         """What a layer takes: codes that only need a scale, or where there are none such, and no padding, codes with an
         offset, which becomes one of the layer's sums."""
         try:
+            if not padding and self._made.wider_than(source, MAX_BITS):
+                raise ModelError("its codes without an offset are wider than its levels need")
             self._made.codes(source, padding)
         except ModelError:
             if padding or self._made.is_float(source) or not self._made.listed(source):

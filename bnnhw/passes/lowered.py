@@ -240,6 +240,14 @@ class Lowered:
         self.codes(name)
         return self.values[name]
 
+    def wider_than(self, name: str, bits: int) -> bool:
+        """Whether codes of whole multiples take more than `bits`, and the levels of a tensor do not."""
+        if name in self._codes or self.is_float(name) or not self.listed(name):
+            return False
+        value = self.values[name]
+        found = levels(value.steps, self.integers(value.tensor))
+        return found is not None and len(found) <= 1 << bits < 1 << spaced(found).dtype.bits
+
     def why(self, name: str) -> str:
         """Why no codes stand for a tensor."""
         return self._why.get(name, NOT_QUANTISED)
