@@ -167,6 +167,8 @@ class _Lowering:
         """What a layer takes: codes that only need a scale, or where there are none such, and no padding, codes with an
         offset, which becomes one of the layer's sums."""
         try:
+            if not padding and self._made.wider_than(source, MAX_BITS):
+                raise ModelError("its codes without an offset are wider than its levels need")
             self._made.codes(source, padding)
         except ModelError:
             if padding or self._made.is_float(source) or not self._made.listed(source):
@@ -209,8 +211,13 @@ class _Lowering:
         if found is None:
             raise ModelError(self._made.why(source))
         if any(pads):
-            if padding or found.offset.any():
+            if padding:
                 raise ModelError(f"padding with {padding:g} in front of it; pad with zeros")
+            if found.offset.any():
+                raise ModelError(
+                    "it pads with zeros what has an offset, so that means at the edges have another; put the offset "
+                    "behind it"
+                )
             node = replace(node, geometry=replace(node.geometry, pads=pads))
         tensor = self._made.add(node, value.tensor)
         taps = node.geometry.taps

@@ -42,6 +42,7 @@ from bnnhw.passes.values import (
     levels,
     positional,
     quantiser_levels,
+    reached,
     whole_numbers,
 )
 
@@ -157,7 +158,8 @@ class Lowered:
         if positional(node) and not isinstance(node, MultiThreshold):
             return None, f"{label(node)}: a parameter that differs from position to position; use one per channel"
         if isinstance(node, QUANTISERS):
-            return collapsed(quantiser_levels(node)), None
+            whole = collapsed(quantiser_levels(node))
+            return (whole if found is None or positional(node) else reached((node,), found, whole)), None
         assert found is not None
         return collapsed(np.asarray(apply(node, found if found.ndim > 1 else found[:, None]), np.float32)), None
 
@@ -239,6 +241,14 @@ class Lowered:
             return value
         self.codes(name)
         return self.values[name]
+
+    def wider_than(self, name: str, bits: int) -> bool:
+        """Whether codes of whole multiples take more than `bits`, and the levels of a tensor do not."""
+        if name in self._codes or self.is_float(name) or not self.listed(name):
+            return False
+        value = self.values[name]
+        found = levels(value.steps, self.integers(value.tensor))
+        return found is not None and len(found) <= 1 << bits < 1 << spaced(found).dtype.bits
 
     def why(self, name: str) -> str:
         """Why no codes stand for a tensor."""

@@ -13,7 +13,7 @@ from bnnhw.dataflow import load_folding, make_plan
 from bnnhw.errors import InputError, PlanError
 from bnnhw.hints import did_you_mean, nearest
 from bnnhw.parts import PARTS
-from tests.dataflow.test_folding import network
+from tests.dataflow.test_search import network
 
 UP5K = PARTS["ice40-up5k"]
 

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from bnnhw.dataflow.pipeline import identifier
 from bnnhw.errors import BnnhwError, ModelError
 from bnnhw.frontend import load
-from bnnhw.generate.accelerator import identifier
 from bnnhw.ir import store
 from bnnhw.reading import read_bytes
 from tests.fuzz.doors import CORPUS, DOORS, VERILOG, design, tar

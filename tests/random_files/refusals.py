@@ -28,7 +28,7 @@ class Known:
 LEGITIMATE = (
     Known(
         "activation scale per channel",
-        r"a scale per channel|not evenly spaced|levels that differ from channel|have no common unit",
+        r"a scale per channel|not evenly spaced|levels that differ from channel|have no common unit|no multiples of it",
         "an integer product needs one scale for all inputs of a sum",
     ),
     Known(
@@ -81,6 +81,16 @@ LEGITIMATE = (
 # To be shrunk: what the tool should map one day.
 FOR_NOW = (
     Known(
+        "arithmetic before a mean",
+        r"its input is not quantised|pads with zeros what has an offset",
+        "a mean of sums that are clipped is one of floats; a scale and an offset before it map",
+    ),
+    Known(
+        "clip of a quantised tensor",
+        r"not evenly spaced",
+        "levels that are cut off between two steps take a table of codes",
+    ),
+    Known(
         "concat of scales",
         r"a scale per channel|levels that differ from channel|have no common unit",
         "a common unit exists, but the weights get wider than 8 bits by it, or the parts are off its grid",
@@ -101,7 +111,6 @@ FOR_NOW = (
         r"padding with -?[0-9.]+ in front of it",
         "no unit pads a map but the window in front of a convolution or a pool",
     ),
-    Known("comparison", r"operator that does not map", "Greater and Cast are a quantiser"),
 )
 
 
