@@ -204,7 +204,7 @@ class Run:
             if times > 1:
                 times = min(times, place.leap(took, offered, gave))
         if times == ENDLESS:
-            raise RuntimeError(f"nothing moves any more after {self._cycles} cycles")
+            raise RuntimeError(f"deadlock after {self._cycles} cycles")
         for step, took, offered, gave in work:
             step(took, offered, gave, times)
         self._cycles += times

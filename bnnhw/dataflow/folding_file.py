@@ -45,7 +45,7 @@ def load_folding(path: Path) -> Folding:
     Raises
     ------
     InputError
-        If the file cannot be read, a layer has no name or is there twice, or a key is unknown or cannot have its value.
+        If the file cannot be read, a layer has no name or appears twice, or a key is unknown or cannot have its value.
     """
     remedy = "give a file that `bnnhw compile` wrote"
     data = read_json(path, remedy=remedy)
@@ -54,7 +54,7 @@ def load_folding(path: Path) -> Folding:
     folding: dict[str, dict[str, Any]] = {}
     for name, entry in _named(path, data):
         if name in folding:
-            raise InputError(f"{path}: layer {shown(name)} is there twice: keep one of them")
+            raise InputError(f"{path}: layer {shown(name)} appears twice: keep one of them")
         folding[name] = _options(path, name, entry)
     return folding
 
@@ -114,7 +114,7 @@ def _options(path: Path, name: str, entry: dict[str, Any]) -> dict[str, Any]:
         if key not in FOLDING_KEYS:
             continue
         if key in found:
-            raise InputError(f"{where}: {key} is there twice, once as {given}: keep one of them")
+            raise InputError(f"{where}: {key} appears twice, once as {given}: keep one of them")
         if not conforms(value, _HINTS[key]):
             raise InputError(f"{where}: {key} cannot be {shown(value)}")
         found[key] = value

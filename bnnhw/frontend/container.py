@@ -188,7 +188,9 @@ def _check_attributes(path: Path, graph: onnx.GraphProto) -> None:
 
 def _check_tensor(path: Path, tensor: onnx.TensorProto) -> None:
     if tensor.data_location == onnx.TensorProto.EXTERNAL or tensor.external_data:
-        raise ModelError(f"{path}: tensor {tensor.name!r} lies in another file: save the model with its data inside")
+        raise ModelError(
+            f"{path}: tensor {tensor.name!r} is stored in another file: save the model with its data inside"
+        )
     if _impossible(tensor.dims):
         raise ModelError(f"{path}: tensor {tensor.name!r} has an impossible shape {list(tensor.dims[:MAX_AXES])}")
 
@@ -211,18 +213,18 @@ def _sorted(path: Path, graph: onnx.GraphProto, known: set[str]) -> tuple[onnx.N
     for k, node in enumerate(graph.node):
         for name in filter(None, node.output):
             if name in makers or name in known:
-                raise ModelError(f"{path}: tensor {name!r} is made twice: export the model again")
+                raise ModelError(f"{path}: tensor {name!r} is computed by two nodes: export the model again")
             makers[name] = k
     order: TopologicalSorter[int] = TopologicalSorter()
     for k, node in enumerate(graph.node):
         read = {name for name in node.input if name} - known
         if lost := sorted(read - makers.keys()):
-            raise ModelError(f"{path}: nothing makes tensor {lost[0]!r}: export the model again")
+            raise ModelError(f"{path}: no node computes tensor {lost[0]!r}: export the model again")
         order.add(k, *(makers[name] for name in read))
     try:
         order.prepare()
     except CycleError:
-        raise ModelError(f"{path}: its nodes form a circle: export the model again") from None
+        raise ModelError(f"{path}: its nodes form a cycle: export the model again") from None
     waiting: list[int] = []
     done: list[onnx.NodeProto] = []
     while order.is_active():

@@ -369,8 +369,8 @@ class Lowered:
             count = int(node.doubtful.any(axis=2).sum()) if isinstance(node, Threshold) else 0
             if count:
                 yield (
-                    f"{label(node)}: sums can lie so near {count} thresholds that float32 decides by its rounding; the "
-                    "hardware decides as exact sums do, and `compare` counts such samples apart"
+                    f"{label(node)}: sums can come so close to {count} thresholds that float32 decides by its "
+                    "rounding; the hardware decides on exact sums, and `compare` counts such samples separately"
                 )
 
     def _narrow(self, value: Value) -> bool:

@@ -53,15 +53,15 @@ def run(graph: Graph) -> Graph:
     if not exact:
         notes = (
             *notes,
-            f"{label(last)}: some outputs are closer than float32 tells apart; either may be predicted there",
+            f"{label(last)}: some outputs are closer than float32 can distinguish; either may be predicted there",
         )
     noise = _noise(suffix)
     margin = float((noise * unit).max()) if (noise > 0).any() else -1.0
     if margin >= 0 and exact and len(scale) > 1:
         notes = (
             *notes,
-            f"{label(last)}: classes whose scores are equal or nearly so can be in another order where float32 rounds "
-            "the sums; the hardware takes the first of equal ones, and `compare` counts such samples apart",
+            f"{label(last)}: classes with equal or nearly equal scores may be ordered differently where float32 rounds "
+            "the sums; the hardware takes the first of equal ones, and `compare` counts such samples separately",
         )
     prediction = ArgMax(
         name="prediction", inputs=(last.output,), output="prediction", scale=scale, bias=bias, margin=margin
