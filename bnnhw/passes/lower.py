@@ -211,8 +211,13 @@ class _Lowering:
         if found is None:
             raise ModelError(self._made.why(source))
         if any(pads):
-            if padding or found.offset.any():
+            if padding:
                 raise ModelError(f"padding with {padding:g} in front of it; pad with zeros")
+            if found.offset.any():
+                raise ModelError(
+                    "it pads with zeros what has an offset, so that means at the edges have another; put the offset "
+                    "behind it"
+                )
             node = replace(node, geometry=replace(node.geometry, pads=pads))
         tensor = self._made.add(node, value.tensor)
         taps = node.geometry.taps

@@ -42,6 +42,7 @@ from bnnhw.passes.values import (
     levels,
     positional,
     quantiser_levels,
+    reached,
     whole_numbers,
 )
 
@@ -157,7 +158,8 @@ class Lowered:
         if positional(node) and not isinstance(node, MultiThreshold):
             return None, f"{label(node)}: a parameter that differs from position to position; use one per channel"
         if isinstance(node, QUANTISERS):
-            return collapsed(quantiser_levels(node)), None
+            whole = collapsed(quantiser_levels(node))
+            return (whole if found is None or positional(node) else reached((node,), found, whole)), None
         assert found is not None
         return collapsed(np.asarray(apply(node, found if found.ndim > 1 else found[:, None]), np.float32)), None
 

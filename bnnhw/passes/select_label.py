@@ -116,7 +116,7 @@ def _affine(
     gain = (floats[-1] - floats[0]) / span
     start = floats[0] - gain * values[0]
     largest = np.abs(gain).max()
-    for tolerance in (0.0, 4 * float(np.finfo(np.float32).eps)):
+    for tolerance in (0.0, 2 * float(np.finfo(np.float32).eps)):
         for bits in range(MAX_SCALE_BITS):
             unit = largest / (1 << bits)
             scale = np.rint(gain / unit).astype(np.int64)
@@ -130,17 +130,18 @@ def _affine(
 
 
 def _same_order(scores: NDArray[np.int64], floats: NDArray[np.float64], tolerance: float) -> bool:
-    """Whether scores of different classes compare as their floats do, but for floats that differ by no more than their
-    share `tolerance`."""
-    classes = np.broadcast_to(np.arange(scores.shape[1]), scores.shape).reshape(-1)
+    """Whether scores of different classes compare as their floats do, but for floats that differ by no more than the
+    share `tolerance` of the largest of their classes."""
+    shape = scores.shape
+    classes = np.broadcast_to(np.arange(shape[1]), shape).reshape(-1)
+    error = np.broadcast_to(tolerance * np.abs(floats).max(axis=0), shape).reshape(-1)
     score, value = scores.reshape(-1), floats.reshape(-1)
     order = np.lexsort((value, score))
-    score, value, classes = score[order], value[order], classes[order]
-    highest = np.maximum.accumulate(value)[:-1]
-    if (highest - value[1:] > tolerance * np.maximum(np.abs(highest), np.abs(value[1:]))).any():
+    score, value, classes, error = score[order], value[order], classes[order], error[order]
+    if (np.maximum.accumulate(value - error)[:-1] > (value + error)[1:]).any():
         return False
     differ = classes[1:] != classes[:-1]
     tie = score[1:] == score[:-1]
-    near = value[1:] - value[:-1] <= tolerance * np.maximum(np.abs(value[1:]), np.abs(value[:-1]))
+    near = value[1:] - value[:-1] <= error[1:] + error[:-1]
     # Equal scores must be equal floats; without tolerance, equal floats must be equal scores as well.
     return not (differ & tie & ~near).any() and (tolerance > 0 or not (differ & ~tie & near).any())
