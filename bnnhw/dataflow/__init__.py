@@ -15,7 +15,6 @@ from bnnhw.dataflow.layers import INPUT, Network
 from bnnhw.dataflow.plan import LayerPlan, Plan, lanes_within, load_plan
 from bnnhw.dataflow.timing import Cycles, measure, with_fifos
 from bnnhw.errors import PlanError
-from bnnhw.garbage_collection import collection_paused
 from bnnhw.parts import MAX_CLOCK_MHZ, Part
 
 __all__ = [
@@ -42,7 +41,6 @@ TRIES = 4
 ESTIMATE_SCHEMA = 2
 
 
-@collection_paused()
 def make_plan(
     network: Network,
     part: Part,
