@@ -90,7 +90,7 @@ def planted(plant: Plant) -> Iterator[None]:
     with ExitStack() as stack:
         stack.enter_context(mock.patch.object(accelerator, "build_unit", build_unit))
         for module in ("mvu", "threshold"):
-            stack.enter_context(mock.patch(f"bnnhw.gateware.{module}.Bank", bank))
+            stack.enter_context(mock.patch(f"bnnhw.gateware.arithmetic.{module}.Bank", bank))
         yield
 
 
