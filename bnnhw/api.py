@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext, suppress
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 
 # Samples of a comparison that nobody asks a number of.
 COMPARED = 100
-# What `infer` gives without the tensors inside.
-ANSWERS = ("outputs", "integers", "prediction")
 
 
 def _silent(step: str) -> AbstractContextManager[None]:
@@ -44,20 +42,7 @@ def boards() -> list[dict[str, Any]]:
     """The boards: name, part and what it has, clocks in MHz, and how a computer is connected."""
     from bnnhw.toolchain import all_boards
 
-    return [
-        {
-            "name": board.name,
-            "title": board.title,
-            "part": board.part,
-            "lut4": board.device.lut4,
-            "block_ram": board.device.block_ram,
-            "block_ram_kbit": board.device.block_ram * board.device.block_ram_bits // 1024,
-            "clock_mhz": board.clock_mhz,
-            "host_link": board.host_link,
-            "url": board.url,
-        }
-        for board in all_boards()
-    ]
+    return [board.to_dict() for board in all_boards()]
 
 
 def check(model: str | Path, *, input_format: DataType | None = None) -> dict[str, Any]:
@@ -186,32 +171,16 @@ def simulate(
     """
     from bnnhw.compiler import open_design
     from bnnhw.inputs import inputs_for
-    from bnnhw.reference import encode_inputs
-    from bnnhw.verify import RtlSimulation
+    from bnnhw.verify.simulation import simulate as simulate_design
 
     design = open_design(work, board=board, input_format=input_format, progress=progress)
-    chosen = inputs_for(design.graph, inputs, samples)
-    with progress(f"compiling the simulation with {simulator}"):
-        simulation = RtlSimulation(
-            design.plan, design.network, design.verilog, simulator=simulator, waves=waves is not None
-        )
-    with progress(f"simulating {len(chosen.values)} samples"):
-        codes = encode_inputs(design.graph, chosen.values)
-        result = simulation.run(codes, waves=None if waves is None else Path(waves))
-    right = None if chosen.labels is None else float((result.labels == chosen.labels).mean())
-    return {
-        "model": design.plan.model,
-        "part": design.plan.part,
-        "simulator": simulator,
-        "inputs": chosen.source,
-        "samples": len(chosen.values),
-        "prediction": result.labels.tolist(),
-        "accuracy": right,
-        "latency_cycles": result.latency_cycles,
-        "cycles_per_inference": result.cycles_per_inference or None,
-        "cycles": result.cycles,
-        "seconds": round(result.seconds, 3),
-    }
+    return simulate_design(
+        design,
+        inputs_for(design.graph, inputs, samples),
+        simulator=simulator,
+        waves=None if waves is None else Path(waves),
+        progress=progress,
+    )
 
 
 def compare(
@@ -247,7 +216,6 @@ def compare(
     trace
         .npz to write: the tensors of each level as ``<level>.<name>``, named as `infer` names them, those of the model
         file as the file does; of the levels behind ``rtl`` only the outputs.
-
     port
         Serial port of a board for ``board``; None for a simulated one, started for it.
 
@@ -262,12 +230,10 @@ def compare(
     BnnhwError
         As `simulate`.
     """
-    from bnnhw.artifacts import COMPARISON, to_json
     from bnnhw.compiler import open_design
-    from bnnhw.errors import InputError
-    from bnnhw.files import write_npz, write_text
+    from bnnhw.files import write_npz
     from bnnhw.inputs import inputs_for
-    from bnnhw.verify import check_levels
+    from bnnhw.verify import check_levels, written
     from bnnhw.verify import compare as compare_levels
 
     check_levels(levels)
@@ -289,12 +255,7 @@ def compare(
     if trace is not None:
         write_npz(Path(trace), comparison.tensors)
     result = {**comparison.to_dict(), "inputs": chosen.source}
-    if folder is not None:
-        try:
-            write_text(Path(folder) / COMPARISON, to_json(result))
-        except InputError as error:
-            return {**result, "not_written": str(error)}
-    return result
+    return result if folder is None else written(result, Path(folder))
 
 
 def infer(
@@ -317,7 +278,6 @@ def infer(
     all_tensors
         Every accumulator ``acc<i>`` and activation ``act<i>`` as well, where the level shows them; at the level
         ``source`` the tensors of the model file instead, under their names there.
-
     port
         Serial port of a board for the level ``board``; None for a simulated one, started for it.
 
@@ -334,15 +294,11 @@ def infer(
     """
     from bnnhw import reference
     from bnnhw.compiler import open_design, open_graph
-    from bnnhw.errors import InputError
     from bnnhw.inputs import inputs_for
-    from bnnhw.verify import LEVELS, Task, check_levels
+    from bnnhw.verify import Task, answers, check_level
 
-    check_levels([level])
-    if all_tensors and not LEVELS[level].traces:
-        raise InputError(f"--all-tensors: level {level} shows only its outputs: use --level reference or rtl")
-    if level == "reference":
-        # Needs no hardware, so it works for models that fit no board.
+    check_level(level, all_tensors)
+    if level == "reference":  # needs no hardware, so it works for models that fit no board
         graph = open_graph(work, board=board, input_format=input_format)
         values = inputs_for(graph, inputs, None).values
         with progress(f"computing {len(values)} samples"):
@@ -351,8 +307,7 @@ def infer(
     design = open_design(work, board=board, input_format=input_format, progress=progress)
     values = inputs_for(design.graph, inputs, None).values
     with progress(f"computing {len(values)} samples"):
-        found = LEVELS[level].answer(Task(design, values, trace=all_tensors, port=port)).arrays()
-        return found if all_tensors else {name: array for name, array in found.items() if name in ANSWERS}
+        return answers(level, Task(design, values, trace=all_tensors, port=port))
 
 
 def build(
@@ -394,29 +349,21 @@ def build(
         As `compile`; if it does not fit, or timing does not allow the clock; if a tool is missing or fails.
     """
     from bnnhw.compiler import open_design
-    from bnnhw.dataflow import Cycles, measure
-    from bnnhw.errors import MissingCompilerError
     from bnnhw.toolchain import build_bitstream, find_board
+    from bnnhw.verify.simulation import simulated_cycles
 
     design = open_design(work, board=board, input_format=input_format, progress=progress)
     # The bitstream is made from the plan, whatever was done to the Verilog in the folder that the plan lies in.
     design = replace(design, folder=None)
-    target = find_board(design.plan.board)
-    # Enough frames to fill the pipeline, so that the last ones come at its steady pace.
-    frames = design.plan.group * (2 * len(design.plan.layers) + 4)
     with claimed(Path(folder)):
-        try:
-            run = simulate(design, samples=frames, progress=progress)
-            cycles = Cycles(latency=run["latency_cycles"], interval=run["cycles_per_inference"])
-        except MissingCompilerError:  # the cycle model says the same to the cycle
-            run, cycles = None, measure(design.plan, design.network)
+        cycles, simulated = simulated_cycles(design, progress)
         report = build_bitstream(
             design.plan,
             design.network,
             Path(folder),
-            board=target,
+            board=find_board(design.plan.board),
             cycles=cycles,
-            simulated=run is not None,
+            simulated=simulated,
             model_file=design.file,
             clock_mhz=clock_mhz,
             seed=seed,
@@ -499,7 +446,6 @@ def run(
     LinkError
         If the board does not answer, or runs another design.
     """
-    from bnnhw import reference
     from bnnhw.design import load_design
     from bnnhw.inputs import inputs_for
     from bnnhw.verify.board import infer_on_board
@@ -507,18 +453,8 @@ def run(
     design = load_design(Path(folder))
     chosen = inputs_for(design.graph, inputs, samples)
     with progress(f"running {len(chosen.values)} samples"):
-        answers = infer_on_board(design, chosen.values, port=port, timeout=timeout, count=count)
-    return {
-        "arrays": {
-            **reference.finish(design.graph, answers.results.integers),
-            "prediction": answers.results.labels,
-        },
-        "labels": chosen.labels,
-        "inputs": chosen.source,
-        "seconds": round(answers.seconds, 3),
-        "inferences_per_second": len(chosen.values) / answers.seconds if answers.seconds else None,
-        "retries": answers.traffic.retries,
-    }
+        found = infer_on_board(design, chosen.values, port=port, timeout=timeout, count=count)
+    return {**found.to_dict(design.graph), "labels": chosen.labels, "inputs": chosen.source}
 
 
 def serve(
@@ -552,13 +488,10 @@ def serve(
         If the simulator is missing or fails.
     """
     from bnnhw.design import load_design
-    from bnnhw.verify.serve import pseudo_terminal, relay
+    from bnnhw.verify.serve import serve as serve_board
     from bnnhw.verify.simulated_board import SimulatedBoard
 
     design = load_design(Path(folder))
     with progress("compiling the simulated board"):
         board = SimulatedBoard(design, baud=baud)
-    with board, pseudo_terminal(None if link is None else Path(link)) as (terminal, name):
-        with suppress(KeyboardInterrupt):
-            ready(name)
-            relay(board, terminal)
+    serve_board(board, None if link is None else Path(link), ready)

@@ -22,7 +22,6 @@ BASE = {
     "cache",
     "files",
     "hints",
-    "garbage_collection",
     "packets",
     "reading",
 }
@@ -45,7 +44,7 @@ TABLE: dict[str, set[str]] = {
     "cli": set(),
     "__main__": {"cli"},
     "design": {"ir", "dataflow", "generate", "toolchain"},
-    "verify": ABOVE_REFERENCE | HARDWARE | {"host", "design"},
+    "verify": ABOVE_REFERENCE | HARDWARE | {"host", "design", "inputs"},
     "shipped": set(),
     "inputs": {"ir", "reference", "shipped"},
     "compiler": ABOVE_REFERENCE | HARDWARE | {"design", "shipped"},

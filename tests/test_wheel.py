@@ -80,14 +80,13 @@ def test_lists_what_is_shipped(installed: Path, tmp_path: Path) -> None:
     assert "icebreaker" in {board["name"] for board in boards}
 
 
-def test_checks_and_compiles(installed: Path, tmp_path: Path) -> None:
+def test_from_the_file_to_the_bitstream(installed: Path, tmp_path: Path) -> None:
+    """Each step by itself; the whole in one go is `tests.cli.test_commands`' demo."""
     assert json.loads(bnnhw(installed, "check", MODEL, "--json", folder=tmp_path))["maps"]
-    bnnhw(installed, "compile", MODEL, "--board", "icebreaker", "-o", "work", folder=tmp_path)
+    bnnhw(installed, "compile", MODEL, "--board", "icebreaker", "--fps", "1000", "-o", "work", folder=tmp_path)
     assert "module accelerator" in (tmp_path / "work" / "accelerator.v").read_text()
-
-
-def test_demo_runs_to_the_bitstream(installed: Path, tmp_path: Path) -> None:
-    text = bnnhw(installed, "demo", folder=tmp_path)
-    assert "mismatch" in text
-    report = json.loads((tmp_path / "bnnhw-demo" / "report.json").read_text())
-    assert report["board"] == "icebreaker"
+    assert "no mismatch" in bnnhw(installed, "compare", "work", "--samples", "3", folder=tmp_path)
+    bnnhw(installed, "build", "work", "-o", "work", folder=tmp_path)
+    report = json.loads((tmp_path / "work" / "report.json").read_text())
+    assert (report["board"], report["cycles_from"]) == ("icebreaker", "simulation")
+    assert (tmp_path / "work" / report["bitstream"]).stat().st_size > 100_000

@@ -17,7 +17,6 @@ from bnnhw.dataflow.pipeline import pipeline
 from bnnhw.dataflow.plan import Plan, lanes_within, load_plan
 from bnnhw.dataflow.search import Budget, fastest, within
 from bnnhw.errors import PlanError
-from bnnhw.garbage_collection import collection_paused
 from bnnhw.parts import MAX_CLOCK_MHZ, Part
 
 __all__ = [
@@ -44,7 +43,6 @@ TRIES = 4
 ESTIMATE_SCHEMA = 2
 
 
-@collection_paused()
 def make_plan(
     network: Network,
     part: Part,

@@ -78,6 +78,20 @@ class Board:
         """File name of a bitstream for this board."""
         return f"{self.name}.{'bin' if self.device.family == 'ice40' else 'bit'}"
 
+    def to_dict(self) -> dict[str, Any]:
+        """What users are told of it."""
+        return {
+            "name": self.name,
+            "title": self.title,
+            "part": self.part,
+            "lut4": self.device.lut4,
+            "block_ram": self.device.block_ram,
+            "block_ram_kbit": self.device.block_ram * self.device.block_ram_bits // 1024,
+            "clock_mhz": self.clock_mhz,
+            "host_link": self.host_link,
+            "url": self.url,
+        }
+
 
 @cache
 def all_boards() -> tuple[Board, ...]:

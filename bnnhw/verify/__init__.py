@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from bnnhw.verify.compare import USUAL_LEVELS, Comparison, compare
-from bnnhw.verify.levels import LEVELS, Level, Task, check_levels
+from bnnhw.verify.compare import USUAL_LEVELS, Comparison, compare, written
+from bnnhw.verify.levels import LEVELS, Level, Task, answers, check_level, check_levels
 from bnnhw.verify.rtl import RtlResult, RtlSimulation
 
 __all__ = [
@@ -14,6 +14,9 @@ __all__ = [
     "RtlResult",
     "RtlSimulation",
     "Task",
+    "answers",
+    "check_level",
     "check_levels",
     "compare",
+    "written",
 ]

@@ -6,6 +6,7 @@ import contextlib
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,7 @@ from bnnhw import host, reference
 from bnnhw.design import Design
 from bnnhw.errors import LinkError
 from bnnhw.generate.ports import Ports
+from bnnhw.ir.graph import Graph
 from bnnhw.toolchain import Board, find_board
 from bnnhw.verify.simulated_board import SimulatedBoard
 
@@ -44,6 +46,16 @@ class BoardAnswers:
     seconds: float
     traffic: host.Traffic
     cycles: int
+
+    def to_dict(self, graph: Graph) -> dict[str, Any]:
+        """What `bnnhw.run` gives of it: the outputs of `graph`, the rate with the link, and what was sent again."""
+        outputs = reference.finish(graph, self.results.integers)
+        return {
+            "arrays": {**outputs, "prediction": self.results.labels},
+            "seconds": round(self.seconds, 3),
+            "inferences_per_second": len(self.results.labels) / self.seconds if self.seconds else None,
+            "retries": self.traffic.retries,
+        }
 
 
 def infer_on_board(

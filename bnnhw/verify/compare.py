@@ -10,8 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bnnhw.artifacts import COMPARISON_SCHEMA
+from bnnhw.artifacts import COMPARISON, COMPARISON_SCHEMA, to_json
 from bnnhw.design import Design
+from bnnhw.errors import InputError
+from bnnhw.files import write_text
 from bnnhw.ir.graph import Graph
 from bnnhw.verify.levels import LEVELS, Level, Task, check_levels
 from bnnhw.verify.levels.base import Array
@@ -115,6 +117,15 @@ def compare(
         found[name] = level
         tensors |= {f"{name}.{key}": values for key, values in answer.arrays().items()} if trace else {}
     return Comparison(design.graph.name, design.plan.digest, design.plan.part, found, tensors)
+
+
+def written(result: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """`result`, written to `folder` as compare.json; where that cannot be, with the reason as ``not_written``."""
+    try:
+        write_text(folder / COMPARISON, to_json(result))
+    except InputError as error:
+        return {**result, "not_written": str(error)}
+    return result
 
 
 def _accuracy(classes: Array, labels: NDArray[np.int64] | None) -> float | None:

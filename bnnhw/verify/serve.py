@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import select
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from bnnhw.errors import InputError, ToolError
@@ -13,6 +13,29 @@ from bnnhw.verify.simulated_board import SimulatedBoard, levels_of
 
 # Kept for a program that is slow to read; then bytes are lost, as a serial port loses them.
 MOST_WAITING = 1 << 20
+
+
+def serve(board: SimulatedBoard, link: Path | None, ready: Callable[[str], None]) -> None:
+    """Carries bytes between `board` and a pseudo-terminal until it is interrupted; then the board is closed.
+
+    Parameters
+    ----------
+    link
+        See `pseudo_terminal`.
+    ready
+        Called with the name of the port once programs can open it.
+
+    Raises
+    ------
+    InputError
+        If `link` exists, or cannot be made.
+    ToolError
+        If the simulation ends.
+    """
+    with board, pseudo_terminal(link) as (terminal, name):
+        with suppress(KeyboardInterrupt):
+            ready(name)
+            relay(board, terminal)
 
 
 @contextmanager

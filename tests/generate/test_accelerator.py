@@ -26,6 +26,11 @@ from campaigns.random_networks import (
 from tests.gateware.bench import add_clock
 
 
+def seeds(quick, count):
+    """`count` seeds: `make test` runs the first ones, which are of all kinds, and `make slow` the others."""
+    return [*range(quick), *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(quick, count))]
+
+
 def simulate(network, plan, *, frames, stall=0.0, damaged=()):
     """Frames of random values through the accelerator; checks every answer."""
     values = random_values(np.random.default_rng(1), plan.input_dtype, (frames, plan.input_elements))
@@ -94,7 +99,7 @@ def run_frames(network, plan, values, integers, classes, *, stall=0.0, damaged=(
         assert [end - starts[0] for end in ends] == cycles.Run(plan, network).ends(frames)
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", seeds(8, 12))
 def test_random_networks(seed):
     """All formats, any folding: right answers under stalls and around damaged frames, and cycles as predicted."""
     rng = np.random.default_rng(seed)
@@ -113,7 +118,7 @@ def test_random_networks(seed):
     simulate(network, plan, frames=9, stall=0.4, damaged=(2, 3, 6))
 
 
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", seeds(4, 8))
 def test_constant_weights(seed):
     """Some layers are logic, or all of them: then a frame comes and goes every cycle."""
     rng = np.random.default_rng(seed)
@@ -140,7 +145,7 @@ def test_constant_weights(seed):
     simulate(network, plan, frames=40, stall=0.4, damaged=(2, 3, 16))
 
 
-@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize("seed", seeds(5, 10))
 def test_frames_side_by_side(seed):
     """Frames that share fetched weights: each gets its answer, in turn, full groups or not."""
     rng = np.random.default_rng(50 + seed)

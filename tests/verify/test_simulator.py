@@ -13,9 +13,13 @@ import pytest
 
 import bnnhw
 from bnnhw import cache
+from bnnhw.compiler import make_design
+from bnnhw.dataflow import measure
 from bnnhw.errors import MissingCompilerError, ToolError
+from bnnhw.toolchain import silent
 from bnnhw.verify import verilator
 from bnnhw.verify.executable import executable
+from bnnhw.verify.simulation import simulated_cycles
 from bnnhw.verify.simulator import Bench
 from tests.cli.conftest import CLI, cli, refused
 
@@ -166,6 +170,12 @@ def test_without_a_compiler(no_compiler: Path, refused: CLI) -> None:
     assert "no make for Verilator: install make" in refused("simulate", "digits-binary", "--samples", "1").err
 
 
+def test_without_a_compiler_cycles_are_those_of_the_model(no_compiler: Path) -> None:
+    design = make_design("digits-binary", board="icebreaker", fps=1000)
+    assert simulated_cycles(design, silent) == (measure(design.plan, design.network), False)
+
+
+@pytest.mark.slow
 @pytest.mark.synth
 def test_without_a_compiler_a_bitstream_is_built(no_compiler: Path, tmp_path: Path) -> None:
     design = bnnhw.compile("digits-binary", board="icebreaker", fps=1000)

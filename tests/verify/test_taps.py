@@ -12,6 +12,9 @@ from bnnhw import reference
 from bnnhw.compiler import make_design
 from bnnhw.design import Design
 from bnnhw.inputs import inputs_for
+from bnnhw.ir.geometry import Geometry
+from bnnhw.ir.nodes import MatMul, MaxPool, Reshape, Sum
+from campaigns.random_maps import UNNAMED, Maker
 
 pytestmark = pytest.mark.sim
 
@@ -47,4 +50,13 @@ def test_frames_side_by_side_and_uneven_foldings(tmp_path: Path) -> None:
 
 
 def test_maps_and_pools() -> None:
-    check(make_design("mnist-cnn", board="icebreaker", fps=400, clock_mhz=24), 1)
+    make = Maker(np.random.default_rng(1), (6, 6, 2))
+    start = name = make.quantiser("x", "ternary")
+    name = make.quantiser(make.convolution(name, 2, (3, 3), same=True), "ternary")
+    name = make.add(Sum(**UNNAMED, coefficients=np.ones((2, 1), np.int64)), name, start)
+    name = make.quantiser(name, "int3")
+    name = make.add(MaxPool(**UNNAMED, geometry=Geometry((2, 2), (2, 2)), minimum=np.array(False)), name)
+    name = make.quantiser(make.convolution(name, 4, (2, 2), same=True), "uint2")
+    name = make.add(Reshape(**UNNAMED, shape=(36,)), name)
+    last = MatMul(**UNNAMED, **{**make.weights((3, 36)), "weight_scale": np.array(1.0)})
+    check(make_design(make.graph(make.add(last, name)), board="icebreaker", fps=20_000), 4)

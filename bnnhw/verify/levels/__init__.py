@@ -8,9 +8,12 @@ from dataclasses import dataclass
 from bnnhw.errors import InputError
 from bnnhw.hints import did_you_mean
 from bnnhw.verify.levels import bitstream, board, netlist, reference, rtl, source
-from bnnhw.verify.levels.base import Answer, Level, Task
+from bnnhw.verify.levels.base import Answer, Array, Level, Task
 
-__all__ = ["LEVELS", "Answer", "Kind", "Level", "Task", "check_levels"]
+__all__ = ["LEVELS", "Answer", "Kind", "Level", "Task", "answers", "check_level", "check_levels"]
+
+# What a level gives without the tensors inside.
+ANSWERS = ("outputs", "integers", "prediction")
 
 
 @dataclass(frozen=True)
@@ -59,3 +62,22 @@ def check_levels(levels: Sequence[str]) -> tuple[str, ...]:
             hint = did_you_mean(level, LEVELS)
             raise InputError(f"--levels {level}: no such level{hint or ';'} there are {', '.join(LEVELS)}")
     return tuple(level for level in LEVELS if level in levels)
+
+
+def check_level(level: str, all_tensors: bool) -> None:
+    """Whether `level` exists, and shows the tensors inside if they are wanted.
+
+    Raises
+    ------
+    InputError
+        If not.
+    """
+    check_levels([level])
+    if all_tensors and not LEVELS[level].traces:
+        raise InputError(f"--all-tensors: level {level} shows only its outputs: use --level reference or rtl")
+
+
+def answers(level: str, task: Task) -> dict[str, Array]:
+    """What `level` answers; of a level that shows the tensors inside, them as well if `task` asks for a trace."""
+    found = LEVELS[level].answer(task).arrays()
+    return found if task.trace else {name: array for name, array in found.items() if name in ANSWERS}
