@@ -145,16 +145,10 @@ class Lowered:
         if found is None and not isinstance(node, QUANTISERS):
             return None, why
         if isinstance(node, Round):
-            ends = self._ends.get(node.output)
-            rounded = None if ends is None else whole_numbers(ends)
-            return (
-                (None, f"{label(node)}: it rounds values of any size; clip them first")
-                if rounded is None
-                else (
-                    rounded[:, 0],
-                    None,
-                )
-            )
+            rounded = whole_numbers(self._ends[node.output]) if node.output in self._ends else None
+            if rounded is None:
+                return None, f"{label(node)}: it rounds values of any size; clip them first"
+            return rounded[:, 0], None
         if positional(node) and not isinstance(node, MultiThreshold):
             return None, f"{label(node)}: a parameter that differs from position to position; use one per channel"
         if isinstance(node, QUANTISERS):
