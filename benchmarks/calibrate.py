@@ -22,18 +22,19 @@ import numpy as np
 from scipy.optimize import nnls
 
 import bnnhw
-from bnnhw.arithmetic.formats import DataType
-from bnnhw.dataflow import Network, Plan, cost, planned
-from bnnhw.dataflow.candidates import unfolded
+from bnnhw.arithmetic.formats import DataType, IntegerRange
+from bnnhw.dataflow import Network, Plan, planned
+from bnnhw.dataflow.area import TABLE, unit_cost
 from bnnhw.dataflow.layers import MatrixLayer
-from bnnhw.dataflow.structure import Unit, structure
+from bnnhw.dataflow.pipeline import contents, pipeline
 from bnnhw.errors import BnnhwError, ToolError
 from bnnhw.files import write_text
-from bnnhw.generate.accelerator import build_unit
+from bnnhw.generate.circuits import circuit
 from bnnhw.ir.bounds import reach
 from bnnhw.ir.nodes import Dense, Threshold
 from bnnhw.parts import PARTS
 from bnnhw.toolchain import find_board, flow, tools
+from bnnhw.units import Contents, FrameGuard, FrameStatus, LabelSelect, Unit
 
 HERE = Path(__file__).resolve().parent
 DATA = HERE / "calibration.json"
@@ -93,13 +94,13 @@ TYPES = (
     ("ternary", "uint2", "bipolar"),
     ("bipolar", "uint2", "uint2"),
 )
-MOST_LANES = {"ice40": 350, "ecp5": 1000}
+MAX_LANES = {"ice40": 350, "ecp5": 1000}
 # Inferences per second that shipped models are planned for, for their units.
 RATES = (200, 1000, 4000, 12000)
 DENSE_NETWORKS = 12
 # Of each kind of unit, so many are measured, none of more LUTs than this.
 UNITS_OF_A_KIND = 12
-MOST_LUTS = 1500
+MAX_LUTS = 1500
 
 
 def random_network(rng: np.random.Generator, sizes: tuple[int, ...], types: tuple[str, str, str]) -> Network:
@@ -113,10 +114,10 @@ def random_network(rng: np.random.Generator, sizes: tuple[int, ...], types: tupl
             name=f"fc{k}", inputs=("x",), output="acc", weight=matrix, weight_dtype=weight, flip=np.zeros(mh, np.bool_)
         )
         node = None
+        low, high = reach(matrix, x)
         if k < len(sizes) - 2:
             offset, step = (-1, 2) if activation.kind == "bipolar" else (activation.min, 1)
             count = (activation.max - offset) // step
-            low, high = reach(matrix, x)
             near = np.sort(rng.normal(0, np.sqrt(mw) * max(1, x.max), (mh, count)), axis=1)
             cuts = np.clip(np.rint(near).astype(np.int64), low[:, None], high[:, None] + 1)
             node = Threshold(
@@ -129,9 +130,9 @@ def random_network(rng: np.random.Generator, sizes: tuple[int, ...], types: tupl
                 i_shapes=((mw,),),
                 o_shape=(mh,),
                 i_dtypes=(x,),
-                dtype=node and activation,
+                format=activation if node else IntegerRange(int(low.min()), int(high.max())),
                 threshold=node,
-                dense=dense,
+                node=dense,
                 window=None,
             )
         )
@@ -145,11 +146,12 @@ def random_plan(chooser: random.Random, network: Network, family: str) -> Plan:
     levels = chooser.choice([None, 2, 2])
     folded = []
     for layer in network.layers:
+        assert isinstance(layer, MatrixLayer)
         options = []
         for pe in range(1, layer.mh + 1):
             beats = interval // -(-layer.mh // pe)
             simd = -(-layer.mw // beats) if beats else layer.mw + 1
-            if simd <= layer.mw and pe * simd * layer.product.terms <= MOST_LANES[family]:
+            if simd <= layer.mw and pe * simd * layer.product.terms <= MAX_LANES[family]:
                 options.append((pe, simd))
         pe, simd = chooser.choice(options or [(max(1, layer.mh // 8), max(1, layer.mw // 16))])
         rows = -(-layer.mh // pe) * -(-layer.mw // simd)
@@ -162,22 +164,28 @@ def random_plan(chooser: random.Random, network: Network, family: str) -> Plan:
             "buffer_memory": buffer,
             "popcount_levels": levels,
         }
-        folded.append(replace(unfolded(layer), **choice))
+        folded.append(replace(layer.unfolded(), **choice))
     return planned(network, tuple(folded), board="", part=find_board(BOARD_OF[family]).part, clock_mhz=12.0)
 
 
-def some_units(family: str) -> list[Unit]:
-    """Units of many plans, as different as they come, a few of each kind."""
+# What stands around the layers: the boards tell what it takes.
+AROUND = (FrameGuard, FrameStatus, LabelSelect)
+
+
+def some_units(family: str) -> list[tuple[Unit, Contents | None]]:
+    """Units of many plans with what they hold, as different as they come, a few of each kind."""
     chooser, rng = random.Random(7), np.random.default_rng(7)
     part = find_board(BOARD_OF[family]).device
-    kinds: dict[type[Unit], list[Unit]] = {}
+    kinds: dict[type[Unit], list[tuple[Unit, Contents | None]]] = {}
     for plan, network in _plans(chooser, rng, family):
-        for stage in structure(plan, network):
-            if cost.luts(part, cost.unit_features(stage.unit)) <= MOST_LUTS:
-                kinds.setdefault(type(stage.unit), []).append(stage.unit)
-    found: list[Unit] = []
+        stages = pipeline(plan, network)
+        held = contents(plan, network, stages)
+        for stage in stages:
+            if not isinstance(stage.unit, AROUND) and unit_cost(part, stage.unit).luts <= MAX_LUTS:
+                kinds.setdefault(type(stage.unit), []).append((stage.unit, held.get(stage.name)))
+    found: list[tuple[Unit, Contents | None]] = []
     for units in kinds.values():
-        different = list({repr(sorted(cost.unit_features(unit).items())): unit for unit in units}.values())
+        different = list({repr(sorted(unit.features().items())): (unit, own) for unit, own in units}.values())
         found += chooser.sample(different, min(len(different), UNITS_OF_A_KIND))
     return found
 
@@ -195,14 +203,14 @@ def _plans(chooser: random.Random, rng: np.random.Generator, family: str) -> Ite
             yield design.plan, design.network
 
 
-def area(unit: Unit, family: str) -> int:
+def area(unit: Unit, own: Contents | None, family: str) -> int:
     """Logic cells of a unit alone, synthesised as in a design and packed."""
     from amaranth.back import rtlil
 
     board = find_board(BOARD_OF[family])
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        top = rtlil.convert(build_unit(unit, family), name="top", platform=board.platform(), emit_src=False)
+        top = rtlil.convert(circuit(unit, own), name="top", platform=board.platform(), emit_src=False)
         (folder / "top.il").write_text(top)
         flow.synthesize(board, folder)
         arguments = [*board.nextpnr, "--json", flow.NETLIST, "--report", flow.ROUTE_REPORT, "--pack-only", "-q"]
@@ -215,10 +223,10 @@ def measure(family: str) -> list[dict[str, Any]]:
     """Synthesises `some_units`."""
     rows = []
     units = some_units(family)
-    for k, unit in enumerate(units):
-        features = cost.unit_features(unit)
+    for k, (unit, own) in enumerate(units):
+        features = unit.features()
         try:
-            used = area(unit, family)
+            used = area(unit, own, family)
         except ToolError as error:
             print(f"{k + 1} of {len(units)}: {type(unit).__name__}: {error}", flush=True)
             continue
@@ -270,5 +278,5 @@ def run(options: argparse.Namespace) -> int:
         print(family)
         rows = [{**row, "name": row["unit"]} for row in known if row["family"] == family] + board_rows(family)
         table[family] = fit(rows, PRIOR_OF[family])
-    write_text(cost.TABLE, json.dumps(table, indent=1) + "\n")
+    write_text(TABLE, json.dumps(table, indent=1) + "\n")
     return 0

@@ -20,9 +20,10 @@ from benchmarks.entries import BOARDS, TFC_1W1A, TFC_2W2A, Entry
 from benchmarks.pages import ROOT, markdown, put
 from benchmarks.rows import Row, Rows
 from bnnhw.compiler import load_model
-from bnnhw.dataflow import Network, budget_of, candidates, folding, unasked
-from bnnhw.dataflow.layers import MatrixLayer
+from bnnhw.dataflow import Network, budget_of, search, unasked
+from bnnhw.dataflow.layers import matrix_foldings
 from bnnhw.errors import PlanError
+from bnnhw.ir.geometry import Geometry
 from bnnhw.passes import to_integers
 from bnnhw.toolchain import Board, find_board
 
@@ -31,20 +32,22 @@ PAGE = "docs/folding.md"
 MODELS = ("digits-binary", "digits-ternary", "mnist-binary", "mnist-ternary", TFC_1W1A, TFC_2W2A)
 
 
-def every_pair(layer: MatrixLayer, interval: int, wanted: Mapping[str, Any]) -> set[tuple[int, int]]:
+def every_pair(
+    mh: int, mw: int, shape: tuple[int, ...], window: Geometry | None, interval: int, wanted: Mapping[str, Any]
+) -> set[tuple[int, int]]:
     """Every PE that makes other passes, with every SIMD from the narrowest within `interval` to twice that."""
     pairs = set()
-    for nf in range(1, min(layer.mh, interval) + 1):
-        pe = -(-layer.mh // nf)
-        narrow = -(-layer.mw // (interval // -(-layer.mh // pe)))
-        pairs |= {(pe, simd) for simd in range(narrow, min(2 * narrow, layer.mw) + 1)}
+    for nf in range(1, min(mh, interval) + 1):
+        pe = -(-mh // nf)
+        narrow = -(-mw // (interval // -(-mh // pe)))
+        pairs |= {(pe, simd) for simd in range(narrow, min(2 * narrow, mw) + 1)}
     return pairs
 
 
 @contextmanager
 def relaxed() -> Iterator[None]:
     """The problem of which the planner's is a part."""
-    with mock.patch.object(candidates, "_pairs", every_pair), mock.patch.object(folding, "_join", lambda *_: 0.0):
+    with mock.patch.object(matrix_foldings, "_pairs", every_pair), mock.patch.object(search, "_join", lambda *_: 0.0):
         yield
 
 
@@ -53,14 +56,14 @@ def measure(network: Network, board: Board) -> dict[str, Any]:
     part = board.device
     budget = unasked(budget_of(part, network))
     started = time.monotonic()
-    found = folding.fastest(network, part, budget, {})
+    found = search.fastest(network, part, budget, {})
     seconds = time.monotonic() - started
     cycles = max(layer.cycles for layer in found.layers)
     low, high = 0, cycles  # the bound is above `low`, and `high` can be reached
     with relaxed():
         while low < high - 1:
             middle = (low + high) // 2
-            if folding.solve(network, part, middle, budget, {}) is None:
+            if search.solve(network, part, middle, budget, {}) is None:
                 low = middle
             else:
                 high = middle

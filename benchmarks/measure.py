@@ -8,14 +8,14 @@ import time
 import traceback
 from collections.abc import Callable, Iterable
 from concurrent.futures import Executor, as_completed
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import bnnhw
 from benchmarks.entries import Entry
 from benchmarks.pages import ROOT
-from bnnhw.dataflow import cost
+from bnnhw.dataflow.area import features_of
+from bnnhw.dataflow.pipeline import pipeline
 from bnnhw.dataflow.traffic import weight_bits_read
 from bnnhw.errors import PlanError
 from bnnhw.files import write_text
@@ -64,8 +64,8 @@ def _measured(entry: Entry, routes_at_once: int) -> Result:
         "samples": comparison["levels"]["rtl"]["samples"],
         "mismatches": comparison["mismatches"],
         "weight_bits_read": weight_bits_read(design.plan),
-        "layers": [asdict(layer) for layer in design.plan.layers],
-        "features": cost.network_features(design.plan, design.network),
+        "layers": [layer.entry() for layer in design.plan.layers],
+        "features": features_of(stage.unit for stage in pipeline(design.plan, design.network)),
         "estimate": design.estimate,
         "report": report,
         "build_seconds": round(seconds, 1),

@@ -27,7 +27,7 @@ PAGE = "docs/speed.md"
 DESIGNS = (Entry("digits-binary", "icebreaker"), Entry(TFC_1W1A, "ulx3s-85f"))
 # Samples of each run; a run of more cycles is made shorter, and its time multiplied.
 SAMPLES = (10, 100, 10_000)
-MOST_CYCLES = 100_000
+MAX_CYCLES = 100_000
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ def measure(entry: Entry, variant: Variant) -> Row:
             simulation = RtlSimulation(design.plan, design.network, design.verilog, optimisation=optimise)
             seconds = [spent() - started]
             for samples in SAMPLES:
-                count = min(samples, int(MOST_CYCLES // design.estimate["cycles_per_inference"]))
+                count = min(samples, int(MAX_CYCLES // design.estimate["cycles_per_inference"]))
                 codes = encode_inputs(design.graph, random_inputs(design.graph, count).values)
                 started = spent()
                 simulation.run(codes)

@@ -109,6 +109,8 @@ def mvu(x: str, w: str, family: str) -> Framed:
     unit = MatrixVectorUnit(
         pe=rows,
         simd=lanes,
+        sf=folds,
+        nf=folds,
         input_dtype=formats[0],
         weight_dtype=formats[1],
         weights=[source.getrandbits(rows * lanes * formats[1].bits) for _ in range(folds * folds)],

@@ -105,7 +105,7 @@ class Roof:
 
 
 # Where weights are never fetched, a design stands at the right end.
-LEAST_INTENSITY, MOST_INTENSITY = 0.1, 100.0
+MIN_INTENSITY, MAX_INTENSITY = 0.1, 100.0
 PANEL, LABELS, LINE = 470, 270, 14
 
 
@@ -121,11 +121,11 @@ def rooflines(roofs: Sequence[Roof]) -> str:
 def _panel(drawing: Drawing, roof: Roof, top: int, height: int) -> None:
     left, right, upper, lower = 60, 60 + PANEL, top + 40, top + height - 50
     lowest = min((y for _, _, y in roof.points), default=1.0)
-    first, last = floor(log10(min(lowest, LEAST_INTENSITY * roof.bandwidth))), ceil(log10(roof.logic * 1.2))
+    first, last = floor(log10(min(lowest, MIN_INTENSITY * roof.bandwidth))), ceil(log10(roof.logic * 1.2))
 
     def across(intensity: float) -> float:
-        share = log10(min(max(intensity, LEAST_INTENSITY), MOST_INTENSITY) / LEAST_INTENSITY)
-        return left + PANEL * share / log10(MOST_INTENSITY / LEAST_INTENSITY)
+        share = log10(min(max(intensity, MIN_INTENSITY), MAX_INTENSITY) / MIN_INTENSITY)
+        return left + PANEL * share / log10(MAX_INTENSITY / MIN_INTENSITY)
 
     def down(macs: float) -> float:
         return lower - (lower - upper) * (log10(macs) - first) / (last - first)
@@ -136,10 +136,10 @@ def _panel(drawing: Drawing, roof: Roof, top: int, height: int) -> None:
         drawing.text(left - 8, down(10.0**power) + 4, f"{10.0**power:,g}", anchor="end")
     for intensity in (0.1, 1.0, 10.0, 100.0):
         drawing.line([(across(intensity), upper), (across(intensity), lower)], FAINT)
-        name = f"{intensity:g}" if intensity < MOST_INTENSITY else "no fetch"
+        name = f"{intensity:g}" if intensity < MAX_INTENSITY else "no fetch"
         drawing.text(across(intensity), lower + 18, name, anchor="middle")
     ridge = roof.logic / roof.bandwidth
-    slope = [(LEAST_INTENSITY, LEAST_INTENSITY * roof.bandwidth), (ridge, roof.logic), (MOST_INTENSITY, roof.logic)]
+    slope = [(MIN_INTENSITY, MIN_INTENSITY * roof.bandwidth), (ridge, roof.logic), (MAX_INTENSITY, roof.logic)]
     drawing.line([(across(x), down(y)) for x, y in slope], COLOURS[1], width=2)
     drawing.text(right - 4, down(roof.logic) - 6, f"logic {roof.logic:,.0f}", anchor="end", colour=COLOURS[1])
     bandwidth = f"bandwidth {roof.bandwidth:,.0f} bits/cycle"

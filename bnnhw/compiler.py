@@ -9,7 +9,6 @@ from typing import Any
 from bnnhw.arithmetic.formats import DataType
 from bnnhw.artifacts import is_design
 from bnnhw.dataflow import Network, load_folding, make_plan
-from bnnhw.dataflow.candidates import unfolded
 from bnnhw.dataflow.layers import MatrixLayer
 from bnnhw.design import Design, load_design
 from bnnhw.errors import InputError, ModelError, PlanError
@@ -57,7 +56,7 @@ def check_model(model: str | Path, input_format: DataType | None) -> dict[str, A
                 "vectors": layer.vectors,
                 "weight": layer.weight.name if isinstance(layer, MatrixLayer) else "",
                 "input": layer.input.name,
-                "output": unfolded(layer).output or "integers",
+                "output": layer.unfolded().output or "integers",
                 "macs": layer.macs,
                 "weight_bits": layer.mw * layer.mh * layer.weight.bits if isinstance(layer, MatrixLayer) else 0,
             }

@@ -16,7 +16,7 @@ from bnnhw.ir.graph import Graph
 from bnnhw.reading import read_verilog
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Design:
     """A network, and the hardware that the plan makes of it.
 
@@ -39,6 +39,9 @@ class Design:
     source: Graph | None = None
     file: Path | None = None
     folder: Path | None = None
+
+    def __repr__(self) -> str:
+        return f"<Design {self.plan.model} on {self.plan.board or self.plan.part}: digest {self.plan.digest}>"
 
     @cached_property
     def network(self) -> Network:

@@ -23,14 +23,14 @@ from numpy.typing import NDArray
 from bnnhw.errors import InputError
 
 # Of an .npz, packed and unpacked: 10,000 colour images of 32 x 32 as float64 are 234 MiB.
-MOST_NPZ = 256 << 20
+MAX_NPZ = 256 << 20
 # Of a .json: a hundred times a large plan. What it becomes in memory is up to twenty times as large.
-MOST_JSON = 8 << 20
+MAX_JSON = 8 << 20
 # Arrays of an .npz: three of each layer, and some.
-MOST_ARRAYS = 1024
+MAX_ARRAYS = 1024
 
 # Of Verilog: ten times a full part.
-MOST_VERILOG = 256 << 20
+MAX_VERILOG = 256 << 20
 
 # Where in Verilog words do not count, and those that start something; an open comment or string goes to the end. Plain
 # names have no $ in them here, so that one behind anything, such as a number, starts a word.
@@ -116,7 +116,7 @@ def read_json(path: Path, *, remedy: str, links: bool = True) -> Any:
         If it cannot be read or is no JSON.
     """
     try:
-        return json.loads(_content(path, MOST_JSON, links).decode(), object_pairs_hook=_object)
+        return json.loads(_content(path, MAX_JSON, links).decode(), object_pairs_hook=_object)
     except RecursionError:
         raise InputError(f"{path}: cannot be read as JSON (nested too deeply): {remedy}") from None
     except (OSError, ValueError) as error:
@@ -128,7 +128,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
         keys = [key for key, _ in pairs]
-        raise ValueError(f"{next(key for key in keys if keys.count(key) > 1)[:60]!r} is there twice")
+        raise ValueError(f"{next(key for key in keys if keys.count(key) > 1)[:60]!r} appears twice")
     return found
 
 
@@ -138,19 +138,19 @@ def read_npz(path: Path, *, links: bool = True) -> dict[str, NDArray[np.generic]
     Raises
     ------
     InputError
-        If it cannot be read, is no .npz, holds Python objects, or is or unpacks to more than `MOST_NPZ` bytes.
+        If it cannot be read, is no .npz, holds Python objects, or is or unpacks to more than `MAX_NPZ` bytes.
     """
     try:
-        content = _content(path, MOST_NPZ, links)
+        content = _content(path, MAX_NPZ, links)
         if content.startswith(np.lib.format.MAGIC_PREFIX):
             raise ValueError("it holds a single array, not named ones: save it with numpy.savez")
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             entries = archive.infolist()
-            if len(entries) > MOST_ARRAYS:
-                raise ValueError(f"it holds {len(entries)} arrays, more than {MOST_ARRAYS}")
+            if len(entries) > MAX_ARRAYS:
+                raise ValueError(f"it holds {len(entries)} arrays, more than {MAX_ARRAYS}")
             # Nothing unpacks to more than its entry says: zipfile stops there.
-            if sum(entry.file_size for entry in entries) > MOST_NPZ:
-                raise ValueError(f"it unpacks to more than {MOST_NPZ >> 20} MiB: split it into several files")
+            if sum(entry.file_size for entry in entries) > MAX_NPZ:
+                raise ValueError(f"it unpacks to more than {MAX_NPZ >> 20} MiB: split it into several files")
             return {entry.filename.removesuffix(".npy"): _array(archive.read(entry)) for entry in entries}
     except (OSError, *_DAMAGE) as error:
         raise InputError(f"{path}: cannot be read as .npz: {_reason(error)}") from None
@@ -185,7 +185,7 @@ def read_verilog(path: Path) -> str:
         If it cannot be read, or holds such a thing.
     """
     try:
-        text = _content(path, MOST_VERILOG, links=False).decode()
+        text = _content(path, MAX_VERILOG, links=False).decode()
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: cannot be read ({_reason(error)}): compile again") from None
     for found in _VERILOG.finditer(text):

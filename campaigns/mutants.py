@@ -32,7 +32,8 @@ import numpy as np
 from benchmarks.commands import add_again, add_only
 from benchmarks.pages import ROOT, markdown, put
 from benchmarks.rows import Row, Rows
-from bnnhw.dataflow import measure, structure
+from bnnhw import units
+from bnnhw.dataflow import measure
 from bnnhw.errors import ToolError
 from bnnhw.verify import RtlResult, RtlSimulation
 from bnnhw.verify.verilator import LONG_RUNS
@@ -147,7 +148,7 @@ def refuted(mutant: Mutant) -> str:
     """Whether a proof of the unit fails with this fault at the unit's output."""
     if mutant.kind not in STREAM_FAULTS:
         return ""
-    kind = getattr(structure, mutant.place.split()[0])
+    kind = getattr(units, mutant.place.split()[0])
     case = min((case for case in STREAMS if case.covers == (kind,)), key=lambda case: case.depth, default=None)
     if case is None:
         return ""

@@ -6,21 +6,21 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bnnhw.arithmetic.formats import BIPOLAR, TERNARY, DataType
+from bnnhw.arithmetic.formats import BIPOLAR, TERNARY, DataType, IntegerRange
 from bnnhw.dataflow import Network, Plan, planned
-from bnnhw.dataflow.candidates import unfolded
-from bnnhw.dataflow.layers import Layer, MatrixLayer
-from bnnhw.dataflow.plan import LOGIC, MEMORY_KEYS, MOST_FRAMES, LayerPlan
+from bnnhw.dataflow.layers import LOGIC, MAX_FRAMES, Layer, LayerPlan, MatrixLayer, MatrixPlan
 from bnnhw.ir.bounds import reach
 from bnnhw.ir.nodes import Dense, Threshold
 
 WEIGHTS = (BIPOLAR, TERNARY, DataType("uint", 2), DataType("int", 3), DataType("int", 8))
 ACTIVATIONS = (BIPOLAR, TERNARY, DataType("uint", 1), DataType("uint", 2), DataType("int", 2), DataType("uint", 4))
+MEMORY_KEYS = ("weight_memory", "buffer_memory", "threshold_memory", "window_memory")
 INPUTS = (*ACTIVATIONS, DataType("int", 8), DataType("uint", 3))
 
 
@@ -34,15 +34,16 @@ def random_values(rng: np.random.Generator, dtype: DataType, shape: tuple[int, .
 def dense_layer(dense: Dense, threshold: Threshold | None, x: DataType, index: int = 0) -> MatrixLayer:
     """A layer that reads the one before it, number `index` of its network."""
     mh, mw = dense.weight.shape
+    low, high = reach(dense.weight, x)
     return MatrixLayer(
         name=dense.name,
         inputs=(index - 1,),
         i_shapes=((mw,),),
         o_shape=(mh,),
         i_dtypes=(x,),
-        dtype=threshold and threshold.dtype,
+        format=threshold.dtype if threshold else IntegerRange(int(low.min()), int(high.max())),
         threshold=threshold,
-        dense=dense,
+        node=dense,
         window=None,
     )
 
@@ -61,24 +62,25 @@ def random_folding(
 
 
 def _random_layer_folding(rng: np.random.Generator, layer: Layer) -> LayerPlan:
-    plan = unfolded(layer)
-    for key in MEMORY_KEYS:
-        plan = replace(plan, **{key: ["lut", "block"][rng.integers(2)]})
+    plan = layer.unfolded()
+    memories = {key: ["lut", "block"][rng.integers(2)] for key in MEMORY_KEYS}
+    plan = replace(plan, **{key: memory for key, memory in memories.items() if key in plan.choices})
     matrix = isinstance(layer, MatrixLayer)
     channels = layer.i_shapes[0][-1] if matrix else math.gcd(*(shape[-1] for shape in layer.i_shapes))
     lanes = int(rng.choice([n for n in range(1, channels + 1) if channels % n == 0]))
-    pe, simd = lanes, lanes
-    if matrix:
-        pe, simd = int(rng.integers(1, layer.mh + 1)), int(rng.integers(1, layer.mw + 1))
-        reuse = int(rng.integers(1, 1 + min(3, layer.vectors if layer.vectors > 1 else MOST_FRAMES)))
-        levels, latency = [None, 1, 2][rng.integers(3)], int(rng.integers(1, 3))
-        plan = replace(plan, popcount_levels=levels, weight_latency=latency, reuse=reuse)
-        if layer.window is not None and rng.integers(2):
-            plan = replace(plan, window_rows=layer.window.geometry.kernel[0])
-        if rng.integers(4) == 0:
-            pe, simd = layer.mh, layer.mw
-            plan = replace(plan, weight_memory=LOGIC, reuse=1)
-    return replace(plan, pe=pe, simd=simd, lanes=lanes if plan.lanes else 0)
+    if not isinstance(layer, MatrixLayer):
+        return replace(plan, pe=lanes)
+    assert isinstance(plan, MatrixPlan)
+    pe, simd = int(rng.integers(1, layer.mh + 1)), int(rng.integers(1, layer.mw + 1))
+    batch = int(rng.integers(1, 1 + min(3, layer.vectors if layer.vectors > 1 else MAX_FRAMES)))
+    levels, latency = [None, 1, 2][rng.integers(3)], int(rng.integers(1, 3))
+    plan = replace(plan, popcount_levels=levels, weight_latency=latency, batch=batch)
+    if layer.window is not None and rng.integers(2):
+        plan = replace(plan, window_rows=layer.window.geometry.kernel[0])
+    if rng.integers(4) == 0:
+        pe, simd = layer.mh, layer.mw
+        plan = replace(plan, weight_memory=LOGIC, batch=1)
+    return replace(plan, pe=pe, simd=simd, lanes=lanes if layer.windowed else 0)
 
 
 def stacked(layers: list[MatrixLayer], scales: list[int] | None = None, biases: list[int] | None = None) -> Network:
@@ -142,19 +144,20 @@ def random_plan(
 ) -> Plan:
     """PE and SIMD anywhere from 1 to the whole layer, divisors or not; up to `frames` frames side by side."""
     levels = [None, 1, 2][rng.integers(3)]
-    folded = []
+    folded: list[MatrixPlan] = []
     for layer in network.layers:
+        assert isinstance(layer, MatrixLayer)
         pe, simd = int(rng.integers(1, layer.mh + 1)), int(rng.integers(1, layer.mw + 1))
         # As often as not the same number as the layer before, whose frames then stay side by side.
-        same = folded[-1].reuse if folded and rng.integers(2) else int(rng.integers(1, frames + 1))
+        same = folded[-1].batch if folded and rng.integers(2) else int(rng.integers(1, frames + 1))
         latency = int(rng.integers(1, 3))
-        folded.append(replace(layer_plan(layer, pe, simd, levels, memory), reuse=same, weight_latency=latency))
+        folded.append(replace(layer_plan(layer, pe, simd, levels, memory), batch=same, weight_latency=latency))
     return plan_of(network, folded, part)
 
 
-def layer_plan(layer: MatrixLayer, pe: int, simd: int, levels: int | None = None, memory: str = "lut") -> LayerPlan:
+def layer_plan(layer: MatrixLayer, pe: int, simd: int, levels: int | None = None, memory: str = "lut") -> MatrixPlan:
     return replace(
-        unfolded(layer),
+        layer.unfolded(),
         pe=pe,
         simd=simd,
         weight_memory=memory,
@@ -164,7 +167,7 @@ def layer_plan(layer: MatrixLayer, pe: int, simd: int, levels: int | None = None
     )
 
 
-def plan_of(network: Network, layers: list[LayerPlan], part: str = "ice40-hx8k") -> Plan:
+def plan_of(network: Network, layers: Sequence[LayerPlan], part: str = "ice40-hx8k") -> Plan:
     return planned(network, tuple(layers), board="", part=part, clock_mhz=12.0)
 
 
@@ -173,7 +176,7 @@ def forward(network: Network, x: NDArray[np.int64]) -> tuple[NDArray[np.int64], 
     value = x.astype(np.int64)
     for layer in network.layers:
         assert isinstance(layer, MatrixLayer)
-        value = value @ layer.dense.weight.T.astype(np.int64)
+        value = value @ layer.node.weight.T.astype(np.int64)
         node = layer.threshold
         if node is not None:
             value = node.offset + node.step * (value[:, :, None] >= node.thresholds[None]).sum(axis=-1)

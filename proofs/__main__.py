@@ -65,7 +65,7 @@ def table(rows: Sequence[Row]) -> str:
     counts = {kind: sum(a["method"].startswith(kind) for a in asked) for kind in ("induction", "all runs", "faults")}
     return f"""\
 {len(rows)} entries: {counts["induction"]} proofs by induction, which hold for runs of any length; {counts["all runs"]}
-bounded ones, which hold for every run of so many cycles from reset, whatever comes in and however both sides stall; and
+bounded ones, which hold for every run of the given number of cycles from reset, whatever comes in and however both sides stall; and
 {counts["faults"]} checks that the properties can fail.
 
 {markdown(["unit", "sizes", "property", "method", "s", "result"], lines)}

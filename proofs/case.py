@@ -39,7 +39,7 @@ class StreamCase:
     depth : int
         Cycles from reset on that are looked at, all of them with any stalls.
     covers : tuple of type
-        The units of `bnnhw.dataflow.structure` that this is one of.
+        The units of `bnnhw.units` that this is one of.
     fast : bool
         Whether the test suite proves it.
     """

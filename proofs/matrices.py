@@ -6,9 +6,8 @@ import numpy as np
 from amaranth.hdl import Array, Const, signed
 
 from bnnhw.arithmetic.formats import BIPOLAR, TERNARY, DataType
-from bnnhw.dataflow import structure as units
-from bnnhw.dataflow.plan import LOGIC
-from bnnhw.generate.accelerator import build_unit
+from bnnhw.dataflow.layers import LOGIC
+from bnnhw.generate.circuits import circuit
 from campaigns.random_networks import layer_plan, random_layer
 from proofs.case import StreamCase
 from proofs.harness import Any, Spec
@@ -24,9 +23,9 @@ def layer(x, weight, out, mw, mh, depth, *, pe=0, simd=0, levels=None, latency=1
     plan = replace(layer_plan(made, pe, simd, levels, "lut"), weight_latency=latency)
     if constant:
         plan = replace(plan, weight_memory=LOGIC)
-    parts = [unit for _, unit in units.layer_units(made, plan)]
-    matrix, thresholds = made.dense.weight, made.threshold
-    i_beats, o_beats, width = plan.sf, plan.nf, made.o_width
+    parts, held = dict(made.units(plan, "ecp5")), made.contents(plan, "ecp5")
+    matrix, thresholds = made.node.weight, made.threshold
+    i_beats, o_beats, width = plan.sf, plan.nf, made.dtype.bits
 
     def expected(name, k, seen):
         codes = [code for beat in seen["i"] for code in lanes(beat, x.bits)][:mw]
@@ -59,12 +58,10 @@ def layer(x, weight, out, mw, mh, depth, *, pe=0, simd=0, levels=None, latency=1
     what = f"{made.thresholds} thresholds" if out else "sums"
     what += ", registers behind the weights" if latency > 1 else ""
     sizes = f"{x} x {weight}, {mh} of {mw}, PE {pe}, SIMD {simd}, {what}"
-    names = {units.Buffer: "VectorBuffer", units.Matrix: "MatrixVectorUnit", units.Constant: "ConstantMatrixUnit",
-             units.Thresholds: "ThresholdUnit"}  # fmt: skip
     return StreamCase(
-        ", ".join(names[type(part)] for part in parts), sizes,
-        lambda: Chain([build_unit(part, "ecp5") for part in parts]), spec, depth,
-        covers=tuple(type(part) for part in parts), fast=fast,
+        ", ".join(type(unit).__name__ for unit in parts.values()), sizes,
+        lambda: Chain([circuit(unit, held.get(part)) for part, unit in parts.items()]), spec, depth,
+        covers=tuple(type(unit) for unit in parts.values()), fast=fast,
     )  # fmt: skip
 
 

@@ -5,11 +5,11 @@ from amaranth.hdl import Const, Module, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from bnnhw.dataflow import structure as units
+from bnnhw import units
 from bnnhw.gateware.frame_layout import frame_layout
 from bnnhw.gateware.streams.frame_gather import FrameGather
 from bnnhw.gateware.streams.frame_scatter import FrameScatter
-from bnnhw.generate.accelerator import build_unit
+from bnnhw.generate.circuits import circuit
 from bnnhw.ir.geometry import Geometry
 from proofs.case import StreamCase
 from proofs.harness import Any, Spec
@@ -30,7 +30,7 @@ def buffer(unit, depth):
     spec = Spec({"i": unit.total * unit.beats}, {"o": len(plan)}, expected, hang_cycles=4)
     sizes = f"{unit.beats} beats, {unit.repeats} times, {unit.vectors} of {unit.total} vectors side by side"
     return StreamCase(
-        "VectorBuffer", sizes, lambda: build_unit(unit, "ecp5"), spec, depth, covers=(units.Buffer,),
+        "VectorBuffer", sizes, lambda: circuit(unit), spec, depth, covers=(units.VectorBuffer,),
         fast=unit.vectors == 1,
     )  # fmt: skip
 
@@ -48,7 +48,7 @@ def scatter(unit, depth):
     spec = Spec({"i": groups * unit.beats}, {"o": unit.total * unit.beats}, expected, hang_cycles=4)
     sizes = f"{unit.beats} beats, {unit.vectors} of {unit.total} vectors side by side"
     return StreamCase(
-        "VectorScatter", sizes, lambda: build_unit(unit, "ecp5"), spec, depth, covers=(units.Scatter,)
+        "VectorScatter", sizes, lambda: circuit(unit), spec, depth, covers=(units.VectorScatter,)
     )  # fmt: skip
 
 
@@ -97,9 +97,9 @@ def regrouped(beats, repeats, frames, depth):
     )  # fmt: skip
 
 
-def slide(height, width, geometry, depth, *, channels=1, per_beat=1, channels_outer=False, tall=False):
+def window(height, width, geometry, depth, *, channels=1, per_beat=1, channels_outer=False, tall=False):
     """Case of a `SlidingWindow`, of 1 bit per channel, and 1 outside the map."""
-    unit = units.Slide(1, channels, per_beat, height, width, geometry, 1, channels_outer, tall, 0, "lut")
+    unit = units.SlidingWindow(1, channels, per_beat, height, width, geometry, 1, channels_outer, tall, 0, "lutram")
     chunks, (kh, kw) = channels // per_beat, geometry.kernel
     beats = []  # of each window: the taps of each beat, its chunk, and whether it is the last
     for taps in windows(height, width, geometry):
@@ -130,7 +130,7 @@ def slide(height, width, geometry, depth, *, channels=1, per_beat=1, channels_ou
     step = f" by {geometry.strides}" if geometry.strides != (1, 1) else ""
     apart = f" dilated by {geometry.dilations}" if geometry.dilations != (1, 1) else ""
     sizes = f"{height}x{width} map of {channels}, windows {kh}x{kw}{step}{apart}{pads}, {order}"
-    return StreamCase("SlidingWindow", sizes, lambda: build_unit(unit, "ecp5"), spec, depth, covers=(units.Slide,))
+    return StreamCase("SlidingWindow", sizes, lambda: circuit(unit), spec, depth, covers=(units.SlidingWindow,))
 
 
 def _bits(lane, width):
@@ -138,19 +138,19 @@ def _bits(lane, width):
 
 
 CASES = [
-    buffer(units.Buffer(1, 2, 2, 1, 1, "lut"), 18),
-    buffer(units.Buffer(1, 1, 2, 2, 3, "lut"), 20),
-    buffer(units.Buffer(1, 3, 1, 1, 1, "lut"), 16),
-    scatter(units.Scatter(1, 2, 2, 3, "lut"), 18),
+    buffer(units.VectorBuffer(1, 2, 2, 1, 1, "lutram"), 18),
+    buffer(units.VectorBuffer(1, 1, 2, 2, 3, "lutram"), 20),
+    buffer(units.VectorBuffer(1, 3, 1, 1, 1, "lutram"), 16),
+    scatter(units.VectorScatter(1, 2, 2, 3, "lutram"), 18),
     regrouped(1, 1, 2, 14),
     regrouped(1, 2, 2, 20),
-    slide(3, 2, Geometry((2, 2)), 24),
-    slide(3, 3, Geometry((1, 1), (2, 2)), 30),
-    slide(1, 2, Geometry((2, 2), pads=(1, 1, 0, 0)), 30),
-    slide(2, 1, Geometry((2, 1), (2, 1), pads=(1, 0, 1, 0)), 20),
-    slide(3, 1, Geometry((2, 1), dilations=(2, 1)), 16),
-    slide(1, 2, Geometry((1, 2), pads=(0, 1, 0, 0)), 26, channels=2),
-    slide(1, 3, Geometry((1, 2)), 28, channels=2, channels_outer=True),
-    slide(2, 2, Geometry((2, 1), pads=(1, 0, 0, 0)), 18, tall=True),
-    slide(3, 2, Geometry((2, 2)), 18, tall=True),
+    window(3, 2, Geometry((2, 2)), 24),
+    window(3, 3, Geometry((1, 1), (2, 2)), 30),
+    window(1, 2, Geometry((2, 2), pads=(1, 1, 0, 0)), 30),
+    window(2, 1, Geometry((2, 1), (2, 1), pads=(1, 0, 1, 0)), 20),
+    window(3, 1, Geometry((2, 1), dilations=(2, 1)), 16),
+    window(1, 2, Geometry((1, 2), pads=(0, 1, 0, 0)), 26, channels=2),
+    window(1, 3, Geometry((1, 2)), 28, channels=2, channels_outer=True),
+    window(2, 2, Geometry((2, 1), pads=(1, 0, 0, 0)), 18, tall=True),
+    window(3, 2, Geometry((2, 2)), 18, tall=True),
 ]

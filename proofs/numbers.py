@@ -2,8 +2,8 @@
 
 from amaranth.hdl import Array, Cat, Const, Mux, Value, signed
 
+from bnnhw import units
 from bnnhw.arithmetic.formats import BIPOLAR, TERNARY, DataType
-from bnnhw.dataflow import structure as units
 from bnnhw.gateware.arithmetic.add_streams import AddStreams
 from bnnhw.gateware.arithmetic.label_select import LabelSelect
 from bnnhw.gateware.arithmetic.threshold import ThresholdUnit
@@ -36,8 +36,8 @@ def add(dtypes, coefficients, out):
     )  # fmt: skip
     sizes = " + ".join(f"{c} * {t}" for c, t in zip(coefficients, dtypes, strict=True))
     return StreamCase(
-        "AddStreams", f"{sizes}, 2 lanes", lambda: AddStreams(list(dtypes), list(coefficients), 2, out), spec, depth=8,
-        covers=(units.Add,), fast=True,
+        "AddStreams", f"{sizes}, 2 lanes", lambda: AddStreams(dtypes, coefficients, 2, out), spec, depth=8,
+        covers=(units.AddStreams,), fast=True,
     )  # fmt: skip
 
 
@@ -59,7 +59,7 @@ def concat(dtypes, out):
     )  # fmt: skip
 
 
-def offset(dtype, offsets, signs, width):
+def difference(dtype, offsets, signs, width):
     """Case of `ThresholdDifference`, two channels per beat."""
     beats = len(offsets) // 2
 
@@ -74,8 +74,8 @@ def offset(dtype, offsets, signs, width):
     )  # fmt: skip
     return StreamCase(
         "ThresholdDifference", f"{dtype}, {len(offsets)} channels, 2 per beat",
-        lambda: ThresholdDifference(dtype, 2, offsets=offsets, signs=signs, width=width), spec, depth=10, covers=(units.Offset,),
-        fast=True,
+        lambda: ThresholdDifference(dtype, 2, len(offsets), offsets=offsets, signs=signs, width=width), spec, depth=10,
+        covers=(units.ThresholdDifference,), fast=True,
     )  # fmt: skip
 
 
@@ -96,8 +96,10 @@ def thresholds(rows, codes, bits, tail, depth, *, width=4, fast=False):
     )  # fmt: skip
     return StreamCase(
         "ThresholdUnit", f"{len(codes) - 1} thresholds, sums of {width} bits, {pe} rows, {beats} beats",
-        lambda: ThresholdUnit(pe=pe, width=width, thresholds=rows, codes=codes, bits=bits, tail=tail), spec, depth,
-        covers=(units.Thresholds,), fast=fast,
+        lambda: ThresholdUnit(
+            pe=pe, nf=beats, width=width, count=len(codes) - 1, thresholds=rows, codes=codes, bits=bits, tail=tail
+        ),
+        spec, depth, covers=(units.ThresholdUnit,), fast=fast,
     )  # fmt: skip
 
 
@@ -141,7 +143,7 @@ def pool(dtype, operation, taps, minimum, out, *, lanes_per_beat, depth, fast=Fa
 
 def label(width, scales, biases, per_beat, depth):
     """Case of `LabelSelect`: the first of the highest scores."""
-    classes = len(scales)
+    classes, affine = len(scales), any(scale != 1 for scale in scales) or any(biases)
     beats = -(-classes // per_beat)
 
     def expected(name, k, seen):
@@ -160,7 +162,8 @@ def label(width, scales, biases, per_beat, depth):
     )  # fmt: skip
     return StreamCase(
         "LabelSelect", f"{classes} classes of {width} bits, {per_beat} per beat, scales {scales}",
-        lambda: LabelSelect(width, scales, biases, per_beat), spec, depth,
+        lambda: LabelSelect(width, classes, per_beat, affine=affine, scales=scales, biases=biases), spec, depth,
+        covers=(units.LabelSelect,),
     )  # fmt: skip
 
 
@@ -173,8 +176,8 @@ CASES = [
     add((INT3, TERNARY), ([1, -2, 0, 3], 2), DataType("int", 6)),
     concat((BIPOLAR, TERNARY, UINT2), INT3),
     concat((BIPOLAR, DataType("uint", 31), DataType("int", 32)), DataType("int", 32)),
-    offset(TERNARY, [1, 0, -1, 2], [1, -1, -1, 1], 4),
-    offset(DataType("int", 32), [3, -1], [1, -1], 34),
+    difference(TERNARY, [1, 0, -1, 2], [1, -1, -1, 1], 4),
+    difference(DataType("int", 32), [3, -1], [1, -1], 34),
     thresholds([[[0], [0]], [[0], [0]]], [2, 1], 2, 1, 8, fast=True),
     thresholds([[[0, 2, 2], [0, 0, 7]], [[0, 1, 5], [0, 3, 4]]], [2, 0, 3, 1], 2, 1, 9, fast=True),
     thresholds([[[0, 5, 1 << 31]]], [0, 1, 2, 3], 2, 1, 10, width=32),

@@ -4,14 +4,14 @@ from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from bnnhw import units
 from bnnhw.arithmetic.formats import DataType
-from bnnhw.dataflow import structure as units
 from bnnhw.gateware.frame_layout import frame_layout
 from bnnhw.gateware.streams.concat import Concat
 from bnnhw.gateware.streams.frame_guard import FrameGuard
 from bnnhw.gateware.streams.frame_status import FrameStatus
 from bnnhw.gateware.streams.result_cut import ResultCut
-from bnnhw.generate.accelerator import build_unit
+from bnnhw.generate.circuits import circuit
 from proofs.case import StreamCase
 from proofs.harness import Spec
 from proofs.models import lanes
@@ -34,21 +34,21 @@ def convert(unit):
     i_beats, o_beats = -(-unit.elements // unit.i_lanes), -(-unit.elements // unit.o_lanes)
 
     def elements(seen, vector):
-        size = unit.i_lanes * unit.bits
+        size = unit.i_lanes * unit.lane_bits
         found = [beat.data[vector * size : (vector + 1) * size] for beat in seen["i"]]
-        return [beat[k * unit.bits : (k + 1) * unit.bits] for beat in found for k in range(unit.i_lanes)]
+        return [beat[k * unit.lane_bits : (k + 1) * unit.lane_bits] for beat in found for k in range(unit.i_lanes)]
 
     def expected(name, k, seen):
         out = []
         for vector in range(unit.vectors):
             known = elements(seen, vector)[: unit.elements]
-            known += [Const(0, unit.bits)] * (o_beats * unit.o_lanes - unit.elements)
+            known += [Const(0, unit.lane_bits)] * (o_beats * unit.o_lanes - unit.elements)
             out += known[k * unit.o_lanes : (k + 1) * unit.o_lanes]
         return out, {"last": k == o_beats - 1}
 
     def legal(name, payload):
         tail = unit.elements - (i_beats - 1) * unit.i_lanes
-        beyond = [lane for k, lane in enumerate(lanes(payload, unit.bits)) if k % unit.i_lanes >= tail]
+        beyond = [lane for k, lane in enumerate(lanes(payload, unit.lane_bits)) if k % unit.i_lanes >= tail]
         return ~payload.last | (Cat(beyond) == 0) if beyond else None
 
     chunks = i_beats + o_beats
@@ -56,7 +56,7 @@ def convert(unit):
                 legal=legal)  # fmt: skip
     sizes = f"{unit.elements} lanes, {unit.i_lanes} to {unit.o_lanes} per beat, {unit.vectors} side by side"
     return StreamCase(
-        "WidthConverter", sizes, lambda: build_unit(unit, "ecp5"), spec, depth=2 * chunks + 6, covers=(units.Convert,),
+        "WidthConverter", sizes, lambda: circuit(unit), spec, depth=2 * chunks + 6, covers=(units.WidthConverter,),
         fast=unit.elements == 5,
     )  # fmt: skip
 
@@ -129,12 +129,17 @@ def guarded(beats):
 
     spec = Spec({"i": 1}, {"o": beats, "status": 1}, expected, hang_cycles=8)
     return StreamCase(
-        "FrameGuard, FrameStatus", f"frames of {beats} beats, 1 to 4 come", lambda: Damaged(beats), spec, depth=18
+        "FrameGuard, FrameStatus",
+        f"frames of {beats} beats, 1 to 4 come",
+        lambda: Damaged(beats),
+        spec,
+        depth=18,
+        covers=(units.FrameGuard, units.FrameStatus),
     )
 
 
 def built(unit):
-    return lambda: build_unit(unit, "ecp5")
+    return lambda: circuit(unit)
 
 
 CASES = [
@@ -148,32 +153,33 @@ CASES = [
         depth=12, covers=(units.Concat,), fast=True,
     ),
     StreamCase(
-        "VectorSplit", "vectors of 3 beats", built(units.Split(2, 3)),
+        "VectorSplit", "vectors of 3 beats", built(units.VectorSplit(2, 3)),
         Spec({"i": 3}, {"o": 3}, lambda name, k, seen: ([seen["i"][k].data], {"last": k == 2}), hang_cycles=1),
-        depth=12, covers=(units.Split,), fast=True,
+        depth=12, covers=(units.VectorSplit,), fast=True,
     ),
     StreamCase(
-        "VectorJoin", "2 vectors of 2 beats", built(units.Join(2, 2)),
+        "VectorJoin", "2 vectors of 2 beats", built(units.VectorJoin(2, 2)),
         Spec({"i": 4}, {"o": 4}, lambda name, k, seen: ([seen["i"][k].data], {"last": k == 3}), hang_cycles=1,
              i_last=lambda name, k: k % 2 == 1),
-        depth=14, covers=(units.Join,), fast=True,
+        depth=14, covers=(units.VectorJoin,), fast=True,
     ),
     StreamCase(
-        "StreamFifo", "3 beats deep", built(units.Fifo(1, 3)), Spec({"i": 1}, {"o": 1}, same, hang_cycles=3),
-        depth=14, covers=(units.Fifo,),
+        "StreamFifo", "3 beats deep", built(units.StreamFifo(1, 3, "lutram")), Spec({"i": 1}, {"o": 1}, same, hang_cycles=3),
+        depth=14, covers=(units.StreamFifo,),
     ),
     StreamCase(
-        "StreamFifo as slack", "2 beats deep", built(units.Slack(1)), Spec({"i": 1}, {"o": 1}, same, hang_cycles=3),
-        depth=12, covers=(units.Slack,), fast=True,
+        "StreamFifo as skid buffer", "2 beats deep", built(units.StreamFifo(1, 2, "registers")), Spec({"i": 1}, {"o": 1}, same, hang_cycles=3),
+        depth=12, covers=(units.StreamFifo,), fast=True,
     ),
-    convert(units.Convert(1, 6, 3, 1)),
-    convert(units.Convert(1, 4, 1, 2)),
-    convert(units.Convert(1, 5, 3, 2)),
-    convert(units.Convert(1, 3, 1, 2, vectors=2)),
+    convert(units.WidthConverter(1, 6, 3, 1)),
+    convert(units.WidthConverter(1, 4, 1, 2)),
+    convert(units.WidthConverter(1, 5, 3, 2)),
+    convert(units.WidthConverter(1, 3, 1, 2, vectors=2)),
     result(3, 2),
     guarded(2),
     StreamCase(
         "FrameStatus", "2 frames", lambda: FrameStatus(2),
         Spec({"i": 1}, {"o": 1}, lambda name, k, seen: ([seen["i"][0]], {}), hang_cycles=2), depth=12, fast=True,
+        covers=(units.FrameStatus,),
     ),
 ]  # fmt: skip

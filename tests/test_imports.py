@@ -26,7 +26,7 @@ BASE = {
     "reading",
 }
 ABOVE_REFERENCE = {"ir", "frontend", "passes", "reference"}
-HARDWARE = {"dataflow", "gateware", "generate", "toolchain"}
+HARDWARE = {"units", "dataflow", "gateware", "generate", "toolchain"}
 
 # Part -> the parts that it may import; each may import itself and the base.
 TABLE: dict[str, set[str]] = {
@@ -35,9 +35,10 @@ TABLE: dict[str, set[str]] = {
     "frontend": {"ir"},
     "passes": {"ir"},
     "reference": {"ir"},
-    "dataflow": {"ir"},
+    "units": {"ir"},
+    "dataflow": {"ir", "units"},
     "gateware": set(),
-    "generate": {"dataflow", "gateware"},
+    "generate": {"dataflow", "gateware", "units"},
     "toolchain": {"generate", "dataflow"},
     "host": set(),
     "cli": set(),
@@ -105,6 +106,16 @@ def test_file_keeps_the_table(path: Path) -> None:
 def test_gateware_knows_no_networks() -> None:
     for path in (PACKAGE / "gateware").rglob("*.py"):
         assert not {module.split(".")[1] for module in imported_modules(path)} & {"ir", "dataflow"}, path
+
+
+def test_units_know_no_networks_and_no_circuits() -> None:
+    for path in (PACKAGE / "units").rglob("*.py"):
+        assert {name for name in imported_modules(path) if name.startswith("bnnhw.ir")} <= {"bnnhw.ir.geometry"}, path
+    for part in ("arithmetic", "units"):
+        for path in (PACKAGE / part).rglob("*.py"):
+            for node in imports(path):
+                names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else [str(node.module)]
+                assert not any(name.split(".")[0] == "amaranth" for name in names), path
 
 
 def test_first_steps_do_not_know_each_other() -> None:

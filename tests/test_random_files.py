@@ -7,11 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.onnx_models import executor_outputs
+import bnnhw
+from bnnhw.errors import ModelError
+from tests.onnx_models import executor_outputs, save
 from tests.random_files.executor import Executor
 from tests.random_files.generator import make
 from tests.random_files.intervals import Intervals
 from tests.random_files.judge import compared, judge, outside
+from tests.random_files.refusals import excused
 
 CHUNK = 10
 SLOW_CHUNK = 100
@@ -33,6 +36,31 @@ def test_files(first: int, tmp_path: Path) -> None:
 @pytest.mark.parametrize("first", range(100, 3100, SLOW_CHUNK))
 def test_many_files(first: int, tmp_path: Path) -> None:
     assert_right(first, SLOW_CHUNK, tmp_path)
+
+
+def assert_same_in_verilog(seed: int, folder: Path) -> None:
+    """The Verilog of a file computes the integers of the reference, at the cycles of the cycle model."""
+    file = make(seed)
+    path = save(file.model, folder)
+    try:
+        found = bnnhw.compare(path, inputs=file.inputs, samples=6, levels=["rtl"], board="ulx3s-85f")
+    except ModelError as error:
+        assert excused(str(error), file.traits), error
+        pytest.skip(f"refused: {error}")
+    assert found["mismatches"] == 0, found["levels"]["rtl"]["first_difference"]
+
+
+@pytest.mark.sim
+@pytest.mark.parametrize("seed", [1, 2, 5])
+def test_verilog(seed: int, tmp_path: Path) -> None:
+    assert_same_in_verilog(seed, tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.sim
+@pytest.mark.parametrize("seed", range(100, 160))
+def test_verilog_of_many(seed: int, tmp_path: Path) -> None:
+    assert_same_in_verilog(seed, tmp_path)
 
 
 def test_a_seed_makes_one_file() -> None:

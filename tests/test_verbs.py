@@ -28,6 +28,12 @@ def design() -> Design:
     return bnnhw.compile(MODEL, board="icebreaker")
 
 
+def test_designs_are_shown_in_a_line(design: Design) -> None:
+    for shown in (design, design.plan, design.network):
+        assert MODEL in repr(shown)
+        assert len(repr(shown)) < 120
+
+
 def test_import_loads_little_and_keeps_the_verb_build() -> None:
     code = (
         "import sys, bnnhw; assert not {'onnx', 'amaranth', 'cocotb', 'serial'} & set(sys.modules);"

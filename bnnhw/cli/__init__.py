@@ -26,7 +26,7 @@ USER_ERROR, DEFECT = 2, 3
 BY_SIGNAL = 128
 
 # Of an error: a model that is no network for an FPGA has any number of problems.
-MOST_LINES = 20
+MAX_LINES = 20
 
 
 class Ended(KeyboardInterrupt):
@@ -103,8 +103,8 @@ def version() -> str:
 def legible(message: str) -> str:
     """`message` in as many lines and columns as a terminal can take."""
     lines = [printable(line, 300) for line in message.split("\n")]
-    more = len(lines) - MOST_LINES
-    return "\n".join(lines if more <= 0 else [*lines[:MOST_LINES], f"  ... and {more} more; `bnnhw check` lists all"])
+    more = len(lines) - MAX_LINES
+    return "\n".join(lines if more <= 0 else [*lines[:MAX_LINES], f"  ... and {more} more; `bnnhw check` lists all"])
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -38,7 +38,7 @@ def add_model(parser: argparse.ArgumentParser, *, or_folder: bool = True) -> Non
         "--input-format",
         type=input_format,
         metavar="FORMAT",
-        help="of the input's values: bipolar, ternary, uint1..16 or int2..16; for a model file that does not tell",
+        help="of the input's values: bipolar, ternary, uint1..16 or int2..16; if the model file does not state one",
     )
 
 
@@ -53,7 +53,7 @@ def add_inputs(parser: argparse.ArgumentParser, *, samples: int | None) -> None:
         "--inputs",
         type=Path,
         metavar="X.npz",
-        help="file with `inputs` (N, ...) and maybe `labels` (N,) (default: a shipped model's own, else random ones)",
+        help="file with `inputs` (N, ...) and optionally `labels` (N,) (default: a shipped model's own, else random)",
     )
     parser.add_argument(
         "--samples",

@@ -101,7 +101,10 @@ def compare(arguments: Namespace) -> int:
 
 def comparison_text(result: dict[str, Any]) -> str:
     """One line per level, and the first difference where there is one."""
-    header = ("level", "samples", "values", "differ", "classes differ", "accuracy", "cycles", "seconds", "held against")
+    header = (
+        "level", "samples", "values", "differ", "classes differ", "rounding", "accuracy", "cycles", "seconds",
+        "held against",
+    )  # fmt: skip
     rows = []
     differences = []
     for name, level in result["levels"].items():
@@ -113,6 +116,7 @@ def comparison_text(result: dict[str, Any]) -> str:
                 level["values"],
                 mismatches["logits"],
                 mismatches["class"],
+                level["rounding"],
                 percent(level["accuracy"]),
                 level["cycles"] or None,
                 level["seconds"],

@@ -7,13 +7,15 @@ from dataclasses import replace
 from math import prod
 from typing import Any
 
-from bnnhw.dataflow import cost
-from bnnhw.dataflow.belonging import check_belongs
-from bnnhw.dataflow.folding import Budget, fastest, within
+from bnnhw.dataflow import area
+from bnnhw.dataflow.checks import check_belongs
+from bnnhw.dataflow.cycles import Cycles, measure, with_fifos
 from bnnhw.dataflow.folding_file import Folding, check_names, load_folding
-from bnnhw.dataflow.layers import INPUT, Network
-from bnnhw.dataflow.plan import LayerPlan, Plan, lanes_within, load_plan
-from bnnhw.dataflow.timing import Cycles, measure, with_fifos
+from bnnhw.dataflow.layers import INPUT, LayerPlan
+from bnnhw.dataflow.network import Network
+from bnnhw.dataflow.pipeline import pipeline
+from bnnhw.dataflow.plan import Plan, lanes_within, load_plan
+from bnnhw.dataflow.search import Budget, fastest, within
 from bnnhw.errors import PlanError
 from bnnhw.parts import MAX_CLOCK_MHZ, Part
 
@@ -81,7 +83,7 @@ def make_plan(
                 f"--fps {fps:g} at {clock:g} MHz is less than a cycle per inference: ask for at most {clock * 1e6:,.0f}"
             )
         return _reaching(network, part, interval, budget, wanted, board=board, clock_mhz=clock)
-    if all({"pe", "simd"} <= set(wanted.get(name, {})) for name in names):
+    if all({"pe", "simd"} & {*layer.plan_type.choices} <= {*wanted.get(layer.name, {})} for layer in network.layers):
         layers = within(network, part, 1 << 40, budget, wanted).layers
     else:
         layers = fastest(network, part, unasked(budget), wanted).layers
@@ -102,8 +104,8 @@ def check_clock(mhz: float) -> None:
 
 def budget_of(part: Part, network: Network) -> Budget:
     """What `part` has for the accelerator of `network`, behind the link of a board."""
-    link = cost.coefficients(part.family)
-    return Budget(FILL * part.lut4 - link["board"], part.block_ram - cost.link_block_rams(part, network))
+    link = area.coefficients(part.family)
+    return Budget(FILL * part.lut4 - link["board"], part.block_ram - area.link_block_rams(part, network))
 
 
 def unasked(budget: Budget) -> Budget:
@@ -167,27 +169,27 @@ def estimate(plan: Plan, network: Network) -> dict[str, Any]:
     """
     part = plan.device
     cycles = measure(plan, network)
-    luts = cost.luts(part, cost.network_features(plan, network))
-    blocks = cost.network_block_rams(part, plan, network)
+    luts, blocks = area.cost(part, (stage.unit for stage in pipeline(plan, network)))
     if plan.board:
-        link = cost.coefficients(part.family)
+        link = area.coefficients(part.family)
         luts += link["board"]
-        blocks += cost.link_block_rams(part, network)
-    layers = [
-        {
+        blocks += area.link_block_rams(part, network)
+    layers = []
+    for layer, folded in zip(network.layers, plan.layers, strict=True):
+        own = area.cost(part, (unit for _, unit in layer.units(folded, part.family)))
+        entry = {
             "name": folded.name,
             "kind": folded.kind,
             "vectors": folded.vectors,
             "mw": folded.mw,
             "mh": folded.mh,
             "pe": folded.pe,
-            "simd": folded.simd,
+            "simd": folded.columns,
             "cycles": folded.cycles,
-            "lut4": round(cost.luts(part, cost.layer_features(layer, folded))),
-            "block_ram": cost.layer_block_rams(part, layer, folded),
+            "lut4": round(own.luts),
+            "block_ram": own.block_ram,
         }
-        for layer, folded in zip(network.layers, plan.layers, strict=True)
-    ]
+        layers.append(entry)
     return {
         "schema": ESTIMATE_SCHEMA,
         "model": plan.model,

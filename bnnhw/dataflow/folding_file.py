@@ -10,13 +10,13 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any, get_type_hints
 
-from bnnhw.dataflow.plan import FOLDING_KEYS, LayerPlan, Plan, shown
+from bnnhw.dataflow.plan import FOLDING_KEYS, LAYER_PLANS, Plan, shown
 from bnnhw.errors import InputError, PlanError
 from bnnhw.hints import did_you_mean
 from bnnhw.reading import conforms, read_json
 
 Folding = Mapping[str, Mapping[str, Any]]
-"""By the name of a layer: fields of its `LayerPlan`."""
+"""By the name of a layer: what is chosen of its `LayerPlan`."""
 
 # FINN's words for the same things.
 FINN_KEYS = {"PE": "pe", "SIMD": "simd", "ram_style": "weight_memory"}
@@ -24,7 +24,10 @@ FINN_MEMORIES = {"block": "block", "distributed": "lut"}
 FINN_DEFAULTS = "Defaults"
 
 # Of a layer in a plan.json: what is not a matter of folding is left to the plan.
-_OF_A_LAYER = tuple(field.name for field in fields(LayerPlan))
+_HINTS: dict[str, Any] = {
+    field.name: get_type_hints(plan)[field.name] for plan in LAYER_PLANS.values() for field in fields(plan)
+}
+_OF_A_LAYER = ("kind", *_HINTS)
 _OF_A_PLAN = ("schema", *(field.name for field in fields(Plan)))
 # A report.json has it, beside a list of layers.
 _OF_A_REPORT = "bitstream"
@@ -42,7 +45,7 @@ def load_folding(path: Path) -> Folding:
     Raises
     ------
     InputError
-        If the file cannot be read, a layer has no name or is there twice, or a key is unknown or cannot have its value.
+        If the file cannot be read, a layer has no name or appears twice, or a key is unknown or cannot have its value.
     """
     remedy = "give a file that `bnnhw compile` wrote"
     data = read_json(path, remedy=remedy)
@@ -51,7 +54,7 @@ def load_folding(path: Path) -> Folding:
     folding: dict[str, dict[str, Any]] = {}
     for name, entry in _named(path, data):
         if name in folding:
-            raise InputError(f"{path}: layer {shown(name)} is there twice: keep one of them")
+            raise InputError(f"{path}: layer {shown(name)} appears twice: keep one of them")
         folding[name] = _options(path, name, entry)
     return folding
 
@@ -96,9 +99,8 @@ def _named_by_finn(path: Path, data: dict[str, Any]) -> list[tuple[str, dict[str
 
 
 def _options(path: Path, name: str, entry: dict[str, Any]) -> dict[str, Any]:
-    """What is asked of one layer, under the names of `LayerPlan`."""
+    """What is asked of one layer, under the names of the layers' plans."""
     where = f"{path}: layer {shown(name)}"
-    hints = get_type_hints(LayerPlan)
     found: dict[str, Any] = {}
     for given, value in entry.items():
         key = FINN_KEYS.get(given, given)
@@ -112,8 +114,8 @@ def _options(path: Path, name: str, entry: dict[str, Any]) -> dict[str, Any]:
         if key not in FOLDING_KEYS:
             continue
         if key in found:
-            raise InputError(f"{where}: {key} is there twice, once as {given}: keep one of them")
-        if not conforms(value, hints[key]):
+            raise InputError(f"{where}: {key} appears twice, once as {given}: keep one of them")
+        if not conforms(value, _HINTS[key]):
             raise InputError(f"{where}: {key} cannot be {shown(value)}")
         found[key] = value
     return found

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from bnnhw.arithmetic.formats import DataType
-from bnnhw.dataflow.plan import LayerPlan, Plan
+from bnnhw.dataflow.plan import Plan
 
 
 def weight_bits_read(plan: Plan) -> float:
@@ -11,11 +10,4 @@ def weight_bits_read(plan: Plan) -> float:
 
     Weights in LUTs are not fetched. A fetch for several frames counts for each of them with its share.
     """
-    return sum(_layer_bits(layer) for layer in plan.layers)
-
-
-def _layer_bits(layer: LayerPlan) -> float:
-    if layer.kind != "matrix" or layer.weight_memory != "block":
-        return 0.0
-    once = layer.nf * layer.sf * layer.pe * layer.simd * DataType.parse(layer.weight).bits
-    return once * (-(-layer.vectors // layer.reuse) if layer.vectors > 1 else 1 / layer.reuse)
+    return sum(layer.weight_bits_read for layer in plan.layers)

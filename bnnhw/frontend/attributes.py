@@ -42,10 +42,12 @@ def of_sample(array: NDArray[np.float32], rank: int, what: str) -> NDArray[np.fl
     Raises
     ------
     Refusal
-        If it differs between samples.
+        If it differs between samples, or has more axes than the tensor.
     """
-    if array.ndim > rank or (array.ndim == rank and array.shape[0] != 1):
-        if array.size == 1:
-            return array.reshape(())
+    if array.size == 1:
+        return array.reshape(())
+    if array.ndim > rank:
+        raise Refusal(f"its {what} of shape {array.shape} has more axes than the tensor", "use one per channel, or one")
+    if array.ndim == rank and array.shape[0] != 1:
         raise Refusal(f"its {what} of shape {array.shape} differs between samples", "use one per channel, or one")
     return array[0] if array.ndim == rank else array

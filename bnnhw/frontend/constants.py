@@ -104,23 +104,16 @@ def _sizes(array: Array) -> list[int]:
 def folded_scale(
     node: onnx.NodeProto, inputs: list[Array | None], scales: list[Array | None], opset: int
 ) -> Array | None:
-    """The scale whose whole multiples a node's output is, given those of its inputs; None where none is known."""
+    """The scale of a node's output, given those of its inputs that a quantiser made; None where it has none.
+
+    Quantised constants keep their scale when they are moved about, and multiply it when they are multiplied.
+    """
     scale: Array | None = None
     if node.op_type in _SCALE_KEEPING and scales[0] is not None:
         scale = fold(node, [scales[0], *inputs[1:]], opset)[0]
-    elif node.op_type in ("Mul", "Div") and (place := _integers_place(node, inputs, scales)) is not None:
-        units = list(inputs)
-        units[place] = np.ones_like(inputs[place]) if scales[place] is None else scales[place]
-        scale = fold(node, units, opset)[0]
+    elif node.op_type == "Mul" or (node.op_type == "Div" and scales[0] is not None):
+        known = [unit is not None for unit in scales]
+        if sum(known) == 1:
+            units = [value if unit is None else unit for value, unit in zip(inputs, scales, strict=True)]
+            scale = fold(node, units, opset)[0]
     return None if scale is None or (scale == 0).any() else scale
-
-
-def _integers_place(node: onnx.NodeProto, inputs: list[Array | None], scales: list[Array | None]) -> int | None:
-    """Which factor of a product holds the integers, so that the other one scales them."""
-    most = max(value.size for value in inputs if value is not None)
-    for place, (value, scale) in enumerate(zip(inputs, scales, strict=True)):
-        if value is None or value.size < most or (place and node.op_type == "Div"):
-            continue
-        if scale is not None or (value.dtype.kind in "fiu" and np.array_equal(value, np.rint(value))):
-            return place
-    return None

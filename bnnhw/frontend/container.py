@@ -64,8 +64,10 @@ class Container:
         Initialisers by name.
     input, input_shape, input_format
         The one input that is no initialiser; its shape with a batch axis of 1; its integer format, if the file tells.
+    batch
+        The size of the input's batch axis in the file, 1 where it has none: shapes in nodes may hold it.
     output
-        The one output.
+        The one output, or the classes of a TopK of which the model also outputs the values.
     opset
         Version of the standard operator set.
     """
@@ -76,6 +78,7 @@ class Container:
     input: str
     input_shape: tuple[int, ...]
     input_format: DataType | None
+    batch: int
     output: str
     opset: int
 
@@ -91,7 +94,7 @@ def read(path: Path) -> Container:
     Raises
     ------
     ModelError
-        If the file cannot be read, is no ONNX model, keeps data outside itself, or has more than one input or output.
+        If the file cannot be read, is no ONNX model, keeps data outside itself, or has more than one input or answer.
     """
     content = unpacked(path)
     if has_too_many_fields(content):
@@ -110,11 +113,8 @@ def read(path: Path) -> Container:
             raise ModelError(f"{path}: holds sparse tensors: export the model with dense ones")
         constants = {tensor.name: _array(path, tensor) for tensor in graph.initializer}
         inputs = [value for value in graph.input if value.name not in constants]
-        if len(inputs) != 1 or len(graph.output) != 1:
-            raise ModelError(
-                f"{path}: {len(inputs)} inputs ({_names(inputs)}) and {len(graph.output)} outputs "
-                f"({_names(graph.output)}); export a model with one of each"
-            )
+        if len(inputs) != 1:
+            raise ModelError(f"{path}: {len(inputs)} inputs ({_names(inputs)}): export a model with one")
         return Container(
             name=path.name.removesuffix(".gz").removesuffix(".onnx"),
             nodes=_sorted(path, graph, {*constants, inputs[0].name}),
@@ -122,11 +122,25 @@ def read(path: Path) -> Container:
             input=inputs[0].name,
             input_shape=_input_shape(path, inputs[0]),
             input_format=_input_format(path, graph, inputs[0]),
-            output=graph.output[0].name,
+            batch=max(1, int(inputs[0].type.tensor_type.shape.dim[0].dim_value)),
+            output=_output(path, graph),
             opset=opset,
         )
     except (ValueError, TypeError, OverflowError) as error:
         raise ModelError(f"{path}: damaged: {error}: export it again") from None
+
+
+def _output(path: Path, graph: onnx.GraphProto) -> str:
+    """The answer: where a model outputs the values and the indices of a TopK, as FINN writes it, it is the indices."""
+    names = [value.name for value in graph.output]
+    if len(names) == 1:
+        return names[0]
+    for node in graph.node:
+        if node.op_type == "TopK" and sorted(names) == sorted(node.output):
+            return str(node.output[1])
+    raise ModelError(
+        f"{path}: {len(names)} outputs ({_names(graph.output)}): export a model with one of them as its only output"
+    )
 
 
 def unpacked(path: Path) -> bytes:
@@ -174,7 +188,9 @@ def _check_attributes(path: Path, graph: onnx.GraphProto) -> None:
 
 def _check_tensor(path: Path, tensor: onnx.TensorProto) -> None:
     if tensor.data_location == onnx.TensorProto.EXTERNAL or tensor.external_data:
-        raise ModelError(f"{path}: tensor {tensor.name!r} lies in another file: save the model with its data inside")
+        raise ModelError(
+            f"{path}: tensor {tensor.name!r} is stored in another file: save the model with its data inside"
+        )
     if _impossible(tensor.dims):
         raise ModelError(f"{path}: tensor {tensor.name!r} has an impossible shape {list(tensor.dims[:MAX_AXES])}")
 
@@ -197,18 +213,18 @@ def _sorted(path: Path, graph: onnx.GraphProto, known: set[str]) -> tuple[onnx.N
     for k, node in enumerate(graph.node):
         for name in filter(None, node.output):
             if name in makers or name in known:
-                raise ModelError(f"{path}: tensor {name!r} is made twice: export the model again")
+                raise ModelError(f"{path}: tensor {name!r} is computed by two nodes: export the model again")
             makers[name] = k
     order: TopologicalSorter[int] = TopologicalSorter()
     for k, node in enumerate(graph.node):
         read = {name for name in node.input if name} - known
         if lost := sorted(read - makers.keys()):
-            raise ModelError(f"{path}: nothing makes tensor {lost[0]!r}: export the model again")
+            raise ModelError(f"{path}: no node computes tensor {lost[0]!r}: export the model again")
         order.add(k, *(makers[name] for name in read))
     try:
         order.prepare()
     except CycleError:
-        raise ModelError(f"{path}: its nodes form a circle: export the model again") from None
+        raise ModelError(f"{path}: its nodes form a cycle: export the model again") from None
     waiting: list[int] = []
     done: list[onnx.NodeProto] = []
     while order.is_active():

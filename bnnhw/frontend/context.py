@@ -117,6 +117,12 @@ class Context:
             raise Refusal(f"its {what} is not a constant", "export the model with constant parameters")
         return self.constants[name]
 
+    def weights(self, node: onnx.NodeProto) -> Array:
+        """The constant that a layer multiplies its input by."""
+        if len(self.all_data(node)) > 1 and node.input[1] not in self.constants:
+            raise Refusal("a product of two tensors, which does not map yet", "use a layer of constant weights")
+        return self.constant(node, 1, "weights")
+
     def define(self, tensor: str, value: Array) -> None:
         """`tensor` is a constant."""
         self.folded += value.size

@@ -24,7 +24,7 @@ Integers = NDArray[np.int16]
 
 
 def conv(context: Context, node: onnx.NodeProto) -> str:
-    weight = context.constant(node, 1, "weights")
+    weight = context.weights(node)
     after: list[Node] = []
     if len(node.input) > 2 and node.input[2]:
         bias = floats(context.constant(node, 2, "bias"), "bias")
@@ -102,7 +102,7 @@ def _written_out(weight: Integers, dtype: DataType, group: int) -> tuple[Integer
     """Weights (MH, KH, KW, C / group) of a grouped convolution with zeros for the channels of other groups."""
     outputs, *kernel, channels = weight.shape
     if group < 1 or outputs % group:
-        raise Refusal(f"{outputs} outputs in {group} groups", "use as many outputs in every group")
+        raise Refusal(f"{outputs} outputs in {group} groups", "use the same number of outputs in every group")
     if prod(weight.shape) * group > MAX_ELEMENTS:
         raise Refusal(f"{group} groups of weights of shape {weight.shape}", "use fewer channels")
     whole = np.zeros((outputs, *kernel, group * channels), np.int16)

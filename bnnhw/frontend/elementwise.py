@@ -12,20 +12,19 @@ from bnnhw.frontend.maps import of_channels_last
 from bnnhw.frontend.refusal import Refusal
 from bnnhw.ir.nodes import Arithmetic, Clip
 
-_REMEDIES = {"Sub": "add them, with the minus sign in the weights or the scale of the second"}
 
-
-def _operand(context: Context, node: onnx.NodeProto) -> tuple[NDArray[np.float32], bool]:
+def operand(context: Context, node: onnx.NodeProto) -> tuple[NDArray[np.float32], bool]:
     """The constant of a binary operator, and whether it stands on the left."""
     if len(context.all_data(node)) > 1:
-        raise Refusal(
-            f"{node.op_type} of several tensors", _REMEDIES.get(node.op_type, "use a constant for one of them")
-        )
+        what = {"Mul": "a product", "Div": "a quotient"}.get(node.op_type, node.op_type)
+        raise Refusal(f"{what} of two tensors, which does not map yet", "use a constant for one of them")
     data = context.data(node)
     left = node.input[0] != data
     constant = context.constants[node.input[0 if left else 1]]
     if constant.dtype != np.float32:
-        raise Refusal(f"arithmetic in {constant.dtype}", "export the model in float32; cast integer inputs to it first")
+        integers = constant.dtype.kind in "iub"
+        remedy = "cast to float32 before it" if integers else "export the model in float32, its inputs and parameters"
+        raise Refusal(f"arithmetic in {constant.dtype}", remedy)
     array = floats(constant, "operand")
     return of_sample(array, len(context.shape(data)), "operand"), left
 
@@ -35,33 +34,33 @@ def arithmetic(operation: str, operand: NDArray[np.float32]) -> Arithmetic:
 
 
 def add(context: Context, node: onnx.NodeProto) -> str:
-    operand, _ = _operand(context, node)
-    context.emit(node, arithmetic("add", operand))
+    constant, _ = operand(context, node)
+    context.emit(node, arithmetic("add", constant))
     return "arithmetic"
 
 
 def sub(context: Context, node: onnx.NodeProto) -> str:
-    operand, left = _operand(context, node)
+    constant, left = operand(context, node)
     if left:
-        context.emit(node, arithmetic("mul", np.array(-1)), arithmetic("add", operand))
+        context.emit(node, arithmetic("mul", np.array(-1)), arithmetic("add", constant))
     else:
-        context.emit(node, arithmetic("add", -operand))
+        context.emit(node, arithmetic("add", -constant))
     return "arithmetic"
 
 
 def mul(context: Context, node: onnx.NodeProto) -> str:
-    operand, _ = _operand(context, node)
-    context.emit(node, arithmetic("mul", operand))
+    constant, _ = operand(context, node)
+    context.emit(node, arithmetic("mul", constant))
     return "arithmetic"
 
 
 def div(context: Context, node: onnx.NodeProto) -> str:
-    operand, left = _operand(context, node)
+    constant, left = operand(context, node)
     if left:
         raise Refusal("a constant divided by data", "only division by a constant maps")
-    if (operand == 0).any():
+    if (constant == 0).any():
         raise Refusal("a division by zero", "train or export the model again")
-    context.emit(node, arithmetic("div", operand))
+    context.emit(node, arithmetic("div", constant))
     return "arithmetic"
 
 
@@ -91,6 +90,20 @@ def clip(context: Context, node: onnx.NodeProto) -> str:
     return "clip"
 
 
+def extreme(context: Context, node: onnx.NodeProto) -> str:
+    """Max and Min with one constant are a Clip."""
+    if len(node.input) == 1:
+        context.alias(node)
+        return "nothing"
+    bound, _ = operand(context, node)
+    if len(node.input) > 2 or np.ptp(bound):
+        raise Refusal(f"{node.op_type} with several values", "use one number for all, or a Clip")
+    number = float(bound.reshape(-1)[0])
+    low, high = (number, np.inf) if node.op_type == "Max" else (-np.inf, number)
+    context.emit(node, Clip(name="", inputs=(), output="", low=low, high=high))
+    return "clip"
+
+
 def batch_normalization(context: Context, node: onnx.NodeProto) -> str:
     """The two float32 operations that onnxruntime performs: a factor and an addend per channel."""
     if attribute(node, "training_mode", 0) or sum(bool(name) for name in node.output) > 1:
@@ -100,6 +113,11 @@ def batch_normalization(context: Context, node: onnx.NodeProto) -> str:
     gamma, beta, mean, variance = (
         floats(context.constant(node, k, what), what) for k, what in enumerate(("scale", "bias", "mean", "variance"), 1)
     )
+    sizes = context.shape(context.data(node))
+    channels = sizes[-1 if of_channels_last(node) else 1]
+    for array in (gamma, beta, mean, variance):
+        if array.shape != (channels,):
+            raise Refusal(f"parameters of shape {array.shape} for {channels} channels", "use one number per channel")
     epsilon = np.float32(attribute(node, "epsilon", 1e-5))
     if not (variance + epsilon > 0).all():
         raise Refusal("a variance that is not positive", "train or export the model again")
@@ -108,6 +126,6 @@ def batch_normalization(context: Context, node: onnx.NodeProto) -> str:
         addend = beta - mean * factor
     floats(addend, "combined bias")
     # One value per channel, and the channel is the axis after the batch, if not the last.
-    shape = (-1, *([1] * (0 if of_channels_last(node) else len(context.shape(context.data(node))) - 2)))
+    shape = (-1, *([1] * (0 if of_channels_last(node) else len(sizes) - 2)))
     context.emit(node, arithmetic("mul", factor.reshape(shape)), arithmetic("add", addend.reshape(shape)))
     return "batch normalisation"

@@ -17,7 +17,8 @@ from bnnhw.frontend import container
 from bnnhw.frontend.attributes import attribute
 from bnnhw.frontend.constants import fold, folded_scale
 from bnnhw.frontend.context import Context, Unreached, node_name
-from bnnhw.frontend.operators import CONSTANT_QUANTISERS, HANDLERS, explain_unknown
+from bnnhw.frontend.explanations import explain_unknown
+from bnnhw.frontend.operators import CONSTANT_QUANTISERS, HANDLERS
 from bnnhw.frontend.refusal import Refusal
 from bnnhw.ir.graph import Graph, TensorType
 
@@ -58,7 +59,8 @@ def load_qonnx(path: Path, *, input_format: DataType | None = None) -> Graph:
         If the file cannot be read; or with every node that does not map, its reason and its remedy.
     """
     context, rows = _walk(path)
-    problems = tuple(f"{row.node} ({row.op}): {row.becomes}" for row in rows if not row.ok)
+    # A line each, whatever the names in the file are.
+    problems = tuple(" ".join(f"{row.node} ({row.op}): {row.becomes}".split()) for row in rows if not row.ok)
     if problems:
         raise ModelError(f"{path}: {len(problems)} of {len(rows)} nodes do not map to hardware", problems)
     file = context.file
@@ -123,7 +125,7 @@ def _translate(context: Context, node: onnx.NodeProto) -> str:
         if all(not name or name in context.constants for name in node.input):
             return _fold(context, node)
         if node.op_type not in HANDLERS:
-            raise explain_unknown(node.op_type)
+            raise explain_unknown(node.op_type, HANDLERS)
         return HANDLERS[node.op_type](context, node)
     except (ValueError, IndexError, KeyError, TypeError, OverflowError, MemoryError) as error:
         # A malformed node: its parameters are not what its operator needs.

@@ -1,4 +1,4 @@
-"""Where branches meet: Add, Sum and Concat of several tensors."""
+"""Where branches meet: Add, Sub, Sum and Concat of several tensors."""
 
 from __future__ import annotations
 
@@ -23,6 +23,21 @@ def add(context: Context, node: onnx.NodeProto) -> str:
         return elementwise.add(context, node)
     if len(names) < len(node.input):
         raise Refusal("constants among several tensors", "add the constants in a node of their own")
+    return _sum(context, node, names)
+
+
+def subtract(context: Context, node: onnx.NodeProto) -> str:
+    """Of a constant, or of a tensor, which is added with its sign changed."""
+    names = context.all_data(node)
+    if len(names) < 2:
+        return elementwise.sub(context, node)
+    turned = f"{names[1]}.negated"
+    context.current[turned] = context.place(node, elementwise.arithmetic("mul", np.array(-1)), context.tensor(names[1]))
+    context.shapes[turned] = context.shape(names[1])
+    return _sum(context, node, [names[0], turned])
+
+
+def _sum(context: Context, node: onnx.NodeProto, names: list[str]) -> str:
     shapes = [context.shape(name) for name in names]
     if any(shape != shapes[0] for shape in shapes):
         raise Refusal(f"tensors of shapes {', '.join(map(str, shapes[:4]))}", "add tensors of one shape")
@@ -49,8 +64,9 @@ def concat(context: Context, node: onnx.NodeProto) -> str:
     axis %= rank
     made = Concat(name="", inputs=(), output="")
     if rank in (3, 4):
-        last = any(lies_channels_last(context, name) for name in names)
-        if axis != (rank - 1 if last else 1):
+        # The axis along which maps are joined is that of the channels, if what made them does not tell otherwise.
+        last = axis == rank - 1
+        if not (last or axis == 1) or (not last) in [lies_channels_last(context, name) for name in names]:
             raise Refusal(f"along axis {axis} of {shapes[0]}", "join along the channels")
         _join(context, node, [view(context, name, channels_last=last) for name in names], made)
     elif rank == 2 and axis == 1:

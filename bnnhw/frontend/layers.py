@@ -54,7 +54,7 @@ def _weights(context: Context, node: onnx.NodeProto) -> tuple[Array, Array | Non
     """The weights (MW, MH) that a MatMul or Gemm has on its right, and their scales, if those are known."""
     if node.input[1] not in context.constants and node.input[0] in context.constants:
         raise Refusal("the weights are on its left", "multiply data by weights, in this order")
-    weight, scales = context.constant(node, 1, "right operand"), context.scales.get(node.input[1])
+    weight, scales = context.weights(node), context.scales.get(node.input[1])
     if weight.ndim != 2 or weight.size == 0 or weight.dtype.kind not in "fiu":
         raise Refusal(f"weights of shape {weight.shape} and type {weight.dtype}", "use a matrix of numbers")
     if attribute(node, "transB", 0):

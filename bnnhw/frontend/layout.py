@@ -9,9 +9,17 @@ import onnx
 
 from bnnhw.frontend.attributes import attribute
 from bnnhw.frontend.context import Context
+from bnnhw.frontend.ranges import range_of
 from bnnhw.frontend.refusal import Refusal, shown
 from bnnhw.ir.nodes import ArgMax, Reshape, Transpose
 
+_FLOATS = (onnx.TensorProto.FLOAT16, onnx.TensorProto.BFLOAT16, onnx.TensorProto.DOUBLE)
+# Integers in which sums of few numbers do not run over, and what they hold that float32 holds as well.
+_HELD = {
+    onnx.TensorProto.BOOL: (0, 1),
+    onnx.TensorProto.INT32: (-(1 << 24), 1 << 24),
+    onnx.TensorProto.INT64: (-(1 << 24), 1 << 24),
+}
 _INDICES = (onnx.TensorProto.INT32, onnx.TensorProto.INT64, onnx.TensorProto.UINT32, onnx.TensorProto.UINT64)
 
 
@@ -27,9 +35,15 @@ def dropout(context: Context, node: onnx.NodeProto) -> str:
 
 
 def cast(context: Context, node: onnx.NodeProto) -> str:
+    """To float32, which every tensor of the graph has; or of whole numbers to integers that hold them."""
     to = attribute(node, "to", onnx.TensorProto.FLOAT)
-    if to != onnx.TensorProto.FLOAT and not (isinstance(context.end(node), ArgMax) and to in _INDICES):
-        raise Refusal("a cast to another type than float32, which rounds", "quantise with Quant instead")
+    if to != onnx.TensorProto.FLOAT and not (to in _INDICES and isinstance(context.end(node), ArgMax)):
+        values = range_of(context, context.tensor(context.data(node)))
+        held = _HELD.get(to)
+        if to in _FLOATS:
+            raise Refusal("a cast to floats of other widths", "export the model in float32 throughout")
+        if held is None or not values.whole or not held[0] <= values.low <= values.high <= held[1]:
+            raise Refusal("a cast to integers, which rounds", "quantise with Quant instead")
     return unchanged(context, node)
 
 
@@ -54,6 +68,8 @@ def reshape(context: Context, node: onnx.NodeProto) -> str:
     sizes = [int(size) for size in np.asarray(target).reshape(-1)]
     if not attribute(node, "allowzero", 0):
         sizes = [before[k] if size == 0 and k < len(before) else size for k, size in enumerate(sizes)]
+    if sizes and sizes[0] == context.file.batch:
+        sizes[0] = 1
     if sizes.count(-1) > 1 or any(size < -1 or size == 0 for size in sizes):
         raise Refusal(f"a reshape to {shown(sizes)}", "export the model again")
     if -1 in sizes:

@@ -95,15 +95,27 @@ def emit_on_map(context: Context, node: onnx.NodeProto, source: MapView, *made: 
     context.emit(node, *before, *made, *source.from_map(shape), inputs=(source.tensor,))
 
 
-def lies_channels_last(context: Context, name: str) -> bool:
+def lies_channels_last(context: Context, name: str) -> bool | None:
     """Whether the axis of channels of a tensor of the file is the last one, as the nodes that made it show.
 
-    A tensor that nothing but elementwise nodes made from the input is taken to have the usual layout, channels first.
+    None where nothing tells: elementwise nodes alone made it from the input, or a reshape does more than to add axes of
+    size 1. Of a single pixel such an axis may be on either side.
     """
     maker = context.makers.get(context.tensor(name))
     while isinstance(maker, (*ELEMENTWISE, Reshape)):
+        if isinstance(maker, Reshape):
+            before, after = (_sizes(context, tensor) for tensor in (*maker.inputs, maker.output))
+            if before != after or len(after) < 2:
+                return None
         maker = context.makers.get(maker.inputs[0])
-    return isinstance(maker, _MAPS) or (isinstance(maker, Transpose) and maker.perm[-1] == 0)
+    if isinstance(maker, Transpose):
+        return maker.perm[-1] == 0 or (False if maker.perm == TO_FIRST else None)
+    return True if isinstance(maker, _MAPS) else None
+
+
+def _sizes(context: Context, tensor: str) -> list[int]:
+    """Of the axes along which a tensor extends."""
+    return [size for size in context.types[tensor].shape if size > 1]
 
 
 def _reshape(*shape: int) -> Reshape:

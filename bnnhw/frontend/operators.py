@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from bnnhw.frontend import (
+    activations,
+    comparisons,
     convolution,
     elementwise,
     joins,
@@ -14,7 +16,6 @@ from bnnhw.frontend import (
     windows,
 )
 from bnnhw.frontend.context import Handler
-from bnnhw.frontend.refusal import Refusal
 
 # These work on constants as well as on data.
 CONSTANT_QUANTISERS: dict[str, Handler] = {
@@ -27,15 +28,31 @@ CONSTANT_QUANTISERS: dict[str, Handler] = {
 HANDLERS: dict[str, Handler] = {
     **CONSTANT_QUANTISERS,
     "Sign": quantisers.sign,
+    "Round": activations.rounding,
+    "Floor": activations.rounding,
+    "Ceil": activations.rounding,
+    "LeakyRelu": activations.leaky_relu,
+    "PRelu": activations.p_relu,
+    "HardSigmoid": activations.hard_sigmoid,
+    "Tanh": activations.tanh,
+    "Softsign": activations.softsign,
+    "Greater": comparisons.compare,
+    "GreaterOrEqual": comparisons.compare,
+    "Less": comparisons.compare,
+    "LessOrEqual": comparisons.compare,
+    "Not": comparisons.negated,
+    "Where": comparisons.where,
     "Add": joins.add,
     "Sum": joins.add,
     "Concat": joins.concat,
-    "Sub": elementwise.sub,
+    "Sub": joins.subtract,
     "Mul": elementwise.mul,
     "Div": elementwise.div,
     "Neg": elementwise.neg,
     "Relu": elementwise.relu,
     "Clip": elementwise.clip,
+    "Max": elementwise.extreme,
+    "Min": elementwise.extreme,
     "BatchNormalization": elementwise.batch_normalization,
     "Identity": layout.unchanged,
     "Dropout": layout.dropout,
@@ -64,24 +81,3 @@ HANDLERS: dict[str, Handler] = {
     "ArgMax": outputs.argmax,
     "TopK": outputs.topk,
 }
-
-_RESIZING = ("a map that is made larger or resampled", "change its size with the strides of a Conv or with pools")
-_NORMALISATION = ("factors that depend on the sample", "use BatchNormalization")
-_EXPLAINED: dict[str, tuple[str, str]] = {
-    "ConvTranspose": ("a transposed convolution", "use Conv"),
-    "Resize": _RESIZING,
-    "Upsample": _RESIZING,
-    "DepthToSpace": _RESIZING,
-    "InstanceNormalization": _NORMALISATION,
-    "LayerNormalization": _NORMALISATION,
-    "GroupNormalization": _NORMALISATION,
-    "LpPool": ("a pool that squares", "use MaxPool or AveragePool"),
-    "Trunc": ("integers cut short", "use Quant with rounding mode FLOOR"),
-}
-
-
-def explain_unknown(op: str) -> Refusal:
-    """Why an operator that is not in the table is refused."""
-    if op in _EXPLAINED:
-        return Refusal(*_EXPLAINED[op])
-    return Refusal("an operator that does not map", f"replace it by one of {', '.join(sorted(HANDLERS))}")

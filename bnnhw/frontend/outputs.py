@@ -47,8 +47,9 @@ def topk(context: Context, node: onnx.NodeProto) -> str:
     if node.output[0] in context.needed:
         raise Refusal("the output is the value, not the index", "output the index")
     _over_classes(context, node, int(attribute(node, "axis", -1)))
-    context.emit(node, ArgMax(name="", inputs=(), output="", keepdims=True))
     # The index is the second output, the value the first.
-    context.current[node.output[1]] = node.output[0]
-    context.shapes[node.output[1]] = context.shapes[node.output[0]]
+    index = node.output[1]
+    chosen = ArgMax(name="", inputs=(), output="", keepdims=True)
+    context.place(node, chosen, context.tensor(context.data(node)), named=True, output=index)
+    context.shapes[index] = (1, *context.types[index].shape)
     return "class"

@@ -10,13 +10,13 @@ from bnnhw.frontend.attributes import attribute
 from bnnhw.frontend.context import Context
 from bnnhw.frontend.elementwise import arithmetic
 from bnnhw.frontend.layout import named_axes
-from bnnhw.frontend.maps import MapView, emit_on_map, lies_channels_last, view, view_of
-from bnnhw.frontend.quantisers import MAX_DATA_BITS
+from bnnhw.frontend.maps import MapView, emit_on_map, view, view_of
+from bnnhw.frontend.quantisers import MAX_DATA_BITS, to_integers
+from bnnhw.frontend.ranges import range_of
 from bnnhw.frontend.refusal import Refusal
 from bnnhw.frontend.windows import geometry_of, named, without_pads
-from bnnhw.ir.elementwise import code_range
 from bnnhw.ir.geometry import Geometry
-from bnnhw.ir.nodes import BipolarQuant, MaxPool, MultiThreshold, Node, Quant, Reshape, SumPool, Transpose
+from bnnhw.ir.nodes import MaxPool, Node, Reshape, SumPool
 
 
 def max_pool(context: Context, node: onnx.NodeProto) -> str:
@@ -75,13 +75,13 @@ def _reduced(context: Context, node: onnx.NodeProto) -> MapView:
     """The map whose rows and columns, no more and no less, are reduced."""
     name = context.data(node)
     axes = named_axes(context, node)
-    source = view(context, name, channels_last=lies_channels_last(context, name))
-    rank = len(source.shape) + 1
-    first = 1 if source.channels_last else 2
-    if axes is None or sorted(axis % rank for axis in axes) != list(range(first, first + len(source.spatial))):
-        raise Refusal(
-            f"over axes {axes} of {(1, *source.shape)}", "reduce over rows and columns, and over nothing else"
-        )
+    shape = context.shape(name)
+    inner = list(range(1, len(shape)))
+    reduced = [] if axes is None else sorted(axis % len(shape) for axis in axes)
+    # The axis that is left is that of the channels.
+    source = view(context, name, channels_last=reduced == inner[:-1])
+    if reduced not in (inner[:-1], inner[1:]):
+        raise Refusal(f"over axes {axes} of {shape}", "reduce over rows and columns, and over nothing else")
     return source
 
 
@@ -106,40 +106,17 @@ def quant_average_pool(context: Context, node: onnx.NodeProto) -> str:
     if not 1 <= wide <= MAX_DATA_BITS or narrow < 1:
         raise Refusal(f"from {wide} to {narrow} bits", f"use 1 to {MAX_DATA_BITS}")
     shift = max(0, (((1 << wide) - 1) * geometry.taps).bit_length() - narrow)
-    ends = _whole_numbers(context, source.tensor)
-    if ends is None:
+    values = range_of(context, source.tensor)
+    if not (values.whole and values.bounded):
         raise Refusal("of values that are not known to be integers", "put a quantiser of a whole scale before it")
-    low, high = (geometry.taps * end >> shift for end in ends)
+    low, high = (geometry.taps * int(end) >> shift for end in (values.low, values.high))
     if not -(1 << (MAX_DATA_BITS - 1)) <= low <= high < 1 << MAX_DATA_BITS - (low < 0):
         raise Refusal(f"values from {low} to {high}", f"use no more than {MAX_DATA_BITS} bits")
     made: list[Node] = [_sum(geometry)]
     if shift:
-        made += [arithmetic("mul", np.array(2.0**-shift)), _floor(DataType.smallest(low, high))]
+        made += [arithmetic("mul", np.array(2.0**-shift)), to_integers(DataType.smallest(low, high), "FLOOR")]
     emit_on_map(context, node, source, *made)
     return f"sum pool {named(geometry)}, shifted right by {shift}"
-
-
-def _whole_numbers(context: Context, tensor: str) -> tuple[int, int] | None:
-    """The lowest and the highest value of an IR tensor, if the quantiser that made it gives nothing but integers."""
-    node = context.makers.get(tensor)
-    while isinstance(node, (Transpose, Reshape, MaxPool)):
-        node = context.makers.get(node.inputs[0])
-    if isinstance(node, BipolarQuant):
-        scale = np.abs(node.scale)
-        ends, steps = [-scale, scale], [scale]
-    elif isinstance(node, MultiThreshold):
-        ends = [np.array(node.out_bias), np.array(node.out_bias + node.out_scale * len(node.thresholds))]
-        steps = [np.array(node.out_scale), np.array(node.out_bias)]
-    elif isinstance(node, Quant):
-        ends, steps = (
-            [(code - node.zero_point) * node.scale for code in code_range(node)],
-            [node.scale, node.zero_point],
-        )
-    else:
-        return None
-    if any((step != np.rint(step)).any() for step in steps):
-        return None
-    return int(min(end.min() for end in ends)), int(max(end.max() for end in ends))
 
 
 def _geometry(node: onnx.NodeProto, source: MapView) -> Geometry:
@@ -162,19 +139,3 @@ def _sum(geometry: Geometry) -> SumPool:
 
 def _mean(geometry: Geometry) -> list[Node]:
     return [_sum(geometry), arithmetic("div", np.array(geometry.taps))]
-
-
-def _floor(dtype: DataType) -> Quant:
-    """Rounds down, in a range that holds all the values."""
-    zero = np.zeros((), np.float32)
-    return Quant(
-        name="",
-        inputs=(),
-        output="",
-        scale=np.ones((), np.float32),
-        zero_point=zero,
-        bits=dtype.bits,
-        signed=dtype.min < 0,
-        narrow=False,
-        rounding="FLOOR",
-    )

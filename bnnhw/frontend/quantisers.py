@@ -8,6 +8,7 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
+from bnnhw.arithmetic.formats import DataType
 from bnnhw.frontend.attributes import attribute, floats, of_sample
 from bnnhw.frontend.context import Context
 from bnnhw.frontend.refusal import Refusal
@@ -143,3 +144,19 @@ def sign(context: Context, node: onnx.NodeProto) -> str:
         ),
     )
     return "quantiser (ternary, since Sign of 0 is 0)"
+
+
+def to_integers(dtype: DataType, mode: str) -> Quant:
+    """A rounding to integers, of a format that holds all of them."""
+    zero = np.zeros((), np.float32)
+    return Quant(
+        name="",
+        inputs=(),
+        output="",
+        scale=np.ones((), np.float32),
+        zero_point=zero,
+        bits=dtype.bits,
+        signed=dtype.min < 0,
+        narrow=dtype.min == 1 - (1 << (dtype.bits - 1)),
+        rounding=mode,
+    )

@@ -8,55 +8,109 @@ from numpy.typing import NDArray
 from bnnhw.arithmetic.formats import BIPOLAR, DataType
 from bnnhw.frontend.refusal import Refusal
 
+Float = NDArray[np.float64]
+Grid = tuple[NDArray[np.int64], Float]
+
 MAX_WEIGHT_BITS = 8
-# Float32 products of an integer and a scale are this near to whole multiples of the scale.
+# The largest integer of any weight format.
+MAX_STEPS = (1 << MAX_WEIGHT_BITS) - 1
+# Float32 products of an integer and the scale of a quantiser are this near to whole multiples of the scale.
 MULTIPLE_TOLERANCE = 1e-3
+# Of the largest weight: what the float32 operations of an expression may have moved another one by.
+ROUNDING = 2.0**-22
 
 
-def split(
-    weight: NDArray[np.generic], scales: NDArray[np.generic] | None
-) -> tuple[NDArray[np.int16], DataType, NDArray[np.float64]]:
+def split(weight: NDArray[np.generic], scales: NDArray[np.generic] | None) -> tuple[NDArray[np.int16], DataType, Float]:
     """Integers (MH, MW), their format, and the scale, scalar or (MH,), of float weights (MH, MW).
 
-    `scales` are those of the quantiser that made the weights, of the same shape; without one, the weights must be
-    integers, or have one magnitude besides zero.
+    `scales` are those of the quantiser that made the weights, of the same shape. They are used where there is one for
+    each output: then the integers are those of the file, and outputs that share a scale in the file share it here,
+    which sums and concatenations need. Elsewhere (masks and other expressions behind a quantiser, or no quantiser) the
+    values tell the grid: that of the whole tensor, or one for each output where it takes fewer bits, each of the
+    smallest integers.
 
     Raises
     ------
     Refusal
-        If the weights are not multiples of a scale per output, or wider than 8 bits.
+        If the weights are not multiples of a scale per output, or wider than `MAX_WEIGHT_BITS`.
     """
     values = np.asarray(weight, np.float64)
     if not np.isfinite(values).all():
         raise Refusal("weights that are NaN or infinite", "train the model again")
-    scale = _scale(values, scales)
-    ratio = values / scale.reshape(-1, 1)
+    grids = [] if scales is None else _of_quantiser(values, np.asarray(scales, np.float64))
+    for integers, scale in grids or _of_values(values):
+        # A negative scale where it makes the format smaller: 8 bits hold -128, but not 128.
+        options = [(_format(sign * integers), sign) for sign in (1, -1)]
+        dtype, sign = min(options, key=lambda option: option[0].bits)
+        if dtype.bits <= MAX_WEIGHT_BITS:
+            signed = sign * scale
+            return (sign * integers).astype(np.int16), dtype, signed if np.ptp(signed) else signed.reshape(-1)[0]
+        raise Refusal(f"weights of {dtype.bits} bits", f"quantise them to {MAX_WEIGHT_BITS} bits or fewer")
+    raise Refusal(
+        "weights that are not quantised: no whole multiples of a scale",
+        f"quantise them with BipolarQuant or Quant of up to {MAX_WEIGHT_BITS} bits",
+    )
+
+
+def _format(integers: NDArray[np.int64]) -> DataType:
+    return BIPOLAR if BIPOLAR.contains(integers) else DataType.smallest(int(integers.min()), int(integers.max()))
+
+
+def _of_quantiser(values: Float, scales: Float) -> list[Grid]:
+    """The integers that a quantiser gave, if it has one scale per output and nothing behind it took the values off."""
+    scale = scales[:, 0]
+    if np.ptp(scales, axis=1).any():
+        return []
+    ratio = values / scale[:, None]
     integers = np.rint(ratio)
-    if np.abs(ratio - integers).max(initial=0) > MULTIPLE_TOLERANCE:
-        raise Refusal("weights that are not quantised", "quantise them with BipolarQuant or Quant of up to 8 bits")
-    if np.abs(integers).max(initial=0) > 1 << MAX_WEIGHT_BITS:
-        raise Refusal("weights of more than 8 bits", "quantise them to 8 bits or fewer")
-    dtype = BIPOLAR
-    if not dtype.contains(integers):
-        dtype = DataType.smallest(int(integers.min()), int(integers.max()))
-    if dtype.bits > MAX_WEIGHT_BITS:
-        raise Refusal(f"weights of {dtype.bits} bits", "quantise them to 8 bits or fewer")
-    return integers.astype(np.int16), dtype, scale if np.ptp(scale) else scale.reshape(-1)[0]
+    if np.abs(ratio - integers).max(initial=0) > MULTIPLE_TOLERANCE or np.abs(integers).max(initial=0) > 1 << 30:
+        return []
+    return [(integers.astype(np.int64), scale)]
 
 
-def _scale(values: NDArray[np.float64], scales: NDArray[np.generic] | None) -> NDArray[np.float64]:
-    """One scale per output, (MH,)."""
-    if scales is not None:
-        per_output = np.asarray(scales, np.float64)
-        if np.ptp(per_output, axis=1).any():
-            raise Refusal("weight scales that differ between inputs", "use one scale per output, or one for all")
-        return per_output[:, 0]
-    if np.array_equal(values, np.rint(values)):
-        return np.ones(len(values))
-    magnitude = np.unique(np.abs(values[values != 0]))
-    if len(magnitude) == 1:
-        return np.full(len(values), magnitude[0])
-    rows = [np.unique(np.abs(row[row != 0])) for row in values]
-    if all(len(row) <= 1 for row in rows):
-        return np.array([row[0] if len(row) else 1.0 for row in rows])
-    raise Refusal("weights that are not quantised", "quantise them with BipolarQuant or Quant of up to 8 bits")
+def _of_values(values: Float) -> list[Grid]:
+    """The grid of the whole tensor, or one for each output if there is no other or it takes fewer bits."""
+    scale = _scale(values)
+    whole = [] if scale is None else [_on(values, np.full(len(values), scale))]
+    if whole and _format(whole[0][0]).bits == 1:
+        return whole
+    found = [_scale(row) for row in values]
+    scales = [scale for scale in found if scale is not None]
+    if len(scales) < len(found):
+        return whole
+    rows = _on(values, np.array(scales))
+    return whole if whole and _format(whole[0][0]).bits <= _format(rows[0]).bits else [rows]
+
+
+def _on(values: Float, scale: Float) -> Grid:
+    return np.rint(values / scale[:, None]).astype(np.int64), scale
+
+
+def _scale(values: Float) -> float | None:
+    """The largest number of which all `values` are whole multiples, to the rounding of float32; 1 if all are zero.
+
+    Grids with 1 to `MAX_STEPS` steps up to the largest magnitude are tried.
+    """
+    sizes = np.unique(np.abs(values))
+    sizes = sizes[sizes > 0]
+    if not len(sizes):
+        return 1.0
+    if len(sizes) > MAX_STEPS:
+        return None
+    steps = np.arange(1, MAX_STEPS + 1)[:, None]
+    ratio = sizes * (steps / sizes[-1])
+    multiples = np.rint(ratio)
+    fits = ((np.abs(ratio - multiples) <= steps * ROUNDING) & (multiples > 0)).all(axis=1)
+    if not fits.any():
+        return None
+    return _fitted(sizes, multiples[np.argmax(fits)])
+
+
+def _fitted(sizes: Float, multiples: Float) -> float:
+    """The scale of which float32 products with `multiples` are `sizes`, if there is one: a float32 where possible."""
+    half = np.spacing(sizes.astype(np.float32)).astype(np.float64) / 2
+    low, high = ((sizes - half) / multiples).max(), ((sizes + half) / multiples).min()
+    if low > high:  # they were rounded more than once
+        return float(sizes[-1] / multiples[-1])
+    nearest = float(np.float32((low + high) / 2))
+    return nearest if low <= nearest <= high else float((low + high) / 2)

@@ -70,8 +70,11 @@ def pad(context: Context, node: onnx.NodeProto) -> str:
     if not any(numbers):
         context.alias(node)
         return "nothing"
-    source = view(context, name, channels_last=lies_channels_last(context, name))
-    first = 1 if source.channels_last else 2
+    known = lies_channels_last(context, name)
+    # Where nothing else tells, axes that are padded are no channels.
+    last = any(ends.get(1, ())) if known is None else known
+    source = view(context, name, channels_last=last)
+    first = 1 if last else 2
     spatial = [ends.pop(axis, (0, 0)) for axis in range(first, first + len(source.spatial))]
     if any(any(end) for end in ends.values()):
         raise Refusal("padding of samples or channels", "pad rows and columns only")

@@ -19,9 +19,8 @@ from numpy.typing import NDArray
 
 from bnnhw.arithmetic.bits import as_signed, pack_words, unpack_words
 from bnnhw.arithmetic.formats import DataType
-from bnnhw.dataflow.layers import Network
+from bnnhw.dataflow.network import Network
 from bnnhw.dataflow.plan import Plan
-from bnnhw.dataflow.structure import final_bits
 from bnnhw.gateware.payloads import frame_fields, result_fields
 from bnnhw.packets import Results
 
@@ -152,5 +151,5 @@ class Ports:
         """The streams of the accelerator that `plan` makes of `network`."""
         return cls(
             InputPort(plan.input_elements, plan.input_simd, plan.input_dtype),
-            OutputPort(plan.output_elements, plan.output_lanes, final_bits(network.layers[-1])),
+            OutputPort(plan.output_elements, plan.output_lanes, network.result.bits),
         )

@@ -11,8 +11,9 @@ from bnnhw.arithmetic.formats import DataType, Integers
 from bnnhw.errors import ModelError
 from bnnhw.ir.nodes import Conv, Dense, MatMul, Window
 from bnnhw.passes.common_unit import common_unit
-from bnnhw.passes.lowered import EXACT, Codes, Lowered
-from bnnhw.passes.values import Affine, Value
+from bnnhw.passes.joining import ROUNDING
+from bnnhw.passes.lowered import EXACT, Lowered
+from bnnhw.passes.values import Affine, Value, affine
 
 MAX_BITS = 8  # of an activation that a layer multiplies
 MAX_INPUT_BITS = 16  # of the network's input
@@ -21,15 +22,18 @@ MAX_WEIGHT_BITS = 8
 SIGNIFICAND = 24
 
 
-def dense(made: Lowered, node: MatMul | Conv, codes: Codes, pads: tuple[int, int, int, int], fill: int) -> Value:
-    """The sums of a layer over `codes`, as a value.
+def dense(made: Lowered, node: MatMul | Conv, x: Value, pads: tuple[int, int, int, int], fill: int) -> Value:
+    """The sums of a layer over `x`, an affine function of integers, as a value. An offset of `x` needs no padding.
 
     Raises
     ------
     ModelError
-        If the codes have scales per channel that the weights cannot take over.
+        If `x` has scales per channel that the weights cannot take over.
     """
-    weight, weight_dtype, scale = node.weight, node.weight_dtype, codes.scale
+    function = affine(x.steps)
+    assert function is not None
+    weight, weight_dtype, scale = node.weight, node.weight_dtype, function.scale
+    offset = _offset(weight, function.offset) * node.weight_scale
     if scale.ndim:
         unit, factors = common_unit([float(s) for s in scale])
         weight = (weight.reshape(len(weight), -1, len(scale)) * np.array(factors)).astype(np.int16)
@@ -37,7 +41,7 @@ def dense(made: Lowered, node: MatMul | Conv, codes: Codes, pads: tuple[int, int
         if weight_dtype.bits > MAX_WEIGHT_BITS:
             raise ModelError("its input has a scale per channel; use one for the whole tensor")
         scale = np.array(unit)
-    weight, tensor = weight.reshape(len(weight), -1), codes.tensor
+    weight, tensor = weight.reshape(len(weight), -1), x.tensor
     if isinstance(node, Conv):
         geometry = replace(node.geometry, pads=pads)
         if not geometry.pointwise:
@@ -54,10 +58,20 @@ def dense(made: Lowered, node: MatMul | Conv, codes: Codes, pads: tuple[int, int
         flip=np.zeros(len(weight), np.bool_),
     )
     total = np.asarray(node.weight_scale * scale)
-    noise = _noise(weight, made.integers(codes.tensor), node.weight_scale, scale, codes.noise)
-    shape = made.new.tensors
+    noise = _noise(weight, made.integers(x.tensor), node.weight_scale, scale, x.noise)
+    if offset.any():
+        # The executor adds products that have the offset in them.
+        noise = noise + ROUNDING * np.abs(offset) * (2 + np.log2(weight.shape[1] + 1))
     tensor = made.add(layer, tensor)
-    return made.value(tensor, shape[tensor].shape, Affine(total, EXACT), noise, node.name)
+    return made.value(tensor, made.new.tensors[tensor].shape, Affine(total, offset), noise, node.name)
+
+
+def _offset(weight: NDArray[np.int16], offset: NDArray[np.float64]) -> NDArray[np.float64]:
+    """What an offset of the input, scalar or (C,), adds to the sum of each row of weights (MH, .., C)."""
+    if not offset.any():
+        return EXACT
+    rows = weight.reshape(len(weight), -1, weight.shape[-1])
+    return np.asarray((rows * np.broadcast_to(offset, rows.shape[-1:])).sum(axis=(1, 2)))
 
 
 def _noise(

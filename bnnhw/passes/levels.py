@@ -12,6 +12,8 @@ from bnnhw.errors import ModelError
 
 # How far float32 values may be from evenly spaced levels, in steps: rounding of 16-bit levels stays well below.
 SPACING_TOLERANCE = 1e-2
+# Values that are nearer, relative to the largest, are one level that float32 rounded in two ways.
+SAME_LEVEL = 1e-6
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,6 +58,7 @@ def spaced(values: NDArray[np.float32]) -> Levels:
 
 
 def _spaced(values: NDArray[np.float64]) -> Levels:
+    values = values[np.diff(values, prepend=-np.inf) > SAME_LEVEL * np.abs(values).max()]
     offset, step, scale = _integers(values)
     codes = offset + step * np.arange(len(values))
     dtype = BIPOLAR if codes.tolist() == [-1, 1] else DataType.smallest(int(codes[0]), int(codes[-1]))

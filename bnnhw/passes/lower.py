@@ -14,7 +14,7 @@ from bnnhw.ir.graph import Graph
 from bnnhw.ir.nodes import Arithmetic, Concat, Conv, MatMul, MaxPool, Node, Pad, Reshape, Sum, SumPool, Transpose
 from bnnhw.passes.joining import concatenated, summed
 from bnnhw.passes.layers import MAX_BITS, MAX_INPUT_BITS, dense
-from bnnhw.passes.lowered import Codes, Lowered
+from bnnhw.passes.lowered import Lowered
 from bnnhw.passes.rewrite import label
 from bnnhw.passes.values import Affine, Value, affine, flattened, positional
 
@@ -154,14 +154,30 @@ class _Lowering:
     def _layer(self, node: MatMul | Conv) -> None:
         source, pads, padding = self._unpadded(node.inputs[0])
         most = MAX_BITS if self._after[source] else MAX_INPUT_BITS
-        codes = self._made.codes(source, {padding} if any(pads) else set())
-        format_ = self._made.integers(codes.tensor)
+        value = self._multiplied(source, {padding} if any(pads) else set())
+        format_ = self._made.integers(value.tensor)
         if format_.bits > most:
             raise ModelError(
                 f"its input has {format_.bits} bits; at most {most} are possible here, so quantise it further"
             )
-        fill = self._code(padding, codes, format_) if any(pads) else format_.min
-        self._made.values[node.output] = dense(self._made, node, codes, pads, fill)
+        fill = self._code(padding, value, format_) if any(pads) else format_.min
+        self._made.values[node.output] = dense(self._made, node, value, pads, fill)
+
+    def _multiplied(self, source: str, padding: set[float]) -> Value:
+        """What a layer takes: codes that only need a scale, or where there are none such, and no padding, codes with an
+        offset, which becomes one of the layer's sums."""
+        try:
+            if not padding and self._made.wider_than(source, MAX_BITS):
+                raise ModelError("its codes without an offset are wider than its levels need")
+            self._made.codes(source, padding)
+        except ModelError:
+            if padding or self._made.is_float(source) or not self._made.listed(source):
+                raise
+            value = self._made.part(source)
+            if self._made.new.tensors[value.tensor].shape != value.shape:
+                raise
+            return value
+        return self._made.values[source]
 
     def _max_pool(self, node: MaxPool) -> None:
         source, pads, padding = self._pooled(node)
@@ -195,8 +211,13 @@ class _Lowering:
         if found is None:
             raise ModelError(self._made.why(source))
         if any(pads):
-            if padding or found.offset.any():
+            if padding:
                 raise ModelError(f"padding with {padding:g} in front of it; pad with zeros")
+            if found.offset.any():
+                raise ModelError(
+                    "it pads with zeros what has an offset, so that means at the edges have another; put the offset "
+                    "behind it"
+                )
             node = replace(node, geometry=replace(node.geometry, pads=pads))
         tensor = self._made.add(node, value.tensor)
         taps = node.geometry.taps
@@ -250,12 +271,14 @@ class _Lowering:
         above, left, below, right = (int(n) for n in total)
         return name, (above, left, below, right), values.pop() if values else 0.0
 
-    def _code(self, value: float, codes: Codes, format_: Integers) -> int:
+    def _code(self, value: float, codes: Value, format_: Integers) -> int:
         """The integer that stands for a padding of `value`."""
-        scale = float(codes.scale.reshape(-1)[0])
+        function = affine(codes.steps)
+        assert function is not None
+        scale = float(function.scale.reshape(-1)[0])
         code = round(value / scale) if np.isfinite(value) else format_.min
         off = np.isfinite(value) and abs(code * scale - value) > 1e-6 * abs(scale)
-        if off or (value and codes.scale.ndim) or not format_.contains(code):
+        if off or (value and function.scale.ndim) or not format_.contains(code):
             raise ModelError(f"padding with {value:g}, which is no value of its {format_} input; pad with such a value")
         return code
 

@@ -20,6 +20,7 @@ from bnnhw.ir.nodes import (
     Dequant,
     Encode,
     MaxPool,
+    MultiThreshold,
     Node,
     Pad,
     Reshape,
@@ -41,6 +42,7 @@ from bnnhw.passes.values import (
     levels,
     positional,
     quantiser_levels,
+    reached,
     whole_numbers,
 )
 
@@ -153,10 +155,11 @@ class Lowered:
                     None,
                 )
             )
-        if positional(node):
+        if positional(node) and not isinstance(node, MultiThreshold):
             return None, f"{label(node)}: a parameter that differs from position to position; use one per channel"
         if isinstance(node, QUANTISERS):
-            return collapsed(quantiser_levels(node)), None
+            whole = collapsed(quantiser_levels(node))
+            return (whole if found is None or positional(node) else reached((node,), found, whole)), None
         assert found is not None
         return collapsed(np.asarray(apply(node, found if found.ndim > 1 else found[:, None]), np.float32)), None
 
@@ -238,6 +241,14 @@ class Lowered:
             return value
         self.codes(name)
         return self.values[name]
+
+    def wider_than(self, name: str, bits: int) -> bool:
+        """Whether codes of whole multiples take more than `bits`, and the levels of a tensor do not."""
+        if name in self._codes or self.is_float(name) or not self.listed(name):
+            return False
+        value = self.values[name]
+        found = levels(value.steps, self.integers(value.tensor))
+        return found is not None and len(found) <= 1 << bits < 1 << spaced(found).dtype.bits
 
     def why(self, name: str) -> str:
         """Why no codes stand for a tensor."""
@@ -358,8 +369,8 @@ class Lowered:
             count = int(node.doubtful.any(axis=2).sum()) if isinstance(node, Threshold) else 0
             if count:
                 yield (
-                    f"{label(node)}: sums can lie so near {count} thresholds that float32 decides by its rounding; the "
-                    "hardware decides as exact sums do, and `compare` counts such samples apart"
+                    f"{label(node)}: sums can come so close to {count} thresholds that float32 decides by its "
+                    "rounding; the hardware decides on exact sums, and `compare` counts such samples separately"
                 )
 
     def _narrow(self, value: Value) -> bool:

@@ -16,8 +16,9 @@ from bnnhw.ir.nodes import ArgMax, Arithmetic, Dequant, Node, Reshape, Sigmoid, 
 from bnnhw.ir.spec import last_integers
 from bnnhw.passes.rewrite import Builder, label
 
-# Scores get up to so many bits below the largest scale: past a float32's own, nothing is left to tell apart.
-MAX_SCALE_BITS = 26
+# Scores get at most this many bits below the largest scale: some for what a float32 tells apart, some for classes whose
+# scales are far apart.
+MAX_SCALE_BITS = 36
 # Integers of one class times classes that are checked one by one; beyond, every 2^k-th integer is.
 MAX_PAIRS = 1 << 21
 
@@ -52,15 +53,15 @@ def run(graph: Graph) -> Graph:
     if not exact:
         notes = (
             *notes,
-            f"{label(last)}: some outputs are closer than float32 tells apart; either may be predicted there",
+            f"{label(last)}: some outputs are closer than float32 can distinguish; either may be predicted there",
         )
     noise = _noise(suffix)
     margin = float((noise * unit).max()) if (noise > 0).any() else -1.0
     if margin >= 0 and exact and len(scale) > 1:
         notes = (
             *notes,
-            f"{label(last)}: classes whose scores are equal or nearly so can be in another order where float32 rounds "
-            "the sums; the hardware takes the first of equal ones, and `compare` counts such samples apart",
+            f"{label(last)}: classes with equal or nearly equal scores may be ordered differently where float32 rounds "
+            "the sums; the hardware takes the first of equal ones, and `compare` counts such samples separately",
         )
     prediction = ArgMax(
         name="prediction", inputs=(last.output,), output="prediction", scale=scale, bias=bias, margin=margin
@@ -115,8 +116,7 @@ def _affine(
     gain = (floats[-1] - floats[0]) / span
     start = floats[0] - gain * values[0]
     largest = np.abs(gain).max()
-    noise = 4 * np.finfo(np.float32).eps * np.abs(floats).max()
-    for tolerance in (0.0, noise):
+    for tolerance in (0.0, 2 * float(np.finfo(np.float32).eps)):
         for bits in range(MAX_SCALE_BITS):
             unit = largest / (1 << bits)
             scale = np.rint(gain / unit).astype(np.int64)
@@ -130,15 +130,18 @@ def _affine(
 
 
 def _same_order(scores: NDArray[np.int64], floats: NDArray[np.float64], tolerance: float) -> bool:
-    """Whether scores of different classes compare as their floats do, floats nearer than `tolerance` excepted."""
-    classes = np.broadcast_to(np.arange(scores.shape[1]), scores.shape).reshape(-1)
+    """Whether scores of different classes compare as their floats do, but for floats that differ by no more than the
+    share `tolerance` of the largest of their classes."""
+    shape = scores.shape
+    classes = np.broadcast_to(np.arange(shape[1]), shape).reshape(-1)
+    error = np.broadcast_to(tolerance * np.abs(floats).max(axis=0), shape).reshape(-1)
     score, value = scores.reshape(-1), floats.reshape(-1)
     order = np.lexsort((value, score))
-    score, value, classes = score[order], value[order], classes[order]
-    if (np.maximum.accumulate(value)[:-1] > value[1:] + tolerance).any():
+    score, value, classes, error = score[order], value[order], classes[order], error[order]
+    if (np.maximum.accumulate(value - error)[:-1] > (value + error)[1:]).any():
         return False
     differ = classes[1:] != classes[:-1]
     tie = score[1:] == score[:-1]
-    near = value[1:] - value[:-1] <= tolerance
+    near = value[1:] - value[:-1] <= error[1:] + error[:-1]
     # Equal scores must be equal floats; without tolerance, equal floats must be equal scores as well.
     return not (differ & tie & ~near).any() and (tolerance > 0 or not (differ & ~tie & near).any())

@@ -9,8 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bnnhw.arithmetic.formats import BIPOLAR, Integers
+from bnnhw.errors import ModelError
 from bnnhw.ir.elementwise import INEXACT, QUANTISERS, apply, code_range, parameters, with_parameters
 from bnnhw.ir.nodes import Activation, Arithmetic, BipolarQuant, Dequant, MultiThreshold, Node, Quant, Round
+from bnnhw.passes.levels import spaced
 
 # Integers of a tensor that are looked at one by one; of more, only a quantiser tells the values.
 MAX_LISTED = 1 << 16
@@ -98,21 +100,36 @@ def all_codes(format_: Integers) -> NDArray[np.int64]:
 
 
 def levels(steps: tuple[Node, ...], format_: Integers) -> NDArray[np.float32] | None:
-    """The values that `steps` give: all levels of the last quantiser, put through what follows it, or all integers of
-    `format_`, where these are few: (levels,), or (levels, C) where they differ by channel. None where nothing tells."""
-    last = max((k for k, step in enumerate(steps) if isinstance(step, QUANTISERS)), default=-1)
+    """The values that `steps` give: (levels,), or (levels, C) where they differ by channel. None where nothing tells.
+
+    All levels of the last quantiser count, put through what follows it, or all integers of `format_` where there is no
+    quantiser and these are few; of several quantisers, only what the levels of the ones before become, if that is
+    evenly spaced as well.
+    """
+    places = [k for k, step in enumerate(steps) if isinstance(step, QUANTISERS)]
+    last = places[-1] if places else -1
     if last >= 0 and isinstance(steps[last], Round):
         ends = np.array([[format_.min], [format_.max]])
         found: NDArray[Any] | None = whole_numbers(evaluate(steps[: last + 1], ends))
-        if found is None:
-            return None
     elif last >= 0:
         found = quantiser_levels(steps[last])
-    elif format_.max - format_.min < MAX_LISTED:
-        found = all_codes(format_)[:, None]
     else:
+        found = all_codes(format_)[:, None] if format_.max - format_.min < MAX_LISTED else None
+    if found is None:
         return None
-    return collapsed(np.asarray(evaluate(steps[last + 1 :], found), np.float32))
+    whole = collapsed(np.asarray(evaluate(steps[last + 1 :], found), np.float32))
+    before = levels(steps[:last], format_) if len(places) > 1 else None
+    return whole if before is None else reached(steps[last:], before, whole)
+
+
+def reached(steps: tuple[Node, ...], before: NDArray[np.float32], whole: NDArray[np.float32]) -> NDArray[np.float32]:
+    """What levels `before` become by `steps`, if integers stand for that, else the `whole` of a quantiser's levels."""
+    found = collapsed(np.asarray(evaluate(steps, before if before.ndim > 1 else before[:, None]), np.float32))
+    try:
+        single = spaced(found).count == 1  # which tells no scale
+    except ModelError:
+        return whole
+    return whole if single else found
 
 
 def collapsed(values: NDArray[np.float32]) -> NDArray[np.float32]:

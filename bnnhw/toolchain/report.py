@@ -11,7 +11,6 @@ from typing import Any
 
 from bnnhw.artifacts import PLAN, REPORT, sha256
 from bnnhw.dataflow import Cycles, Plan, load_plan
-from bnnhw.dataflow.plan import FOLDING_KEYS
 from bnnhw.errors import InputError
 from bnnhw.reading import read_json
 from bnnhw.toolchain import flow, tools
@@ -73,7 +72,7 @@ def make_report(
         "model": plan.model,
         "digest": plan.digest,
         "model_file": None if model_file is None else {"name": model_file.name, "sha256": digest_of(model_file)},
-        "layers": [{"name": layer.name, **{key: getattr(layer, key) for key in FOLDING_KEYS}} for layer in plan.layers],
+        "layers": [{"name": layer.name, **layer.folding} for layer in plan.layers],
         "bitstream": board.bitstream,
         "sha256": sha256(folder / board.bitstream),
         "clock_mhz": clock_mhz,

@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from bnnhw.dataflow.layers import Network
+from bnnhw.dataflow.cycles import measure
+from bnnhw.dataflow.network import Network
 from bnnhw.dataflow.plan import Plan
-from bnnhw.dataflow.timing import measure
 from bnnhw.errors import ToolError
 from bnnhw.generate.ports import Ports
 from bnnhw.verify.record import Record

@@ -12,7 +12,7 @@ from bnnhw.errors import InputError, ToolError
 from bnnhw.verify.simulated_board import SimulatedBoard, levels_of
 
 # Kept for a program that is slow to read; then bytes are lost, as a serial port loses them.
-MOST_WAITING = 1 << 20
+MAX_WAITING = 1 << 20
 
 
 def serve(board: SimulatedBoard, link: Path | None, ready: Callable[[str], None]) -> None:
@@ -90,16 +90,16 @@ def relay(board: SimulatedBoard, terminal: int) -> None:
     os.set_blocking(board.levels_file, False)
     to_board = to_host = b""
     while True:
-        sources = [board.bytes_file, *([terminal] if len(to_board) < MOST_WAITING else [])]
+        sources = [board.bytes_file, *([terminal] if len(to_board) < MAX_WAITING else [])]
         sinks = [*([board.levels_file] if to_board else []), *([terminal] if to_host else [])]
         readable, writable, _ = select.select(sources, sinks, [])
         if board.bytes_file in readable:
-            received = os.read(board.bytes_file, MOST_WAITING)
+            received = os.read(board.bytes_file, MAX_WAITING)
             if not received:
                 raise ToolError(board.reason())
-            to_host = (to_host + received)[:MOST_WAITING]
+            to_host = (to_host + received)[:MAX_WAITING]
         if terminal in readable:
-            to_board += levels_of(os.read(terminal, MOST_WAITING // 10))
+            to_board += levels_of(os.read(terminal, MAX_WAITING // 10))
         if board.levels_file in writable:
             to_board = to_board[os.write(board.levels_file, to_board) :]
         if terminal in writable:

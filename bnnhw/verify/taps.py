@@ -1,12 +1,13 @@
 """Where the tensors of a network go by in its hardware: from beats of streams between units back to integers.
 
 Each layer has streams that carry its results: the sums of its matrix-vector unit, what its thresholds make of them, the
-output of a pool, a sum or a concatenation. The order of elements in their beats is that of `bnnhw.dataflow.images`.
+output of a pool, a sum or a concatenation. The order of elements in their beats is that of
+`bnnhw.dataflow.layers.matrix_contents`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,24 +15,14 @@ from numpy.typing import NDArray
 
 from bnnhw.arithmetic.bits import as_signed, unpack_words
 from bnnhw.arithmetic.formats import DataType
-from bnnhw.dataflow.layers import Layer, MatrixLayer, Network
-from bnnhw.dataflow.plan import LayerPlan, Plan
-from bnnhw.dataflow.structure import (
-    Add,
-    Concat,
-    Constant,
-    FrameGather,
-    Matrix,
-    Pool,
-    Stage,
-    Thresholds,
-    final_bits,
-    structure,
-)
-from bnnhw.generate.accelerator import identifier
+from bnnhw.dataflow.layers import LayerPlan, MatrixLayer
+from bnnhw.dataflow.network import Network
+from bnnhw.dataflow.pipeline import Stage, pipeline
+from bnnhw.dataflow.plan import Plan
 from bnnhw.ir.graph import Graph
-from bnnhw.ir.nodes import Dense, Node
+from bnnhw.ir.nodes import Node
 from bnnhw.reference import traced
+from bnnhw.units import AddStreams, Concat, ConstantMatrixUnit, FrameGather, MatrixVectorUnit, Pool, ThresholdUnit
 from bnnhw.verify.record import Record
 
 Integers = NDArray[np.int64]
@@ -92,7 +83,7 @@ class Tap:
         plan = self.plan
         beats = list(record.streams[self.stream].transfers(record.cycles))
         cycles = np.array([cycle for cycle, _ in beats], np.int64)
-        lanes = unpack_words([payload or 0 for _, payload in beats], self.bits, plan.pe * plan.reuse)
+        lanes = unpack_words([payload or 0 for _, payload in beats], self.bits, plan.pe * plan.side_by_side)
         groups, slots = self._groups(record, len(beats) // plan.nf)
         channels = np.arange(plan.mh)
         beat = groups[:, :, None] * plan.nf + channels // plan.pe
@@ -101,33 +92,33 @@ class Tap:
 
     def _groups(self, record: Record, complete: int) -> tuple[Integers, Integers]:
         """The group of each vector, and its place there, (frames, vectors) each, of the first `complete` groups."""
-        reuse, vectors = self.plan.reuse, self.plan.vectors
+        batch, vectors = self.plan.side_by_side, self.plan.vectors
         if self.sizes is None:
-            per_frame = -(-vectors // reuse)
+            per_frame = -(-vectors // batch)
             frame, vector = np.mgrid[: complete // per_frame, :vectors]
-            return frame * per_frame + vector // reuse, vector % reuse
+            return frame * per_frame + vector // batch, vector % batch
         payloads = (payload for _, payload in record.streams[self.sizes].transfers(record.cycles))
-        mask = (1 << (reuse - 1).bit_length()) - 1
+        mask = (1 << (batch - 1).bit_length()) - 1
         sizes = [1 + ((payload or 0) & mask) for payload in payloads][:complete]
         groups = np.repeat(np.arange(len(sizes)), sizes)
-        return groups[:, None], (np.arange(len(groups)) % reuse)[:, None]
+        return groups[:, None], (np.arange(len(groups)) % batch)[:, None]
 
 
 def taps(graph: Graph, plan: Plan, network: Network) -> list[Tap]:
     """The streams of all layers, in the order of the data."""
-    stages = structure(plan, network)
-    nodes = {node.name: node for node in graph.nodes}
     names = {node.output: name for name, node in traced(graph).items()}
     found = []
     sizes: str | None = None
-    for k, stage in enumerate(stages):
-        place = f"{identifier(stage.name)}_{k}"
+    for stage in pipeline(plan, network):
         if isinstance(stage.unit, FrameGather):
-            sizes = f"{place}.o1"
-        for layer, folded, made, bits, decode in _results(stage, nodes, network):
-            name = names.get(made.output, made.name)
+            sizes = f"{stage.name}.o1"
+        result = _result(stage, network)
+        if result is not None:
+            made, bits, decode = result
+            layer, folded = network.layers[stage.layer], plan.layers[stage.layer]
             own = sizes if folded.frames > 1 else None
-            found.append(Tap(name, made, layer.name, f"{place}.o", own, folded, bits, decode))
+            name = names.get(made.output, made.name)
+            found.append(Tap(name, made, layer.name, f"{stage.name}.o", own, folded, bits, decode))
     return found
 
 
@@ -136,31 +127,32 @@ def watched(graph: Graph, plan: Plan, network: Network) -> list[str]:
     return list(dict.fromkeys(name for tap in taps(graph, plan, network) for name in tap.streams))
 
 
-Result = tuple[Layer, LayerPlan, Node, int, Callable[[Integers, Integers], Integers]]
+Result = tuple[Node, int, Callable[[Integers, Integers], Integers]]
 
 
-def _results(stage: Stage, nodes: dict[str, Node], network: Network) -> Iterator[Result]:
-    """What a unit gives, if it is a tensor of the network."""
-    unit = stage.unit
-    if isinstance(unit, (Matrix, Constant)):
-        layer = unit.layer
-        if isinstance(unit, Constant) and layer.thresholds == 1:
-            return  # its sums are signs only
-        node = nodes[layer.name]
-        assert isinstance(node, Dense)
-        yield layer, unit.plan, node, layer.width, _accumulator(layer, node)
-    elif isinstance(unit, (Thresholds, Pool, Add, Concat)):
-        made = unit.layer.threshold if isinstance(unit, Thresholds) else nodes[unit.layer.name]
-        assert made is not None and unit.layer.dtype is not None
-        final = unit.layer is network.layers[-1]
-        dtype = DataType("int", final_bits(unit.layer)) if final else unit.layer.dtype
-        yield unit.layer, unit.plan, made, dtype.bits, _codes(dtype)
+def _result(stage: Stage, network: Network) -> Result | None:
+    """The operation that a unit of a layer does, with the bits of its elements and their meaning; None for a unit that
+    gives no tensor of the network."""
+    unit, layer = stage.unit, network.layers[stage.layer]
+    if isinstance(unit, (MatrixVectorUnit, ConstantMatrixUnit)):
+        assert isinstance(layer, MatrixLayer)
+        if isinstance(unit, ConstantMatrixUnit) and layer.thresholds == 1:
+            return None  # its sums are signs only
+        return layer.node, layer.width, _accumulator(layer)
+    if not stage.part or not isinstance(unit, (ThresholdUnit, Pool, AddStreams, Concat)):
+        return None
+    made: Node = layer.node
+    if isinstance(layer, MatrixLayer):
+        assert layer.threshold is not None
+        made = layer.threshold
+    dtype = layer.given(final=layer is network.layers[-1])
+    return made, dtype.bits, _codes(dtype)
 
 
-def _accumulator(layer: MatrixLayer, node: Dense) -> Callable[[Integers, Integers], Integers]:
+def _accumulator(layer: MatrixLayer) -> Callable[[Integers, Integers], Integers]:
     """From what a matrix-vector unit gives, less its first threshold and divided, to the sum in the model file."""
     folded = layer.folded()
-    signs = np.where(np.broadcast_to(node.flip, (layer.mh,)), -1, 1)
+    signs = np.where(np.broadcast_to(layer.node.flip, (layer.mh,)), -1, 1)
 
     def decode(codes: Integers, channels: Integers) -> Integers:
         return folded.accumulators(as_signed(codes, layer.width), channels) * signs[channels]

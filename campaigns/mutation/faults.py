@@ -16,6 +16,7 @@ from bnnhw.dataflow import Network, Plan
 from bnnhw.gateware.memory import Bank
 from bnnhw.generate import accelerator
 from bnnhw.generate.accelerator import Accelerator
+from bnnhw.units import Contents, FrameGuard, FrameStatus, LabelSelect, Unit
 
 BITS = 12  # of the number that chooses a mutant; 0 chooses none
 
@@ -57,6 +58,10 @@ class Plant:
         return self.select == number
 
 
+# What is around the layers and has no fault of its own: frames that are damaged look for those.
+AROUND = (FrameGuard, FrameStatus, LabelSelect)
+
+
 class FaultyAccelerator(wiring.Component):  # type: ignore[misc]
     """An accelerator with another input, which chooses its fault."""
 
@@ -78,17 +83,19 @@ class FaultyAccelerator(wiring.Component):  # type: ignore[misc]
 @contextmanager
 def planted(plant: Plant) -> Iterator[None]:
     """Elaborates with faults."""
-    build, names = accelerator.build_unit, iter(range(1 << 30))
+    build, names = accelerator.circuit, iter(range(1 << 30))
 
-    def build_unit(unit: Any, family: str, *, last: Any = None) -> Any:
-        name = f"{type(unit).__name__} {next(names)}"
-        return Saboteur(build(unit, family, last=last), plant, name)
+    def circuit(unit: Unit, contents: Contents | None = None) -> Any:
+        built = build(unit, contents)
+        if isinstance(unit, AROUND):
+            return built
+        return Saboteur(built, plant, f"{type(unit).__name__} {next(names)}")
 
     def bank(*arguments: Any, **options: Any) -> FaultyBank:
         return FaultyBank(plant, *arguments, **options)
 
     with ExitStack() as stack:
-        stack.enter_context(mock.patch.object(accelerator, "build_unit", build_unit))
+        stack.enter_context(mock.patch.object(accelerator, "circuit", circuit))
         for module in ("mvu", "threshold"):
             stack.enter_context(mock.patch(f"bnnhw.gateware.arithmetic.{module}.Bank", bank))
         yield

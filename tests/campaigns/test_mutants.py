@@ -50,7 +50,7 @@ def test_faults_of_a_netlist(tiny: Small, tmp_path: Path) -> None:
 
 @pytest.mark.synth
 def test_proofs_find_what_simulations_cannot_see() -> None:
-    assert mutants.refuted(Mutant(1, "valid dropped in a stall", "Buffer 0.o"))
+    assert mutants.refuted(Mutant(1, "valid dropped in a stall", "VectorBuffer 0.o"))
     assert not mutants.refuted(Mutant(1, "memory bit flipped", "bank of 2 words of 3 bits, word 0, bit 0"))
 
 

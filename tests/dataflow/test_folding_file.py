@@ -13,7 +13,7 @@ from bnnhw.dataflow import load_folding, make_plan
 from bnnhw.errors import InputError, PlanError
 from bnnhw.hints import did_you_mean, nearest
 from bnnhw.parts import PARTS
-from tests.dataflow.test_folding import network
+from tests.dataflow.test_search import network
 
 UP5K = PARTS["ice40-up5k"]
 
@@ -67,11 +67,11 @@ def test_memory_may_be_left_to_the_plan(tmp_path: Path) -> None:
         ({"layers": [{"name": "fc0", "mem_mode": "internal_decoupled"}]}, "layer 'fc0': unknown key 'mem_mode'"),
         (
             {"layers": [{"name": "fc0", "pe": 8, "PE": 8}]},
-            "layer 'fc0': pe is there twice, once as PE: keep one of them",
+            "layer 'fc0': pe appears twice, once as PE: keep one of them",
         ),
-        ({"layers": [{"name": "fc0"}, {"name": "fc0"}]}, "layer 'fc0' is there twice: keep one of them"),
-        ('{"fc0": {"PE": 1}, "fc0": {"PE": 2}}', "'fc0' is there twice"),
-        ('{"layers": [{"name": "fc0", "pe": 1, "pe": 2}]}', "'pe' is there twice"),
+        ({"layers": [{"name": "fc0"}, {"name": "fc0"}]}, "layer 'fc0' appears twice: keep one of them"),
+        ('{"fc0": {"PE": 1}, "fc0": {"PE": 2}}', "'fc0' appears twice"),
+        ('{"layers": [{"name": "fc0", "pe": 1, "pe": 2}]}', "'pe' appears twice"),
         ({"layers": [], "clock_mzh": 12}, "unknown key 'clock_mzh', did you mean clock_mhz?"),
         ({"layers": [], "fc0": {"PE": 8}}, "unknown key 'fc0'"),
         ({"Defaults": {"PE": [8, ["all"]]}, "fc0": {"SIMD": 4}}, "Defaults are not read: give each layer its own"),

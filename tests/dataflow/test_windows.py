@@ -3,11 +3,12 @@
 import pytest
 
 import bnnhw
-from bnnhw.dataflow import cost, make_plan, measure
+from bnnhw.dataflow import make_plan, measure
 from bnnhw.dataflow.layers import MatrixLayer
-from bnnhw.dataflow.structure import Slide, structure
+from bnnhw.dataflow.pipeline import pipeline
 from bnnhw.errors import PlanError
 from bnnhw.parts import PARTS
+from bnnhw.units import SlidingWindow
 
 ECP5 = PARTS["ecp5-85f"]
 
@@ -44,8 +45,8 @@ def test_rows_that_come_at_once_are_one_or_all(network):
 
 def test_a_line_buffer_is_deep_enough_not_to_wait_or_as_shallow_as_it_can_be(network):
     plan = make_plan(network, ECP5, fps=3_000, clock_mhz=60)
-    for stage in structure(plan, network):
-        if isinstance(stage.unit, Slide):
-            depths = cost.window_depths(ECP5, stage.unit)
+    for stage in pipeline(plan, network):
+        if isinstance(stage.unit, SlidingWindow):
+            depths = stage.unit.depths(ECP5)
             assert stage.unit.depth in depths
             assert depths == sorted(depths)

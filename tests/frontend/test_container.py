@@ -176,8 +176,8 @@ def old_opset(model: onnx.ModelProto) -> None:
 
 
 DAMAGES: dict[Callable[[onnx.ModelProto], None], str] = {
-    external: "lies in another file",
-    external_in_constant: "lies in another file",
+    external: "is stored in another file",
+    external_in_constant: "is stored in another file",
     sparse: "sparse",
     sparse_in_constant: "sparse",
     huge_initialiser: "impossible shape",
@@ -187,9 +187,9 @@ DAMAGES: dict[Callable[[onnx.ModelProto], None], str] = {
     two_inputs: "2 inputs",
     no_input: "0 inputs",
     no_output: "no ONNX graph",
-    circle: "form a circle",
-    missing_tensor: "nothing makes tensor 'nowhere'",
-    twice: "is made twice",
+    circle: "form a cycle",
+    missing_tensor: "no node computes tensor 'nowhere'",
+    twice: "is computed by two nodes",
     no_batch: "batch axis",
     no_shape: "batch axis",
     open_shape: r"shape \[1, 'n'\]",

@@ -54,12 +54,12 @@ def indices(net: Net) -> str:
 REFUSED: dict[str, tuple[Callable[[Net], str], str]] = {
     # convolutions
     "float weights": (lambda net: weighted(net, net.weights(2, 4, 3, 3)), "weights that are not quantised"),
-    "weights not constant": (lambda net: weighted(net, "x"), "its weights is not a constant"),
+    "weights not constant": (lambda net: weighted(net, "x"), "a product of two tensors, which does not map yet"),
     "weights of 3 axes": (lambda net: weighted(net, net.bipolar(net.weights(2, 4, 3))), "use numbers with 4 axes"),
     "weights of 5 axes": (lambda net: weighted(net, net.bipolar(net.weights(2, 4, 1, 1, 1))), "use numbers with 4"),
     "scale per input": (
-        lambda net: net.conv("x", inputs=4, scale=np.arange(1, 5).reshape(1, 4, 1, 1)),
-        "scales that differ between inputs",
+        lambda net: net.conv("x", inputs=4, scale=np.sqrt(np.arange(2, 6)).reshape(1, 4, 1, 1)),
+        "no whole multiples of a scale",
     ),
     "bias not constant": (lambda net: weighted(net, net.bipolar(net.weights(2, 4, 3, 3)), "x"), "its bias is not"),
     "bias of other channels": (
@@ -115,7 +115,7 @@ REFUSED: dict[str, tuple[Callable[[Net], str], str]] = {
     ),
     # padding
     "reflected": (lambda net: padded(net, 0, 0, 1, 1, 0, 0, 1, 1, mode="reflect"), "padding of mode reflect"),
-    "padded channels": (lambda net: padded(net, 0, 1, 0, 0, 0, 1, 0, 0), "padding of samples or channels"),
+    "padded channels": (lambda net: padded(net, 0, 1, 0, 1, 0, 1, 0, 0), "padding of samples or channels"),
     "padded samples": (lambda net: padded(net, 1, 0, 0, 0, 0, 0, 0, 0), "padding of samples or channels"),
     "cut off": (lambda net: padded(net, 0, 0, -1, 0, 0, 0, 0, 0), "cut nothing off"),
     "three pads": (lambda net: padded(net, 0, 0, 1), "pads \\[0, 0, 1\\] for 4 axes"),
@@ -129,9 +129,11 @@ REFUSED: dict[str, tuple[Callable[[Net], str], str]] = {
     "windows too large": (lambda net: im2col(net, kernel_size=[5, 5]), "do not fit a map"),
     "windows of 3 sizes": (lambda net: im2col(net, kernel_size=[2, 2, 2]), "its kernel_size is \\[2, 2, 2\\]"),
     # branches
-    "difference": (lambda net: net.node("Sub", net.node("Relu", "x"), "x"), "Sub of several tensors; add them"),
-    "product": (lambda net: net.node("Mul", net.node("Relu", "x"), "x"), "Mul of several tensors; use a constant"),
-    "quotient": (lambda net: net.node("Div", "x", "x"), "Div of several tensors"),
+    "product": (
+        lambda net: net.node("Mul", net.node("Relu", "x"), "x"),
+        "a product of two tensors, which does not map yet; use a constant",
+    ),
+    "quotient": (lambda net: net.node("Div", "x", "x"), "a quotient of two tensors"),
     "sum of shapes": (
         lambda net: net.node("Add", net.node("GlobalMaxPool", "x"), "x"),
         "tensors of shapes .*; add tensors of one shape",
@@ -144,7 +146,8 @@ REFUSED: dict[str, tuple[Callable[[Net], str], str]] = {
         lambda net: net.node("Concat", "x", net.constant(np.ones((1, 4, 5, 6), np.float32)), axis=1),
         "constants among the tensors",
     ),
-    "joined columns": (lambda net: net.node("Concat", "x", "x", axis=3), "along axis 3 of"),
+    "joined columns": (lambda net: net.node("Concat", *[net.conv("x", inputs=4)] * 2, axis=3), "along axis 3 of"),
+    "joined rows": (lambda net: net.node("Concat", "x", "x", axis=2), "along axis 2 of"),
     "joined samples": (lambda net: net.node("Concat", "x", "x", axis=0), "along axis 0 of"),
     "joined axis 7": (lambda net: net.node("Concat", "x", "x", axis=7), "along axis 7 of"),
     "joined shapes": (

@@ -11,6 +11,8 @@ from onnx import TensorProto, helper
 
 from bnnhw import reference
 from bnnhw.arithmetic.formats import BIPOLAR, TERNARY, DataType
+from bnnhw.errors import ModelError
+from bnnhw.frontend import load_qonnx
 from bnnhw.ir.nodes import Arithmetic, Clip, Quant
 from bnnhw.passes import to_integers
 from tests.frontend.compare import assert_as_executed, assert_same_content, imported
@@ -122,6 +124,26 @@ def test_unused_nodes_are_left_out(tmp_path: Path) -> None:
 
 
 # ---- input -------------------------------------------------------------------------------------
+
+
+def test_reshape_with_the_batch_baked_in(tmp_path: Path) -> None:
+    """The first size is that of the input's batch axis."""
+    graphs = []
+    for batch, first in [("N", 0), (4, 4), (4, -1), (4, 1), (1, 1)]:
+        net = Net((batch, 3, 4))
+        x = net.node("Reshape", net.quant("x", scale=0.5), net.constant(np.array([first, 12])))
+        net.dense(x)
+        graphs.append(imported(net.save(tmp_path)))
+    for graph in graphs[1:]:
+        assert_same_content(graph, graphs[0])
+
+
+@pytest.mark.parametrize("sizes", [[8, 6], [2, 24], [2, 12], [-1, 6]])
+def test_reshape_that_mixes_samples(sizes: list[int], tmp_path: Path) -> None:
+    net = Net((4, 3, 4))
+    net.dense(net.node("Reshape", net.quant("x"), net.constant(np.array(sizes))), sizes[1])
+    with pytest.raises(ModelError, match="mixes samples|cannot reshape"):
+        load_qonnx(net.save(tmp_path))
 
 
 @pytest.mark.parametrize("batch", [1, "N", None, 0, -1])
@@ -246,6 +268,8 @@ def activations(net: Net, x: str) -> dict[str, Callable[[], str]]:
         "thresholds NC": lambda: net.thresholds(x, np.arange(16).reshape(8, 2) - 8, data_layout="NC"),
         "constant left of sub": lambda: net.bipolar(net.node("Sub", net.constant(0.5), x)),
         "constant right of sub": lambda: net.bipolar(net.node("Sub", x, net.constant([0.5] * 8))),
+        "clip at 0 by Max": lambda: net.quant(net.node("Max", net.constant(0.0), x), bits=3, scale=0.5, narrow=0),
+        "clip by Min": lambda: net.quant(net.node("Min", x, net.constant([0.5] * 8)), bits=3, scale=0.5),
         "negated": lambda: net.bipolar(net.node("Neg", x)),
         "constant left of add": lambda: net.quant(net.node("Add", net.constant([[0.25] * 8]), x)),
         "divided": lambda: net.quant(net.node("Div", x, net.constant(-3.0))),

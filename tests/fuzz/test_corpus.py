@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from bnnhw.dataflow.pipeline import identifier
 from bnnhw.errors import BnnhwError, ModelError
 from bnnhw.frontend import load
-from bnnhw.generate.accelerator import identifier
 from bnnhw.ir import store
 from bnnhw.reading import read_bytes
 from tests.fuzz.doors import CORPUS, DOORS, VERILOG, design, tar
@@ -20,7 +20,7 @@ from tests.fuzz.doors import CORPUS, DOORS, VERILOG, design, tar
 # Sound networks with names, or with parts that are never needed, that look for trouble.
 TAKEN = {"names-that-are-verilog", "graph-inside-an-if"}
 # What the largest file may take: a model of the most bytes that are read, twice.
-MOST_MEGABYTES = 600
+MAX_MEGABYTES = 600
 
 
 @pytest.mark.parametrize("name", DOORS)
@@ -34,7 +34,7 @@ def test_corpus_is_refused_and_nothing_else_happens(name: str) -> None:
     for file, outcome in report["files"].items():
         assert outcome["taken"] == (file in TAKEN), file
         assert outcome["acts"] == [], file
-    assert report["megabytes"] < MOST_MEGABYTES
+    assert report["megabytes"] < MAX_MEGABYTES
 
 
 def test_every_door_has_a_corpus_and_the_watch_sees_what_it_should() -> None:

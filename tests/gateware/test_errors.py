@@ -10,8 +10,8 @@ from bnnhw.gateware.memory import Bank
 
 
 def threshold(**changes):
-    arguments = {"pe": 1, "width": 4, "thresholds": [[[0, 2]]], "codes": [0, 1, 2], "bits": 2, "tail": 1}
-    return ThresholdUnit(**{**arguments, **changes})
+    arguments = {"pe": 1, "nf": 1, "width": 4, "count": 2, "thresholds": [[[0, 2]]], "codes": [0, 1, 2], "bits": 2}
+    return ThresholdUnit(**{**arguments, "tail": 1, **changes})
 
 
 @pytest.mark.parametrize(
@@ -22,6 +22,8 @@ def threshold(**changes):
         ({"thresholds": [[[0, -1]]]}, r"not \[0, -1\]"),
         ({"thresholds": [[[0, 1], [0, 1]]]}, "thresholds of 1 rows"),
         ({"tail": 2}, "tail of 1 to 1, not 2"),
+        ({"nf": 2}, "thresholds of 2 beats"),
+        ({"codes": [0, 1]}, r"2 \+ 1 codes are needed, not of 1 and 2"),
     ],
 )
 def test_threshold_unit(changes, message):
@@ -49,7 +51,17 @@ def test_pe_formats():
 
 
 def test_mvu_rows():
-    with pytest.raises(ValueError, match="3 weight words do not fit 2 rows of 1 biases"):
+    with pytest.raises(
+        ValueError, match="3 weight words and 2 rows of biases do not fit 2 passes of 2 beats and 1 rows"
+    ):
         MatrixVectorUnit(
-            pe=1, simd=1, input_dtype=BIPOLAR, weight_dtype=BIPOLAR, weights=[0, 1, 0], biases=[[0], [0]], width=3
+            pe=1,
+            simd=1,
+            sf=2,
+            nf=2,
+            input_dtype=BIPOLAR,
+            weight_dtype=BIPOLAR,
+            weights=[0, 1, 0],
+            biases=[[0], [0]],
+            width=3,
         )

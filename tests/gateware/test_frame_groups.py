@@ -1,4 +1,4 @@
-"""Frames side by side: groups of whatever size, one after the other again, and the twins of both units."""
+"""Frames side by side: groups of whatever size, one after the other again, and the cycle models of both units."""
 
 import itertools
 import random
@@ -6,9 +6,10 @@ import random
 import numpy as np
 import pytest
 
-from bnnhw.dataflow import twins
+from bnnhw import units
 from bnnhw.gateware.streams.frame_gather import FrameGather
 from bnnhw.gateware.streams.frame_scatter import FrameScatter
+from bnnhw.generate.circuits import circuit
 from tests.gateware.bench import run_streams, stalls
 
 SHAPES = [(3, 2, 2), (1, 1, 4), (1, 3, 3), (2, 1, 8), (4, 2, 4), (5, 3, 2)]  # beats, repeats, frames
@@ -24,18 +25,17 @@ def vectors(beats, count):
 
 
 def gather(beats, repeats, frames, given, pattern, o_rate=0.0):
-    twin = twins.FrameGather(beats, repeats, frames)
+    unit = units.FrameGather(8, beats, repeats, frames, "registers")
     ins, outs = run_streams(
-        FrameGather(8, beats, repeats, frames, kind="registers"),
+        circuit(unit),
         {"i": given},
         ["o0", "o1"],
         i_stalls={"i": pattern},
         o_stalls={"o0": stalls(5, o_rate), "o1": stalls(6, o_rate)},
         idle=200,
-        twin=twin,
+        model=unit.cycle_model(),
     )
     sizes = [beat["data"] + 1 for beat in outs["o1"].beats]
-    assert sizes == list(twin.sizes)
     return ins["i"], outs["o0"], sizes
 
 
@@ -99,15 +99,14 @@ def test_scatter_gives_what_a_group_has(beats, frames, groups, rates):
         for _ in range(size):
             expected += [{"data": beat[lane], "last": int(n == beats - 1)} for n, beat in enumerate(group)]
             lane = (lane + 1) % frames
-    twin = twins.FrameScatter(beats, groups)
-    twin.sizes.extend(sizes)
+    unit = units.FrameScatter(8, beats, frames, groups, "registers")
     _, outs = run_streams(
-        FrameScatter(8, beats, frames, groups, kind="registers"),
+        circuit(unit),
         {"i0": side_by_side, "i1": [{"data": size - 1, "last": 1} for size in sizes]},
         ["o"],
         i_stalls={"i0": stalls(1, rates[0]), "i1": stalls(2, rates[1])},
         o_stalls={"o": stalls(3, rates[2])},
-        twin=twin,
+        model=unit.cycle_model(),
     )
     assert outs["o"].beats == expected
 

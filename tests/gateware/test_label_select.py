@@ -10,11 +10,16 @@ from bnnhw.gateware.streams.result_cut import ResultCut
 from tests.gateware.bench import run_stream, stalls
 
 
+def label_select(width, scales, biases, lanes=1):
+    affine = any(scale != 1 for scale in scales) or any(biases)
+    return LabelSelect(width, len(scales), lanes, affine=affine, scales=scales, biases=biases)
+
+
 class Labels(wiring.Component):
     """Label select whose frames are never damaged."""
 
     def __init__(self, width, scales, biases, lanes=1):
-        self._select = LabelSelect(width, scales, biases, lanes)
+        self._select = label_select(width, scales, biases, lanes)
         super().__init__(
             {
                 "i": In(stream.Signature(frame_layout(lanes * width))),
@@ -90,7 +95,7 @@ def test_lanes(classes, lanes, affine):
 def test_timing_of_lanes(lanes, latency):
     dut = Labels(4, [1] * lanes, [0] * lanes, lanes)
     seen = run_stream(dut, [{"data": k, "last": 1} for k in range(12)], count=12)
-    assert LabelSelect(4, [1] * lanes, [0] * lanes, lanes).latency == latency
+    assert label_select(4, [1] * lanes, [0] * lanes, lanes).latency == latency
     assert seen.emit_cycles[0] - seen.accept_cycles[0] == latency
     assert (np.diff(seen.emit_cycles) == 1).all()
 
@@ -122,15 +127,19 @@ def test_results_are_cut(classes, lanes):
 @pytest.mark.parametrize(("scales", "latency"), [([1, 1, 1], 1), ([2, 1, 1], 2)])
 def test_timing(scales, latency):
     seen = run(6, scales, [0, 0, 0], [[1, 2, 3]] * 6, rate=0.0)
-    assert LabelSelect(6, scales, [0, 0, 0]).latency == latency
+    assert label_select(6, scales, [0, 0, 0]).latency == latency
     assert seen.emit_cycles[0] - seen.accept_cycles[0] == latency
     assert (np.diff(seen.emit_cycles) == 1).all()
 
 
-def test_refuses_unequal_lists():
-    with pytest.raises(ValueError, match="one scale and one bias per element"):
-        LabelSelect(4, [1, 1], [0])
-    with pytest.raises(ValueError, match="one scale and one bias per element"):
-        LabelSelect(4, [], [])
+@pytest.mark.parametrize(
+    ("classes", "scales", "biases"), [(2, [1, 1], [0]), (0, [], []), (2, [1] * 3, [0] * 3), (2, [1, 2], [0, 0])]
+)
+def test_refuses_other_scores(classes, scales, biases):
+    with pytest.raises(ValueError, match=f"a scale and a bias for each of {classes} elements"):
+        LabelSelect(4, classes, 1, affine=False, scales=scales, biases=biases)
+
+
+def test_refuses_too_many_lanes():
     with pytest.raises(ValueError, match="lanes must be 1 to the 3 elements, not 4"):
-        LabelSelect(4, [1] * 3, [0] * 3, 4)
+        label_select(4, [1] * 3, [0] * 3, 4)

@@ -8,9 +8,8 @@ from amaranth.lib.wiring import In, Out
 
 from bnnhw.arithmetic.formats import BIPOLAR, DataType
 from bnnhw.arithmetic.popcount_tree import popcount_latency
-from bnnhw.dataflow.structure import layer_units
 from bnnhw.gateware.frame_layout import frame_layout
-from bnnhw.generate.accelerator import build_unit
+from bnnhw.generate.circuits import circuit
 from campaigns.random_networks import ACTIVATIONS, INPUTS, WEIGHTS, layer_plan, random_layer, random_values
 from tests.gateware.bench import run_stream, stalls
 
@@ -19,8 +18,9 @@ class LayerUnits(wiring.Component):
     """The units of one layer as one component; sums come as plain bits."""
 
     def __init__(self, layer, plan):
-        self._units = [build_unit(unit, "ecp5") for _, unit in layer_units(layer, plan)]
-        width = plan.pe * layer.o_width
+        held = layer.contents(plan, "ecp5")
+        self._units = [circuit(unit, held.get(part)) for part, unit in layer.units(plan, "ecp5")]
+        width = plan.pe * layer.dtype.bits
         super().__init__(
             {
                 "i": In(stream.Signature(frame_layout(plan.simd * layer.input.bits))),
@@ -68,9 +68,9 @@ def check(rng, weight, x, activation, mw, mh, pe, simd, levels, *, stall=0.3, ve
         count=vectors * plan.nf,
     )
     assert [beat["last"] for beat in seen.beats] == ([0] * (plan.nf - 1) + [1]) * vectors
-    sums = values @ layer.dense.weight.T.astype(np.int64)
+    sums = values @ layer.node.weight.T.astype(np.int64)
     node = layer.threshold
-    bits = layer.o_width
+    bits = layer.dtype.bits
     found = unpack(plan, bits, seen.beats)
     if node is None:
         signed = found[:, :mh] - ((found[:, :mh] >> (bits - 1)) << bits)

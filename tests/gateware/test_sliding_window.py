@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from bnnhw.dataflow import twins
+from bnnhw import units
 from bnnhw.gateware.windows.sliding_window import SlidingWindow
 from bnnhw.ir.geometry import Geometry
 from bnnhw.reference.kernels import windows
@@ -44,10 +44,14 @@ ORDERS = {
 TAPS, CHANNELS, COLUMNS = ORDERS.values()
 
 
+def window(*sizes, channels_outer=False, tall=False, depth=0):
+    return units.SlidingWindow(*sizes, FILL, channels_outer, tall, depth, "registers")
+
+
 def unit(case, cf, lanes, order=TAPS, *, kind="registers"):
     height, width, geometry = CASES[case]
     dut = SlidingWindow(3, cf * lanes, lanes, height, width, geometry, fill=FILL, kind=kind, **order)
-    return dut, twins.SlidingWindow(cf, height, width, geometry, **order)
+    return dut, window(3, cf * lanes, lanes, height, width, geometry, **order).cycle_model()
 
 
 def maps(case, frames, channels):
@@ -112,9 +116,14 @@ def test_windows(case, order, rates):
     geometry = CASES[case][2]
     x = maps(case, 3, cf * lanes)
     expected = expected_beats(x, geometry, lanes, order)
-    dut, twin = unit(case, cf, lanes, order)
+    dut, model = unit(case, cf, lanes, order)
     seen = run_stream(
-        dut, pixels(x, lanes), i_stall=stalls(1, rates[0]), o_stall=stalls(2, rates[1]), count=len(expected), twin=twin
+        dut,
+        pixels(x, lanes),
+        i_stall=stalls(1, rates[0]),
+        o_stall=stalls(2, rates[1]),
+        count=len(expected),
+        model=model,
     )
     assert seen_beats(seen, order, geometry, lanes) == filled(expected, order, lanes)
 
@@ -136,10 +145,10 @@ def test_random_windows(seed, tall):
     lanes, cf = int(rng.integers(1, 3)), int(rng.integers(1, 4))
     x = rng.integers(0, 8, (3, height, width, lanes * cf))
     dut = SlidingWindow(3, lanes * cf, lanes, height, width, geometry, fill=FILL, kind="lutram", **order)
-    twin = twins.SlidingWindow(cf, height, width, geometry, **order)
+    model = window(3, lanes * cf, lanes, height, width, geometry, **order).cycle_model()
     expected = expected_beats(x, geometry, lanes, order)
     i_stall, o_stall = (stalls(seed + k, float(rng.choice([0, 0.3]))) for k in range(2))
-    seen = run_stream(dut, pixels(x, lanes), i_stall=i_stall, o_stall=o_stall, count=len(expected), twin=twin)
+    seen = run_stream(dut, pixels(x, lanes), i_stall=i_stall, o_stall=o_stall, count=len(expected), model=model)
     assert seen_beats(seen, order, geometry, lanes) == filled(expected, order, lanes)
 
 

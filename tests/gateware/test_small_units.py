@@ -34,7 +34,7 @@ def test_differences(dtype, width, chunks, rate):
         }
         for k, beat in enumerate(beats)
     ]
-    dut = ThresholdDifference(dtype, lanes, offsets=offsets.tolist(), signs=signs.tolist(), width=width)
+    dut = ThresholdDifference(dtype, lanes, lanes * chunks, offsets=offsets.tolist(), signs=signs.tolist(), width=width)
     seen = run_stream(dut, given, i_stall=stalls(1, rate), o_stall=stalls(2, rate))
     assert (np.array([beat["data"] for beat in seen.beats]).reshape(pixels, -1) == signs * values - offsets).all()
     assert [beat["last"] for beat in seen.beats] == [beat["last"] for beat in given]
@@ -44,8 +44,8 @@ def test_differences(dtype, width, chunks, rate):
 
 @pytest.mark.parametrize("offsets", [[], [1, 2, 3], [1, 2]])
 def test_differences_are_checked(offsets):
-    with pytest.raises(ValueError, match="are needed for whole beats of 2 channels"):
-        ThresholdDifference(BIPOLAR, 2, offsets=offsets, signs=[1, 0], width=3)
+    with pytest.raises(ValueError, match="whole beats of 2"):
+        ThresholdDifference(BIPOLAR, 2, len(offsets), offsets=offsets, signs=[1, 0], width=3)
 
 
 @pytest.mark.parametrize("rate", [0.0, 0.4])

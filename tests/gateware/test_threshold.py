@@ -30,8 +30,9 @@ def test_counts_thresholds(count, width, rate):
     thresholds, sums = cases(rng, width, count, pe * beats)
     codes, bits = rng.permutation(count + 1).tolist(), 4
     dut = ThresholdUnit(
-        pe=pe, width=width, thresholds=thresholds.reshape(beats, pe, -1).tolist(), codes=codes, bits=bits, tail=tail
-    )
+        pe=pe, nf=beats, width=width, count=count, thresholds=thresholds.reshape(beats, pe, -1).tolist(),
+        codes=codes, bits=bits, tail=tail,
+    )  # fmt: skip
     given = [{"data": row.tolist(), "last": int(k % beats == beats - 1)} for k, row in enumerate(sums.reshape(-1, pe))]
     seen = run_stream(dut, given, i_stall=stalls(1, rate), o_stall=stalls(2, rate))
     reached = (sums[:, :, None] >= thresholds).sum(axis=-1)
@@ -49,6 +50,9 @@ def test_counts_thresholds(count, width, rate):
 
 
 def test_thresholds_must_fit_their_memory():
-    ThresholdUnit(pe=1, width=4, thresholds=[[[0, 15]]], codes=[0, 1, 2], bits=2, tail=1)
+    def unit(last):
+        return ThresholdUnit(pe=1, nf=1, width=4, count=2, thresholds=[[[0, last]]], codes=[0, 1, 2], bits=2, tail=1)
+
+    unit(15)
     with pytest.raises(ValueError, match="reach no threshold of 2"):
-        ThresholdUnit(pe=1, width=4, thresholds=[[[0, 16]]], codes=[0, 1, 2], bits=2, tail=1)
+        unit(16)

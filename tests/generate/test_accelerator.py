@@ -8,9 +8,10 @@ import pytest
 from amaranth.sim import Simulator
 
 from bnnhw.arithmetic.formats import BIPOLAR, TERNARY, DataType
-from bnnhw.dataflow import timing
-from bnnhw.dataflow.plan import LOGIC, MOST_FRAMES
-from bnnhw.generate.accelerator import Accelerator, identifier
+from bnnhw.dataflow import cycles
+from bnnhw.dataflow.layers import LOGIC, MAX_FRAMES
+from bnnhw.dataflow.pipeline import identifier
+from bnnhw.generate.accelerator import Accelerator
 from campaigns.random_networks import (
     ACTIVATIONS,
     INPUTS,
@@ -95,7 +96,7 @@ def run_frames(network, plan, values, integers, classes, *, stall=0.0, damaged=(
             assert row == integers[f].tolist()
             assert label == classes[f]
     if not stall and not damaged and not gaps:
-        assert [end - starts[0] for end in ends] == timing._Run(plan, network).ends(frames)
+        assert [end - starts[0] for end in ends] == cycles.Run(plan, network).ends(frames)
 
 
 @pytest.mark.parametrize("seed", seeds(8, 12))
@@ -133,13 +134,13 @@ def test_constant_weights(seed):
     )
     whole = seed % 3 == 0
     layers = [
-        replace(layer, pe=layer.mh, simd=layer.mw, reuse=1, weight_memory=LOGIC) if whole or rng.integers(2) else layer
+        replace(layer, pe=layer.mh, simd=layer.mw, batch=1, weight_memory=LOGIC) if whole or rng.integers(2) else layer
         for layer in random_plan(rng, network).layers
     ]
     plan = plan_of(network, layers)
     if whole:
         assert plan.output_lanes == sizes[-1]
-        assert timing.measure(plan, network).interval == 1
+        assert cycles.measure(plan, network).interval == 1
     simulate(network, plan, frames=40)
     simulate(network, plan, frames=40, stall=0.4, damaged=(2, 3, 16))
 
@@ -151,7 +152,7 @@ def test_frames_side_by_side(seed):
     sizes = [int(v) for v in rng.integers(2, 12, int(rng.integers(2, 5)))]
     weight, x, activation = (kinds[rng.integers(len(kinds))] for kinds in (WEIGHTS, INPUTS, ACTIVATIONS))
     network = random_network(rng, sizes, weight=weight, x=x, activation=activation, quantised_output=seed % 4 == 3)
-    memory, frames = ("lut", "block")[seed % 2], MOST_FRAMES if seed % 3 == 0 else 3
+    memory, frames = ("lut", "block")[seed % 2], MAX_FRAMES if seed % 3 == 0 else 3
     plan = random_plan(rng, network, memory=memory, frames=frames)
     while plan.group == 1:
         plan = random_plan(rng, network, memory=memory, frames=frames)
@@ -164,7 +165,7 @@ def test_frames_side_by_side(seed):
 def test_one_frame_alone():
     """A frame's answer waits for no other frame, and comes when that of the first of many would."""
     network = random_network(np.random.default_rng(1), [20, 12, 4], weight=BIPOLAR, x=BIPOLAR, activation=BIPOLAR)
-    plan = plan_of(network, [replace(layer_plan(layer, 3, 4), reuse=4) for layer in network.layers])
+    plan = plan_of(network, [replace(layer_plan(layer, 3, 4), batch=4) for layer in network.layers])
     simulate(network, plan, frames=1)
 
 

@@ -7,7 +7,8 @@ import pytest
 
 from bnnhw import reference
 from bnnhw.arithmetic.formats import BIPOLAR
-from bnnhw.dataflow import Network, structure, timing
+from bnnhw.dataflow import Network, cycles
+from bnnhw.dataflow.layers import matrix
 from bnnhw.ir.geometry import Geometry
 from bnnhw.ir.nodes import BipolarQuant, Conv, MatMul, Reshape, Sum, SumPool
 from bnnhw.passes import to_integers
@@ -19,7 +20,7 @@ from campaigns.random_networks import random_folding
 # As many run with `make test`; `make slow` runs the others as well.
 QUICK, ALL = 6, 200
 # Longer ones take the simulator too long.
-MOST_CYCLES = 400
+MAX_CYCLES = 400
 
 pytestmark = pytest.mark.sim
 
@@ -29,7 +30,7 @@ def check(graph, seed, *, frames=6, stall=0.3, damaged=()):
     stalls on both sides, with some frames cut or too long."""
     rng = np.random.default_rng(seed)
     network = Network.of(graph)
-    plan = random_folding(rng, network, most_cycles=MOST_CYCLES)
+    plan = random_folding(rng, network, most_cycles=MAX_CYCLES)
     x = rng.normal(0, 2, (frames, *graph.tensors[graph.input].shape)).astype(np.float32)
     values = reference.encode_inputs(graph, x)
     answers = reference.run(graph, x)
@@ -41,7 +42,7 @@ def check(graph, seed, *, frames=6, stall=0.3, damaged=()):
     assert (found.labels == labels).all()
     assert not found.errors.any()
     ends = found.beat_cycles[:, -1]
-    assert (ends - ends[0] + found.latency_cycles).tolist() == timing._Run(plan, network).ends(frames)
+    assert (ends - ends[0] + found.latency_cycles).tolist() == cycles.Run(plan, network).ends(frames)
 
     bad = np.isin(np.arange(frames), damaged)
     lengths = np.where(bad, plan.input_beats + (2 if plan.input_beats == 1 else rng.choice([-1, 2])), plan.input_beats)
@@ -60,9 +61,9 @@ def test_random_networks(seed):
 
 
 @pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (1, 2))])
-def test_slack_behind_many_lanes(seed, monkeypatch):
+def test_skid_buffer_behind_many_lanes(seed, monkeypatch):
     """Which only large designs have, so here a few lanes are many."""
-    monkeypatch.setattr(structure, "MANY_LANES", 4)
+    monkeypatch.setattr(matrix, "MANY_LANES", 4)
     graph = to_integers(random_map_network(np.random.default_rng(seed)))
     check(graph, seed, frames=8, damaged=(2, 5))
 

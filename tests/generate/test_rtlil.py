@@ -13,7 +13,7 @@ from bnnhw.generate.rtlil import rtlil
 
 def matrix_vector_unit(pe: int, simd: int, weight: DataType = BIPOLAR, vectors: int = 1) -> MatrixVectorUnit:
     return MatrixVectorUnit(
-        pe=pe, simd=simd, input_dtype=BIPOLAR, weight_dtype=weight, weights=[1, 0], biases=[[0] * pe], width=6,
+        pe=pe, simd=simd, sf=2, nf=1, input_dtype=BIPOLAR, weight_dtype=weight, weights=[1, 0], biases=[[0] * pe], width=6,
         vectors=vectors,
     )  # fmt: skip
 

@@ -13,9 +13,9 @@ from tests.random_files.layers import dense, sums
 from tests.random_files.quantisers import activation, quant_of_scale, scale_near, weights
 
 # Between the scales of tensors that are added.
-MOST_RATIO = 128
+MAX_RATIO = 128
 # Largest integers of a sum that the tool has a format for.
-MOST_SUM = 1 << 15
+MAX_SUM = 1 << 15
 
 
 def branch(b: Builder, x: Value, outputs: int, *, quantised: bool = True) -> Value:
@@ -73,7 +73,7 @@ def added(b: Builder, parts: list[Value]) -> Value:
     if unit is None:
         b.traits.add("sum without a common unit")
     reach = sum(reach_of(part) * factor for part, factor in zip(parts, factors or [1] * len(parts), strict=False))
-    if reach >= MOST_SUM:
+    if reach >= MAX_SUM:
         b.traits.add("wide sum")
     op = b.pick("Add", "Add", "Sum")
     b.tell(f"{op} of {len(parts)}")
@@ -98,14 +98,14 @@ def common_unit(units: list[float]) -> tuple[float | None, list[int]]:
     """A unit of which all are small multiples, and these."""
     if not units:
         return None, []
-    ratios = [Fraction(unit / units[0]).limit_denominator(MOST_RATIO) for unit in units]
+    ratios = [Fraction(unit / units[0]).limit_denominator(MAX_RATIO) for unit in units]
     if any(abs(float(ratio) * units[0] - unit) > 1e-6 * unit for ratio, unit in zip(ratios, units, strict=True)):
         return None, []
     down = 1
     for ratio in ratios:
         down = down * ratio.denominator // gcd(down, ratio.denominator)
     factors = [int(ratio * down) for ratio in ratios]
-    if max(factors) // gcd(*factors) > MOST_RATIO:
+    if max(factors) // gcd(*factors) > MAX_RATIO:
         return None, []
     return units[0] / down, factors
 

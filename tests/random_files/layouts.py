@@ -17,6 +17,8 @@ def flat(b: Builder, x: Value) -> Value:
     shape = (prod(x.shape),)
     x = replace(x, flattened=x.line is None and prod(x.spatial) > 1)
     single = x.size == x.channels
+    if not single and x.channels > 1:
+        b.traits.add("flattened map")
     batch = b.batch if isinstance(b.batch, int) else None
     kind = b.weighted(
         Flatten=4, Reshape=3, transposed=1.5, computed=1 if b.opset < 16 else 0, Squeeze=2 if single else 0

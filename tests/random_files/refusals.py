@@ -28,13 +28,12 @@ class Known:
 LEGITIMATE = (
     Known(
         "activation scale per channel",
-        r"(a scale|an operand) that differs between channels of an activation|a scale per channel|"
-        r"tensors of different scales|not evenly spaced",
+        r"a scale per channel|not evenly spaced|levels that differ from channel|have no common unit|no multiples of it",
         "an integer product needs one scale for all inputs of a sum",
     ),
     Known(
         "sum of scales per channel",
-        r"tensors of a scale per channel",
+        r"have no common unit",
         "integers of channels with scales of their own have no common unit",
     ),
     Known(
@@ -44,12 +43,12 @@ LEGITIMATE = (
     ),
     Known(
         "concat without a common unit",
-        r"tensors of different scales",
+        r"have no common unit|levels that differ from channel",
         "the layer behind it multiplies integers of one scale",
     ),
     Known(
         "arithmetic before a sum",
-        r"its input is not quantised|tensors of a scale per channel|have no common unit",
+        r"its input is not quantised|have no common unit",
         "only integers can be added exactly: sums with a bias of their own are floats",
     ),
     Known(
@@ -83,27 +82,35 @@ LEGITIMATE = (
 FOR_NOW = (
     Known(
         "arithmetic before a mean",
-        r"its input is not quantised",
-        "the mean can be that of the integers, with the bias behind it",
+        r"its input is not quantised|pads with zeros what has an offset",
+        "a mean of sums that are clipped is one of floats; a scale and an offset before it map",
     ),
     Known(
-        "arithmetic before a last pool",
-        r"its input is not quantised",
-        "the pool can be that of the integers, with the bias behind it",
+        "clip of a quantised tensor",
+        r"not evenly spaced",
+        "levels that are cut off between two steps take a table of codes",
     ),
-    Known("wide sum", r"no number format of kind 'int' with \d\d bits", "sums of more than 16 bits have no format yet"),
-    Known("concat of scales", r"tensors of different scales", "a common unit exists"),
     Known(
-        "sums that fork",
-        r"quantised in several ways|places where values become|not quantised|different formats",
-        "a Threshold for each reader",
+        "concat of scales",
+        r"a scale per channel|levels that differ from channel|have no common unit",
+        "a common unit exists, but the weights get wider than 8 bits by it, or the parts are off its grid",
     ),
     Known(
         "pool of integers behind arithmetic",
         r"values that are not known to be integers",
         "QuantAvgPool2d behind an annotated input, a concatenation, another pool or arithmetic is of integers as well",
     ),
-    Known("comparison", r"operator that does not map", "Greater and Cast are a quantiser"),
+    Known(
+        "flattened map",
+        r"axes are swapped between layers",
+        "the stream's order of a map is pixel by pixel: weights follow, sums and joins with other vectors do not",
+    ),
+    Known(
+        "padding",
+        r"padding that no convolution or pool takes|padding in front of|paddings of different values|"
+        r"padding with -?[0-9.]+ in front of it",
+        "no unit pads a map but the window in front of a convolution or a pool",
+    ),
 )
 
 

@@ -136,6 +136,7 @@ def pad(b: Builder, x: Value, value: float = 0.0) -> Value:
             begins[axis + 1], ends[axis + 1] = b.between(0, 1), b.between(0, 1)
             sizes[axis] += begins[axis + 1] + ends[axis + 1]
     b.tell(f"Pad {begins} {ends} with {value:g}")
+    b.traits.add("padding")
     known = {"shape": tuple(sizes)}
     if x.grid is not None:
         known["grid"] = Grid(x.grid.step, min(x.grid.low, value), max(x.grid.high, value))  # type: ignore[assignment]

@@ -33,8 +33,8 @@ def design(case: str) -> tuple[Network, Plan]:
     foldings = [(4, 5), (3, 4), (5, 2)]
     layers = [layer_plan(layer, *f, 2, "block") for layer, f in zip(network.layers, foldings, strict=True)]
     # In one case frames go side by side, through the first two layers.
-    reuses = (3, 3, 1) if case == "ternary" else (1, 1, 1)
-    return network, plan_of(network, [replace(layer, reuse=n) for layer, n in zip(layers, reuses, strict=True)])
+    batches = (3, 3, 1) if case == "ternary" else (1, 1, 1)
+    return network, plan_of(network, [replace(layer, batch=n) for layer, n in zip(layers, batches, strict=True)])
 
 
 @pytest.fixture(scope="module", params=CASES)

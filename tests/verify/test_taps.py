@@ -42,9 +42,9 @@ def test_frames_side_by_side_and_uneven_foldings(tmp_path: Path) -> None:
     """Groups of frames, two layers joined; rows that do not divide the matrix; logits wrapped up by lanes."""
     uneven = folding(
         tmp_path,
-        node_linear='"pe": 7, "simd": 9, "reuse": 3',
-        node_linear_1='"pe": 5, "simd": 11, "reuse": 3',
-        node_linear_2='"pe": 3, "simd": 7, "reuse": 1',
+        node_linear='"pe": 7, "simd": 9, "batch": 3',
+        node_linear_1='"pe": 5, "simd": 11, "batch": 3',
+        node_linear_2='"pe": 3, "simd": 7, "batch": 1',
     )
     check(make_design("digits-binary", board="icebreaker", folding=uneven), 8)
 

@@ -68,6 +68,8 @@ def matrix_vector_unit(weight: np.ndarray) -> MatrixVectorUnit:
     return MatrixVectorUnit(
         pe=2,
         simd=4,
+        sf=2,
+        nf=2,
         input_dtype=BIPOLAR,
         weight_dtype=BIPOLAR,
         weights=words,

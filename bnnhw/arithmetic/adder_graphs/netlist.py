@@ -46,9 +46,9 @@ class Adder:
 Gate = Lut | Adder
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Netlist:
-    """Sums of input bits.
+    """Sums of input bits. Large, and so equal only to itself.
 
     Parameters
     ----------

@@ -19,10 +19,14 @@ class LabelSelect(wiring.Component):
     ----------
     width : int
         Bits of an element (two's complement).
-    scales, biases : list of int
-        One per element.
+    classes : int
+        Elements of a frame.
     lanes : int
         Elements per beat. What is beyond the last one in the last beat is passed on, and does not count.
+    affine : bool
+        Whether scores differ from the elements.
+    scales, biases : list of int
+        One per element; 1 and 0 unless `affine`.
 
     Members
     -------
@@ -39,18 +43,24 @@ class LabelSelect(wiring.Component):
     Raises
     ------
     ValueError
-        If there is not one scale and one bias per element, or none at all, or `lanes` is not 1 to their number.
+        If there is not one scale and one bias per element, they are not what `affine` says, or `lanes` is not 1 to
+        `classes`.
     """
 
-    def __init__(self, width, scales, biases, lanes=1):
-        if not scales or len(scales) != len(biases):
-            raise ValueError(f"one scale and one bias per element are needed, not {scales!r:.60}, {biases!r:.60}")
-        if not 1 <= lanes <= len(scales):
-            raise ValueError(f"lanes must be 1 to the {len(scales)} elements, not {lanes!r}")
+    def __init__(self, width, classes, lanes, *, affine, scales, biases):
+        plain = not affine and (any(scale != 1 for scale in scales) or any(biases))
+        if classes < 1 or not len(scales) == len(biases) == classes or plain:
+            raise ValueError(
+                f"a scale and a bias for each of {classes!r} elements are needed, 1 and 0 unless affine, "
+                f"not {scales!r:.60}, {biases!r:.60}"
+            )
+        if not 1 <= lanes <= classes:
+            raise ValueError(f"lanes must be 1 to the {classes!r} elements, not {lanes!r}")
         self._width = width
         self._scales = scales
         self._biases = biases
         self._lanes = lanes
+        self._affine = affine
         self._beats = -(-len(scales) // lanes)
         super().__init__(
             {
@@ -63,10 +73,6 @@ class LabelSelect(wiring.Component):
     @property
     def latency(self):
         return 1 + self._affine + ceil_log2(self._lanes)
-
-    @property
-    def _affine(self):
-        return any(s != 1 for s in self._scales) or any(self._biases)
 
     def elaborate(self, platform):
         m = Module()

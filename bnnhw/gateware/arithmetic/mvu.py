@@ -23,6 +23,8 @@ class MatrixVectorUnit(wiring.Component):
     ----------
     pe, simd : int
         Rows and columns at a time.
+    sf, nf : int
+        Beats of a pass, and passes of a vector.
     input_dtype, weight_dtype : DataType
         Formats of activations and weights.
     weights : list of int
@@ -61,7 +63,7 @@ class MatrixVectorUnit(wiring.Component):
     Raises
     ------
     ValueError
-        If `weights` and `biases` do not have whole rows.
+        If there are not ``sf * nf`` weight words and `nf` rows of `pe` biases.
     """
 
     def __init__(
@@ -69,6 +71,8 @@ class MatrixVectorUnit(wiring.Component):
         *,
         pe,
         simd,
+        sf,
+        nf,
         input_dtype,
         weight_dtype,
         weights,
@@ -83,12 +87,15 @@ class MatrixVectorUnit(wiring.Component):
         registered=True,
         family="ice40",
     ):
-        if not biases or len(weights) % len(biases) or any(len(row) != pe for row in biases):
-            raise ValueError(f"{len(weights)!r} weight words do not fit {len(biases)!r} rows of {pe!r} biases")
+        if not biases or len(biases) != nf or len(weights) != sf * nf or any(len(row) != pe for row in biases):
+            raise ValueError(
+                f"{len(weights)!r} weight words and {len(biases)!r} rows of biases do not fit {nf!r} passes of {sf!r} "
+                f"beats and {pe!r} rows"
+            )
         self._pe = pe
         self._simd = simd
-        self._nf = len(biases)
-        self._sf = len(weights) // len(biases)
+        self._nf = nf
+        self._sf = sf
         self._input = input_dtype
         self._weight = weight_dtype
         self._weights = weights

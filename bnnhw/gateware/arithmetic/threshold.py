@@ -18,10 +18,12 @@ class ThresholdUnit(wiring.Component):
 
     Parameters
     ----------
-    pe : int
-        Rows at a time.
+    pe, nf : int
+        Rows at a time, and beats of a vector.
     width : int
         Bits of a sum.
+    count : int
+        Thresholds of a row.
     thresholds : list of list of list of int
         For each beat of a vector, for each row, its thresholds, ascending, the first zero.
     codes : list of int
@@ -50,12 +52,16 @@ class ThresholdUnit(wiring.Component):
     Raises
     ------
     ValueError
-        If rows differ in length, do not begin with zero, or descend, a threshold is beyond twice the largest sum, or
-        the number of codes is not one more.
+        If there are not `count` thresholds for each row of each beat, they do not begin with zero, or descend, one is
+        beyond twice the largest sum, or the number of codes is not one more.
     """
 
-    def __init__(self, *, pe, width, thresholds, codes, bits, tail, vectors=1, memory="lut"):
-        count = len(codes) - 1
+    def __init__(self, *, pe, nf, width, count, thresholds, codes, bits, tail, vectors=1, memory="lut"):
+        if len(thresholds) != nf or len(codes) != count + 1:
+            raise ValueError(
+                f"thresholds of {nf!r} beats and {count!r} + 1 codes are needed, not of {len(thresholds)!r} and "
+                f"{len(codes)!r}"
+            )
         for row in (row for beat in thresholds for row in beat):
             if len(row) != count or row[0] != 0 or sorted(row) != list(row):
                 raise ValueError(f"a row needs {count!r} ascending thresholds from 0 on, not {row!r:.60}")

@@ -15,10 +15,10 @@ class ThresholdDifference(wiring.Component):
     ----------
     dtype : DataType
         Format of a channel's storage code, of up to 32 bits.
-    lanes : int
-        Channels per beat.
+    lanes, channels : int
+        Channels per beat and of a pixel, whole beats.
     offsets : list of int
-        One per channel, a multiple of `lanes` in all.
+        One per channel.
     signs : list of int
         1 or -1 for each channel.
     width : int
@@ -36,13 +36,13 @@ class ThresholdDifference(wiring.Component):
     Raises
     ------
     ValueError
-        If `offsets` are not whole beats, `signs` are not as many, or one is neither 1 nor -1.
+        If `channels` are not whole beats, there is not one offset and one sign for each, or a sign is neither 1 nor -1.
     """
 
-    def __init__(self, dtype, lanes, *, offsets, signs, width):
-        if not offsets or len(offsets) % lanes or len(signs) != len(offsets) or {*signs} - {1, -1}:
+    def __init__(self, dtype, lanes, channels, *, offsets, signs, width):
+        if channels < 1 or channels % lanes or not len(offsets) == len(signs) == channels or {*signs} - {1, -1}:
             raise ValueError(
-                f"offsets and signs (1 or -1) are needed for whole beats of {lanes!r} channels, "
+                f"offsets and signs (1 or -1) are needed for {channels!r} channels, whole beats of {lanes!r}, "
                 f"not {offsets!r:.60}, {signs!r:.60}"
             )
         self._dtype = dtype

@@ -65,7 +65,9 @@ def model_file(design: Design) -> Path:
     """
     path = design.file
     if path is None:
-        raise InputError(f"level source: the file of model {design.graph.name} is not at hand: name it instead of DIR")
+        raise InputError(
+            f"level source: the file of model {design.graph.name} is not known: give the model file instead of DIR"
+        )
     if not path.name.endswith((".onnx", ".onnx.gz")):
         raise InputError(f"level source: {path} is no QONNX file: leave this level out of --levels")
     return path

@@ -1,0 +1,135 @@
+"""Folding of a layer with weights."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bnnhw.arithmetic.formats import DataType
+from bnnhw.dataflow.layers.base import LOGIC, MAX_BEATS, MEMORIES, LayerPlan
+from bnnhw.errors import PlanError
+
+# Frames that may share a fetched weight.
+MAX_FRAMES = 8
+
+
+@dataclass(frozen=True, kw_only=True)
+class MatrixPlan(LayerPlan):
+    """Folding of a layer with weights.
+
+    Parameters
+    ----------
+    weight
+        Format of the weights.
+    pe, simd
+        Outputs and inputs at a time; they need not divide `mh` and `mw`.
+    batch
+        Vectors that each weight is used for when it is fetched, of one frame where it has several, else of several
+        frames.
+    lanes
+        Channels that a window's pixels come and go in at a time, a divisor of the channels; 0 without a window.
+    window_rows
+        Taps of a window that come at a time: 1, or all those of a column, one in each row.
+    window_depth
+        Beats that the lines of a map have room for; 0 for as few as will do.
+    weight_memory, buffer_memory, threshold_memory, window_memory
+        ``block`` or ``lut``: where the weights, the repeated input vector, the biases with the thresholds, and the
+        lines of a map lie. `weight_memory` may also be ``logic``, which takes a whole matrix at a time: each vector is
+        multiplied in one cycle by adders made for these weights, and `buffer_memory` is where results wait.
+    weight_latency
+        Cycles from the address of weights to the weights: 1, or 2 with registers behind the memory.
+    popcount_levels
+        Adders between two registers of the popcount; None for no registers.
+    """
+
+    weight: str
+    simd: int
+    batch: int
+    lanes: int
+    window_rows: int
+    window_depth: int
+    weight_memory: str
+    buffer_memory: str
+    threshold_memory: str
+    window_memory: str
+    weight_latency: int
+    popcount_levels: int | None
+
+    kind = "matrix"
+    choices = (
+        "pe",
+        "simd",
+        "batch",
+        "lanes",
+        "window_rows",
+        "window_depth",
+        "weight_memory",
+        "buffer_memory",
+        "threshold_memory",
+        "window_memory",
+        "weight_latency",
+        "popcount_levels",
+    )
+
+    @property
+    def columns(self) -> int:
+        return self.simd
+
+    @property
+    def side_by_side(self) -> int:
+        return self.batch
+
+    @property
+    def i_lanes(self) -> int:
+        return self.lanes or self.simd
+
+    @property
+    def window_lanes(self) -> int:
+        """Elements of a beat of its windows."""
+        return self.lanes * self.window_rows
+
+    @property
+    def sf(self) -> int:
+        """Beats per vector pass."""
+        return -(-self.mw // self.simd)
+
+    @property
+    def cycles(self) -> int:
+        # One vector per frame: a group is of several frames, and each has its share of the cycles.
+        passes = self.nf * self.sf
+        groups = -(-self.vectors // self.batch) * passes if self.vectors > 1 else -(-passes // self.batch)
+        work = max(groups, *((self.vectors * self.nf, self.vectors * self.sf) if self.batch > 1 else (0,)))
+        if not self.lanes:
+            return work
+        return max(work, self.elements // self.lanes, self.vectors * (self.mw // self.window_lanes))
+
+    @property
+    def weight_bits_read(self) -> float:
+        if self.weight_memory != "block":
+            return 0.0
+        once = self.nf * self.sf * self.pe * self.simd * DataType.parse(self.weight).bits
+        return once * (-(-self.vectors // self.batch) if self.vectors > 1 else 1 / self.batch)
+
+    def check(self, where: str) -> None:
+        super().check(where)
+        if self.lanes < 0 or (self.lanes and self.mw % self.lanes):
+            raise PlanError(f"{where}: layer {self.name}: lanes must divide {self.mw}, not be {self.lanes!r}")
+        if self.weight_memory == LOGIC and (self.pe, self.simd, self.batch) != (self.mh, self.mw, 1):
+            raise PlanError(
+                f"{where}: layer {self.name}: weight_memory logic is for a whole matrix: pe must be {self.mh}, simd "
+                f"{self.mw} and batch 1, or take another memory"
+            )
+        levels = self.popcount_levels
+        if levels is not None and levels < 1:
+            raise PlanError(f"{where}: layer {self.name}: popcount_levels must be null or 1 and more, not {levels!r}")
+
+    def _ranges(self) -> dict[str, tuple[int, int]]:
+        return {
+            **super()._ranges(),
+            "simd": (1, self.mw),
+            "batch": (1, self.vectors if self.vectors > 1 else MAX_FRAMES),
+            "window_depth": (0, MAX_BEATS),
+            "weight_latency": (1, 2),
+        }
+
+    def _memories(self) -> dict[str, tuple[str, ...]]:
+        return {**super()._memories(), "weight_memory": (*MEMORIES, LOGIC)}

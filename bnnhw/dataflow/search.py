@@ -1,0 +1,256 @@
+"""Finds PE, SIMD and memories of all layers together.
+
+For a given interval C, a layer has few foldings worth a look: for each number of passes the narrowest SIMD that keeps
+within C, that SIMD rounded up to a divisor or a power of two (which makes width converters cheap), and each choice of
+memories and of how many vectors share a weight. A dynamic programme over the layers then finds the fewest LUTs for
+every number of block RAMs, width converters between neighbours included; it is exact over these candidates and the cost
+model. The fastest plan is the smallest C, by bisection, for which that fits the part.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from math import prod
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bnnhw.dataflow.area import cost
+from bnnhw.dataflow.candidates import FRAMES, VECTORS, Candidate, Head, Tail, candidates_of
+from bnnhw.dataflow.folding_file import Folding
+from bnnhw.dataflow.layers import Layer, LayerPlan, MatrixLayer
+from bnnhw.dataflow.network import Network
+from bnnhw.dataflow.pipeline import edge_units, joinable, label_select
+from bnnhw.dataflow.plan import lanes_within
+from bnnhw.errors import PlanError
+from bnnhw.parts import Part
+from bnnhw.units import FrameGuard, WidthConverter
+
+# More block RAMs than any part has.
+PLENTY = 4096
+
+
+@dataclass(frozen=True)
+class Budget:
+    """LUTs and block RAMs that an accelerator may take."""
+
+    luts: float
+    block_ram: int
+
+
+@dataclass(frozen=True)
+class Solution:
+    """Foldings of all layers with their cost."""
+
+    layers: tuple[LayerPlan, ...]
+    luts: float
+    block_ram: int
+
+
+def fastest(network: Network, part: Part, budget: Budget, folding: Folding) -> Solution:
+    """The plan with the smallest interval that fits `budget`.
+
+    Raises
+    ------
+    PlanError
+        If even the slowest plan does not fit.
+    """
+    slow = 2 * max(layer.work for layer in network.layers)
+    best = solve(network, part, slow, budget, folding)
+    if best is None:
+        raise _too_large(network, part, slow, budget, folding)
+    # First without frames side by side, which is quick. They make it faster by no more than their number, if at all.
+    low, high = 0, slow
+    for frames in ((1,), FRAMES):
+        low, middle = low // max(frames), high - 1
+        while low < middle < high:
+            found = solve(network, part, middle, budget, folding, frames)
+            if found is not None:
+                best, high = found, middle
+            elif middle == high - 1:
+                break
+            else:
+                low = middle
+            middle = (low + high) // 2
+    return best
+
+
+def within(network: Network, part: Part, interval: int, budget: Budget, folding: Folding) -> Solution:
+    """The smallest plan whose interval is at most `interval` cycles.
+
+    Raises
+    ------
+    PlanError
+        If no such plan fits `budget`; it tells what is too small.
+    """
+    found = solve(network, part, interval, budget, folding)
+    if found is not None:
+        return found
+    if solve(network, part, interval, Budget(np.inf, PLENTY), folding) is None:
+        raise PlanError(
+            f"model {network.model}: no folding reaches {interval} cycles per inference: ask for fewer --fps"
+        )
+    raise _too_large(network, part, interval, budget, folding)
+
+
+def solve(
+    network: Network,
+    part: Part,
+    interval: int,
+    budget: Budget,
+    folding: Folding,
+    frames: tuple[int, ...] = FRAMES,
+) -> Solution | None:
+    """The fewest LUTs within `interval` cycles and `budget`, or None.
+
+    The layers are taken in their order, and the width converter between each two of them is part of the choice. Where a
+    layer reads others than the one before it, those converters are left out of the choice, and only counted at the end.
+    Weights are used for as many `frames` as is best, but for several vectors of a frame only where block RAM is what is
+    missing: that is all that it saves.
+    """
+    choices = _Choices(network, part, interval, folding, frames)
+    found = _solve(network, part, interval, budget, choices.of((1,)))
+    if found is None and any(layer.vectors > 1 for layer in network.layers):
+        plenty = replace(budget, block_ram=PLENTY)
+        if _solve(network, part, interval, plenty, choices.of((1,))) is not None:
+            found = _solve(network, part, interval, budget, choices.of(VECTORS))
+    return found
+
+
+class _Choices:
+    """The candidates of each layer within an interval, made when they are asked for."""
+
+    def __init__(self, network: Network, part: Part, interval: int, folding: Folding, frames: tuple[int, ...]) -> None:
+        self._network, self._part, self._interval, self._folding = network, part, interval, folding
+        self._frames = frames
+        # A deep line buffer on one branch asks for as deep a FIFO on the other.
+        self._deep = all(len(layer.inputs) <= 1 for layer in network.layers)
+        self._made: dict[tuple[int, int], list[Candidate]] = {}
+
+    def of(self, vectors: tuple[int, ...]) -> list[list[Candidate]]:
+        """Each layer's, with weights used for `vectors` vectors of a frame, or else for as many frames as may be."""
+        found = []
+        for k, layer in enumerate(self._network.layers):
+            batches = layer.batches(self._folding.get(layer.name, {}), self._frames, vectors)
+            found.append([candidate for batch in batches for candidate in self._one(k, batch)])
+        return found
+
+    def _one(self, k: int, batch: int) -> list[Candidate]:
+        if (k, batch) not in self._made:
+            layer, network = self._network.layers[k], self._network
+            self._made[k, batch] = candidates_of(
+                layer,
+                self._part,
+                self._interval,
+                self._folding.get(layer.name, {}),
+                batch,
+                joins=(joinable(network, k), joinable(network, k + 1)),
+                deep=self._deep,
+            )
+        return self._made[k, batch]
+
+
+def _solve(
+    network: Network, part: Part, interval: int, budget: Budget, everything: list[list[Candidate]]
+) -> Solution | None:
+    columns = budget.block_ram + 1
+    choices = [[candidate for candidate in some if candidate.block_ram < columns] for some in everything]
+    if not all(choices):
+        return None
+
+    # best[p, b]: fewest LUTs of the layers so far with b block RAMs, the last of them giving what tails[p] tells.
+    best: NDArray[np.float64] = np.full((1, columns), np.inf)
+    best[0, 0] = 0.0
+    tails = [Tail(0, 1, 1)]
+    trail: list[tuple[NDArray[np.int64], NDArray[np.int64]]] = []
+    for k, candidates in enumerate(choices):
+        layer = network.layers[k]
+        before = network.layers[k - 1] if k and layer.inputs == (k - 1,) else None
+        now_tails = list(dict.fromkeys(c.tail for c in candidates))
+        rows = {tail: row for row, tail in enumerate(now_tails)}
+        now = np.full((len(now_tails), columns), np.inf)
+        chosen = np.full(now.shape, -1)
+        came = np.full(now.shape, -1)
+        joins: dict[Head, tuple[NDArray[np.int64], NDArray[np.float64]]] = {}
+        for index, candidate in enumerate(candidates):
+            head = candidate.head
+            if head not in joins:
+                costs = np.array([_join(part, before, layer, tail, head, interval) for tail in tails])
+                reached = best + costs[:, None]
+                source = reached.argmin(axis=0)
+                joins[head] = source, reached[source, np.arange(columns)]
+            source, reached = joins[head]
+            value = reached + candidate.luts
+            row, used = rows[candidate.tail], candidate.block_ram
+            shifted = np.full(columns, np.inf)
+            shifted[used:] = value[: columns - used]
+            better = shifted < now[row]
+            now[row][better] = shifted[better]
+            chosen[row][better] = index
+            came[row, used:][better[used:]] = source[: columns - used][better[used:]]
+        trail.append((chosen, came))
+        best, tails = now, now_tails
+
+    best = best + np.array([_end(part, network, tail, interval) for tail in tails])[:, None]
+    if not np.isfinite(best).any() or best.min() > budget.luts:
+        return None
+    row, used = (int(v) for v in np.unravel_index(best.argmin(), best.shape))
+    total, total_used = float(best[row, used]), used
+    plans: list[LayerPlan] = []
+    for candidates, (chosen, came) in zip(reversed(choices), reversed(trail), strict=True):
+        candidate = candidates[int(chosen[row, used])]
+        row, used = int(came[row, used]), used - candidate.block_ram
+        memory = candidate.buffer_memory
+        plans.append(candidate.plan if memory is None else replace(candidate.plan, buffer_memory=memory))  # type: ignore[call-arg]
+    return Solution(tuple(reversed(plans)), total, total_used)
+
+
+def _join(part: Part, before: Layer | None, layer: Layer | None, tail: Tail, head: Head, interval: int) -> float:
+    """LUTs of what brings `before`, with `tail`, to `layer`, with `head`; infinite if they do not go together, or if it
+    would be the slowest unit."""
+    if before is None:
+        return 0.0
+    # As many frames side by side in both are never brought one after the other in between, see `joined`.
+    if tail.frames != head.frames or (head.frames == 1 and tail.batch == head.batch > 1):
+        return np.inf
+    taken = layer.i_shapes[0] if layer is not None else (before.mh * before.vectors,)
+    luts, cycles = _brought(part, before.dtype.bits, before.o_shape, tail.pe, taken, head.lanes, head.frames)
+    return luts if cycles <= head.frames * interval else np.inf
+
+
+def _end(part: Part, network: Network, tail: Tail, interval: int) -> float:
+    """LUTs of what is around the layers, the last of which has `tail`."""
+    last = network.layers[-1]
+    lanes = lanes_within(replace(last.unfolded(), pe=tail.pe), interval)
+    around = cost(part, (FrameGuard(1, 1, 1), label_select(network, lanes))).luts
+    return around + _join(part, last, None, tail, Head(lanes, 1, 1), interval)
+
+
+@lru_cache(maxsize=1 << 16)
+def _brought(
+    part: Part, bits: int, made: tuple[int, ...], pe: int, taken: tuple[int, ...], lanes: int, frames: int
+) -> tuple[float, int]:
+    """LUTs of what is between two layers, and the cycles that the slowest unit of it takes."""
+    units = [unit for _, unit in edge_units(bits, made, pe, taken, lanes, 0, part.family, frames)]
+    converters = [unit for unit in units if isinstance(unit, WidthConverter) and not unit.wires]
+    luts, _ = cost(part, (unit for unit in units if unit in converters or not isinstance(unit, WidthConverter)))
+    return luts, max((unit.cycles(prod(made) // unit.elements) for unit in converters), default=0)
+
+
+def _too_large(network: Network, part: Part, interval: int, budget: Budget, folding: Folding) -> PlanError:
+    """What the smallest plan needs and the part does not have."""
+    fits_luts = solve(network, part, interval, Budget(np.inf, budget.block_ram), folding)
+    if fits_luts is None:
+        matrices = [layer for layer in network.layers if isinstance(layer, MatrixLayer)]
+        bits = sum(layer.mw * layer.mh * layer.weight.bits for layer in matrices)
+        have = f"{budget.block_ram} block RAMs of {part.block_ram_bits} bits"
+        return PlanError(
+            f"model {network.model} does not fit {part.name}: {bits:,} weight bits do not go into {have} and its LUTs; "
+            "take a larger board, or a smaller model"
+        )
+    return PlanError(
+        f"model {network.model} does not fit {part.name} at {interval:,} cycles per inference: "
+        f"about {fits_luts.luts:,.0f} LUTs are needed and {budget.luts:,.0f} may be used; "
+        "take a larger board, fewer --fps or a smaller model"
+    )

@@ -1,0 +1,58 @@
+"""Activations that never fall, which thresholds stand for once a quantiser follows; and rounding, which is one."""
+
+from __future__ import annotations
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+
+from bnnhw.frontend.attributes import attribute, floats, of_sample
+from bnnhw.frontend.context import Context
+from bnnhw.frontend.refusal import Refusal
+from bnnhw.ir.nodes import Activation, Round
+
+_FALLS = "keep its slope at 0 or above: thresholds stand for functions that never fall"
+
+
+def leaky_relu(context: Context, node: onnx.NodeProto) -> str:
+    return _rectifier(context, node, np.array(attribute(node, "alpha", 0.01), np.float32))
+
+
+def p_relu(context: Context, node: onnx.NodeProto) -> str:
+    slope = floats(context.constant(node, 1, "slope"), "slope")
+    return _rectifier(context, node, of_sample(slope, len(context.shape(context.data(node))), "slope"))
+
+
+def _rectifier(context: Context, node: onnx.NodeProto, slope: NDArray[np.float32]) -> str:
+    if not (slope >= 0).all():
+        raise Refusal(f"a slope of {slope.min():g} below 0", _FALLS)
+    context.emit(node, Activation(name="", inputs=(), output="", function="leaky_relu", alpha=slope))
+    return "activation"
+
+
+def hard_sigmoid(context: Context, node: onnx.NodeProto) -> str:
+    alpha, beta = float(attribute(node, "alpha", 0.2)), float(attribute(node, "beta", 0.5))
+    if not alpha >= 0 or not np.isfinite([alpha, beta]).all():
+        raise Refusal(f"a slope of {alpha:g} and an offset of {beta:g}", _FALLS)
+    made = Activation(
+        name="", inputs=(), output="", function="hard_sigmoid", alpha=np.array(alpha, np.float32), beta=beta
+    )
+    context.emit(node, made)
+    return "activation"
+
+
+def tanh(context: Context, node: onnx.NodeProto) -> str:
+    context.emit(node, Activation(name="", inputs=(), output="", function="tanh", alpha=np.ones((), np.float32)))
+    return "activation"
+
+
+def softsign(context: Context, node: onnx.NodeProto) -> str:
+    context.emit(node, Activation(name="", inputs=(), output="", function="softsign", alpha=np.ones((), np.float32)))
+    return "activation"
+
+
+def rounding(context: Context, node: onnx.NodeProto) -> str:
+    """Round (half to even), Floor and Ceil."""
+    mode = {"Round": "ROUND", "Floor": "FLOOR", "Ceil": "CEIL"}[node.op_type]
+    context.emit(node, Round(name="", inputs=(), output="", rounding=mode))
+    return "quantiser"

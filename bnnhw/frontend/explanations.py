@@ -1,0 +1,72 @@
+"""Why operators that do not map are refused, and the nearest way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+from bnnhw.frontend.refusal import Refusal
+
+_INTEGER_OPERATORS = (
+    "ONNX's own quantised operators, which do not map yet",
+    "export with Quant nodes (qonnx's QCDQToQuant makes them of QuantizeLinear, Clip and DequantizeLinear)",
+)
+_MONOTONE = ("an activation that does not map yet", "use Relu, LeakyRelu, PRelu, Clip, HardSigmoid, Tanh or Softsign")
+_TURNING = (
+    "an activation that rises and falls, for which no thresholds stand",
+    "use one that never falls, such as Relu or Clip",
+)
+_RECURRENT = ("a recurrent layer, which does not map", "unroll it, or use convolutions over time")
+_CONTROL = ("control flow, which does not map", "export the model with fixed shapes and without loops")
+_SAMPLE = ("factors that depend on the sample", "use BatchNormalization")
+_ATTENTION = ("attention, which multiplies tensors by each other", "use layers with constant weights")
+_PARTS = (
+    "parts of a tensor, which do not map yet",
+    "read the whole tensor, with weights of 0 for what a layer leaves out",
+)
+_RESIZING = ("a map that is made larger or resampled", "change its size with the strides of a Conv or with pools")
+_EXTREME = ("a reduction that does not map", "use GlobalMaxPool, or MaxPool with the whole map as its kernel")
+_LOGIC = ("logic on the answers of comparisons", "use Greater, Less, Not, Cast and Where, or a quantiser")
+_SHAPES = ("a shape that depends on the data", "export the model with fixed shapes")
+
+# fmt: off
+_GROUPS: dict[tuple[str, str], tuple[str, ...]] = {
+    _INTEGER_OPERATORS: (
+        "QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear", "QLinearConv", "QLinearMatMul", "QLinearAdd",
+        "MatMulInteger", "ConvInteger",
+    ),
+    _MONOTONE: (
+        "Softplus", "Elu", "Selu", "Celu", "ThresholdedRelu", "Exp", "Log", "Sqrt", "Atan", "Asinh", "Sinh",
+    ),
+    _TURNING: ("Abs", "Gelu", "Erf", "Silu", "Swish", "HardSwish", "Mish", "Sin", "Cos", "Pow", "Reciprocal", "Shrink"),
+    _RECURRENT: ("LSTM", "GRU", "RNN"),
+    _CONTROL: ("Scan", "Loop", "If", "NonZero", "Unique"),
+    _SAMPLE: (
+        "InstanceNormalization", "LayerNormalization", "GroupNormalization", "RMSNormalization", "LpNormalization",
+        "MeanVarianceNormalization", "LRN",
+    ),
+    _ATTENTION: ("Attention", "MultiHeadAttention", "Einsum"),
+    _PARTS: ("Gather", "GatherElements", "GatherND", "Slice", "Split", "ScatterElements", "ScatterND", "Compress"),
+    _RESIZING: ("Resize", "Upsample", "DepthToSpace", "SpaceToDepth", "Tile", "Expand"),
+    _EXTREME: ("ReduceMax", "ReduceMin", "ReduceL1", "ReduceL2", "ReduceProd", "ReduceSumSquare", "ReduceLogSumExp"),
+    _LOGIC: ("Equal", "And", "Or", "Xor", "IsNaN", "IsInf"),
+    _SHAPES: ("Shape", "Size", "ConstantOfShape", "Range", "OneHot"),
+    ("a transposed convolution", "use Conv"): ("ConvTranspose",),
+    ("a pool that squares", "use MaxPool or AveragePool"): ("LpPool", "GlobalLpPool"),
+    ("integers cut short", "use Quant with rounding mode FLOOR"): ("Trunc",),
+    ("a logarithm of Softmax", "end the model with what goes into it, or with Softmax: the class is the same"): (
+        "LogSoftmax",
+    ),
+    ("one of the classes marked", "end the model with ArgMax, or with what goes into it"): ("Hardmax",),
+}
+# fmt: on
+_EXPLAINED = {op: why for why, group in _GROUPS.items() for op in group}
+
+
+def explain_unknown(op: str, known: Iterable[str]) -> Refusal:
+    """Why an operator that is none of the `known` ones is refused, and what to use, or which name is nearest."""
+    if op in _EXPLAINED:
+        return Refusal(*_EXPLAINED[op])
+    near = get_close_matches(op, [*known, *_EXPLAINED], n=1)
+    remedy = f"did you mean {near[0]}?" if near else "replace it by standard operators, such as Conv, Add and Quant"
+    return Refusal("an operator that does not map", remedy)
