@@ -83,7 +83,7 @@ def test_lists_what_is_shipped(installed: Path, tmp_path: Path) -> None:
 def test_from_the_file_to_the_bitstream(installed: Path, tmp_path: Path) -> None:
     """Each step by itself; the whole in one go is `tests.cli.test_commands`' demo."""
     assert json.loads(bnnhw(installed, "check", MODEL, "--json", folder=tmp_path))["maps"]
-    bnnhw(installed, "compile", MODEL, "--board", "icebreaker", "--fps", "1000", "-o", "work", folder=tmp_path)
+    bnnhw(installed, "compile", MODEL, "--board", "icebreaker", "--fps", "20000", "-o", "work", folder=tmp_path)
     assert "module accelerator" in (tmp_path / "work" / "accelerator.v").read_text()
     assert "no mismatch" in bnnhw(installed, "compare", "work", "--samples", "3", folder=tmp_path)
     bnnhw(installed, "build", "work", "-o", "work", folder=tmp_path)

@@ -39,6 +39,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One that a simulator is soon compiled for."""
+    path = tmp_path_factory.mktemp("small") / "work"
+    bnnhw.compile(MODEL, board="icebreaker", fps=20_000, folder=path)
+    return path
+
+
 def test_models(cli: CLI) -> None:
     names = {model["name"] for model in cli("models", "--json").json}
     dense = {"digits-binary", "digits-ternary", "mnist-binary", "mnist-sparse", "mnist-ternary"}
@@ -145,12 +153,11 @@ def test_infer_equals_another_executor(cli: CLI, tmp_path: Path, folder: Path) -
 
 
 @pytest.mark.sim
-def test_infer_at_the_hardware(cli: CLI, tmp_path: Path, folder: Path) -> None:
+def test_infer_at_the_hardware(cli: CLI, tmp_path: Path, small: Path) -> None:
     golden = np.load(shipped_models()[MODEL].golden)
     np.savez(tmp_path / "x.npz", inputs=golden["inputs"][:5])
     assert (
-        "outputs"
-        in cli("infer", folder, "--inputs", tmp_path / "x.npz", "-o", tmp_path / "o.npz", "--level", "rtl").out
+        "outputs" in cli("infer", small, "--inputs", tmp_path / "x.npz", "-o", tmp_path / "o.npz", "--level", "rtl").out
     )
     answers = np.load(tmp_path / "o.npz")
     np.testing.assert_array_equal(answers["outputs"], golden["outputs"][:5])
@@ -159,34 +166,34 @@ def test_infer_at_the_hardware(cli: CLI, tmp_path: Path, folder: Path) -> None:
 
 
 @pytest.mark.sim
-def test_simulate(cli: CLI, tmp_path: Path, folder: Path) -> None:
-    result = cli("simulate", folder, "--samples", "6", "--json").json
+def test_simulate(cli: CLI, tmp_path: Path, small: Path) -> None:
+    result = cli("simulate", small, "--samples", "6", "--json").json
     golden = np.load(shipped_models()[MODEL].golden)
     assert result["prediction"] == golden["prediction"][:6].tolist()
-    estimate = json.loads((folder / "estimate.json").read_text())
+    estimate = json.loads((small / "estimate.json").read_text())
     assert result["cycles_per_inference"] == estimate["cycles_per_inference"]
     assert result["latency_cycles"] == estimate["latency_cycles"]
-    text = cli("simulate", folder, "--samples", "6").out
+    text = cli("simulate", small, "--samples", "6").out
     assert "cycles per inference" in text
 
 
 @pytest.mark.sim
-def test_simulate_leaves_a_waveform(cli: CLI, tmp_path: Path, folder: Path) -> None:
-    outcome = cli("simulate", folder, "--samples", "1", "--waves", tmp_path / "waves.vcd")
+def test_simulate_leaves_a_waveform(cli: CLI, tmp_path: Path, small: Path) -> None:
+    outcome = cli("simulate", small, "--samples", "1", "--waves", tmp_path / "waves.vcd")
     assert "waveform in" in outcome.out
     assert "$enddefinitions" in (tmp_path / "waves.vcd").read_text()[:2_000_000]
 
 
 @pytest.mark.sim
-def test_compare(cli: CLI, folder: Path) -> None:
-    outcome = cli("compare", folder, "--samples", "20", "--json")
+def test_compare(cli: CLI, small: Path) -> None:
+    outcome = cli("compare", small, "--samples", "20", "--json")
     assert outcome.status == 0
     levels = outcome.json["levels"]
     assert set(levels) == {"reference", "rtl"}
     assert outcome.json["mismatches"] == 0
     assert "golden values" in levels["reference"]["against"]
-    assert json.loads((folder / "compare.json").read_text()) == outcome.json
-    assert "no mismatch" in cli("compare", folder, "--samples", "20", "--levels", "reference").out
+    assert json.loads((small / "compare.json").read_text()) == outcome.json
+    assert "no mismatch" in cli("compare", small, "--samples", "20", "--levels", "reference").out
 
 
 def test_mismatch_exits_1(cli: CLI, tmp_path: Path) -> None:

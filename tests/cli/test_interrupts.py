@@ -21,6 +21,8 @@ from bnnhw.cli import main
 from bnnhw.generate import board_top
 from tests.cli.conftest import CLI
 
+pytestmark = pytest.mark.end2end
+
 # A signal, and a word in the command line of the process at whose start it comes; none for the program itself.
 MOMENTS = [(signal.SIGINT, ""), (signal.SIGTERM, "accelerator"), (signal.SIGHUP, "yosys"), (signal.SIGINT, "nextpnr")]
 

@@ -25,6 +25,8 @@ from campaigns.random_networks import (
 )
 from tests.gateware.bench import add_clock
 
+pytestmark = pytest.mark.sim
+
 
 def seeds(quick, count):
     """`count` seeds: `make test` runs the first ones, which are of all kinds, and `make slow` the others."""

@@ -86,7 +86,7 @@ def test_signs_share(rows: int, columns: int, most: float) -> None:
 def test_is_always_the_same() -> None:
     matrix = signs(np.random.default_rng(0), 64, 784)
     once = multiply_constant_matrix(matrix, [0] * 64, signs=True)
-    assert multiply_constant_matrix(matrix, [0] * 64, signs=True) == once
+    assert vars(multiply_constant_matrix(matrix, [0] * 64, signs=True)) == vars(once)
 
 
 @pytest.mark.parametrize("levels", [None, 1, 2, 3, 100])
