@@ -168,7 +168,7 @@ def test_a_folder_that_cannot_be_written_does_not_hide_the_comparison(
     def full(path: Path, text: str) -> None:
         raise InputError(f"{path}: cannot be written: Read-only file system")
 
-    monkeypatch.setattr("bnnhw.files.write_text", full)
+    monkeypatch.setattr("bnnhw.verify.comparison.write_text", full)
     outcome = cli("compare", folder, "--levels", "reference", "--samples", "2")
     assert outcome.status == 0
     assert outcome.out.endswith("no mismatch\n")

@@ -89,7 +89,7 @@ class _Chain:
 def _graph(network: Network, layers: tuple[Layer, ...]) -> Graph:
     chain = _Chain((3, 32, 32) if network.convolutional else (1, 28, 28))
     chain.add(Arithmetic, "double", operation="mul", operand=np.array(2, np.float32))
-    chain.add(Arithmetic, "centre", operation="add", operand=np.array([-1], np.float32))
+    chain.add(Arithmetic, "centre", operation="add", operand=np.array(-1, np.float32))
     if network.convolutional:
         scale, zero = np.array(2.0**-INPUT_FRACTION, np.float32), np.array(0, np.float32)
         form = {"bits": 8, "signed": True, "narrow": False, "rounding": "ROUND"}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bnnhw.verify.compare import USUAL_LEVELS, Comparison, compare, written
+from bnnhw.verify.comparison import USUAL_LEVELS, Comparison, compare, written
 from bnnhw.verify.levels import LEVELS, Level, Task, answers, check_level, check_levels
 from bnnhw.verify.rtl import RtlResult, RtlSimulation
 

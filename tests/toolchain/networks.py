@@ -45,7 +45,7 @@ def classes(network: Network, inputs: np.ndarray) -> tuple[np.ndarray, np.ndarra
     """What `network` computes for bipolar `inputs` (N, MW): integers (N, MH) and labels (N,)."""
     values = inputs.astype(np.int64)
     for layer in network.layers:
-        values = values @ layer.dense.weight.T.astype(np.int64)
+        values = values @ layer.node.weight.T.astype(np.int64)
         if layer.threshold is not None:
             values = np.where(values >= layer.threshold.thresholds[:, 0], 1, -1)
     return values, values.argmax(axis=1)

@@ -37,7 +37,7 @@ class Task:
     folder
         Where a waveform of a difference goes; None for none.
     golden
-        Arrays of another executor, see `bnnhw.verify.compare`.
+        Arrays of another executor, see `bnnhw.verify.comparison`.
     port
         Serial port of a board; None for a simulated one.
     """
