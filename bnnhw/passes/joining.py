@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from bnnhw.ir.nodes import Concat, Sum
 from bnnhw.passes.common_unit import common_unit
 from bnnhw.passes.lowered import Lowered
-from bnnhw.passes.values import Affine, Value, affine
+from bnnhw.passes.values import Affine, Value, affine, uniform
 
 # The error of one float32 operation, relative to what comes out.
 ROUNDING = 2.0**-24
@@ -37,7 +37,7 @@ def summed(made: Lowered, node: Sum, parts: Sequence[Value]) -> Value:
     tensor = made.add(replace(node, coefficients=coefficients), *(part.tensor for part in parts))
     offset = sum((function.offset for function in functions), np.zeros(()))
     noise = sum((_noise(made, part, function) for part, function in zip(parts, functions, strict=True)), np.zeros(()))
-    return made.value(tensor, parts[0].shape, Affine(_uniform(unit), offset), noise, node.name)
+    return made.value(tensor, parts[0].shape, Affine(uniform(unit), offset), noise, node.name)
 
 
 def concatenated(made: Lowered, node: Concat, parts: Sequence[Value]) -> Value:
@@ -46,7 +46,7 @@ def concatenated(made: Lowered, node: Concat, parts: Sequence[Value]) -> Value:
     tensor = made.add(node, *(part.tensor for part in parts))
     sizes = [part.shape[-1] for part in parts]
     scale, offset, noise = (
-        _uniform(np.concatenate([np.broadcast_to(array, (size,)) for array, size in zip(arrays, sizes, strict=True)]))
+        uniform(np.concatenate([np.broadcast_to(array, (size,)) for array, size in zip(arrays, sizes, strict=True)]))
         for arrays in (
             [function.scale for function in functions],
             [function.offset for function in functions],
@@ -70,12 +70,8 @@ def _noise(made: Lowered, part: Value, function: Affine) -> NDArray[np.float64]:
     """How far a part of a sum may be off: its own noise, and the roundings of its scale and of the addition."""
     format_ = made.integers(part.tensor)
     largest = np.abs(function.scale) * max(abs(format_.min), abs(format_.max)) + np.abs(function.offset)
-    exact = not function.offset.any() and all((np.frexp(np.abs(array))[0] == 0.5).all() for array in (function.scale,))
+    exact = not function.offset.any() and (np.frexp(np.abs(function.scale))[0] == 0.5).all()  # powers of two
     first = affine(part.steps[:1])
     assert first is not None
     gain = np.abs(function.scale / first.scale)
     return np.asarray(part.noise * gain + (0.0 if exact else 2 * ROUNDING * largest))
-
-
-def _uniform(array: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.array(array.flat[0]) if np.ptp(array) == 0 else array

@@ -162,8 +162,7 @@ class Lowered:
         if self.is_float(name) or name in self.new.tensors:
             return name
         value = self.values[name]
-        last = max((k for k, step in enumerate(value.steps) if isinstance(step, QUANTISERS)), default=-1)
-        if last >= 0:
+        if value.quantised:
             # The last quantiser behind the last layer: its codes are what the hardware gives.
             value = self.split(value, name)
         tensor = value.tensor
@@ -178,7 +177,8 @@ class Lowered:
 
     def split(self, value: Value, name: str) -> Value:
         """`value` as a function of the codes of its last quantiser."""
-        last = max(k for k, step in enumerate(value.steps) if isinstance(step, QUANTISERS))
+        last = value.last_quantiser
+        assert last is not None
         before = replace(value, steps=value.steps[: last + 1])
         codes = self._threshold(before, name, set())
         scaled = self.value(codes.tensor, value.shape, codes.affine, codes.noise, name)
@@ -227,8 +227,7 @@ class Lowered:
             If it is something else, and nothing tells its values.
         """
         value = self.values[name]
-        if value.quantised:
-            last = max(k for k, step in enumerate(value.steps) if isinstance(step, QUANTISERS))
+        if (last := value.last_quantiser) is not None:
             if last < len(value.steps) - 1 and affine(value.steps[last + 1 :]) is not None:
                 return self.split(value, name)
         elif affine(value.steps) is not None:
@@ -288,9 +287,7 @@ class Lowered:
         if function is not None and not function.offset.any():
             extra = [round(p / float(function.scale)) for p in padding] if not function.scale.ndim else []
             if format_.contains([*extra, format_.max]):
-                return replace(
-                    self._shaped(Codes(value.tensor, function.scale, value.noise), value, name), noise=value.noise
-                )
+                return self._shaped(Codes(value.tensor, function.scale, value.noise), value, name)
         return self._shaped(self._threshold(value, name, padding), value, name)
 
     def _shaped(self, codes: Codes, value: Value, name: str) -> Codes:

@@ -42,9 +42,14 @@ class Value:
         return replace(self, steps=(*self.steps, node))
 
     @property
+    def last_quantiser(self) -> int | None:
+        """The place of the last quantiser among the steps; None where there is none."""
+        return max((k for k, step in enumerate(self.steps) if isinstance(step, QUANTISERS)), default=None)
+
+    @property
     def quantised(self) -> bool:
         """Whether one of the steps is a quantiser."""
-        return any(isinstance(step, QUANTISERS) for step in self.steps)
+        return self.last_quantiser is not None
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,7 +96,7 @@ def affine(steps: tuple[Node, ...]) -> Affine | None:
                 scale, offset = scale * factor, offset * factor
         else:
             return None
-    return Affine(_uniform(scale), _uniform(offset))
+    return Affine(uniform(scale), uniform(offset))
 
 
 def all_codes(format_: Integers) -> NDArray[np.int64]:
@@ -159,6 +164,6 @@ def quantiser_levels(node: Node) -> NDArray[np.float32]:
     return np.asarray(found, np.float32)
 
 
-def _uniform(array: NDArray[np.float64]) -> NDArray[np.float64]:
+def uniform(array: NDArray[np.float64]) -> NDArray[np.float64]:
     """A scalar where all channels have the same."""
     return array.reshape(-1)[0] + np.zeros(()) if array.ndim and np.ptp(array) == 0 else np.asarray(array)
