@@ -11,10 +11,9 @@ _INTEGER_OPERATORS = (
     "ONNX's own quantised operators, which do not map yet",
     "export with Quant nodes (qonnx's QCDQToQuant makes them of QuantizeLinear, Clip and DequantizeLinear)",
 )
-_MONOTONE = ("an activation that does not map yet", "use Relu, LeakyRelu, PRelu, Clip, HardSigmoid, Tanh or Softsign")
-_TURNING = (
-    "an activation that rises and falls, for which no thresholds stand",
-    "use one that never falls, such as Relu or Clip",
+_FUNCTIONS = (
+    "a function that does not map yet",
+    "use Relu, LeakyRelu, PRelu, Clip, HardSigmoid, Sigmoid, Tanh, Softsign, Softplus, Abs, HardSwish, Gelu or Mish",
 )
 _RECURRENT = ("a recurrent layer, which does not map", "unroll it, or use convolutions over time")
 _CONTROL = ("control flow, which does not map", "export the model with fixed shapes and without loops")
@@ -35,10 +34,10 @@ _GROUPS: dict[tuple[str, str], tuple[str, ...]] = {
         "QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear", "QLinearConv", "QLinearMatMul", "QLinearAdd",
         "MatMulInteger", "ConvInteger",
     ),
-    _MONOTONE: (
-        "Softplus", "Elu", "Selu", "Celu", "ThresholdedRelu", "Exp", "Log", "Sqrt", "Atan", "Asinh", "Sinh",
+    _FUNCTIONS: (
+        "Elu", "Selu", "Celu", "ThresholdedRelu", "Exp", "Log", "Sqrt", "Atan", "Asinh", "Sinh", "Sin", "Cos",
+        "Reciprocal", "Shrink",
     ),
-    _TURNING: ("Abs", "Gelu", "Erf", "Silu", "Swish", "HardSwish", "Mish", "Sin", "Cos", "Pow", "Reciprocal", "Shrink"),
     _RECURRENT: ("LSTM", "GRU", "RNN"),
     _CONTROL: ("Scan", "Loop", "If", "NonZero", "Unique"),
     _SAMPLE: (

@@ -10,6 +10,9 @@ from bnnhw.frontend.context import Context, node_name
 from bnnhw.frontend.refusal import Refusal
 from bnnhw.ir.nodes import ArgMax, Sigmoid, Softmax
 
+# What may stand behind an answer.
+_BEHIND = ("ArgMax", "TopK", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose", "Identity", "Dropout", "Cast")
+
 
 def _over_classes(context: Context, node: onnx.NodeProto, axis: int) -> None:
     shape = context.shape(context.data(node))
@@ -22,6 +25,17 @@ def softmax(context: Context, node: onnx.NodeProto) -> str:
     context.emit(node, Softmax(name="", inputs=(), output=""))
     context.notes.append(f"{node_name(node)}: Softmax keeps the order; hardware leaves it out, software computes it")
     return "software, after the hardware (the class is the same without it)"
+
+
+def ends(context: Context, node: onnx.NodeProto) -> bool:
+    """Whether nothing but the choice of a class and changes of shape stand behind `node`."""
+    made = {*node.output}
+    for later in context.file.nodes:
+        if made & {*later.input} and context.needed & {*later.output}:
+            if later.op_type not in _BEHIND:
+                return False
+            made |= {*later.output}
+    return True
 
 
 def sigmoid(context: Context, node: onnx.NodeProto) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from math import erf
 from typing import Any
 
 import numpy as np
@@ -42,7 +43,7 @@ ROUNDINGS: dict[str, Callable[[Float], Float]] = {
 
 QUANTISERS = (Quant, BipolarQuant, MultiThreshold, Round)
 # Executors compute these with errors of a few units in the last place.
-INEXACT = ("tanh", "hard_sigmoid", "softsign")
+INEXACT = ("tanh", "hard_sigmoid", "softsign", "sigmoid", "softplus", "erf")
 # The arrays of each kind that broadcast against a sample.
 PARAMETERS: dict[type[Node], tuple[str, ...]] = {
     Activation: ("alpha",),
@@ -88,7 +89,7 @@ def apply(node: Node, x: NDArray[Any]) -> NDArray[Any]:
         if isinstance(node, Activation):
             return _activation(node, value)
         if isinstance(node, Sigmoid):
-            return np.float32(1) / (np.float32(1) + np.exp(-value))
+            return np.asarray(_FUNCTIONS["sigmoid"](value), np.float32)
         if isinstance(node, Encode):
             return np.rint(value / node.scale.astype(np.float32)).astype(np.int32)
     raise TypeError(f"{node.op} is not elementwise")
@@ -106,8 +107,17 @@ def _activation(node: Activation, value: Float) -> Float:
         return np.where(value < 0, value * node.alpha, value).astype(np.float32)
     if node.function == "hard_sigmoid":
         return np.clip(value * node.alpha + np.float32(node.beta), np.float32(0), np.float32(1)).astype(np.float32)
-    found = np.tanh(value) if node.function == "tanh" else value / (np.float32(1) + np.abs(value))
-    return np.asarray(found, np.float32)
+    return np.asarray(_FUNCTIONS[node.function](value), np.float32)
+
+
+_FUNCTIONS: dict[str, Callable[[Float], Any]] = {
+    "tanh": np.tanh,
+    "softsign": lambda x: x / (np.float32(1) + np.abs(x)),
+    "sigmoid": lambda x: np.float32(1) / (np.float32(1) + np.exp(-x)),
+    "softplus": lambda x: np.logaddexp(np.float32(0), x),
+    "erf": np.vectorize(erf, otypes=[np.float32]),
+    "abs": np.abs,
+}
 
 
 def parameters(node: Node) -> list[NDArray[Any]]:
@@ -147,6 +157,11 @@ def direction(node: Node) -> NDArray[np.int8]:
         return np.array(np.sign(node.out_scale), np.int8)
     if isinstance(node, Encode):
         return np.sign(node.scale).astype(np.int8)
-    if isinstance(node, (Clip, Quant, Round, Activation, Sigmoid)):
+    if isinstance(node, Activation) and node.function == "hard_sigmoid":
+        return np.sign(node.alpha).astype(np.int8)
+    turns = isinstance(node, Activation) and (
+        node.function == "abs" or (node.function == "leaky_relu" and bool((node.alpha < 0).any()))
+    )
+    if isinstance(node, (Clip, Quant, Round, Activation, Sigmoid)) and not turns:
         return np.ones((), np.int8)
     raise TypeError(f"{node.op} is not monotone")

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from bnnhw.errors import ModelError
 from bnnhw.ir.elementwise import ELEMENTWISE, QUANTISERS, with_parameters
 from bnnhw.ir.graph import Graph
-from bnnhw.ir.nodes import Concat, Conv, MatMul, MaxPool, Node, Pad, Reshape, Sum, SumPool, Transpose
+from bnnhw.ir.nodes import Concat, Conv, MatMul, MaxPool, Node, Pad, Product, Reshape, Sum, SumPool, Transpose
 from bnnhw.passes.rewrite import Builder, label
 
 Index = NDArray[np.intp]
@@ -94,7 +94,7 @@ class _Arrange:
         if isinstance(node, MatMul):
             return self._dense(node, views[0])
         same = self._new.tensors[views[0].tensor].shape
-        if isinstance(node, Sum) and all(
+        if isinstance(node, (Sum, Product)) and all(
             view.same(views[0]) and self._new.tensors[view.tensor].shape == same for view in views
         ):
             return replace(views[0], tensor=self._new.add(node, *(view.tensor for view in views)))

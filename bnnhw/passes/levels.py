@@ -14,12 +14,17 @@ from bnnhw.errors import ModelError
 SPACING_TOLERANCE = 1e-2
 # Values that are nearer, relative to the largest, are one level that float32 rounded in two ways.
 SAME_LEVEL = 1e-6
+# Unequal levels are whole multiples of up to MAX_MULTIPLE of one number, off by no more than this share of the largest;
+# or exact multiples of a power of two, of up to MAX_GRID_BITS bits with their sign.
+MAX_MULTIPLE = 255
+GRID_TOLERANCE = 2.0**-22
+MAX_GRID_BITS = 16
 
 
 @dataclass(frozen=True, eq=False)
 class Levels:
-    """Values ``(offset + step * k) * scale`` for k in 0 .. count - 1; the integers are of format `dtype`, `scale` is a
-    float64 scalar or, where it differs by channel, (C,)."""
+    """Values ``(offset + step * k) * scale`` for k in 0 .. count - 1, some of which may not occur; the integers are of
+    format `dtype`, `scale` is a float64 scalar or, where it differs by channel, (C,)."""
 
     dtype: DataType
     offset: int
@@ -45,8 +50,8 @@ def spaced(values: NDArray[np.float32]) -> Levels:
     Raises
     ------
     ModelError
-        If the values are not evenly spaced, or neither whole nor half-odd multiples of their distance; or if channels
-        need different integers.
+        If the values are neither evenly spaced around zero nor whole multiples of one number; or if channels need
+        different integers.
     """
     if values.ndim == 1:
         return _spaced(np.unique(values.astype(np.float64)))
@@ -60,9 +65,9 @@ def spaced(values: NDArray[np.float32]) -> Levels:
 def _spaced(values: NDArray[np.float64]) -> Levels:
     values = values[np.diff(values, prepend=-np.inf) > SAME_LEVEL * np.abs(values).max()]
     offset, step, scale = _integers(values)
-    codes = offset + step * np.arange(len(values))
-    dtype = BIPOLAR if codes.tolist() == [-1, 1] else DataType.smallest(int(codes[0]), int(codes[-1]))
-    return Levels(dtype, offset, step, len(values), np.array(scale))
+    last = int(np.rint(values[-1] / scale))
+    dtype = BIPOLAR if (offset, last, step) == (-1, 1, 2) else DataType.smallest(offset, last)
+    return Levels(dtype, offset, step, 1 + (last - offset) // step, np.array(scale))
 
 
 def _integers(values: NDArray[np.float64]) -> tuple[int, int, float]:
@@ -72,11 +77,33 @@ def _integers(values: NDArray[np.float64]) -> tuple[int, int, float]:
     if len(values) == 2 and values[0] == -values[1]:
         return -1, 2, float(values[1])
     scale = float(np.float32((values[-1] - values[0]) / (len(values) - 1)))
-    if np.abs((values - values[0]) / scale - np.arange(len(values))).max() > SPACING_TOLERANCE:
-        raise ModelError("its input takes values that are not evenly spaced, such as a quantiser's cut off by a clip")
-    start = values[0] / scale
-    if abs(start - np.rint(start)) <= SPACING_TOLERANCE:
-        return int(np.rint(start)), 1, scale
-    if abs(start - np.floor(start) - 0.5) <= SPACING_TOLERANCE:
-        return int(np.rint(2 * start)), 2, scale / 2
-    raise ModelError(f"its input takes values from {values[0]:g} in steps of {scale:g}, which are no multiples of it")
+    if np.abs((values - values[0]) / scale - np.arange(len(values))).max() <= SPACING_TOLERANCE:
+        start = values[0] / scale
+        if abs(start - np.rint(start)) <= SPACING_TOLERANCE:
+            return int(np.rint(start)), 1, scale
+        if abs(start - np.floor(start) - 0.5) <= SPACING_TOLERANCE:
+            return int(np.rint(2 * start)), 2, scale / 2
+    unit = _grid(values)
+    offset = int(np.rint(values[0] / unit))
+    step = int(np.gcd.reduce(np.rint(values / unit).astype(np.int64) - offset))
+    return offset, step, unit
+
+
+def _grid(values: NDArray[np.float64]) -> float:
+    """The largest unit of which all `values` are whole multiples: of up to 8 bits within float32's rounding, or exact
+    ones of up to 16 bits."""
+    smallest, largest = np.abs(values[values != 0]).min(), np.abs(values).max()
+    for parts in range(1, int(MAX_MULTIPLE * smallest / largest) + 1):
+        unit = smallest / parts
+        multiples = np.rint(values / unit)
+        if np.abs(multiples * unit - values).max() <= GRID_TOLERANCE * largest:
+            # The mean of what the values tell, each by its size.
+            return float(np.float32(values @ multiples / (multiples @ multiples)))
+    ratios = [float(value).as_integer_ratio() for value in values if value]
+    binary = min((top & -top) / bottom for top, bottom in ratios)
+    if largest / binary < 1 << (MAX_GRID_BITS - 1):
+        return float(binary)
+    raise ModelError(
+        f"its input takes unequal levels, such as {', '.join(f'{value:g}' for value in values[:4])}, that are no whole "
+        f"multiples, up to {MAX_MULTIPLE}, of one number"
+    )

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bnnhw.errors import ModelError
-from bnnhw.ir.elementwise import INEXACT, direction
-from bnnhw.ir.nodes import Activation, Dequant, Node
+from bnnhw.arithmetic.thresholds import MAX_PARALLEL_THRESHOLDS, threshold_cycles
+from bnnhw.ir.nodes import Dequant, Node
 from bnnhw.passes.levels import Levels
-from bnnhw.passes.rewrite import label
-from bnnhw.passes.values import evaluate
+from bnnhw.passes.values import directions, evaluate, inexact
 
 # Of functions that executors compute inexactly: a few units in the last place.
 FUNCTION_ERROR = 2.0**-21
@@ -33,31 +32,14 @@ class Cuts:
     doubtful
         (C, n, 2): whether the integer below the threshold, and the one on it, lie within float32's own error of the
         cut, so that an executor that adds in another order may decide otherwise.
+    codes
+        (C, n + 1) or (1, n + 1): the integer behind each count of thresholds; empty where it is that of the level.
     """
 
     thresholds: NDArray[np.int64]
     negate: NDArray[np.bool_]
     doubtful: NDArray[np.bool_]
-
-
-def directions(steps: tuple[Node, ...], channels: int) -> NDArray[np.int8]:
-    """+1, -1 or 0 for each channel: how the end of `steps` goes with the integers.
-
-    Raises
-    ------
-    ModelError
-        If an operation is not monotone.
-    """
-    product = np.ones(channels, np.int8)
-    for step in steps:
-        try:
-            product = product * direction(step)
-        except TypeError:
-            raise ModelError(
-                f"{label(step)} ({step.op}) between a layer and its quantiser is not monotone, so thresholds cannot "
-                "replace it; use a monotone activation"
-            ) from None
-    return product
+    codes: NDArray[np.int64] = field(default_factory=lambda: np.zeros((0, 0), np.int64))
 
 
 def find(steps: tuple[Node, ...], reach: Reach, target: Levels) -> Cuts:
@@ -68,11 +50,11 @@ def find(steps: tuple[Node, ...], reach: Reach, target: Levels) -> Cuts:
 
     Raises
     ------
-    ModelError
-        If the chain is not monotone.
+    TypeError
+        If the chain does not go one way.
     """
     low, high = reach
-    negate = directions(steps, len(low)) < 0
+    negate = np.broadcast_to(directions(steps) < 0, (len(low),))
     if negate.any():
         low, high = np.where(negate, -high, low), np.where(negate, -low, high)
     sign = np.where(negate, -1, 1)
@@ -83,14 +65,35 @@ def find(steps: tuple[Node, ...], reach: Reach, target: Levels) -> Cuts:
         middle = (found + beyond) // 2
         # Where the search is over, `middle` may be one past the reachable range; what the chain makes of it is not
         # used.
-        reached = _codes(evaluate(steps, sign * middle), target) >= levels
+        reached = codes_of(evaluate(steps, sign * middle), target) >= levels
         searching = found < beyond
         beyond = np.where(searching & reached, middle, beyond)
         found = np.where(searching & ~reached, middle + 1, found)
-    return Cuts(found.T, negate, _doubtful(steps, found, sign, (low, high), target, levels))
+    cuts = Cuts(found.T, negate, _doubtful(steps, found, sign, (low, high), target, levels))
+    return _without_unreached(cuts, (low, high), target)
 
 
-def _codes(values: NDArray[np.float32], target: Levels) -> NDArray[np.int64]:
+def _without_unreached(cuts: Cuts, reach: Reach, target: Levels) -> Cuts:
+    """`cuts` without the levels that no channel takes, and a table of the others, where that is smaller.
+
+    A level that is not taken costs a threshold, equal to that of the next one. With up to three of them, each is a
+    comparator; more are searched in a memory that doubles with each step. A table costs a LUT or two for each bit of
+    a code.
+    """
+    low, high = reach
+    ends = np.column_stack([low, cuts.thresholds, high + 1])
+    taken = np.flatnonzero((np.diff(ends) > 0).any(axis=0))
+    before, after = cuts.thresholds.shape[1], max(1, len(taken) - 1)
+    fewer = after < before if before <= MAX_PARALLEL_THRESHOLDS else threshold_cycles(after) < threshold_cycles(before)
+    codes = target.offset + target.step * taken
+    if not fewer or len(taken) < 2:
+        return cuts
+    kept = taken[1:] - 1
+    return replace(cuts, thresholds=cuts.thresholds[:, kept], doubtful=cuts.doubtful[:, kept], codes=codes[None])
+
+
+def codes_of(values: NDArray[np.float32], target: Levels) -> NDArray[np.int64]:
+    """The integers that stand for `values`, which are levels of `target`."""
     return np.rint(values / target.scale).astype(np.int64)
 
 
@@ -104,15 +107,19 @@ def _doubtful(
 ) -> NDArray[np.bool_]:
     """See `Cuts.doubtful`: whether values that are off by its noise behind the first step are on the other side."""
     sides = np.stack([found - 1, found])
+    changed = np.zeros(sides.shape, np.bool_)
+    plain = codes_of(evaluate(steps, sign * sides), target) >= levels
+    for values in off_by_noise(steps, sign * sides):
+        changed |= (codes_of(values, target) >= levels) != plain
+    return (changed & (sides >= reach[0]) & (sides <= reach[1])).T
+
+
+def off_by_noise(steps: tuple[Node, ...], integers: NDArray[np.int64]) -> Iterator[NDArray[np.float32]]:
+    """What `steps` make of `integers` (.., C) where the float32 arithmetic of another executor is as far off as it may
+    be, to either side; nothing where it is exact."""
     first, rest = steps[0], steps[1:]
     assert isinstance(first, Dequant)
-    inexact = any(isinstance(step, Activation) and step.function in INEXACT for step in rest)
-    if not first.noise.any() and not inexact:
-        return np.zeros(sides.T.shape, np.bool_)
-    exact = sign * sides * first.scale
-    changed = np.zeros(sides.shape, np.bool_)
-    plain = _codes(evaluate(steps, sign * sides), target) >= levels
-    for side in (-1, 1):
-        moved = np.asarray(exact + side * first.noise, np.float32)
-        changed |= (_codes(evaluate(rest, moved, side * FUNCTION_ERROR), target) >= levels) != plain
-    return (changed & (sides >= reach[0]) & (sides <= reach[1])).T
+    if first.noise.any() or inexact(rest):
+        for side in (-1, 1):
+            moved = np.asarray(integers * first.scale + side * first.noise, np.float32)
+            yield evaluate(rest, moved, side * FUNCTION_ERROR)

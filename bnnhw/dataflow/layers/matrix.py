@@ -30,7 +30,7 @@ from bnnhw.dataflow.layers.matrix_contents import (
 )
 from bnnhw.dataflow.layers.matrix_foldings import matrix_foldings
 from bnnhw.dataflow.layers.matrix_plan import MatrixPlan
-from bnnhw.dataflow.layers.thresholded import threshold_contents, threshold_unit
+from bnnhw.dataflow.layers.thresholded import threshold_contents, threshold_units
 from bnnhw.dataflow.layers.window import sliding_window
 from bnnhw.errors import PlanError
 from bnnhw.ir.bounds import reach
@@ -282,12 +282,9 @@ class MatrixLayer(Layer):
         if self.threshold is None:
             return
         given = self.given(final=final)
-        yield (
-            "thresholds",
-            threshold_unit(
-                self.threshold, given, pe=plan.pe, nf=plan.nf, width=self.width, vectors=plan.batch,
-                memory=plan.threshold_memory,
-            ),
+        yield from threshold_units(
+            self.threshold, given, pe=plan.pe, nf=plan.nf, width=self.width, vectors=plan.batch,
+            memory=plan.threshold_memory,
         )  # fmt: skip
         if plan.pe * plan.batch * plan.simd * self.product.terms >= MANY_LANES:
             yield "skid", StreamFifo(plan.pe * plan.batch * given.bits, 2, "registers")
@@ -345,5 +342,5 @@ class MatrixLayer(Layer):
             found["mvu"] = matrix_contents(columns, self.product, self._cuts, self.divisor, plan, family)
         if self.threshold is not None:
             given, relative = self.given(final=final), self.folded().relative
-            found["thresholds"] = threshold_contents(self.threshold, relative, given, pe=plan.pe, nf=plan.nf)
+            found |= threshold_contents(self.threshold, relative, given, pe=plan.pe, nf=plan.nf)
         return found
