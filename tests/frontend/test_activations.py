@@ -49,7 +49,9 @@ ACTIVATIONS: dict[str, Body] = {
     "normalised SiLU": lambda net, x: net.batch_norm(net.node("Mul", x, net.node("Sigmoid", x))),
     "GELU": lambda net, x: net.node(
         "Mul",
-        net.node("Mul", x, net.node("Add", net.node("Erf", net.node("Div", x, net.constant(2**0.5))), net.constant(1.0))),
+        net.node(
+            "Mul", x, net.node("Add", net.node("Erf", net.node("Div", x, net.constant(2**0.5))), net.constant(1.0))
+        ),
         net.constant(0.5),
     ),
     "GELU by Tanh": lambda net, x: net.node(

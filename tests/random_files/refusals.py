@@ -28,7 +28,7 @@ class Known:
 LEGITIMATE = (
     Known(
         "activation scale per channel",
-        r"a scale per channel|not evenly spaced|levels that differ from channel|have no common unit|no multiples of it",
+        r"a scale per channel|unequal levels|levels that differ from channel|have no common unit",
         "an integer product needs one scale for all inputs of a sum",
     ),
     Known(
@@ -84,11 +84,6 @@ FOR_NOW = (
         "arithmetic before a mean",
         r"its input is not quantised|pads with zeros what has an offset",
         "a mean of sums that are clipped is one of floats; a scale and an offset before it map",
-    ),
-    Known(
-        "clip of a quantised tensor",
-        r"not evenly spaced",
-        "levels that are cut off between two steps take a table of codes",
     ),
     Known(
         "concat of scales",
