@@ -16,6 +16,7 @@ from bnnhw.passes.joining import concatenated, summed
 from bnnhw.passes.layers import MAX_BITS, MAX_INPUT_BITS, dense
 from bnnhw.passes.lowered import Lowered
 from bnnhw.passes.rewrite import label
+from bnnhw.passes.rounding import repeated
 from bnnhw.passes.values import Affine, Value, affine, flattened, positional
 
 Pads = tuple[int, int, int, int]
@@ -69,7 +70,7 @@ class _Lowering:
         """Codes are made where a quantised tensor forks, so that its readers share them."""
         if name in self._forks and name not in self._pads and self._made.coded_at_fork(name):
             with suppress(ModelError):  # each reader asks for its own, and tells why there are none
-                self._made.codes(name)
+                self._made.codes(name, grid=False)
 
     def _translate(self, node: Node) -> None:
         if isinstance(node, (MatMul, Conv)):
@@ -141,7 +142,7 @@ class _Lowering:
         name = self._padded(node.inputs[0])
         if self._made.is_float(name) and self._made.listed(name) and _scales_channels(node):
             with suppress(ModelError):  # software can go on with floats
-                self._made.codes(name)
+                self._made.codes(name, grid=False)
         if self._made.is_float(name):
             self._made.add_floats(node, [name])
             return
@@ -166,18 +167,28 @@ class _Lowering:
     def _multiplied(self, source: str, padding: set[float]) -> Value:
         """What a layer takes: codes that only need a scale, or where there are none such, and no padding, codes with an
         offset, which becomes one of the layer's sums."""
-        try:
-            if not padding and self._made.wider_than(source, MAX_BITS):
-                raise ModelError("its codes without an offset are wider than its levels need")
-            self._made.codes(source, padding)
-        except ModelError:
-            if padding or self._made.is_float(source) or not self._made.listed(source):
-                raise
-            value = self._made.part(source)
-            if self._made.new.tensors[value.tensor].shape != value.shape:
-                raise
-            return value
+        if not padding and not self._made.is_float(source) and self._made.listed(source):
+            with suppress(ModelError):
+                return self._with_offset(source)
+        self._made.codes(source, padding)
         return self._made.values[source]
+
+    def _with_offset(self, source: str) -> Value:
+        """The narrower of codes that only need a scale, and of codes with an offset.
+
+        Raises
+        ------
+        ModelError
+            If values are not evenly spaced, or differ from position to position.
+        """
+        if not self._made.wider_than(source, MAX_BITS):
+            with suppress(ModelError):
+                self._made.codes(source, grid=False)
+                return self._made.values[source]
+        value = self._made.part(source)
+        if self._made.new.tensors[value.tensor].shape != value.shape:
+            raise ModelError("")
+        return value
 
     def _max_pool(self, node: MaxPool) -> None:
         source, pads, padding = self._pooled(node)
@@ -223,7 +234,8 @@ class _Lowering:
         taps = node.geometry.taps
         shape = self._graph.tensors[node.output].shape
         total = Affine(found.scale, found.offset * taps)
-        self._made.values[node.output] = self._made.value(tensor, shape, total, value.noise * taps, node.name)
+        noise = repeated(self._made.rounded(value), taps).error
+        self._made.values[node.output] = self._made.value(tensor, shape, total, noise, node.name)
 
     def _pooled(self, node: MaxPool | SumPool) -> tuple[str, Pads, float]:
         """What a pool takes, and the padding in front of it; software pads what it has."""
