@@ -208,8 +208,12 @@ class Lowered:
         return float(max(abs(format_.min), abs(format_.max)))
 
     def rounded(self, value: Value) -> Rounded:
-        """How far float32 may take an affine `value`."""
+        """How far float32 may take a piecewise linear `value`."""
         return rounded(value.steps, self.integers(value.tensor))
+
+    def reachable(self, tensor: str) -> thresholds.Reach:
+        """Lowest and highest integer of each channel of a tensor."""
+        return reachable(tensor, self.new.tensors, self.new.makers)
 
     def value(
         self, tensor: str, shape: tuple[int, ...], function: Affine, noise: NDArray[np.float64], name: str
@@ -325,7 +329,7 @@ class Lowered:
             raise ModelError(f"values of {target.dtype.bits} bits; quantise to {MAX_CODE_BITS} bits or fewer")
         if self._keeps(value, target):
             return Codes(value.tensor, target.scale)
-        cuts = thresholds.find(value.steps, reachable(value.tensor, self.new.tensors, self.new.makers), target)
+        cuts = thresholds.find(value.steps, self.reachable(value.tensor), target)
         output = self._unique(f"{name}.codes")
         threshold = Threshold(
             name=self._unique(f"{self.new.makers[value.tensor].name}.thresholds"),

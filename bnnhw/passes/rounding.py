@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bnnhw.arithmetic.formats import Integers
-from bnnhw.ir.nodes import Arithmetic, Dequant, Node
+from bnnhw.ir.nodes import Activation, Arithmetic, Clip, Dequant, Node
 
 Array = NDArray[np.float64]
 
@@ -27,16 +27,24 @@ class Rounded:
     error: Array
 
     def after(self, step: Node) -> Rounded:
-        """Behind an Arithmetic operation."""
-        assert isinstance(step, Arithmetic)
-        operand = step.operand.astype(np.float64)
-        if step.operation == "add":
+        """Behind a piecewise linear operation."""
+        if isinstance(step, Clip):
+            ends = np.array([end for end in (step.low, step.high) if np.isfinite(end)])
+            largest = np.maximum(self.largest, np.abs(ends).max(initial=0))
+            return replace(self, largest=largest, grain=np.minimum(self.grain, lowest_bit(ends).min(initial=np.inf)))
+        if isinstance(step, Arithmetic) and step.operation == "add":
+            operand = step.operand.astype(np.float64)
             made = Rounded(self.largest + np.abs(operand), np.minimum(self.grain, lowest_bit(operand)), self.error)
-        else:
+            return made.once()
+        if isinstance(step, Arithmetic):
+            operand = step.operand.astype(np.float64)
             factor = np.abs(operand if step.operation == "mul" else 1 / operand)
             grain = np.where(factor == 0, np.inf, self.grain) * np.where(factor == 0, 1.0, lowest_bit(factor))
-            made = Rounded(self.largest * factor, grain, self.error * factor)
-        return made.once()
+            return Rounded(self.largest * factor, grain, self.error * factor).once()
+        assert isinstance(step, Activation) and step.function == "leaky_relu"
+        slope = np.maximum(step.alpha.astype(np.float64), 1.0)
+        grain = self.grain * np.minimum(lowest_bit(step.alpha.astype(np.float64)), 1.0)
+        return Rounded(self.largest * slope, grain, self.error * slope).once()
 
     def once(self, roundings: float = 1.0) -> Rounded:
         """With the error of some roundings, unless float32 holds all values as they are."""
@@ -46,7 +54,7 @@ class Rounded:
 
 
 def rounded(steps: tuple[Node, ...], format_: Integers) -> Rounded:
-    """Of what an affine chain makes of integers of a format."""
+    """Of what a piecewise linear chain makes of integers of a format."""
     first = steps[0]
     assert isinstance(first, Dequant)
     scale = np.abs(first.scale)
