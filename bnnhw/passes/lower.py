@@ -164,14 +164,14 @@ class _Lowering:
         self._made.values[node.output] = dense(self._made, node, value, pads, fill)
 
     def _multiplied(self, source: str, padding: set[float]) -> Value:
-        """What a layer takes: codes that only need a scale, or where there are none such, and no padding, codes with an
-        offset, which becomes one of the layer's sums."""
+        """What a layer takes: codes that only need a scale, or where there are none such, codes with an offset, which
+        becomes one of the layer's sums. What pads them is then one of these codes."""
         try:
-            if not padding and self._made.wider_than(source, MAX_BITS):
+            if self._made.wider_than(source, MAX_BITS):
                 raise ModelError("its codes without an offset are wider than its levels need")
             self._made.codes(source, padding)
         except ModelError:
-            if padding or self._made.is_float(source) or not self._made.listed(source):
+            if self._made.is_float(source) or not self._made.listed(source):
                 raise
             value = self._made.part(source)
             if self._made.new.tensors[value.tensor].shape != value.shape:
@@ -275,10 +275,11 @@ class _Lowering:
         """The integer that stands for a padding of `value`."""
         function = affine(codes.steps)
         assert function is not None
-        scale = float(function.scale.reshape(-1)[0])
-        code = round(value / scale) if np.isfinite(value) else format_.min
-        off = np.isfinite(value) and abs(code * scale - value) > 1e-6 * abs(scale)
-        if off or (value and function.scale.ndim) or not format_.contains(code):
+        scale, offset = float(function.scale.reshape(-1)[0]), float(function.offset.reshape(-1)[0])
+        code = round((value - offset) / scale) if np.isfinite(value) else format_.min
+        off = np.isfinite(value) and abs(code * scale + offset - value) > 1e-6 * abs(scale)
+        varies = function.offset.ndim or ((value or offset) and function.scale.ndim)
+        if off or varies or not format_.contains(code):
             raise ModelError(f"padding with {value:g}, which is no value of its {format_} input; pad with such a value")
         return code
 

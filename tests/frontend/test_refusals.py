@@ -64,10 +64,10 @@ REFUSED: dict[str, tuple[Callable[[Net], str], str]] = {
     "half a bit": (lambda net: net.quant("x", bits=2.5), "its bit width is 2.5"),
     "many bits": (
         lambda net: net.quant("x", bits=17),
-        "its bit width is 17; use one whole number of bits from 1 to 16",
+        "its bit width is 17; use a whole number of bits from 1 to 16",
     ),
     "very many bits": (lambda net: net.quant("x", bits=1e30), "its bit width is 1e\\+30"),
-    "bits differ": (lambda net: net.quant("x", bits=[2] * 11 + [3]), "its bit width"),
+    "bits differ": (lambda net: net.quant("x", bits=[2] * 11 + [3]), "its bit width is 2, 3, by channel; use one"),
     "many bits of a constant": (lambda net: net.node("Add", "x", net.quant(net.weights(12), bits=33)), "from 1 to 32"),
     "one bit with a zero point": (lambda net: net.quant("x", bits=1, zero=1), "one signed bit with a zero point"),
     "one bit of a negative scale": (lambda net: net.quant("x", bits=1, scale=-1), "negative scale"),
@@ -210,13 +210,13 @@ def test_all_problems_at_once(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("op", "way"),
     [
-        ("QuantizeLinear", "export with Quant nodes"),
+        ("QLinearConv", "export in QDQ form"),
+        ("MatMulInteger", "quantize_static instead of quantize_dynamic"),
         ("Softplus", "does not map yet; use Relu"),
         ("HardSwish", "rises and falls"),
         ("LSTM", "recurrent layer"),
         ("Slice", "weights of 0 for what a layer leaves out"),
         ("LayerNormalization", "depend on the sample; use BatchNormalization"),
-        ("LogSoftmax", "the class is the same"),
         ("GlobalAvgPool", "did you mean GlobalAveragePool"),
         ("XYZ", "replace it by standard operators"),
     ],
