@@ -17,7 +17,7 @@ from bnnhw.passes.values import Affine, Value, affine
 
 MAX_BITS = 8  # of an activation that a layer multiplies
 MAX_INPUT_BITS = 16  # of the network's input
-MAX_WEIGHT_BITS = 8
+MAX_WEIGHT_BITS = 16
 # Of a float32's significand.
 SIGNIFICAND = 24
 
@@ -36,11 +36,11 @@ def dense(made: Lowered, node: MatMul | Conv, x: Value, pads: tuple[int, int, in
     offset = _offset(weight, function.offset) * node.weight_scale
     if scale.ndim:
         unit, factors = common_unit([float(s) for s in scale])
-        weight = (weight.reshape(len(weight), -1, len(scale)) * np.array(factors)).astype(np.int16)
-        weight_dtype = DataType.smallest(int(weight.min()), int(weight.max()))
+        wide = weight.reshape(len(weight), -1, len(scale)) * np.array(factors, np.int64)
+        weight_dtype = DataType.smallest(min(-1, int(wide.min())), int(wide.max()))
         if weight_dtype.bits > MAX_WEIGHT_BITS:
             raise ModelError("its input has a scale per channel; use one for the whole tensor")
-        scale = np.array(unit)
+        weight, scale = wide.astype(np.int16), np.array(unit)
     weight, tensor = weight.reshape(len(weight), -1), x.tensor
     if isinstance(node, Conv):
         geometry = replace(node.geometry, pads=pads)

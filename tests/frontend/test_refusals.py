@@ -94,10 +94,13 @@ REFUSED: dict[str, tuple[Callable[[Net], str], str]] = {
         "not quantised",
     ),
     "wide weights": (
-        lambda net: net.node("MatMul", "x", net.quant(net.weights(12, 8), bits=9, scale=2.0**-8)),
-        "weights of .* bits",
+        lambda net: net.node("MatMul", "x", net.quant(net.weights(12, 8), bits=18, scale=2.0**-17)),
+        "weights of .* bits with their sign; quantise them to 16",
     ),
-    "huge integers": (lambda net: matmul(net, np.arange(24, dtype=np.float32).reshape(12, 2) + 1000), "not quantised"),
+    "huge integers": (
+        lambda net: matmul(net, np.arange(24, dtype=np.float32).reshape(12, 2) + 100_000),
+        "not quantised",
+    ),
     "NaN weights": (lambda net: matmul(net, np.full((12, 2), NAN, np.float32)), "NaN or infinite"),
     "weights of 3 axes": (lambda net: matmul(net, np.ones((1, 12, 2), np.float32)), "weights of shape \\(1, 12, 2\\)"),
     "text weights": (lambda net: matmul(net, np.full((12, 2), "a")), "type"),
@@ -107,7 +110,7 @@ REFUSED: dict[str, tuple[Callable[[Net], str], str]] = {
         "the weights are on its left",
     ),
     "weights of inputs scaled apart": (
-        lambda net: net.node("MatMul", "x", net.quant(net.weights(12, 8), scale=np.sqrt(np.arange(1, 13))[:, None])),
+        lambda net: net.node("MatMul", "x", net.bipolar(net.weights(12, 8), np.sqrt(np.arange(1, 13))[:, None])),
         "no whole multiples of a scale",
     ),
     "data times data": (lambda net: net.node("MatMul", "x", "x"), "a product of two tensors, which does not map"),
