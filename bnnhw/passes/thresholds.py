@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,15 +30,15 @@ class Cuts:
     negate
         (C,): the chain falls as the integer rises.
     doubtful
-        (C, n, 2): whether the integer below the threshold, and the one on it, lie within float32's own error of the
-        cut, so that an executor that adds in another order may decide otherwise.
+        (C, n, 2), first and past: the integers, negated as well, that lie within float32's own error of the cut, so
+        that an executor that adds in another order may decide otherwise there.
     codes
         (C, n + 1) or (1, n + 1): the integer behind each count of thresholds; empty where it is that of the level.
     """
 
     thresholds: NDArray[np.int64]
     negate: NDArray[np.bool_]
-    doubtful: NDArray[np.bool_]
+    doubtful: NDArray[np.int64]
     codes: NDArray[np.int64] = field(default_factory=lambda: np.zeros((0, 0), np.int64))
 
 
@@ -59,18 +59,14 @@ def find(steps: tuple[Node, ...], reach: Reach, target: Levels) -> Cuts:
         low, high = np.where(negate, -high, low), np.where(negate, -low, high)
     sign = np.where(negate, -1, 1)
     levels = (target.offset + target.step * np.arange(1, target.count))[:, None]
-    found = np.repeat(low[None, :], len(levels), axis=0)
-    beyond = np.repeat(high[None, :] + 1, len(levels), axis=0)
-    while (found < beyond).any():
-        middle = (found + beyond) // 2
-        # Where the search is over, `middle` may be one past the reachable range; what the chain makes of it is not
-        # used.
-        reached = codes_of(evaluate(steps, sign * middle), target) >= levels
-        searching = found < beyond
-        beyond = np.where(searching & reached, middle, beyond)
-        found = np.where(searching & ~reached, middle + 1, found)
-    cuts = Cuts(found.T, negate, _doubtful(steps, found, sign, (low, high), target, levels))
-    return _without_unreached(cuts, (low, high), target)
+
+    def first(off: int) -> NDArray[np.int64]:
+        return _first(lambda x: codes_of(moved(steps, sign * x, off), target) >= levels, low, high, len(levels))
+
+    found = first(0)
+    every = [found, *(first(off) for off in sides(steps))]
+    ends = np.stack([np.minimum.reduce(every), np.maximum.reduce(every)])
+    return _without_unreached(Cuts(found.T, negate, ends.T), (low, high), target)
 
 
 def _without_unreached(cuts: Cuts, reach: Reach, target: Levels) -> Cuts:
@@ -81,15 +77,45 @@ def _without_unreached(cuts: Cuts, reach: Reach, target: Levels) -> Cuts:
     a code.
     """
     low, high = reach
-    ends = np.column_stack([low, cuts.thresholds, high + 1])
-    taken = np.flatnonzero((np.diff(ends) > 0).any(axis=0))
-    before, after = cuts.thresholds.shape[1], max(1, len(taken) - 1)
+    reached = np.asarray((np.diff(np.column_stack([low, cuts.thresholds, high + 1])) > 0).any(axis=0))
+    places = np.flatnonzero(reached)
+    # The first and the last level may be doubtful, and then others count.
+    outside = np.asarray((np.diff(cuts.doubtful) > 0).any(axis=(0, 2)))
+    outside[places[0] : places[-1]] = False
+    reached[:-1] |= outside
+    reached[1:] |= outside
+    taken = np.flatnonzero(reached)
+    before, after = cuts.thresholds.shape[1], len(taken) - 1
     fewer = after < before if before <= MAX_PARALLEL_THRESHOLDS else threshold_cycles(after) < threshold_cycles(before)
-    codes = target.offset + target.step * taken
-    if not fewer or len(taken) < 2:
+    if not fewer or not after:
         return cuts
-    kept = taken[1:] - 1
-    return replace(cuts, thresholds=cuts.thresholds[:, kept], doubtful=cuts.doubtful[:, kept], codes=codes[None])
+    # Thresholds of levels that are not taken are those of the next one, but may be doubtful for other integers.
+    first, past = np.moveaxis(cuts.doubtful[:, taken[0] : taken[-1]], 2, 0)
+    groups = taken[:-1] - taken[0]
+    doubtful = [np.minimum.reduceat(first, groups, axis=1), np.maximum.reduceat(past, groups, axis=1)]
+    codes = (target.offset + target.step * taken)[None]
+    return Cuts(cuts.thresholds[:, taken[1:] - 1], cuts.negate, np.stack(doubtful, axis=2), codes)
+
+
+def _first(
+    reached: Callable[[NDArray[np.int64]], NDArray[np.bool_]],
+    low: NDArray[np.int64],
+    high: NDArray[np.int64],
+    count: int,
+) -> NDArray[np.int64]:
+    """The first integers from `low` to `high` that reach each of `count` levels, (count, C); one past them where none
+    does."""
+    found = np.repeat(low[None, :], count, axis=0)
+    beyond = np.repeat(high[None, :] + 1, count, axis=0)
+    while (found < beyond).any():
+        middle = (found + beyond) // 2
+        # Where the search is over, `middle` may be one past the reachable range; what the chain makes of it is not
+        # used.
+        enough = reached(middle)
+        searching = found < beyond
+        beyond = np.where(searching & enough, middle, beyond)
+        found = np.where(searching & ~enough, middle + 1, found)
+    return found
 
 
 def codes_of(values: NDArray[np.float32], target: Levels) -> NDArray[np.int64]:
@@ -97,29 +123,18 @@ def codes_of(values: NDArray[np.float32], target: Levels) -> NDArray[np.int64]:
     return np.rint(values / target.scale).astype(np.int64)
 
 
-def _doubtful(
-    steps: tuple[Node, ...],
-    found: NDArray[np.int64],
-    sign: NDArray[np.int64],
-    reach: Reach,
-    target: Levels,
-    levels: NDArray[np.int64],
-) -> NDArray[np.bool_]:
-    """See `Cuts.doubtful`: whether values that are off by its noise behind the first step are on the other side."""
-    sides = np.stack([found - 1, found])
-    changed = np.zeros(sides.shape, np.bool_)
-    plain = codes_of(evaluate(steps, sign * sides), target) >= levels
-    for values in off_by_noise(steps, sign * sides):
-        changed |= (codes_of(values, target) >= levels) != plain
-    return (changed & (sides >= reach[0]) & (sides <= reach[1])).T
-
-
-def off_by_noise(steps: tuple[Node, ...], integers: NDArray[np.int64]) -> Iterator[NDArray[np.float32]]:
-    """What `steps` make of `integers` (.., C) where the float32 arithmetic of another executor is as far off as it may
-    be, to either side; nothing where it is exact."""
+def sides(steps: tuple[Node, ...]) -> tuple[int, ...]:
+    """The sides to which executors may be off what exact integers give, for `moved`: none where they are exact."""
     first, rest = steps[0], steps[1:]
     assert isinstance(first, Dequant)
-    if first.noise.any() or inexact(rest):
-        for side in (-1, 1):
-            moved = np.asarray(integers * first.scale + side * first.noise, np.float32)
-            yield evaluate(rest, moved, side * FUNCTION_ERROR)
+    return (-1, 1) if first.noise.any() or inexact(rest) else ()
+
+
+def moved(steps: tuple[Node, ...], integers: NDArray[np.int64], off: int) -> NDArray[np.float32]:
+    """What `steps` make of `integers` (n, C), -1 or +1 times their error `off`."""
+    if not off:
+        return evaluate(steps, integers)
+    first, rest = steps[0], steps[1:]
+    assert isinstance(first, Dequant)
+    start = np.asarray(integers * first.scale + off * first.noise, np.float32)
+    return evaluate(rest, start, off * FUNCTION_ERROR)

@@ -13,7 +13,7 @@ from bnnhw.errors import ModelError
 from bnnhw.ir.nodes import Node
 from bnnhw.passes.levels import Levels
 from bnnhw.passes.rewrite import label
-from bnnhw.passes.thresholds import Cuts, Reach, codes_of, off_by_noise
+from bnnhw.passes.thresholds import Cuts, Reach, codes_of, moved, sides
 from bnnhw.passes.values import evaluate, one_way
 
 # Integers of all channels that are looked at one by one: that takes seconds.
@@ -36,7 +36,7 @@ class _Channel:
     codes
         (n + 1,): before the first cut, and behind each.
     doubtful
-        Integers for which float32 decides by its rounding, ascending.
+        (runs, 2), ascending: first and past of the integers for which float32 decides by its rounding.
     """
 
     low: int
@@ -47,7 +47,7 @@ class _Channel:
 
     def negated(self) -> _Channel:
         """Of the negated integers."""
-        return _Channel(-self.high, -self.low, 1 - self.cuts[::-1], self.codes[::-1], -self.doubtful[::-1])
+        return _Channel(-self.high, -self.low, 1 - self.cuts[::-1], self.codes[::-1], 1 - self.doubtful[::-1, ::-1])
 
     def thresholds(self, places: Sequence[int], count: int) -> Integers:
         """`count` thresholds that tell the codes apart, the first of which is that of `places[0]` of them reached, and
@@ -56,6 +56,14 @@ class _Channel:
         found[places[0] : places[-1]] = np.repeat(self.cuts, np.diff(places))
         found[: places[0]] = self.low
         return found
+
+    def around(self, thresholds: Integers) -> Integers:
+        """The doubtful integers around each of `thresholds` (n,), (n, 2)."""
+        if not len(self.doubtful):
+            return np.stack([thresholds, thresholds], axis=1)
+        runs = self.doubtful[np.searchsorted(self.doubtful[:, 0], thresholds, side="right") - 1]
+        meets = (runs[:, 0] <= thresholds) & (thresholds <= runs[:, 1])
+        return np.where(meets[:, None], runs, thresholds[:, None])
 
 
 def find(steps: tuple[Node, ...], reach: Reach, target: Levels) -> Cuts:
@@ -97,7 +105,7 @@ def find(steps: tuple[Node, ...], reach: Reach, target: Levels) -> Cuts:
             places.append(found or _places(own.codes[::-1].tolist(), order) or [])
         channels = [own.negated() if back else own for own, back in zip(channels, negate, strict=True)]
     cuts = np.stack([own.thresholds(at, count) for own, at in zip(channels, places, strict=True)])
-    doubtful = np.stack([np.isin(row[:, None] - [1, 0], own.doubtful) for own, row in zip(channels, cuts, strict=True)])
+    doubtful = np.stack([own.around(row) for own, row in zip(channels, cuts, strict=True)])
     regular = np.array_equal(codes, target.offset + target.step * np.arange(count + 1)[None])
     return Cuts(cuts, negate, doubtful, np.zeros((0, 0), np.int64) if regular else codes)
 
@@ -114,8 +122,8 @@ def _channels(steps: tuple[Node, ...], low: Integers, high: Integers, target: Le
         row, channel = np.nonzero(np.diff(made, axis=0, prepend=before))
         changes.append(np.stack([channel, x[row, channel], made[row, channel]], axis=1))
         changed = np.zeros(made.shape, np.bool_)
-        for values in off_by_noise(steps, x):
-            changed |= codes_of(values, target) != made
+        for off in sides(steps):
+            changed |= codes_of(moved(steps, x, off), target) != made
         row, channel = np.nonzero(changed)
         doubts.append(np.stack([channel, x[row, channel]], axis=1))
         before = made[-1:]
@@ -123,16 +131,23 @@ def _channels(steps: tuple[Node, ...], low: Integers, high: Integers, target: Le
     found = []
     for c in range(len(low)):
         cuts, codes = every[every[:, 0] == c, 1:].T
-        own = doubtful[doubtful[:, 0] == c, 1]
-        cuts, codes = _with_doubts(cuts, np.concatenate([first[0, c : c + 1], codes]), own)
-        found.append(_Channel(int(low[c]), int(high[c]), cuts, codes, own))
+        runs = _runs(doubtful[doubtful[:, 0] == c, 1])
+        cuts, codes = _with_doubts(cuts, np.concatenate([first[0, c : c + 1], codes]), runs)
+        found.append(_Channel(int(low[c]), int(high[c]), cuts, codes, runs))
     return found
 
 
-def _with_doubts(cuts: Integers, codes: Integers, doubtful: Integers) -> tuple[Integers, Integers]:
-    """With a cut at each doubtful integer that is beside none, where the code stays what it is: thresholds mark
-    them."""
-    alone = doubtful[~np.isin(doubtful, cuts) & ~np.isin(doubtful + 1, cuts)]
+def _runs(integers: Integers) -> Integers:
+    """First and past of those that follow each other, (runs, 2)."""
+    starts = integers[np.diff(integers, prepend=integers[:1] - 2) > 1]
+    ends = integers[np.diff(integers, append=integers[-1:] + 2) > 1]
+    return np.stack([starts, ends + 1], axis=1)
+
+
+def _with_doubts(cuts: Integers, codes: Integers, runs: Integers) -> tuple[Integers, Integers]:
+    """With a cut at each run of doubtful integers that holds and touches none, where the code stays what it is:
+    thresholds mark them."""
+    alone = runs[np.searchsorted(cuts, runs[:, 0]) == np.searchsorted(cuts, runs[:, 1], side="right"), 0]
     places = np.searchsorted(cuts, alone)
     return np.insert(cuts, places, alone), np.insert(codes, places + 1, codes[places])
 

@@ -64,10 +64,10 @@ REFUSED: dict[str, tuple[Callable[[Net], str], str]] = {
     "half a bit": (lambda net: net.quant("x", bits=2.5), "its bit width is 2.5"),
     "many bits": (
         lambda net: net.quant("x", bits=17),
-        "its bit width is 17; use one whole number of bits from 1 to 16",
+        "its bit width is 17; use a whole number of bits from 1 to 16",
     ),
     "very many bits": (lambda net: net.quant("x", bits=1e30), "its bit width is 1e\\+30"),
-    "bits differ": (lambda net: net.quant("x", bits=[2] * 11 + [3]), "its bit width"),
+    "bits differ": (lambda net: net.quant("x", bits=[2] * 11 + [3]), "its bit width is 2, 3, by channel; use one"),
     "many bits of a constant": (lambda net: net.node("Add", "x", net.quant(net.weights(12), bits=33)), "from 1 to 32"),
     "one bit with a zero point": (lambda net: net.quant("x", bits=1, zero=1), "one signed bit with a zero point"),
     "one bit of a negative scale": (lambda net: net.quant("x", bits=1, scale=-1), "negative scale"),
@@ -94,10 +94,13 @@ REFUSED: dict[str, tuple[Callable[[Net], str], str]] = {
         "not quantised",
     ),
     "wide weights": (
-        lambda net: net.node("MatMul", "x", net.quant(net.weights(12, 8), bits=9, scale=2.0**-8)),
-        "weights of .* bits",
+        lambda net: net.node("MatMul", "x", net.quant(net.weights(12, 8), bits=18, scale=2.0**-17)),
+        "weights of .* bits with their sign; quantise them to 16",
     ),
-    "huge integers": (lambda net: matmul(net, np.arange(24, dtype=np.float32).reshape(12, 2) + 1000), "not quantised"),
+    "huge integers": (
+        lambda net: matmul(net, np.arange(24, dtype=np.float32).reshape(12, 2) + 100_000),
+        "not quantised",
+    ),
     "NaN weights": (lambda net: matmul(net, np.full((12, 2), NAN, np.float32)), "NaN or infinite"),
     "weights of 3 axes": (lambda net: matmul(net, np.ones((1, 12, 2), np.float32)), "weights of shape \\(1, 12, 2\\)"),
     "text weights": (lambda net: matmul(net, np.full((12, 2), "a")), "type"),
@@ -107,7 +110,7 @@ REFUSED: dict[str, tuple[Callable[[Net], str], str]] = {
         "the weights are on its left",
     ),
     "weights of inputs scaled apart": (
-        lambda net: net.node("MatMul", "x", net.quant(net.weights(12, 8), scale=np.sqrt(np.arange(1, 13))[:, None])),
+        lambda net: net.node("MatMul", "x", net.bipolar(net.weights(12, 8), np.sqrt(np.arange(1, 13))[:, None])),
         "no whole multiples of a scale",
     ),
     "data times data": (lambda net: net.node("MatMul", "x", "x"), "a product of two tensors, which does not map"),
@@ -210,12 +213,12 @@ def test_all_problems_at_once(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("op", "way"),
     [
-        ("QuantizeLinear", "export with Quant nodes"),
+        ("QLinearConv", "export in QDQ form"),
+        ("MatMulInteger", "quantize_static instead of quantize_dynamic"),
         ("Elu", "does not map yet; use Relu"),
         ("LSTM", "recurrent layer"),
         ("Slice", "weights of 0 for what a layer leaves out"),
         ("LayerNormalization", "depend on the sample; use BatchNormalization"),
-        ("LogSoftmax", "the class is the same"),
         ("GlobalAvgPool", "did you mean GlobalAveragePool"),
         ("XYZ", "replace it by standard operators"),
     ],
