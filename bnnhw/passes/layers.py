@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bnnhw.arithmetic.formats import DataType, Integers
 from bnnhw.errors import ModelError
-from bnnhw.ir.nodes import Conv, Dense, MatMul, Window
+from bnnhw.ir.nodes import Conv, Dense, GroupedDense, MatMul, Window
 from bnnhw.passes.common_unit import common_unit
 from bnnhw.passes.joining import ROUNDING
 from bnnhw.passes.lowered import EXACT, Lowered
@@ -33,10 +34,11 @@ def dense(made: Lowered, node: MatMul | Conv, x: Value, pads: tuple[int, int, in
     function = affine(x.steps)
     assert function is not None
     weight, weight_dtype, scale = node.weight, node.weight_dtype, function.scale
-    offset = _offset(weight, function.offset) * node.weight_scale
+    groups = node.groups if isinstance(node, Conv) else 1
+    offset = _offset(weight, groups, function.offset) * node.weight_scale
     if scale.ndim:
         unit, factors = common_unit([float(s) for s in scale])
-        weight = (weight.reshape(len(weight), -1, len(scale)) * np.array(factors)).astype(np.int16)
+        weight = (_taps(weight) * _of_rows(np.array(factors), groups, len(weight))).astype(np.int16)
         weight_dtype = DataType.smallest(int(weight.min()), int(weight.max()))
         if weight_dtype.bits > MAX_WEIGHT_BITS:
             raise ModelError("its input has a scale per channel; use one for the whole tensor")
@@ -46,17 +48,20 @@ def dense(made: Lowered, node: MatMul | Conv, x: Value, pads: tuple[int, int, in
         geometry = replace(node.geometry, pads=pads)
         if not geometry.pointwise:
             name = f"{node.name}.windows"
-            window = Window(name=name, inputs=(), output=name, source=node.source, geometry=geometry, fill=fill)
+            window = Window(
+                name=name, inputs=(), output=name, source=node.source, geometry=geometry, fill=fill, groups=groups
+            )
             tensor = made.add(window, tensor)
-    layer = Dense(
-        name=node.name,
-        inputs=(),
-        output=f"{node.name}.accumulator",
-        source=node.source,
-        weight=weight,
-        weight_dtype=weight_dtype,
-        flip=np.zeros(len(weight), np.bool_),
-    )
+    fields: dict[str, Any] = {
+        "name": node.name,
+        "inputs": (),
+        "output": f"{node.name}.accumulator",
+        "source": node.source,
+        "weight": weight,
+        "weight_dtype": weight_dtype,
+        "flip": np.zeros(len(weight), np.bool_),
+    }
+    layer = Dense(**fields) if groups == 1 else GroupedDense(**fields, groups=groups)
     total = np.asarray(node.weight_scale * scale)
     noise = _noise(weight, made.integers(x.tensor), node.weight_scale, scale, x.noise)
     if offset.any():
@@ -66,12 +71,22 @@ def dense(made: Lowered, node: MatMul | Conv, x: Value, pads: tuple[int, int, in
     return made.value(tensor, made.new.tensors[tensor].shape, Affine(total, offset), noise, node.name)
 
 
-def _offset(weight: NDArray[np.int16], offset: NDArray[np.float64]) -> NDArray[np.float64]:
-    """What an offset of the input, scalar or (C,), adds to the sum of each row of weights (MH, .., C)."""
+def _offset(weight: NDArray[np.int16], groups: int, offset: NDArray[np.float64]) -> NDArray[np.float64]:
+    """What an offset of the input, scalar or (C,), adds to the sum of each row of weights (MH, .., C / groups)."""
     if not offset.any():
         return EXACT
-    rows = weight.reshape(len(weight), -1, weight.shape[-1])
-    return np.asarray((rows * np.broadcast_to(offset, rows.shape[-1:])).sum(axis=(1, 2)))
+    offsets = np.broadcast_to(offset, groups * weight.shape[-1])
+    return np.asarray((_taps(weight) * _of_rows(offsets, groups, len(weight))).sum(axis=(1, 2)))
+
+
+def _taps(weight: NDArray[np.int16]) -> NDArray[np.int16]:
+    """Weights (MH, .., C / groups) as (MH, taps, C / groups)."""
+    return weight.reshape(len(weight), -1, weight.shape[-1])
+
+
+def _of_rows(values: NDArray[Any], groups: int, rows: int) -> NDArray[Any]:
+    """Of `values` (C,), one per channel, those that each of the `rows` meets, (rows, 1, C / groups)."""
+    return np.repeat(values.reshape(groups, 1, -1), rows // groups, axis=0)
 
 
 def _noise(

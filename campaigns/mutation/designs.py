@@ -95,8 +95,8 @@ def dense() -> Small:
 
 def convolutional() -> Small:
     """A padded convolution, one of constant weights, a pool, a matrix; no channel is always the same."""
-    seed = 722
-    graph = to_integers(random_map_network(np.random.default_rng(seed)))
+    seed, blocks = 722, ("plain", "plain", "pool first", "pool", "residual", "concat")
+    graph = to_integers(random_map_network(np.random.default_rng(seed), blocks))
     network = Network.of(graph)
     plan = random_folding(np.random.default_rng(seed), network, most_cycles=150)
     shape = graph.tensors["x"].shape

@@ -8,7 +8,7 @@ import pytest
 from bnnhw import reference
 from bnnhw.arithmetic.formats import BIPOLAR
 from bnnhw.dataflow import Network, cycles
-from bnnhw.dataflow.layers import matrix
+from bnnhw.dataflow.layers import weighted
 from bnnhw.ir.geometry import Geometry
 from bnnhw.ir.nodes import BipolarQuant, Conv, MatMul, Reshape, Sum, SumPool
 from bnnhw.passes import to_integers
@@ -63,7 +63,7 @@ def test_random_networks(seed):
 @pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (1, 2))])
 def test_skid_buffer_behind_many_lanes(seed, monkeypatch):
     """Which only large designs have, so here a few lanes are many."""
-    monkeypatch.setattr(matrix, "MANY_LANES", 4)
+    monkeypatch.setattr(weighted, "MANY_LANES", 4)
     graph = to_integers(random_map_network(np.random.default_rng(seed)))
     check(graph, seed, frames=8, damaged=(2, 5))
 
