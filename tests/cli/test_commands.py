@@ -278,7 +278,7 @@ class Board:
         self._golden = np.load(shipped_models()[MODEL].golden)
         codes = plan.input_dtype.encode(encode_inputs(design.graph, self._golden["inputs"]))
         self._samples = {pack_frame(frame, plan.input_dtype.bits): k for k, frame in enumerate(codes)}
-        sizes = (plan.input_elements, plan.input_dtype.bits, plan.input_simd, plan.output_elements, 2, 4)
+        sizes = (plan.input_elements, plan.input_dtype.bits, plan.input_simd, plan.output_frames.elements, 2, 4)
         self._identity = Identity(bytes.fromhex(plan.digest), *sizes)
         self._parser = Parser()
         self._answers = b""
