@@ -96,8 +96,8 @@ CASES = [
     layer(BIPOLAR, BIPOLAR, BIPOLAR, 4, 3, 28, pe=2, simd=2, levels=1),
     layer(TERNARY, TERNARY, UINT2, 3, 2, 22, pe=1, simd=2),
     grouped(BIPOLAR, BIPOLAR, BIPOLAR, 4, 1, 1, 22, pe=2, simd=1),
-    grouped(TERNARY, BIPOLAR, None, 2, 2, 2, 24, pe=1, simd=2),
-    grouped(TERNARY, BIPOLAR, None, 2, 2, 2, 24, pe=4, simd=2),
+    grouped(TERNARY, BIPOLAR, None, 2, 2, 2, 17, pe=1, simd=2),
+    grouped(TERNARY, BIPOLAR, None, 2, 2, 2, 14, pe=4, simd=2),
     layer(BIPOLAR, BIPOLAR, None, 6, 3, 18, constant=True),
     layer(TERNARY, TERNARY, None, 4, 2, 18, constant=True),
 ]
