@@ -58,7 +58,7 @@ def load_qonnx(path: Path, *, input_format: DataType | None = None) -> Graph:
     ModelError
         If the file cannot be read; or with every node that does not map, its reason and its remedy.
     """
-    context, rows = _walk(path)
+    context, rows = walk(path)
     # A line each, whatever the names in the file are.
     problems = tuple(" ".join(f"{row.node} ({row.op}): {row.becomes}".split()) for row in rows if not row.ok)
     if problems:
@@ -90,10 +90,10 @@ def inspect_qonnx(path: Path) -> list[Row]:
     ModelError
         If the file cannot be read.
     """
-    return _walk(path)[1]
+    return walk(path)[1]
 
 
-def _walk(path: Path) -> tuple[Context, list[Row]]:
+def walk(path: Path) -> tuple[Context, list[Row]]:
     file = container.read(path)
     context = Context(
         file=file,
