@@ -30,6 +30,11 @@ def add_commands(commands: options.Commands) -> None:
         help="uint1..8, signed where values are negative, or int2..8 (default: uint8)",
     )
     parser.add_argument("--method", metavar="M", help="range of activations: mse, percentile or minmax (default: mse)")
+    parser.add_argument(
+        "--correction",
+        metavar="C",
+        help="none, bias or scale: what each output gets for what coarse weights do to it (default: none)",
+    )
     parser.add_argument("--config", type=Path, metavar="FILE", help="JSON file of settings for single layers")
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="Q.onnx", help="QONNX file to write")
 
@@ -42,6 +47,7 @@ def quantize(arguments: Namespace) -> int:
         weights=arguments.weights,
         activations=arguments.activations,
         method=arguments.method,
+        correction=arguments.correction,
         config=arguments.config,
         progress=progress,
         count=counter("calibrating", "samples"),

@@ -18,6 +18,7 @@ def quantize(
     weights: str | None = None,
     activations: str | None = None,
     method: str | None = None,
+    correction: str | None = None,
     config: str | Path | None = None,
     progress: Progress = nullcontext,
     count: Callable[[int, int], None] | None = None,
@@ -42,6 +43,9 @@ def quantize(
         `config` says, or uint8. The network's input has 8 bits where `config` says nothing of the first layer.
     method
         ``minmax``, ``percentile`` or ``mse``: how the range of codes is found; None for what `config` says, or mse.
+    correction
+        ``none``, ``bias`` or ``scale``: what the outputs of each layer get for what coarse weights do to them, an
+        addend, or a factor as well; None for what `config` says, or none.
     config
         A JSON file with the same for the first, the last and single layers, see docs/quantize.md.
     count
@@ -66,5 +70,11 @@ def quantize(
     from bnnhw.quantisation.network import quantise_file
     from bnnhw.quantisation.settings import settings
 
-    wanted = settings(None if config is None else Path(config), weights=weights, activations=activations, method=method)
+    wanted = settings(
+        None if config is None else Path(config),
+        weights=weights,
+        activations=activations,
+        method=method,
+        correction=correction,
+    )
     return quantise_file(Path(model), Path(calibrate), Path(output), wanted, progress=progress, count=count)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from bnnhw.inputs import Inputs, read_inputs
 from bnnhw.passes import to_integers
 from bnnhw.quantisation import Progress, placement
 from bnnhw.quantisation.calibration import Activation, Count, calibrate, observe
+from bnnhw.quantisation.correction import Correction, corrections
 from bnnhw.quantisation.ranges import Codes
 from bnnhw.quantisation.rewriting import Rewriting, affine_of
 from bnnhw.quantisation.settings import Choice, Settings
@@ -76,6 +77,8 @@ def quantise_file(
     given = read_inputs(importer_graph(network.written(layers, network.unscaled(points)), path), samples)
     if not len(given.values):
         raise InputError(f"{samples}: no samples: `inputs` must be (N, ...) with N of at least 1")
+    with progress("correcting the outputs of layers"):
+        network.correct(layers, given.values)
     with progress(f"calibrating on {len(given.values)} samples"):
         tensors = list(points)
         seen = observe(network.rewritten(layers, quantisers=False).finished(), tensors, given.values, str(path), count)
@@ -113,6 +116,7 @@ class _Network:
         self._first, self._last = placement.ends(needed, self.constants)
         self._float = _float_layers(context, needed)
         self._folds = self._foldable() if wanted.fold else {}
+        self._corrections: Mapping[str, Correction] = {}
 
     def choice(self, name: str) -> Choice:
         """What was asked for the layer `name`."""
@@ -180,6 +184,34 @@ class _Network:
             seen, points, shared=self.placement.scales, summed=self.placement.units, fixed=self._fixed_scales()
         )
 
+    def correct(self, layers: Sequence[Layer], inputs: NDArray[np.float32]) -> None:
+        """Finds what the outputs of layers get for what their weights do to them, where that was asked for."""
+        wanted = [
+            (layer.node.output[0], 1 if layer.node.op_type == "Conv" else -1, layer.choice.correction)
+            for layer in layers
+            if layer.weights is not None and layer.choice.correction != "none"
+        ]
+
+        def made(found: Mapping[str, Correction]) -> onnx.ModelProto:
+            self._corrections = found
+            return self.rewritten(layers, quantisers=False).finished()
+
+        if wanted:
+            self._corrections = corrections(self._folded(), made, wanted, inputs, str(self.path))
+
+    def _folded(self) -> onnx.ModelProto:
+        """The float network, its batch normalisations folded where they will be."""
+        made = Rewriting(self.model, self.file.nodes)
+        for output, norm in self._folds.items():
+            node = made.layer(output)
+            factor, _ = affine_of(norm, self.constants)
+            weight = np.asarray(self.constants[node.input[1]], np.float32)
+            made.fold(node, norm, self.constants)
+            axis = placement.output_axis(node)
+            folded = np.moveaxis(np.moveaxis(weight, axis, -1) * factor, -1, axis)
+            node.input[1] = made.constant(f"{node.input[1]}.folded", folded)
+        return made.finished()
+
     def rewritten(self, layers: Sequence[Layer], *, quantisers: bool = True) -> Rewriting:
         """The file with its quantised weights."""
         made = Rewriting(self.model, self.file.nodes)
@@ -198,6 +230,8 @@ class _Network:
                 shape = self.constants[name].shape
                 done[key] = made.weights(name, layer.weights, shape, key[1], quantiser=quantisers)
             node.input[1] = done[key]
+            if output in self._corrections:
+                made.correct(node, *self._corrections[output], self.constants[name].ndim)
         return made
 
     def written(self, layers: Sequence[Layer], activations: Sequence[Activation]) -> onnx.ModelProto:

@@ -119,6 +119,21 @@ class Rewriting:
         added = helper.make_node("Add", [layer.output[0], name], [norm.output[0]], name=norm.name)
         self.layer(norm.output[0]).CopyFrom(added)
 
+    def correct(self, layer: onnx.NodeProto, factor: Float, addend: Float, rank: int) -> None:
+        """The outputs of `layer`, of `rank` axes, get a factor and an addend each; the tensor keeps its name."""
+        output, raw = layer.output[0], self.fresh(f"{layer.output[0]}.raw")
+        shape = factor.shape if layer.op_type != "Conv" else (-1, *([1] * (rank - 2)))
+        layer.output[0] = raw
+        place = next(k for k, node in enumerate(self.model.graph.node) if raw in node.output) + 1
+        added = [("Add", addend, output)]
+        if (factor != 1).any():
+            added.insert(0, ("Mul", factor, self.fresh(f"{output}.scaled")))
+        for op, operand, made in added:
+            operands = [raw, self.constant(f"{made}.{op.lower()}", operand.reshape(shape))]
+            node = helper.make_node(op, operands, [made], name=self.fresh(f"{made}.{op.lower()}.node"))
+            self.model.graph.node.insert(place, node)
+            place, raw = place + 1, made
+
     def finished(self) -> onnx.ModelProto:
         """The model without what nothing reads, and with the operator set of its quantisers."""
         model, graph = self.model, self.model.graph

@@ -10,6 +10,7 @@ from typing import Any
 
 from bnnhw.errors import InputError
 from bnnhw.hints import did_you_mean
+from bnnhw.quantisation.correction import MODES
 from bnnhw.quantisation.ranges import METHODS
 from bnnhw.reading import read_json
 
@@ -17,7 +18,7 @@ MAX_BITS = 8
 WEIGHTS = re.compile(r"binary|ternary|int([2-9]|\d\d+)")
 ACTIVATIONS = re.compile(r"uint([1-9]|\d\d+)|int([2-9]|\d\d+)")
 # Where nothing else is asked for.
-DEFAULTS = {"weights": "int8", "activations": "uint8", "method": "mse", "percentile": 99.9}
+DEFAULTS = {"weights": "int8", "activations": "uint8", "method": "mse", "percentile": 99.9, "correction": "none"}
 INPUT_BITS = 8
 FOLD, KEEP = "fold", "keep"
 _KEYS = tuple(DEFAULTS)
@@ -36,12 +37,15 @@ class Choice:
         Of what the layer takes: ``uintN``, which becomes ``intN`` where values are negative, or ``intN``.
     method, percentile
         How the range of what the layer takes is found, see `bnnhw.quantisation.ranges`.
+    correction
+        What its outputs get for what coarse weights do to them, see `bnnhw.quantisation.correction`.
     """
 
     weights: str
     activations: str
     method: str
     percentile: float
+    correction: str
 
     @property
     def bits(self) -> int:
@@ -155,10 +159,10 @@ def _check(where: str, chosen: Mapping[str, Any]) -> None:
         match = pattern.fullmatch(value) if isinstance(value, str) else None
         if match is None or any(int(bits) > MAX_BITS for bits in match.groups() if bits):
             raise InputError(f"{where}{key} is {value!r}: use {words}")
-    method = chosen.get("method", METHODS[0])
-    if method not in METHODS:
-        hint = did_you_mean(str(method), METHODS)
-        raise InputError(f"{where}method is {method!r}{hint}: use {', '.join(METHODS)}")
+    for key, known in (("method", METHODS), ("correction", MODES)):
+        word = chosen.get(key, known[0])
+        if word not in known:
+            raise InputError(f"{where}{key} is {word!r}{did_you_mean(str(word), known)}: use {', '.join(known)}")
     percentile = chosen.get("percentile", DEFAULTS["percentile"])
     if isinstance(percentile, bool) or not isinstance(percentile, (int, float)) or not 50 < percentile <= 100:
         raise InputError(f"{where}percentile is {percentile!r}: use a number above 50 and up to 100")

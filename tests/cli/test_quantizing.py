@@ -46,6 +46,7 @@ def test_without_labels_classes_are_compared(cli: CLI, model: Path) -> None:
         (("--weights", "int12"), "option --weights is 'int12'"),
         (("--activations", "int1"), "option --activations is 'int1'"),
         (("--method", "max"), "use minmax, percentile, mse"),
+        (("--correction", "sclae"), "did you mean scale?"),
         (("--config", "gone.json"), "gone.json: cannot be read"),
         (("--config", "typo.json"), "did you mean weights?"),
         (("--config", "name.json"), "did you mean Gemm_"),
