@@ -90,5 +90,5 @@ def quantize_text(found: dict[str, Any]) -> str:
     whole: dict[str, str | None] = {"samples": f"{found['samples']:,} of {found['inputs']}"}
     if accuracy["before"] is not None:
         whole |= {"accuracy before": percent(accuracy["before"]), "accuracy after": percent(accuracy["after"])}
-    whole["same class"] = percent(accuracy["same_class"])
+    whole |= {"same class": percent(accuracy["same_class"]), "error of outputs": percent(accuracy["output_error"])}
     return "\n\n".join([*parts, facts(whole), f"written to {found['file']}"])

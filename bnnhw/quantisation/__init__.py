@@ -55,8 +55,8 @@ def quantize(
     -------
     dict
         ``layers``, each with its weights and their relative error; ``activations``, each tensor with its users, format,
-        scale, levels, range, and share of clipped values; ``accuracy`` before and after (None without labels), and the
-        share of samples of the same class; ``notes``.
+        scale, levels, range, and share of clipped values; ``accuracy`` before and after (None without labels), the
+        share of samples of the same class, and the relative error of the outputs; ``notes``.
 
     Raises
     ------
@@ -67,7 +67,7 @@ def quantize(
     ToolError
         If onnxruntime or qonnx, which run the samples, is not installed or fails.
     """
-    from bnnhw.quantisation.network import quantise_file
+    from bnnhw.quantisation.process import quantise_file
     from bnnhw.quantisation.settings import settings
 
     wanted = settings(

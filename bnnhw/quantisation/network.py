@@ -1,29 +1,22 @@
-"""A float model file -> a QONNX file that maps to hardware: weights first, then what flows between the layers."""
+"""A float network: its layers get quantised weights, and what flows between them quantisers."""
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from bnnhw import reference
 from bnnhw.errors import InputError, ModelError
-from bnnhw.executor import executor
-from bnnhw.files import write_bytes
 from bnnhw.frontend import importer
 from bnnhw.frontend.container import unpacked
 from bnnhw.frontend.context import Context, node_name
 from bnnhw.frontend.refusal import Refusal
 from bnnhw.frontend.weights import split
-from bnnhw.inputs import Inputs, read_inputs
-from bnnhw.passes import to_integers
-from bnnhw.quantisation import Progress, placement
+from bnnhw.quantisation import placement
 from bnnhw.quantisation.calibration import Activation, Count, calibrate, observe
 from bnnhw.quantisation.correction import Correction, corrections
 from bnnhw.quantisation.ranges import Codes
@@ -32,8 +25,7 @@ from bnnhw.quantisation.settings import Choice, Settings
 from bnnhw.quantisation.weights import Weights, quantise
 
 Array = NDArray[np.generic]
-
-SUFFIXES = (".onnx", ".onnx.gz")
+Float = NDArray[np.float32]
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,76 +51,59 @@ class Layer:
         return node_name(self.node)
 
 
-def quantise_file(
-    path: Path, samples: Path, output: Path, wanted: Settings, *, progress: Progress, count: Count | None
-) -> dict[str, Any]:
-    """See `bnnhw.quantize`."""
-    if not path.is_file() or not path.name.endswith(SUFFIXES):
-        raise InputError(f"{path}: no ONNX file: name an .onnx or .onnx.gz file")
-    if output.suffix != ".onnx":
-        raise InputError(f"{output}: the name of a QONNX file ends in .onnx")
-    if maps(path):
-        raise ModelError(f"{path}: every layer of it is quantised already, and it maps to hardware: use it as it is")
-    network = _Network(path, wanted)
-    with progress(f"quantising the weights of {path}"):
-        layers = network.layers()
-        points = network.points(layers)
-        network.check_names(layers, points)
-    given = read_inputs(importer_graph(network.written(layers, network.unscaled(points)), path), samples)
-    if not len(given.values):
-        raise InputError(f"{samples}: no samples: `inputs` must be (N, ...) with N of at least 1")
-    with progress("correcting the outputs of layers"):
-        network.correct(layers, given.values)
-    with progress(f"calibrating on {len(given.values)} samples"):
-        tensors = list(points)
-        seen = observe(network.rewritten(layers, quantisers=False).finished(), tensors, given.values, str(path), count)
-        activations = network.calibrated(points, seen)
-    model = network.written(layers, activations)
-    with progress("checking that the result maps to hardware"):
-        graph = to_integers_of(model, path)
-    with progress("comparing the classes before and after"):
-        before = classes(network.model, network.file.output, given, str(path))
-        after = reference.run(graph, given.values)["prediction"].reshape(-1)
-    write_bytes(output, model.SerializeToString())
-    return {
-        "model": str(path),
-        "file": str(output),
-        "inputs": given.source,
-        "samples": len(given.values),
-        "layers": [_layer_row(layer, activations) for layer in layers],
-        "activations": [_activation_row(activation) for activation in activations],
-        "accuracy": _accuracy(given, before, after),
-        "notes": list(graph.notes),
-    }
+class FloatNetwork:
+    """What a file holds, and what becomes of it.
 
+    Parameters
+    ----------
+    path
+        The file.
+    wanted
+        What was asked for.
 
-class _Network:
-    """What the file holds."""
+    Raises
+    ------
+    ModelError
+        If the file cannot be read, or has no layer with constant weights.
+    InputError
+        If something was asked for a layer that is not there, or two things for one tensor.
+    """
 
     def __init__(self, path: Path, wanted: Settings) -> None:
         context, _ = importer.walk(path)
         self.path, self.wanted, self.file = path, wanted, context.file
         self.model = onnx.ModelProto.FromString(unpacked(path))
         self.constants = context.constants
-        self._context: Context = context
         needed = [node for node in self.file.nodes if context.needed & set(node.output)]
         self._nodes = needed
         self._first, self._last = placement.ends(needed, self.constants)
         self._float = _float_layers(context, needed)
         self._folds = self._foldable() if wanted.fold else {}
         self._corrections: Mapping[str, Correction] = {}
+        self.layers = self._quantised_layers()
+        if not self.layers:
+            raise ModelError(f"{path}: holds no layer with constant weights (Conv, MatMul, Gemm): nothing to quantise")
+        self._placement = placement.place(
+            needed, self.constants, self.file.input, codes=self.file.input_format is not None
+        )
+        points = self._placement.points
+        users = dict.fromkeys(
+            [*(layer.name for layer in self.layers), *(name for some in points.values() for name in some)]
+        )
+        wanted.check_names(users)
+        self._points = {tensor: (tuple(some), self._of_users(some)) for tensor, some in points.items()}
 
-    def choice(self, name: str) -> Choice:
+    def _choice(self, name: str) -> Choice:
         """What was asked for the layer `name`."""
         return self.wanted.choice(name, first=name in self._first, last=name in self._last)
 
-    def layers(self) -> list[Layer]:
-        """All of them, those of float weights with quantised ones."""
+    def _quantised_layers(self) -> list[Layer]:
+        """All layers, those of float weights with quantised ones."""
         found = []
         for node in self._nodes:
             if not placement.is_layer(node, self.constants):
                 continue
-            choice = self.choice(node_name(node))
+            choice = self._choice(node_name(node))
             weights = None
             if node_name(node) in self._float:
                 rows = _rows(self.constants[node.input[1]], node)
@@ -137,22 +112,11 @@ class _Network:
                     rows = rows * factor.astype(np.float64)[:, None]
                 weights = quantise(rows, choice.weights)
             found.append(Layer(node, choice, weights))
-        if not found:
-            raise ModelError(
-                f"{self.path}: holds no layer with constant weights (Conv, MatMul, Gemm): there is nothing to quantise"
-            )
         return found
-
-    def points(self, layers: Sequence[Layer]) -> dict[str, tuple[tuple[str, ...], Choice]]:
-        """The tensors that need codes, with their users and what was asked for."""
-        self.placement = placement.place(
-            self._nodes, self.constants, self.file.input, codes=self.file.input_format is not None
-        )
-        return {tensor: (tuple(users), self._of_users(users)) for tensor, users in self.placement.points.items()}
 
     def _of_users(self, users: Sequence[str]) -> Choice:
         """What was asked for a tensor that several nodes take."""
-        asked = {name: self.choice(name) for name in users}
+        asked = {name: self._choice(name) for name in users}
         single = {name: choice for name, choice in asked.items() if name in self.wanted.layers}
         for name, choice in single.items():
             first = next(iter(single))
@@ -163,41 +127,46 @@ class _Network:
                 )
         if single:
             return next(iter(single.values()))
-        # Of the layers' general settings: the most bits.
-        return max(asked.values(), key=lambda choice: choice.bits, default=self.choice(""))
+        # Of what is asked for in general, the most bits.
+        return max(asked.values(), key=lambda choice: choice.bits, default=self._choice(""))
 
-    def check_names(self, layers: Sequence[Layer], points: dict[str, tuple[tuple[str, ...], Choice]]) -> None:
-        """Refuses settings of layers that are not there."""
-        names = [layer.name for layer in layers]
-        self.wanted.check_names(dict.fromkeys([*names, *(name for users, _ in points.values() for name in users)]))
-
-    def unscaled(self, points: dict[str, tuple[tuple[str, ...], Choice]]) -> list[Activation]:
-        """Codes of scale 1: whether the network maps does not depend on the scales."""
-        return [
-            Activation(tensor, users, Codes(choice.bits, choice.bits > 1), 1.0, 0.0, 0.0, 0.0, 0.0)
-            for tensor, (users, choice) in points.items()
-        ]
-
-    def calibrated(self, points: dict[str, tuple[tuple[str, ...], Choice]], seen: dict[str, Any]) -> list[Activation]:
-        """Codes whose scales come from what was seen."""
-        return calibrate(
-            seen, points, shared=self.placement.scales, summed=self.placement.units, fixed=self._fixed_scales()
+    def unscaled(self) -> onnx.ModelProto:
+        """The result with scales of 1: whether it maps does not depend on them."""
+        return self.written(
+            [
+                Activation(tensor, users, Codes(choice.bits, choice.bits > 1), 1.0, 0.0, 0.0, 0.0, 0.0)
+                for tensor, (users, choice) in self._points.items()
+            ]
         )
 
-    def correct(self, layers: Sequence[Layer], inputs: NDArray[np.float32]) -> None:
-        """Finds what the outputs of layers get for what their weights do to them, where that was asked for."""
-        wanted = [
-            (layer.node.output[0], 1 if layer.node.op_type == "Conv" else -1, layer.choice.correction)
-            for layer in layers
+    def calibrated(self, inputs: Float, count: Count | None) -> list[Activation]:
+        """The codes of what flows between the layers, as samples (N, ...) show it behind the new weights."""
+        model = self._rewritten(quantisers=False).finished()
+        return calibrate(
+            observe(model, list(self._points), inputs, str(self.path), count),
+            self._points,
+            shared=self._placement.scales,
+            summed=self._placement.units,
+            fixed=self._fixed_scales(),
+        )
+
+    @property
+    def corrected(self) -> list[tuple[str, int, str]]:
+        """The layers whose outputs are to be corrected: output, axis of the channels, and how."""
+        return [
+            (layer.node.output[0], placement.channel_axis(layer.node), layer.choice.correction)
+            for layer in self.layers
             if layer.weights is not None and layer.choice.correction != "none"
         ]
 
+    def correct(self, inputs: Float) -> None:
+        """Finds what the outputs of layers get for what their weights do to them."""
+
         def made(found: Mapping[str, Correction]) -> onnx.ModelProto:
             self._corrections = found
-            return self.rewritten(layers, quantisers=False).finished()
+            return self._rewritten(quantisers=False).finished()
 
-        if wanted:
-            self._corrections = corrections(self._folded(), made, wanted, inputs, str(self.path))
+        self._corrections = corrections(self._folded(), made, self.corrected, inputs, str(self.path))
 
     def _folded(self) -> onnx.ModelProto:
         """The float network, its batch normalisations folded where they will be."""
@@ -212,11 +181,11 @@ class _Network:
             node.input[1] = made.constant(f"{node.input[1]}.folded", folded)
         return made.finished()
 
-    def rewritten(self, layers: Sequence[Layer], *, quantisers: bool = True) -> Rewriting:
-        """The file with its quantised weights."""
+    def _rewritten(self, *, quantisers: bool) -> Rewriting:
+        """The file with its quantised weights, behind `quantisers` that say so or as plain constants."""
         made = Rewriting(self.model, self.file.nodes)
         done: dict[tuple[str, int, str], str] = {}
-        for layer in layers:
+        for layer in self.layers:
             if layer.weights is None:
                 continue
             output = layer.node.output[0]
@@ -234,9 +203,9 @@ class _Network:
                 made.correct(node, *self._corrections[output], self.constants[name].ndim)
         return made
 
-    def written(self, layers: Sequence[Layer], activations: Sequence[Activation]) -> onnx.ModelProto:
+    def written(self, activations: Sequence[Activation]) -> onnx.ModelProto:
         """The whole result."""
-        made = self.rewritten(layers)
+        made = self._rewritten(quantisers=True)
         for activation in activations:
             made.quantise(activation.tensor, activation.codes, activation.scale)
         return made.finished()
@@ -252,7 +221,10 @@ class _Network:
             after = readers.get(node.output[0], [])
             alone = len(after) == 1 and after[0].op_type == "BatchNormalization" and node.output[0] != self.file.output
             if node_name(node) in self._float and alone and len(readers[node.input[1]]) == 1:
-                found[node.output[0]] = after[0]
+                outputs = (self.constants[node.input[1]].shape[placement.output_axis(node)],)
+                parameters = [self.constants.get(name) for name in after[0].input[1:5]]
+                if all(array is not None and array.shape == outputs for array in parameters):
+                    found[node.output[0]] = after[0]
         return found
 
     def _fixed_scales(self) -> dict[str, float]:
@@ -286,76 +258,3 @@ def _rows(weight: Array, node: onnx.NodeProto) -> NDArray[np.float64]:
     """The weights of a layer as (MH, K)."""
     moved = np.moveaxis(np.asarray(weight, np.float64), placement.output_axis(node), 0)
     return moved.reshape(len(moved), -1)
-
-
-def maps(path: Path) -> bool:
-    """Whether a model file maps to hardware as it is."""
-    try:
-        to_integers(importer.load_qonnx(path))
-    except ModelError:
-        return False
-    return True
-
-
-def to_integers_of(model: onnx.ModelProto, path: Path) -> Any:
-    """The integer-stage graph of `model`, under the name of the file `path`."""
-    return to_integers(importer_graph(model, path))
-
-
-def importer_graph(model: onnx.ModelProto, path: Path) -> Any:
-    """The imported graph of `model`; what does not map is told of the file `path`."""
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / path.name.removesuffix(".gz")
-        file.write_bytes(model.SerializeToString())
-        try:
-            return importer.load_qonnx(file)
-        except ModelError as error:
-            summary = error.summary.replace(str(file), str(path))
-            raise ModelError(summary, error.problems) from None
-
-
-def classes(model: onnx.ModelProto, output: str, given: Inputs, where: str) -> NDArray[np.int64]:
-    """The class of each sample, as `bnnhw.infer` gives it: the model's own, or the largest of its outputs."""
-    run = executor(model, [output], where)
-    found = []
-    for sample in given.values:
-        scores = run(sample)[output].reshape(-1)
-        index = scores.dtype.kind in "iu" and scores.size == 1
-        found.append(int(scores[0]) if index else int(scores.argmax()))
-    return np.array(found, np.int64)
-
-
-def _accuracy(given: Inputs, before: Array, after: Array) -> dict[str, Any]:
-    """Shares of the samples: right before, right after (None without labels), and of the same class."""
-    labels = given.labels
-    return {
-        "before": None if labels is None else float((before == labels).mean()),
-        "after": None if labels is None else float((after == labels).mean()),
-        "same_class": float((before == after).mean()),
-    }
-
-
-def _layer_row(layer: Layer, activations: Sequence[Activation]) -> dict[str, Any]:
-    takes = next((one for one in activations if layer.name in one.users), None)
-    weights = layer.weights
-    return {
-        "layer": layer.name,
-        "op": layer.node.op_type,
-        "weights": "kept" if weights is None else weights.format,
-        "weight_error": None if weights is None else weights.error,
-        "takes": None if takes is None else takes.tensor,
-    }
-
-
-def _activation_row(activation: Activation) -> dict[str, Any]:
-    return {
-        "tensor": activation.tensor,
-        "users": list(activation.users),
-        "format": str(activation.codes),
-        "scale": activation.scale,
-        "levels": activation.codes.max - activation.codes.min + 1,
-        "low": activation.low,
-        "high": activation.high,
-        "clipped": activation.clipped,
-        "error": activation.error,
-    }

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from bnnhw.frontend.attributes import attribute
 from bnnhw.frontend.context import node_name
+from bnnhw.frontend.maps import of_channels_last
 
 Array = NDArray[np.generic]
 
@@ -243,7 +244,9 @@ def ends(nodes: Sequence[onnx.NodeProto], constants: Mapping[str, Array]) -> tup
 
 def is_layer(node: onnx.NodeProto, constants: Mapping[str, Array]) -> bool:
     """Whether a node multiplies data by constant weights."""
-    return node.op_type in LAYERS and node.input[1] in constants and node.input[0] not in constants
+    return (
+        node.op_type in LAYERS and len(node.input) > 1 and node.input[1] in constants and node.input[0] not in constants
+    )
 
 
 def output_axis(node: onnx.NodeProto) -> int:
@@ -251,3 +254,8 @@ def output_axis(node: onnx.NodeProto) -> int:
     if node.op_type == "Conv" or (node.op_type == "Gemm" and attribute(node, "transB", 0)):
         return 0
     return -1
+
+
+def channel_axis(node: onnx.NodeProto) -> int:
+    """The axis of a layer's outputs along which its channels lie."""
+    return 1 if node.op_type == "Conv" and not of_channels_last(node) else -1

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
 from bnnhw.frontend.attributes import attribute
+from bnnhw.quantisation.placement import channel_axis
 from bnnhw.quantisation.ranges import Codes
 from bnnhw.quantisation.weights import Weights
 
@@ -111,7 +112,8 @@ class Rewriting:
         The layer's bias takes the factor, and an Add of what is left takes the place of `norm`.
         """
         factor, addend = affine_of(norm, constants)
-        shape = addend.shape if layer.op_type != "Conv" else (-1, *([1] * (constants[layer.input[1]].ndim - 2)))
+        rank = constants[layer.input[1]].ndim
+        shape = addend.shape if channel_axis(layer) == -1 else (-1, *([1] * (rank - 2)))
         if len(layer.input) > 2 and layer.input[2]:
             bias = np.asarray(constants[layer.input[2]], np.float32) * factor
             layer.input[2] = self.constant(f"{layer.input[2]}.folded", bias)
@@ -122,7 +124,7 @@ class Rewriting:
     def correct(self, layer: onnx.NodeProto, factor: Float, addend: Float, rank: int) -> None:
         """The outputs of `layer`, of `rank` axes, get a factor and an addend each; the tensor keeps its name."""
         output, raw = layer.output[0], self.fresh(f"{layer.output[0]}.raw")
-        shape = factor.shape if layer.op_type != "Conv" else (-1, *([1] * (rank - 2)))
+        shape = factor.shape if channel_axis(layer) == -1 else (-1, *([1] * (rank - 2)))
         layer.output[0] = raw
         place = next(k for k, node in enumerate(self.model.graph.node) if raw in node.output) + 1
         added = [("Add", addend, output)]

@@ -100,9 +100,9 @@ def test_families(tmp_path: Path, name: str) -> None:
     shape = [dim.dim_value for dim in graph_input.shape.dim][1:]
     rng = np.random.default_rng(0)
     if graph_input.elem_type == onnx.TensorProto.FLOAT:
-        inputs = rng.normal(0, 1, (8, *shape)).astype(np.float32)
+        inputs = rng.normal(0, 1, (4, *shape)).astype(np.float32)
     else:
-        inputs = rng.integers(0, 256, (8, *shape)).astype(np.float32)
+        inputs = rng.integers(0, 256, (4, *shape)).astype(np.float32)
     before = onnx.load(path)
     output, found = quantised(path, inputs, weights="int8", activations="uint4")
     after = onnx.load(output)

@@ -70,7 +70,7 @@ def test_groups_with_a_common_member_are_one() -> None:
 def test_scales_of_what_is_joined_and_of_what_is_added_up() -> None:
     rng = np.random.default_rng(0)
     tensors = {name: seen(rng.normal(0, size, (4, 100))) for name, size in zip("abcd", (1, 3, 1.3, 9), strict=True)}
-    choice = Choice("int4", "int4", "mse", 99)
+    choice = Choice("int4", "int4", "mse", 99, "none")
     choices = {name: ((f"to_{name}",), choice) for name in tensors}
     made = {
         a.tensor: a
