@@ -1,8 +1,8 @@
 """What quantisation after training costs a float LeNet: accuracy, weight bits, and area on ULX3S-85F.
 
-Calibrated on MNIST's first training images, measured on its first test images, which have to lie beside the checkout (see
-models/datasets.py). The area is that of the planner's estimate at one frame rate. Writes ``benchmarks/quantize.json``
-after each row, and the table of docs/quantize.md.
+Calibrated on MNIST's first training images, measured on its first test images, which have to lie beside the checkout
+(see models/datasets.py). The area is that of the planner's estimate at one frame rate. Writes
+``benchmarks/quantize.json`` after each row, and the table of docs/quantize.md.
 """
 
 from __future__ import annotations

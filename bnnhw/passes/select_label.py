@@ -23,6 +23,8 @@ MAX_SCALE_BITS = 36
 MAX_PAIRS = 1 << 21
 # Of those, so many are looked at first: most scales fail with them.
 FIRST_PAIRS = 1 << 15
+# From here on, float32's Sigmoid is 1, or as good as that.
+SATURATED = 14.0
 
 
 def run(graph: Graph) -> Graph:
@@ -64,6 +66,12 @@ def run(graph: Graph) -> Graph:
             *notes,
             f"{label(last)}: classes with equal or nearly equal scores may be ordered differently where float32 rounds "
             "the sums; the hardware takes the first of equal ones, and `compare` counts such samples separately",
+        )
+    if len(scale) > 1 and any(isinstance(node, Sigmoid) for node in suffix) and floats.max() > SATURATED:
+        notes = (
+            *notes,
+            f"{label(last)}: scores beyond {SATURATED:g} have one and the same Sigmoid in float32; the hardware still "
+            "orders them, and `compare` counts such samples separately",
         )
     prediction = ArgMax(
         name="prediction", inputs=(last.output,), output="prediction", scale=scale, bias=bias, margin=margin
