@@ -50,7 +50,8 @@ from bnnhw.passes.values import (
     whole_numbers,
 )
 
-NOT_QUANTISED = "its input is not quantised; put a quantiser before it, or state the format of the network's input"
+QUANTISE = "put a quantiser before it (`bnnhw quantize` does)"
+NOT_QUANTISED = f"its input is not quantised; {QUANTISE}, or state the format of the network's input"
 # Widest format of codes that come from levels.
 MAX_CODE_BITS = 16
 
