@@ -76,6 +76,11 @@ FOR_NOW = (
         "sums behind an activation of many steps take a unit that scales and clips them",
     ),
     Known(
+        "concat of scales",
+        r"no multiples of it",
+        "a layer that pads with zeros takes no offset off the grid of one part: it would differ at the edges",
+    ),
+    Known(
         "clip of a quantised tensor",
         r"not evenly spaced",
         "levels that are cut off between two steps take a table of codes",
