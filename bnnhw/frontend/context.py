@@ -16,7 +16,21 @@ from bnnhw.frontend.container import MAX_ELEMENTS, Container
 from bnnhw.frontend.refusal import Refusal
 from bnnhw.ir.geometry import Geometry
 from bnnhw.ir.graph import TensorType
-from bnnhw.ir.nodes import ArgMax, Concat, Conv, MatMul, MaxPool, Node, Pad, Reshape, Sigmoid, Softmax, Sum, SumPool
+from bnnhw.ir.nodes import (
+    ArgMax,
+    Concat,
+    Conv,
+    MatMul,
+    MaxPool,
+    Node,
+    Pad,
+    Reshape,
+    Sigmoid,
+    Slice,
+    Softmax,
+    Sum,
+    SumPool,
+)
 from bnnhw.ir.shapes import infer
 
 Array = NDArray[np.generic]
@@ -24,7 +38,7 @@ Array = NDArray[np.generic]
 # All constants that a file's expressions make, together.
 MAX_FOLDED = 2 * MAX_ELEMENTS
 # The one of a node's IR nodes that bears its name in reports, if there is one of these.
-_NAMED = (MatMul, Conv, MaxPool, SumPool, Sum, Concat, Pad)
+_NAMED = (MatMul, Conv, MaxPool, SumPool, Sum, Concat, Slice, Pad)
 
 
 class Unreached(Exception):

@@ -219,6 +219,14 @@ class Concat(Node):
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
+class Slice(Node):
+    """The elements of a map or a vector that are `kept`, an array of its shape: of each axis certain places, in their
+    order. On floats or integers."""
+
+    kept: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
 class ArgMax(Node):
     """Index of the largest of ``scale * x + bias`` (lowest index on a tie), int64 of shape (), or (1,) with `keepdims`.
 

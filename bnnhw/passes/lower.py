@@ -9,9 +9,9 @@ import numpy as np
 
 from bnnhw.arithmetic.formats import Integers
 from bnnhw.errors import ModelError
-from bnnhw.ir.elementwise import ELEMENTWISE
+from bnnhw.ir.elementwise import ELEMENTWISE, with_parameters
 from bnnhw.ir.graph import Graph
-from bnnhw.ir.nodes import Arithmetic, Concat, Conv, MatMul, MaxPool, Node, Pad, Reshape, Sum, SumPool, Transpose
+from bnnhw.ir.nodes import Arithmetic, Concat, Conv, MatMul, MaxPool, Node, Pad, Reshape, Slice, Sum, SumPool, Transpose
 from bnnhw.passes.joining import concatenated, summed
 from bnnhw.passes.layers import MAX_BITS, MAX_INPUT_BITS, dense
 from bnnhw.passes.lowered import Lowered
@@ -103,6 +103,8 @@ class _Lowering:
         elif isinstance(node, Concat):
             parts = [self._part(name, node) for name in node.inputs]
             self._made.values[node.output] = concatenated(self._made, node, parts)
+        elif isinstance(node, Slice):
+            self._slice(node)
         elif isinstance(node, Reshape):
             self._reshape(node)
         else:
@@ -231,6 +233,16 @@ class _Lowering:
         if any(pads) and np.isfinite(padding) and self._made.is_float(source):
             return self._padded(node.inputs[0]), (0, 0, 0, 0), 0.0
         return source, pads, padding
+
+    def _slice(self, node: Slice) -> None:
+        value = self._part(self._padded(node.inputs[0]), node)
+        channels = node.kept.any(axis=tuple(range(node.kept.ndim - 1)))
+        steps = tuple(
+            with_parameters(step, lambda array: array[channels] if array.ndim and array.shape[-1] > 1 else array)
+            for step in value.steps
+        )
+        tensor = self._made.add(node, value.tensor)
+        self._made.values[node.output] = Value(tensor, self._graph.tensors[node.output].shape, steps)
 
     def _reshape(self, node: Reshape) -> None:
         value = self._part(self._padded(node.inputs[0]), node)

@@ -25,6 +25,7 @@ from bnnhw.ir.nodes import (
     Pad,
     Reshape,
     Round,
+    Slice,
     Threshold,
     Transpose,
 )
@@ -131,7 +132,7 @@ class Lowered:
             found = np.concatenate([found, np.full_like(found[:1], node.value)])
         elif isinstance(node, ELEMENTWISE):
             found, why = self._through(node, found, why)
-        elif not isinstance(node, (Reshape, Transpose, MaxPool)):
+        elif not isinstance(node, (Reshape, Transpose, Slice, MaxPool)):
             found = None
         if found is not None:
             self._levels[node.output] = found
@@ -386,7 +387,7 @@ def _paddings(graph: Graph) -> dict[str, set[float]]:
     padding: dict[str, set[float]] = {name: set() for name in graph.tensors}
     for node in reversed(graph.nodes):
         for name in node.inputs:
-            if isinstance(node, (Pad, MaxPool, Concat, Reshape)):
+            if isinstance(node, (Pad, MaxPool, Concat, Slice, Reshape)):
                 padding[name] |= padding[node.output]
             if isinstance(node, Pad) and np.isfinite(node.value):
                 padding[name].add(node.value)

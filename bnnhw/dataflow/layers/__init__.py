@@ -6,6 +6,7 @@ from bnnhw.dataflow.layers.concat import ConcatLayer
 from bnnhw.dataflow.layers.matrix import MatrixLayer
 from bnnhw.dataflow.layers.matrix_plan import MAX_FRAMES, MatrixPlan
 from bnnhw.dataflow.layers.pool import PoolLayer
+from bnnhw.dataflow.layers.slice import SliceLayer
 from bnnhw.dataflow.layers.threshold import ThresholdLayer
 
 __all__ = [
@@ -22,7 +23,8 @@ __all__ = [
     "MatrixLayer",
     "MatrixPlan",
     "PoolLayer",
+    "SliceLayer",
     "ThresholdLayer",
 ]
 
-LAYERS: tuple[type[Layer], ...] = (MatrixLayer, PoolLayer, AddLayer, ConcatLayer, ThresholdLayer)
+LAYERS: tuple[type[Layer], ...] = (MatrixLayer, PoolLayer, AddLayer, ConcatLayer, SliceLayer, ThresholdLayer)
