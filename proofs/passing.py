@@ -30,8 +30,8 @@ def concatenated(name, k, seen):
 
 
 def sliced(name, k, seen):
-    """Of nine beats the fourth, the sixth, the seventh and the last."""
-    return [seen["i"][(3, 5, 6, 8)[k]].data], {"last": k % 2}
+    """Of six beats the fourth and the last."""
+    return [seen["i"][(3, 5)[k]].data], {"last": k}
 
 
 def convert(unit):
@@ -158,8 +158,8 @@ CASES = [
         depth=12, covers=(units.Concat,), fast=True,
     ),
     StreamCase(
-        "Slice", "2 of 3 beats, of 2 of 3 vectors", built(units.Slice(2, (True, False, True), (False, True, True))),
-        Spec({"i": 9}, {"o": 4}, sliced, hang_cycles=5, i_last=lambda name, k: k % 3 == 2), depth=14,
+        "Slice", "2 of 3 beats, of every other vector", built(units.Slice(2, (True, False, True), (False, True))),
+        Spec({"i": 6}, {"o": 2}, sliced, hang_cycles=4, i_last=lambda name, k: k % 3 == 2), depth=16,
         covers=(units.Slice,), fast=True,
     ),
     StreamCase(
