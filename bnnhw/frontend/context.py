@@ -169,7 +169,10 @@ class Context:
         """
         end = next((self.ends[tensor] for tensor in tensors if tensor in self.ends), None)
         if end is not None and not isinstance(part, (ArgMax, Reshape)):
-            raise Refusal(f"stands after {end.op}", f"end the model with {end.op}, or with what goes into it")
+            raise Refusal(
+                f"stands after {end.op}, which does not map between layers yet",
+                f"end the model with {end.op}, or with what goes into it",
+            )
         stem = node_name(node)
         k = self.parts[stem]
         self.parts[stem] += 1

@@ -16,7 +16,10 @@ _DYNAMIC = (
     "scales that depend on the sample",
     "quantise with fixed scales (onnxruntime.quantization: quantize_static instead of quantize_dynamic)",
 )
-_MONOTONE = ("an activation that does not map yet", "use Relu, LeakyRelu, PRelu, Clip, HardSigmoid, Tanh or Softsign")
+_MONOTONE = (
+    "an activation that does not map yet",
+    "use Relu, PRelu, Clip, Elu, Softplus, HardSigmoid, Sigmoid or Tanh",
+)
 _TURNING = (
     "an activation that rises and falls, for which no thresholds stand",
     "use one that never falls, such as Relu or Clip",
@@ -45,7 +48,7 @@ _GROUPS: dict[tuple[str, str], tuple[str, ...]] = {
         "DynamicQuantizeLSTM",
     ),
     _MONOTONE: (
-        "Softplus", "Elu", "Selu", "Celu", "ThresholdedRelu", "Exp", "Log", "Sqrt", "Atan", "Asinh", "Sinh",
+        "ThresholdedRelu", "Exp", "Log", "Sqrt", "Atan", "Asinh", "Sinh",
     ),
     _TURNING: ("Abs", "Gelu", "Erf", "Silu", "Swish", "HardSwish", "Mish", "Sin", "Cos", "Pow", "Reciprocal", "Shrink"),
     _RECURRENT: ("LSTM", "GRU", "RNN"),

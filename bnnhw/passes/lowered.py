@@ -51,7 +51,10 @@ from bnnhw.passes.values import (
     whole_numbers,
 )
 
-NOT_QUANTISED = "its input is not quantised; put a quantiser before it, or state the format of the network's input"
+NOT_QUANTISED = (
+    "its input is not quantised; put a quantiser before it, quantise the model with `bnnhw quantize`, or state the "
+    "format of the network's input"
+)
 # Widest format of codes that come from levels.
 MAX_CODE_BITS = 16
 
