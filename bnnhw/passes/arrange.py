@@ -155,17 +155,17 @@ class _Arrange:
     def _slice(self, node: Slice, view: _View) -> _View:
         """The same elements of the tensor behind the view, in the order that they have there."""
         shape = self._new.tensors[view.tensor].shape
-        chosen = view.index[node.kept]
+        chosen = view.index[node.kept]  # (elements,)
         kept = np.zeros(view.index.size, np.bool_)
         kept[chosen] = True
         made = replace(node, kept=kept.reshape(shape))
-        try:
-            tensor = self._new.add(made, view.tensor)
-        except ValueError:
+        axes = [kept.reshape(shape).any(axis=tuple(k for k in range(len(shape)) if k != a)) for a in range(len(shape))]
+        if len(chosen) != prod(int(places.sum()) for places in axes):
             raise ModelError(
-                f"model {self._graph.name}: {label(node)}: a part that is scattered over the tensor before it; reshape "
-                "behind it"
-            ) from None
+                f"model {self._graph.name}: {label(node)}: a part that is scattered over the tensor before it; take it "
+                "before that is reshaped"
+            )
+        tensor = self._new.add(made, view.tensor)
         place = np.cumsum(kept) - 1
         index = place[chosen].reshape(self._graph.tensors[node.output].shape)
         moves = None if any(isinstance(move, Reshape) for move in view.moves or ()) else view.moves

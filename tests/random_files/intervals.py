@@ -136,7 +136,7 @@ def _softmax(low: Array, high: Array, axis: int) -> tuple[Array, Array]:
     low, high = np.float64(low), np.float64(high)
     top = high.max(axis, keepdims=True)
     a, b = np.exp(np.maximum(low - top, -700)), np.exp(np.maximum(high - top, -700))
-    others = np.maximum(b.sum(axis, keepdims=True) - b, 0.0), np.maximum(a.sum(axis, keepdims=True) - a, 0.0)
+    others = _of_others(b, axis), _of_others(a, axis)
     least, most = a / (a + others[0]), b / (b + others[1])
     return _outward(least * (1 - APPROXIMATED) - TINY, most * (1 + APPROXIMATED) + TINY)
 
@@ -146,10 +146,16 @@ def _log_softmax(low: Array, high: Array, axis: int) -> tuple[Array, Array]:
     low, high = np.float64(low), np.float64(high)
     top = high.max(axis, keepdims=True)
     a, b = np.exp(np.maximum(low - top, -700)), np.exp(np.maximum(high - top, -700))
-    others = np.maximum(b.sum(axis, keepdims=True) - b, 0.0), np.maximum(a.sum(axis, keepdims=True) - a, 0.0)
+    others = _of_others(b, axis), _of_others(a, axis)
     least, most = low - top - np.log(a + others[0]), high - top - np.log(b + others[1])
     error = APPROXIMATED * (1 + np.abs(low - top) + np.abs(high - top))
     return _outward(least - error, most + error)
+
+
+def _of_others(values: Array, axis: int) -> Array:
+    """The sum of all others but each one: a difference would lose the small ones."""
+    sums = [np.delete(values, k, axis).sum(axis) for k in range(values.shape[axis])]
+    return np.stack(sums, axis)
 
 
 def _outward(low: Array, high: Array) -> tuple[Array, Array]:
