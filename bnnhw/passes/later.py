@@ -6,7 +6,7 @@ import numpy as np
 
 from bnnhw.ir.elementwise import QUANTISERS
 from bnnhw.ir.graph import Graph
-from bnnhw.ir.nodes import Concat, Conv, MatMul, MaxPool, Pad, Reshape, SumPool
+from bnnhw.ir.nodes import Concat, Conv, MatMul, MaxPool, Pad, Reshape, Slice, SumPool
 
 
 def paddings(graph: Graph) -> dict[str, set[float]]:
@@ -14,7 +14,7 @@ def paddings(graph: Graph) -> dict[str, set[float]]:
     padding: dict[str, set[float]] = {name: set() for name in graph.tensors}
     for node in reversed(graph.nodes):
         for name in node.inputs:
-            if isinstance(node, (Pad, MaxPool, Concat, Reshape)):
+            if isinstance(node, (Pad, MaxPool, Concat, Slice, Reshape)):
                 padding[name] |= padding[node.output]
             if isinstance(node, Pad) and np.isfinite(node.value):
                 padding[name].add(node.value)

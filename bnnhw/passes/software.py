@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from bnnhw.ir.elementwise import ELEMENTWISE, QUANTISERS, apply
 from bnnhw.ir.graph import Graph
-from bnnhw.ir.nodes import MaxPool, MultiThreshold, Node, Pad, Reshape, Round, Transpose
+from bnnhw.ir.nodes import MaxPool, MultiThreshold, Node, Pad, Reshape, Round, Slice, Transpose
 from bnnhw.passes.rewrite import label
 from bnnhw.passes.values import all_codes, collapsed, positional, quantiser_levels, reached, whole_numbers
 
@@ -48,7 +48,7 @@ class Software:
         """What `node` makes of the float tensor `source`, the first that it reads."""
         if isinstance(node, ELEMENTWISE) and not positional(node) and source in self._ends:
             self._ends[node.output] = np.asarray(apply(node, self._ends[source]), np.float32)
-        elif isinstance(node, (Reshape, Transpose)) and source in self._ends:
+        elif isinstance(node, (Reshape, Transpose, Slice)) and source in self._ends:
             self._ends[node.output] = self._ends[source]
         if source in self._behind:
             self.why[node.output] = self.why[source]
@@ -59,7 +59,7 @@ class Software:
             found = np.concatenate([found, np.full_like(found[:1], node.value)])
         elif isinstance(node, ELEMENTWISE):
             found, why = self._through(node, found, why)
-        elif not isinstance(node, (Reshape, Transpose, MaxPool)):
+        elif not isinstance(node, (Reshape, Transpose, Slice, MaxPool)):
             found = None
         if found is not None:
             self.levels[node.output] = found

@@ -96,6 +96,11 @@ FOR_NOW = (
         "the stream's order of a map is pixel by pixel: weights follow, sums and joins with other vectors do not",
     ),
     Known(
+        "part",
+        r"a part that is scattered over the tensor before it",
+        "a range of a map that was flattened with its channels first is no range of the stream",
+    ),
+    Known(
         "padding",
         r"that no layer takes|paddings of different values",
         "a map that no convolution reads is padded with zeros alone",
