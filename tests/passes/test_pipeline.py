@@ -73,10 +73,10 @@ def test_real_models(name: str) -> None:
 @pytest.mark.parametrize("quantiser", QUANTISERS)
 def test_thresholds_for_every_reachable_accumulator(quantiser: str) -> None:
     floats = verify(random_graph(5, quantiser), "imported")
-    for step, _ in PIPELINE[:2]:
+    for step, _ in PIPELINE[:3]:
         floats = step(floats)
     integers = floats
-    for step, _ in PIPELINE[2:5]:
+    for step, _ in PIPELINE[3:6]:
         integers = step(integers)
     x = np.random.default_rng(0).uniform(0, 1, (40, *floats.tensors[floats.input].shape)).astype(np.float32)
     values, codes = reference.run_all(floats, x), reference.run_all(integers, x)
