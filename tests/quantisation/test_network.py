@@ -289,3 +289,20 @@ def test_a_file_without_layers(tmp_path: Path) -> None:
     path = net.save(tmp_path / "empty.onnx", net.node("Relu", "x"))
     with pytest.raises(ModelError, match="nothing to quantise"):
         quantised(path, np.zeros((2, 4), np.float32))
+
+
+def test_shapes_are_no_data(tmp_path: Path) -> None:
+    """Old exporters flatten with the shape of a tensor, which float weights before it hide from the importer."""
+    net = FloatNet(0, channels_last=False)
+    net.batch, net.channels, net.size = "N", 2, 4
+    net.input = onnx.helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, ("N", 2, 4, 4))
+    x = net.node("Relu", net.node("Conv", "x", net.normal(3, 2, 1, 1)))
+    count = net.node("Gather", net.node("Shape", x), net.constant(np.array(0)), axis=0)
+    sizes = [net.node("Unsqueeze", count, net.constant(np.array([0]))), net.constant(np.array([48]))]
+    x = net.node("Reshape", x, net.node("Concat", *sizes, axis=0))
+    path = tmp_path / "shape.onnx"
+    onnx.save(net.model(net.dense(x, 48, 3)), path)
+    inputs = net.random.normal(0, 1, (4, 2, 4, 4)).astype(np.float32)
+    output, found = quantised(path, inputs)
+    assert [len(one["users"]) for one in found["activations"]] == [1, 1]
+    assert_means_what_the_executor_says(output, inputs)
