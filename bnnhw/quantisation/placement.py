@@ -195,9 +195,12 @@ class _Walk:
         return State(Kind.OTHER)
 
     def _affine(self, node: onnx.NodeProto, before: State) -> State:
-        """Behind arithmetic with constants: codes stay codes if all of them get the same factor."""
+        """Behind arithmetic with constants: codes stay codes if all of them get the same factor.
+
+        With an addend they do not, since a convolution may pad with zero, which then is none of them.
+        """
         sizes = [self._constants[name].size if name in self._constants else 0 for name in node.input]
-        if before.kind is Kind.SUMS or max(sizes) > 1:
+        if before.kind is Kind.SUMS or node.op_type not in ("Mul", "Div", "Neg") or max(sizes) > 1:
             return State(Kind.SUMS)
         return replace(before, unit=before.unit and node.op_type == "Neg")
 

@@ -306,3 +306,18 @@ def test_shapes_are_no_data(tmp_path: Path) -> None:
     output, found = quantised(path, inputs)
     assert [len(one["users"]) for one in found["activations"]] == [1, 1]
     assert_means_what_the_executor_says(output, inputs)
+
+
+def test_pixels_that_are_normalised_before_padding(tmp_path: Path) -> None:
+    net = FloatNet(0, channels_last=False)
+    net.batch, net.channels, net.size = 1, 2, 4
+    net.input = onnx.helper.make_tensor_value_info("x", onnx.TensorProto.UINT8, (1, 2, 4, 4))
+    x = net.node("Cast", "x", to=onnx.TensorProto.FLOAT)
+    x = net.node("Sub", net.node("Div", x, net.constant(np.float32(255))), net.constant(np.float32(0.5)))
+    x = net.node("Relu", net.node("Conv", x, net.normal(3, 2, 3, 3), pads=[1] * 4))
+    path = tmp_path / "pixels.onnx"
+    onnx.save(net.model(net.dense(net.node("Flatten", x), 48, 3)), path)
+    inputs = net.random.integers(0, 256, (4, 2, 4, 4)).astype(np.float32)
+    output, found = quantised(path, inputs)
+    assert [one["format"] for one in found["activations"]] == ["int8", "uint8"]
+    assert_means_what_the_executor_says(output, inputs)
