@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 from onnx import numpy_helper
 
 import bnnhw
+from benchmarks.lenet import MODEL as LENET
 from bnnhw import reference
 from bnnhw.errors import InputError, ModelError
 from bnnhw.frontend import load
@@ -154,6 +156,25 @@ def test_the_story_of_a_network(tmp_path: Path) -> None:
     assert found["accuracy"]["after"] == pytest.approx((after == labels).mean())
     assert bnnhw.check(output)["maps"]
     assert_means_what_the_executor_says(output, inputs)
+
+
+def test_a_lenet_for_mnist(tmp_path: Path) -> None:
+    """The network of docs/quantize.md, on some test images: its loss is small, and it fits a board."""
+    with (
+        gzip.open(shared("mnist/t10k-images-idx3-ubyte.gz")) as images,
+        gzip.open(shared("mnist/t10k-labels-idx1-ubyte.gz")) as labels,
+    ):
+        pixels = np.frombuffer(images.read(16 + 100 * 784), np.uint8, offset=16).reshape(-1, 1, 28, 28)
+        classes = np.frombuffer(labels.read(8 + 100), np.uint8, offset=8)
+    path = tmp_path / "lenet.onnx"
+    path.write_bytes(gzip.decompress(LENET.read_bytes()))
+    inputs = (pixels / np.float32(255)).astype(np.float32)
+    output, found = quantised(path, inputs, weights="int4", activations="uint4", labels=classes)
+    assert found["accuracy"]["before"] >= 0.98
+    assert found["accuracy"]["after"] >= 0.97
+    estimate = bnnhw.compile(output, board="ulx3s-85f", fps=1000).estimate
+    assert estimate["inferences_per_second"] >= 1000
+    assert all(part["used"] <= part["available"] for part in estimate["utilization"].values())
 
 
 def test_the_same_twice(tmp_path: Path) -> None:
