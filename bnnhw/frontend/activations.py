@@ -8,7 +8,6 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from bnnhw.frontend import outputs
 from bnnhw.frontend.attributes import attribute, floats, of_sample
 from bnnhw.frontend.context import Context
 from bnnhw.frontend.elementwise import arithmetic
@@ -39,6 +38,22 @@ def hard_sigmoid(context: Context, node: onnx.NodeProto) -> str:
     made = Activation(
         name="", inputs=(), output="", function="hard_sigmoid", alpha=np.array(alpha, np.float32), beta=beta
     )
+    context.emit(node, made)
+    return "activation"
+
+
+def exponential(context: Context, node: onnx.NodeProto) -> str:
+    """Elu, Celu and Selu: straight above zero, and an exponential below."""
+    selu = node.op_type == "Selu"
+    alpha = float(attribute(node, "alpha", 1.67326319217681884765625 if selu else 1.0))
+    gamma = float(attribute(node, "gamma", 1.05070102214813232421875))
+    if not (alpha > 0 and gamma > 0 and np.isfinite([alpha, gamma]).all()):
+        raise Refusal(f"an alpha of {alpha:g} and a gamma of {gamma:g}", "use positive ones")
+    made = Activation(
+        name="", inputs=(), output="", function=node.op_type.lower(),  # type: ignore[arg-type]
+        alpha=np.array(alpha, np.float32),
+        beta=gamma if selu else 0.0,
+    )  # fmt: skip
     context.emit(node, made)
     return "activation"
 
@@ -82,14 +97,6 @@ def _gate(node: onnx.NodeProto) -> list[Node]:
         return [arithmetic("mul", np.sqrt(np.array(0.5))), _plain("erf"), arithmetic("add", np.array(1))]
     alpha = float(attribute(node, "alpha", 1.0))
     return [*([] if alpha == 1 else [arithmetic("mul", np.array(alpha))]), _plain("sigmoid")]
-
-
-def sigmoid(context: Context, node: onnx.NodeProto) -> str:
-    """The end of the model, or an activation like others."""
-    if outputs.ends(context, node):
-        return outputs.sigmoid(context, node)
-    context.emit(node, _plain("sigmoid"))
-    return "activation"
 
 
 def power(context: Context, node: onnx.NodeProto) -> str:

@@ -18,15 +18,15 @@ _DYNAMIC = (
 )
 _FUNCTIONS = (
     "a function that does not map yet",
-    "use Relu, LeakyRelu, PRelu, Clip, HardSigmoid, Sigmoid, Tanh, Softsign, Softplus, Abs, HardSwish, Gelu or Mish",
+    "use Relu, PRelu, Clip, Elu, Softplus, HardSigmoid, Sigmoid, Tanh, Abs, HardSwish, Gelu or Mish",
 )
 _RECURRENT = ("a recurrent layer, which does not map", "unroll it, or use convolutions over time")
 _CONTROL = ("control flow, which does not map", "export the model with fixed shapes and without loops")
 _SAMPLE = ("factors that depend on the sample", "use BatchNormalization")
 _ATTENTION = ("attention, which multiplies tensors by each other", "use layers with constant weights")
 _PARTS = (
-    "parts of a tensor, which do not map yet",
-    "read the whole tensor, with weights of 0 for what a layer leaves out",
+    "parts of a tensor at places of any order, which do not map yet",
+    "use Slice, Split or Gather along one axis",
 )
 _RESIZING = ("a map that is made larger or resampled", "change its size with the strides of a Conv or with pools")
 _EXTREME = ("a reduction that does not map", "use GlobalMaxPool, or MaxPool with the whole map as its kernel")
@@ -44,8 +44,7 @@ _GROUPS: dict[tuple[str, str], tuple[str, ...]] = {
         "DynamicQuantizeLSTM",
     ),
     _FUNCTIONS: (
-        "Elu", "Selu", "Celu", "ThresholdedRelu", "Exp", "Log", "Sqrt", "Atan", "Asinh", "Sinh", "Sin", "Cos",
-        "Reciprocal", "Shrink",
+        "ThresholdedRelu", "Exp", "Log", "Sqrt", "Atan", "Asinh", "Sinh", "Sin", "Cos", "Reciprocal", "Shrink",
     ),
     _RECURRENT: ("LSTM", "GRU", "RNN"),
     _CONTROL: ("Scan", "Loop", "If", "NonZero", "Unique"),
@@ -54,7 +53,7 @@ _GROUPS: dict[tuple[str, str], tuple[str, ...]] = {
         "MeanVarianceNormalization", "LRN",
     ),
     _ATTENTION: ("Attention", "MultiHeadAttention", "Einsum"),
-    _PARTS: ("Gather", "GatherElements", "GatherND", "Slice", "Split", "ScatterElements", "ScatterND", "Compress"),
+    _PARTS: ("GatherElements", "GatherND", "ScatterElements", "ScatterND", "Compress"),
     _RESIZING: ("Resize", "Upsample", "DepthToSpace", "SpaceToDepth", "Tile", "Expand"),
     _EXTREME: ("ReduceMax", "ReduceMin", "ReduceL1", "ReduceL2", "ReduceProd", "ReduceSumSquare", "ReduceLogSumExp"),
     _LOGIC: ("Equal", "And", "Or", "Xor", "IsNaN", "IsInf"),

@@ -103,13 +103,15 @@ class MultiThreshold(Node):
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Activation(Node):
     """A float function as ONNX defines it: ``leaky_relu`` (slope `alpha` below zero; a PRelu with a slope per channel
-    as well), ``hard_sigmoid`` (``clip(alpha * x + beta, 0, 1)``), ``tanh``, ``softsign``, ``sigmoid``, ``softplus``,
-    ``erf`` or ``abs``.
+    as well), ``hard_sigmoid`` (``clip(alpha * x + beta, 0, 1)``), ``elu``, ``celu``, ``selu`` (its gamma is `beta`),
+    ``sigmoid``, ``softplus``, ``tanh``, ``softsign``, ``erf`` or ``abs``.
 
     `alpha` is float32, scalar or broadcastable. Below 0, a ``leaky_relu`` falls and rises, as ``abs`` does.
     """
 
-    function: Literal["leaky_relu", "hard_sigmoid", "tanh", "softsign", "sigmoid", "softplus", "erf", "abs"]
+    function: Literal[
+        "leaky_relu", "hard_sigmoid", "elu", "celu", "selu", "sigmoid", "softplus", "tanh", "softsign", "erf", "abs"
+    ]  # fmt: skip
     alpha: NDArray[np.float32]
     beta: float = 0.0
 
@@ -224,6 +226,14 @@ class Product(Node):
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Concat(Node):
     """Joins feature maps or vectors along their last axis, the channels; on floats or integers."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Slice(Node):
+    """The elements of a map or a vector that are `kept`, an array of its shape: of each axis certain places, in their
+    order. On floats or integers."""
+
+    kept: NDArray[np.bool_]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

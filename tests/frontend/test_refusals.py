@@ -215,9 +215,9 @@ def test_all_problems_at_once(tmp_path: Path) -> None:
     [
         ("QLinearConv", "export in QDQ form"),
         ("MatMulInteger", "quantize_static instead of quantize_dynamic"),
-        ("Elu", "does not map yet; use Relu"),
+        ("Atan", "does not map yet; use Relu"),
         ("LSTM", "recurrent layer"),
-        ("Slice", "weights of 0 for what a layer leaves out"),
+        ("GatherND", "use Slice, Split or Gather along one axis"),
         ("LayerNormalization", "depend on the sample; use BatchNormalization"),
         ("GlobalAvgPool", "did you mean GlobalAveragePool"),
         ("XYZ", "replace it by standard operators"),
