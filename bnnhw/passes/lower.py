@@ -192,14 +192,11 @@ class _Lowering:
         becomes one of the layer's sums. What pads them is then one of these codes."""
         if not self._made.is_float(source) and self._made.listed(source):
             with suppress(ModelError):
-                if not padding:
-                    return self._with_offset(source)
-                if self._made.wider_than(source, MAX_BITS):
-                    return self._shaped_part(source)
+                return self._with_offset(source, padding)
         self._made.codes(source, padding)
         return self._made.values[source]
 
-    def _with_offset(self, source: str) -> Value:
+    def _with_offset(self, source: str, padding: set[float]) -> Value:
         """The narrower of codes that only need a scale, and of codes with an offset.
 
         Raises
@@ -209,11 +206,8 @@ class _Lowering:
         """
         if not self._made.wider_than(source, MAX_BITS):
             with suppress(ModelError):
-                self._made.codes(source, grid=False)
+                self._made.codes(source, padding, grid=bool(padding))
                 return self._made.values[source]
-        return self._shaped_part(source)
-
-    def _shaped_part(self, source: str) -> Value:
         value = self._made.part(source)
         if self._made.new.tensors[value.tensor].shape != value.shape:
             raise ModelError("")

@@ -223,7 +223,9 @@ class Lowered:
         self, tensor: str, shape: tuple[int, ...], function: Affine, noise: NDArray[np.float64], name: str
     ) -> Value:
         """The value ``tensor * scale + offset``."""
-        steps: list[Node] = [Dequant(name=f"{name}.scale", inputs=(), output="", scale=function.scale, noise=noise)]
+        steps: list[Node] = [
+            Dequant(name=f"{name}.scale", inputs=(), output="", scale=function.scale, noise=np.asarray(noise))
+        ]
         if function.offset.any():
             operand = function.offset.astype(np.float32)
             steps.append(Arithmetic(name=f"{name}.offset", inputs=(), output="", operation="add", operand=operand))
