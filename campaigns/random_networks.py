@@ -65,12 +65,12 @@ def _random_layer_folding(rng: np.random.Generator, layer: Layer) -> LayerPlan:
     plan = layer.unfolded()
     memories = {key: ["lut", "block"][rng.integers(2)] for key in MEMORY_KEYS}
     plan = replace(plan, **{key: memory for key, memory in memories.items() if key in plan.choices})
+    channels = math.gcd(*(shape[-1] for shape in layer.i_shapes))
+    even = [n for n in range(1, channels + 1) if channels % n == 0]
     if isinstance(layer, GroupedLayer):
         chosen = list(layer.foldings(1 << 40, {}, 1))
         levels, latency = [None, 1, 2][rng.integers(3)], int(rng.integers(1, 3))
         return replace(plan, **chosen[rng.integers(len(chosen))], popcount_levels=levels, weight_latency=latency)
-    channels = math.gcd(*(shape[-1] for shape in layer.i_shapes))
-    even = [n for n in range(1, channels + 1) if channels % n == 0]
     if not isinstance(layer, MatrixLayer):
         return replace(plan, pe=int(rng.choice([n for n in even if layer.fits(replace(plan, pe=n))])))
     lanes = int(rng.choice(even))

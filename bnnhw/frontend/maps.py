@@ -109,7 +109,8 @@ def lies_channels_last(context: Context, name: str) -> bool | None:
                 return None
         maker = context.makers.get(maker.inputs[0])
     if isinstance(maker, Transpose):
-        return maker.perm[-1] == 0 or (False if maker.perm == TO_FIRST else None)
+        pixel = len(_sizes(context, maker.output)) < 2
+        return maker.perm[-1] == 0 or (False if maker.perm == TO_FIRST and not pixel else None)
     return True if isinstance(maker, _MAPS) else None
 
 

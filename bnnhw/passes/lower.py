@@ -204,8 +204,8 @@ class _Lowering:
         ModelError
             If values are not evenly spaced, or differ from position to position.
         """
-        if not self._made.wider_than(source, MAX_BITS):
-            with suppress(ModelError):
+        with suppress(ModelError):
+            if not self._made.wider_than(source, MAX_BITS):
                 self._made.codes(source, padding, grid=bool(padding))
                 return self._made.values[source]
         value = self._made.part(source)
