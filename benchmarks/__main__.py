@@ -15,6 +15,8 @@ NAMES = (
     "gap",
     "calibrate",
     "cifar-cnv",
+    "lenet",
+    "quantize",
 )
 
 if __name__ == "__main__":
