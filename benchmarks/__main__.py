@@ -12,6 +12,7 @@ NAMES = (
     "units",
     "constants",
     "gap",
+    "families",
     "calibrate",
     "cifar-cnv",
 )

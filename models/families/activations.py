@@ -29,8 +29,8 @@ class Input(Layer):
         return writer.quant(x, 2.0**-INPUT_BITS, INPUT_BITS, signed=False)
 
 
-def _clipped_sign(writer: Writer, x: str) -> str:
-    return writer.node("Sign", writer.node("Clip", x, writer.constant(-1.0), writer.constant(1.0)))
+def _clipped(writer: Writer, x: str) -> str:
+    return writer.bipolar(writer.node("Clip", x, writer.constant(-1.0), writer.constant(1.0)))
 
 
 def _larq_sign(writer: Writer, x: str) -> str:
@@ -44,7 +44,7 @@ def _compared(writer: Writer, x: str) -> str:
 
 SIGNS: dict[str, Callable[[Writer, str], str]] = {
     "Sign": lambda writer, x: writer.node("Sign", x),
-    "Clip, Sign": _clipped_sign,
+    "Clip, BipolarQuant": _clipped,
     "BipolarQuant": Writer.bipolar,
     "Larq": _larq_sign,
     "GreaterOrEqual": _compared,

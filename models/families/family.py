@@ -16,6 +16,7 @@ from models.families.weights import Weights
 
 WIDTH = 16
 CLASSES = 10
+LATENT_RATE = 2e-2  # of latent weights that become signs: they move between -1 and +1
 RECIPES = Path(__file__).resolve().parent / "recipes"
 
 Loss = Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
@@ -40,7 +41,7 @@ class Images:
 
 def adam(net: Layer, rate: float) -> list[torch.optim.Optimizer]:
     """One optimiser for all parameters."""
-    return [torch.optim.Adam((p for p in net.parameters() if p.requires_grad), lr=rate)]
+    return [torch.optim.Adam((p for p in net.parameters() if p.requires_grad), lr=rate, fused=True)]
 
 
 def cross_entropy(logits: torch.Tensor, labels: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
@@ -77,8 +78,8 @@ class Family:
     idea: str
     dialect: str
     network: Callable[[Images], Chain]
-    epochs: int = 100
-    batch: int = 64
+    epochs: int = 150
+    batch: int = 128
     rate: float = 6e-3
     optimisers: Callable[[Layer, float], list[torch.optim.Optimizer]] = adam
     loss: Loss = cross_entropy

@@ -42,6 +42,7 @@ def fit(
     inputs, labels = torch.from_numpy(data.train.x), torch.from_numpy(data.train.y)
     steps = epochs * -(-len(inputs) // batch)
     schedules = [torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps) for optimiser in optimisers]
+    layers = [module for module in net.modules() if isinstance(module, Layer)]
     started, done, total = time.monotonic(), 0, 0.0
     for _ in range(epochs):
         net.train()
@@ -57,9 +58,8 @@ def fit(
                 schedule.step()
             done += 1
             with torch.no_grad():
-                for module in net.modules():
-                    if isinstance(module, Layer):
-                        module.clip()
+                for layer in layers:
+                    layer.clip()
                 if each_step is not None:
                     each_step(net, done / steps)
             total += float(loss.detach())

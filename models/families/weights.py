@@ -63,7 +63,7 @@ class Binary(Weights):
         return through(w, bipolar(w))
 
     def drawn(self, shape: tuple[int, ...]) -> torch.Tensor:
-        return torch.empty(shape).uniform_(-1, 1)
+        return torch.empty(shape).uniform_(-0.1, 0.1)  # near the cut: signs change easily in the beginning
 
 
 class LarqSign(Binary):
@@ -142,6 +142,9 @@ class Ternary(Weights):
 class TernaryConnect(Binary):
     """-1, 0, +1, drawn in training with the weight as expectation (arXiv:1510.03009); rounded afterwards."""
 
+    def drawn(self, shape: tuple[int, ...]) -> torch.Tensor:
+        return torch.empty(shape).uniform_(-1, 1)
+
     def forward(self, w: torch.Tensor) -> torch.Tensor:
         size = w.abs()
         kept = torch.rand_like(size) < size if self.training else size >= 0.5
@@ -180,7 +183,7 @@ class TrainedTernary(Weights):
         above, below = (w > cut).to(w.dtype), (w < -cut).to(w.dtype)
         magnitudes = [fixed(size, 1 / 16, 1, 31) for size in (self.positive, self.negative)]
         value = above * magnitudes[0] - below * magnitudes[1]
-        # The gradient of a weight is scaled by the magnitude that it takes; that of a magnitude is the sum over its own.
+        # A weight's gradient is scaled by the magnitude that it takes; a magnitude's is the sum over its weights.
         factor = (above * magnitudes[0] + below * magnitudes[1] + (1 - above - below)).detach()
         latent = w * factor
         return value + latent - latent.detach() if torch.is_grad_enabled() else value

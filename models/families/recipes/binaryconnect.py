@@ -1,5 +1,5 @@
 from models.families.activations import Fixed
-from models.families.family import Family, convnet
+from models.families.family import LATENT_RATE, Family, convnet
 from models.families.weights import Binary
 
 FAMILY = Family(
@@ -18,4 +18,5 @@ FAMILY = Family(
         last_bias=True,
         last_norm=True,
     ),
+    rate=LATENT_RATE,
 )

@@ -1,5 +1,5 @@
 from models.families.activations import Fixed, Input, Sign, Tanh
-from models.families.family import CLASSES, WIDTH, Family, Images
+from models.families.family import CLASSES, LATENT_RATE, WIDTH, Family, Images
 from models.families.layers import Chain, Conv, Counted, Dense, Flatten, Norm, Pool, Tail
 from models.families.weights import Binary, Integer
 
@@ -34,4 +34,5 @@ FAMILY = Family(
     "A tanh before a sign or a few levels is thresholds again.",
     dialect="MXNet: Add n and Mul 1/2 behind binary layers, Tanh, Softmax; Quant on 8-bit weights",
     network=network,
+    rate=LATENT_RATE,
 )

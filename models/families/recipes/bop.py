@@ -28,7 +28,7 @@ def optimisers(net: Layer, rate: float) -> list[torch.optim.Optimizer]:
     binary = [module.weight for module in net.modules() if hasattr(module, "quantiser")]
     chosen = {id(weight) for weight in binary}
     others = [weight for weight in net.parameters() if weight.requires_grad and id(weight) not in chosen]
-    return [Bop(binary), torch.optim.Adam(others, lr=rate)]
+    return [Bop(binary), torch.optim.Adam(others, lr=rate, fused=True)]
 
 
 class Flipped(LarqSign):

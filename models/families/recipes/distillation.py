@@ -1,5 +1,5 @@
 from models.families.activations import Input, Relu, Sign
-from models.families.family import CLASSES, Family, Images, convnet
+from models.families.family import CLASSES, LATENT_RATE, Family, Images, convnet
 from models.families.layers import Chain, Conv, Dense, Flatten, Norm, Pool, Tail
 from models.families.weights import Binary, Weights
 
@@ -37,4 +37,5 @@ FAMILY = Family(
         tail=Tail("LogSoftmax", 4.0),
     ),
     teacher=teacher,
+    rate=LATENT_RATE,
 )

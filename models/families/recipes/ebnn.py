@@ -1,5 +1,5 @@
 from models.families.activations import Input, Sign
-from models.families.family import CLASSES, WIDTH, Family, Images
+from models.families.family import CLASSES, LATENT_RATE, WIDTH, Family, Images
 from models.families.layers import Chain, Conv, Dense, Flatten, Norm, Pool, Tail
 from models.families.weights import Binary
 
@@ -31,4 +31,5 @@ FAMILY = Family(
     "A streaming pipeline never stores them anyway.",
     dialect="signs folded into the weights, bias, pools of 3x3 with stride 2; BipolarQuant; Softmax",
     network=network,
+    rate=LATENT_RATE,
 )

@@ -1,5 +1,5 @@
 from models.families.activations import Fixed
-from models.families.family import Family, convnet
+from models.families.family import LATENT_RATE, Family, convnet
 from models.families.weights import TernaryConnect
 
 FAMILY = Family(
@@ -17,4 +17,5 @@ FAMILY = Family(
         bias=True,
         last_norm=True,
     ),
+    rate=LATENT_RATE,
 )

@@ -1,5 +1,5 @@
 from models.families.activations import Sign
-from models.families.family import Family, convnet
+from models.families.family import LATENT_RATE, Family, convnet
 from models.families.layers import Norm, Tail
 from models.families.weights import LarqSign
 
@@ -19,4 +19,5 @@ FAMILY = Family(
         last_norm=True,
         tail=Tail("Softmax"),
     ),
+    rate=LATENT_RATE,
 )

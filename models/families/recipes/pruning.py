@@ -1,5 +1,5 @@
 from models.families.activations import Sign
-from models.families.family import Family, convnet
+from models.families.family import LATENT_RATE, Family, convnet
 from models.families.layers import Layer
 from models.families.weights import Binary, Masked
 
@@ -16,14 +16,15 @@ FAMILY = Family(
     paper="Han et al. 2015, arXiv:1506.02626",
     idea="Three quarters of the hidden weights, the smallest, are cut while the network trains on. "
     "A mask makes signs ternary: zeros are stored, unless weights become logic.",
-    dialect="signs times a mask in the graph; BipolarQuant behind batch normalisation",
+    dialect="signs times a mask in the graph; GreaterOrEqual, Cast, Mul, Sub for signs",
     network=lambda images: convnet(
         images,
         first=Binary,
         hidden=lambda: Masked(0.25),
         last=Binary,
-        activation=Sign,
+        activation=lambda: Sign("GreaterOrEqual"),
         last_norm=True,
     ),
     each_step=each_step,
+    rate=LATENT_RATE,
 )

@@ -11,11 +11,11 @@ def network(images: Images) -> Chain:
         Input(images.full),
         Conv(1, WIDTH, 3, lambda: Integer(8)),
         Norm(WIDTH, epsilon=1e-4),
-        Sign("Sign"),
+        Sign(),
         Conv(WIDTH, WIDTH, 3, Scaled, bias=True),
         Pool("MaxPool"),
         Norm(WIDTH, epsilon=1e-4),
-        Sign("Sign"),
+        Sign(),
         Flatten(),
         Dense(WIDTH * side**2, CLASSES, lambda: Integer(8), bias=True),
     )
@@ -26,6 +26,6 @@ FAMILY = Family(
     paper="Rastegari et al. 2016, arXiv:1603.05279",
     idea="Signs times the mean size of each filter's weights; first and last layers in 8 bits. "
     "The factor disappears into thresholds, the 8-bit layers do not. (Without K, the scale of each position.)",
-    dialect="factors folded into the weights, bias, Sign behind batch normalisation; Quant on 8-bit weights",
+    dialect="factors folded into the weights, bias, BipolarQuant behind batch normalisation; Quant on 8-bit weights",
     network=network,
 )

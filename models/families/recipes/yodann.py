@@ -1,5 +1,5 @@
 from models.families.activations import Fixed
-from models.families.family import Family, convnet
+from models.families.family import LATENT_RATE, Family, convnet
 from models.families.layers import Scale
 from models.families.weights import Binary
 
@@ -20,4 +20,5 @@ FAMILY = Family(
         activation=lambda: Fixed(12, Q2_9, relu=True, signed=True, floor=True),
         last_norm=True,
     ),
+    rate=LATENT_RATE,
 )
