@@ -138,6 +138,18 @@ def left_out(models: Sequence[ShippedModel], rows: Rows) -> str:
     return "".join(lines) or "None.\n"
 
 
+def tables(models: Mapping[str, ShippedModel], rows: Rows) -> dict[str, str]:
+    """The page's tables by name."""
+    every = list(models.values())
+    mapped = [model for model in every if rows[model.name, LARGE.name]["maps"]]
+    return {
+        "ideas": ideas_table(every),
+        "equal_speed": speed_table(mapped, rows),
+        "equal_area": area_table(mapped, rows),
+        "left_out": left_out(every, rows),
+    }
+
+
 def _title(model: ShippedModel) -> str:
     return f"{model.facts['title']} (`{model.name}`)"
 
@@ -185,10 +197,7 @@ def run(options: argparse.Namespace) -> int:
             rows.add(row)
     if not rows.complete(PAGE):
         return 0
-    mapped = [model for name, model in models.items() if rows[name, LARGE.name]["maps"]]
-    put(PAGE, "ideas", ideas_table(list(models.values())))
-    put(PAGE, "equal_speed", speed_table(mapped, rows))
-    put(PAGE, "equal_area", area_table(mapped, rows))
-    put(PAGE, "left_out", left_out(list(models.values()), rows))
-    write_text(PLOT, plot(mapped, rows))
+    for table, text in tables(models, rows).items():
+        put(PAGE, table, text)
+    write_text(PLOT, plot(list(models.values()), rows))
     return 0

@@ -1,5 +1,7 @@
-"""Charts as SVG: horizontal bars, rooflines, and points over two axes. The same figures give the same bytes, and nothing is loaded from
-anywhere."""
+"""Charts as SVG: horizontal bars, rooflines, and points over two axes.
+
+The same figures give the same bytes, and nothing is loaded from anywhere.
+"""
 
 from __future__ import annotations
 
