@@ -6,6 +6,7 @@ from benchmarks.commands import run
 
 NAMES = (
     "designs",
+    "boards",
     "compile",
     "simulation",
     "reference",

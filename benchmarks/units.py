@@ -2,7 +2,7 @@
 
 Writes ``benchmarks/units.json`` after each unit, so that an interrupted run goes on where it stopped, and the table of
 docs/units.md. A unit's inputs come from registers and its outputs go to some, so that the frequency is that of its own
-paths; these registers, which are shift registers, as no part has so many pins, are not counted in its LUTs.
+paths; these registers, which are shift registers, as no part has that many pins, are not counted in its LUTs.
 """
 
 from __future__ import annotations

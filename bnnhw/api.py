@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from bnnhw.arithmetic.formats import DataType
     from bnnhw.design import Design
     from bnnhw.ir.graph import Graph
+    from bnnhw.parts import Part
 
     Work = str | Path | Design
     Progress = Callable[[str], AbstractContextManager[None]]
-
 
 # Samples of a comparison that nobody asks a number of.
 COMPARED = 100
@@ -97,6 +97,7 @@ def compile(
     model: str | Path | Graph,
     *,
     board: str | None = None,
+    part: str | Part | None = None,
     folder: str | Path | None = None,
     fps: float | None = None,
     clock_mhz: float | None = None,
@@ -109,7 +110,9 @@ def compile(
     Parameters
     ----------
     board
-        None for the smallest one that the network fits.
+        Its name or the path of its file; None for the smallest one of the three of the tables that the network fits.
+    part
+        The FPGA, in place of a board, where no bitstream is made: its name, or what `Part.at_most` gives.
     folder
         Where graph.json, tensors.npz, plan.json, estimate.json and accelerator.v go. What `build` and `compare` left
         there of another design is removed.
@@ -131,7 +134,7 @@ def compile(
 
     with progress(f"planning {getattr(model, 'name', model)}"):
         design = make_design(
-            model, board=board, fps=fps, clock_mhz=clock_mhz, folding=folding, input_format=input_format
+            model, board=board, part=part, fps=fps, clock_mhz=clock_mhz, folding=folding, input_format=input_format
         )
     if folder is not None:
         with progress("generating Verilog"), claimed(Path(folder)):
@@ -400,19 +403,19 @@ def report(folder: str | Path) -> Path:
     return write_page(Path(folder))
 
 
-def program(folder: str | Path) -> None:
-    """Loads the bitstream that `build` left in `folder` with the board's programmer.
+def program(folder: str | Path, *, board: str | None = None) -> None:
+    """Loads the bitstream that `build` left in `folder` with the programmer of its board, or of the `board`'s file.
 
     Raises
     ------
     InputError
-        If there is no bitstream.
+        If there is no bitstream, or it is another board's.
     ToolError
         If the programmer is missing or fails.
     """
     from bnnhw import toolchain
 
-    toolchain.program(Path(folder))
+    toolchain.program(Path(folder), board)
 
 
 def run(
@@ -430,7 +433,7 @@ def run(
     Parameters
     ----------
     folder
-        What `build` or `compile` wrote: the board must run this very design.
+        Of `build` or `compile`: the board must run this very design.
     inputs, samples
         As `simulate` takes them.
     port

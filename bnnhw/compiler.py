@@ -14,10 +14,14 @@ from bnnhw.design import Design, load_design
 from bnnhw.errors import InputError, ModelError, PlanError
 from bnnhw.frontend import inspect, load
 from bnnhw.ir.graph import Graph
+from bnnhw.parts import Part, find_part
 from bnnhw.passes import to_integers
 from bnnhw.shipped import find_model, shipped_model
-from bnnhw.toolchain import Board, all_boards, find_board
+from bnnhw.toolchain import find_board
 from bnnhw.toolchain.tools import Progress
+
+# The boards among which the smallest one is taken that a model fits, if a user names none: those of the tables.
+UNASKED_BOARDS = ("icebreaker", "ice40-hx8k-b-evn", "ulx3s-85f")
 
 
 def load_model(model: str | Path, input_format: DataType | None) -> Graph:
@@ -70,34 +74,39 @@ def make_design(
     model: str | Path | Graph,
     *,
     board: str | None,
+    part: str | Part | None = None,
     fps: float | None = None,
     clock_mhz: float | None = None,
     folding: str | Path | None = None,
     input_format: DataType | None = None,
 ) -> Design:
     """See `bnnhw.compile`."""
-    chosen = None if board is None else find_board(board)
+    if board is not None and part is not None:
+        raise InputError(f"--board {board} has a part of its own: give --board or --part, not both")
+    if part is not None:
+        targets = [("", part if isinstance(part, Part) else find_part(part))]
+    else:
+        chosen = [find_board(name) for name in ([board] if board is not None else UNASKED_BOARDS)]
+        targets = [(one.name, one.device) for one in sorted(chosen, key=lambda one: one.device.lut4)]
     wanted = None if folding is None else load_folding(Path(folding))
     source = model if isinstance(model, Graph) else load_model(model, input_format)
     file = None if isinstance(model, Graph) else find_model(model)[1]
     graph = to_integers(source)
     network = Network.of(graph)
 
-    def design_for(candidate: Board) -> Design:
-        plan = make_plan(network, candidate.device, board=candidate.name, fps=fps, clock_mhz=clock_mhz, folding=wanted)
+    def design_for(board: str, part: Part) -> Design:
+        plan = make_plan(network, part, board=board, fps=fps, clock_mhz=clock_mhz, folding=wanted)
         design = Design(graph, plan, source, file)
         vars(design)["network"] = network  # the cached property: of this one, the plan's cycles are known already
         return design
 
-    if chosen is not None:
-        return design_for(chosen)
-    *smaller, largest = sorted(all_boards(), key=lambda candidate: candidate.device.lut4)
-    for candidate in smaller:
+    *smaller, largest = targets
+    for target in smaller:
         try:
-            return design_for(candidate)
+            return design_for(*target)
         except PlanError:
             continue
-    return design_for(largest)
+    return design_for(*largest)
 
 
 def open_design(
@@ -149,5 +158,6 @@ def _made_design(work: str | Path | Design, board: str | None) -> Design | None:
     else:
         return None
     if wanted not in (None, design.plan.board):
-        raise InputError(f"{work}: compiled for board {design.plan.board}, not {board}: compile the model for that one")
+        target = f"board {design.plan.board}" if design.plan.board else f"part {design.plan.part}"
+        raise InputError(f"{work}: compiled for {target}, not for board {board}: compile the model for that one")
     return design

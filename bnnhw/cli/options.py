@@ -44,7 +44,7 @@ def add_model(parser: argparse.ArgumentParser, *, or_folder: bool = True) -> Non
 
 def add_board(parser: argparse.ArgumentParser) -> None:
     """``--board``, for commands where it may be left out."""
-    parser.add_argument("--board", help="board to plan for (default: the smallest that the model fits)")
+    parser.add_argument("--board", help="board to plan for, or the path of its file (default: the smallest that fits)")
 
 
 def add_inputs(parser: argparse.ArgumentParser, *, samples: int | None) -> None:

@@ -295,8 +295,9 @@ class Threshold(Node):
     reachable range, never wrapped. Channels where `negate` (scalar or (C,)) is set compare the negated input; after a
     Dense there are none, as the weights are negated instead, unless something else reads its sums as well.
 
-    `doubtful` (C, n, 2), or empty where there are none, marks the integers just below and on a threshold at which
-    float32 itself decides by its rounding: another executor of the model may decide otherwise there.
+    `doubtful` (C, n, 2), or empty where there are none, holds first and past of the integers, as they are compared,
+    around each threshold at which float32 itself decides by its rounding: another executor of the model may decide
+    otherwise there.
     """
 
     thresholds: NDArray[np.int64]
@@ -304,4 +305,4 @@ class Threshold(Node):
     step: int
     dtype: DataType
     negate: NDArray[np.bool_] = field(default_factory=lambda: np.zeros((), np.bool_))
-    doubtful: NDArray[np.bool_] = field(default_factory=lambda: np.zeros((0, 0, 2), np.bool_))
+    doubtful: NDArray[np.int64] = field(default_factory=lambda: np.zeros((0, 0, 2), np.int64))

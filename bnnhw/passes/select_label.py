@@ -21,6 +21,8 @@ from bnnhw.passes.rewrite import Builder, label
 MAX_SCALE_BITS = 36
 # Integers of one class times classes that are checked one by one; beyond, every 2^k-th integer is.
 MAX_PAIRS = 1 << 21
+# From here on, float32's Sigmoid is 1, or as good as that.
+SATURATED = 14.0
 
 
 def run(graph: Graph) -> Graph:
@@ -62,6 +64,12 @@ def run(graph: Graph) -> Graph:
             *notes,
             f"{label(last)}: classes with equal or nearly equal scores may be ordered differently where float32 rounds "
             "the sums; the hardware takes the first of equal ones, and `compare` counts such samples separately",
+        )
+    if len(scale) > 1 and any(isinstance(node, Sigmoid) for node in suffix) and floats.max() > SATURATED:
+        notes = (
+            *notes,
+            f"{label(last)}: scores beyond {SATURATED:g} have one and the same Sigmoid in float32; the hardware still "
+            "orders them, and `compare` counts such samples separately",
         )
     prediction = ArgMax(
         name="prediction", inputs=(last.output,), output="prediction", scale=scale, bias=bias, margin=margin

@@ -78,8 +78,8 @@ class SlidingWindow(Unit):
         return banks * block_rams(part, self.lanes * self.lane_bits, depth)
 
     def depths(self, part: Part) -> list[int]:
-        """Depths of the buffer that are worth a look: as few beats as will do, or, where that costs nothing, as many as
-        go into the same block RAMs; and so many that no row ever waits for its lines."""
+        """Depths of the buffer to consider: the fewest beats that suffice, or, where that costs nothing, what fills the
+        same block RAMs; and the depth at which no row ever waits for its lines."""
         shallow = replace(self, depth=0)
         least, unbroken = 0, self.geometry.unbroken_lines(self.height)
         if self.kind == "block" and not self.tall:

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 import bnnhw
-from bnnhw import host
+from bnnhw import host, resources
 from bnnhw.cli import legible
 from bnnhw.cli.building import report_text
 from bnnhw.design import load_design
@@ -58,7 +58,7 @@ def test_models(cli: CLI) -> None:
 
 def test_boards(cli: CLI) -> None:
     boards = {board["name"]: board for board in cli("boards", "--json").json}
-    assert set(boards) == {"icebreaker", "ice40-hx8k-b-evn", "ulx3s-85f"}
+    assert set(boards) >= {"icebreaker", "ice40-hx8k-b-evn", "ulx3s-85f"}
     assert boards["icebreaker"]["lut4"] == 5280
     assert boards["icebreaker"]["block_ram_kbit"] == 120
     assert "ice40-up5k" in cli("boards").out
@@ -278,7 +278,7 @@ class Board:
         self._golden = np.load(shipped_models()[MODEL].golden)
         codes = plan.input_dtype.encode(encode_inputs(design.graph, self._golden["inputs"]))
         self._samples = {pack_frame(frame, plan.input_dtype.bits): k for k, frame in enumerate(codes)}
-        sizes = (plan.input_elements, plan.input_dtype.bits, plan.input_simd, plan.output_elements, 2, 4)
+        sizes = (plan.input_elements, plan.input_dtype.bits, plan.input_simd, plan.output_frames.elements, 2, 4)
         self._identity = Identity(bytes.fromhex(plan.digest), *sizes)
         self._parser = Parser()
         self._answers = b""
@@ -460,7 +460,7 @@ def test_the_machine_is_no_defect(refused: CLI, monkeypatch: pytest.MonkeyPatch,
         (["check", "digits-binray"], ", did you mean digits-binary?"),
         (
             ["compile", MODEL, "--board", "icebraker", "-o", "w"],
-            "unknown board 'icebraker', did you mean icebreaker? there are ice40-hx8k-b-evn,",
+            "unknown board 'icebraker', did you mean icebreaker? (see: bnnhw boards;",
         ),
         (["compare", MODEL, "--levels", "RTL"], "--levels RTL: no such level, did you mean rtl? there are source, "),
         (
@@ -498,3 +498,37 @@ def test_numbers_that_overflow_are_refused_without_a_word_of_numpy(tmp_path: Pat
     )
     assert "Warning" not in done.stderr
     assert done.returncode in (0, 2)
+
+
+def test_a_part_stands_in_for_a_board(cli: CLI, refused: CLI, tmp_path: Path) -> None:
+    words = ["compile", MODEL, "--part", "ECP5_25F", "--max-lut", "4000", "--max-block-ram", "9"]
+    found = cli(*words, "-o", str(tmp_path / "w"), "--json").json
+    assert (found["board"], found["part"]) == ("", "ecp5-25f")
+    assert found["utilization"]["lut4"]["used"] <= 4000
+    assert found["utilization"]["block_ram"]["used"] <= 9
+    assert (
+        cli("compare", str(tmp_path / "w"), "--levels", "reference", "--samples", "3", "--json").json["mismatches"] == 0
+    )
+    assert (
+        "compiled for part ecp5-25f, not for board icebreaker"
+        in refused("build", str(tmp_path / "w"), "--board", "icebreaker", "-o", str(tmp_path / "w")).err
+    )
+    assert (
+        "a part without a board: compile it with --board"
+        in refused("build", str(tmp_path / "w"), "-o", str(tmp_path / "w")).err
+    )
+    assert "one of --board and --part is required" in refused("compile", MODEL, "-o", "w").err
+    assert (
+        "unknown part 'ecp5-26f', did you mean ecp5-25f?"
+        in refused("compile", MODEL, "--part", "ecp5-26f", "-o", "w").err
+    )
+    assert "limit a --part" in refused("compile", MODEL, "--board", "icebreaker", "--max-lut", "9", "-o", "w").err
+
+
+def test_a_board_of_ones_own(cli: CLI, tmp_path: Path) -> None:
+    file = tmp_path / "mine.py"
+    text = (resources.folder("boards") / "icebreaker.py").read_text()
+    file.write_text(text.replace('name="icebreaker"', 'name="mine"'))
+    assert cli("compile", MODEL, "--board", str(file), "-o", str(tmp_path / "w"), "--json").json["board"] == "mine"
+    words = ["compare", str(tmp_path / "w"), "--board", str(file), "--levels", "reference", "--samples", "2", "--json"]
+    assert cli(*words).json["mismatches"] == 0

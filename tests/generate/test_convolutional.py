@@ -45,7 +45,8 @@ def check(graph, seed, *, frames=6, stall=0.3, damaged=()):
     assert (ends - ends[0] + found.latency_cycles).tolist() == cycles.Run(plan, network).ends(frames)
 
     bad = np.isin(np.arange(frames), damaged)
-    lengths = np.where(bad, plan.input_beats + (2 if plan.input_beats == 1 else rng.choice([-1, 2])), plan.input_beats)
+    beats = plan.input_frames.beats
+    lengths = np.where(bad, beats + (2 if beats == 1 else rng.choice([-1, 2])), beats)
     found = simulation.run(values, lengths=lengths, i_stall=stall, o_stall=stall, seed=seed)
     assert found.errors.tolist() == bad.tolist()
     assert (found.integers == integers)[~bad].all()

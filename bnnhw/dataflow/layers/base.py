@@ -297,7 +297,7 @@ class Layer(ABC):
             Its folding, and the family of the part.
         opens, closes
             Where it works on several frames side by side, it `opens` or is joined to the layer before, and it `closes`
-            what so many layers did, or (0) is joined to the layer behind.
+            that number of joined layers, or (0) is joined to the layer behind.
         final
             Whether the output is the network's own.
         """

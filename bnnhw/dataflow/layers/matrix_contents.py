@@ -1,8 +1,8 @@
 """What the memories of a layer with weights hold. The one place that fixes lane order, tail padding and row order.
 
 * Elements of a window are in the order of its taps, row by row, the channels of one together. Where the window gives
-  a column at a time, they are in the order of the columns, and in a column first come so many channels as a beat
-  has, tap by tap.
+  a column at a time, they are in the order of the columns, and a column gives the channels
+  of one beat tap by tap, then those of the next.
 * Weights are folded into words and coded as `bnnhw.arithmetic.weight_coding` says. What lanes past the matrix count is
   a constant, and part of the row's bias. Rows past the matrix are blanked by the threshold unit.
 
