@@ -57,9 +57,9 @@ class Sign(Layer):
     Parameters
     ----------
     dialect
-        One of `SIGNS`: how it is written.
+        One of `SIGNS`: how it is written. ``Sign`` leaves a zero as it is.
     estimator
-        The function with its gradient.
+        The function with its gradient, which says the same of zero.
     """
 
     def __init__(self, dialect: str = "BipolarQuant", estimator: Callable[[torch.Tensor], torch.Tensor] = sign) -> None:

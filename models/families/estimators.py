@@ -21,9 +21,9 @@ def sign(x: torch.Tensor) -> torch.Tensor:
 
 
 def polynomial_sign(x: torch.Tensor) -> torch.Tensor:
-    """-1 and +1; the gradient is that of two parabolas, a triangle (Bi-Real Net, arXiv:1808.00278)."""
+    """-1 and +1, and 0 of zero; the gradient is that of two parabolas, a triangle (Bi-Real Net, arXiv:1808.00278)."""
     inside = x.clamp(-1, 1)
-    return through(2 * inside - inside * inside.abs(), bipolar(x))
+    return through(2 * inside - inside * inside.abs(), x.sign())
 
 
 def fixed(x: torch.Tensor, scale: float, low: int, high: int, *, floor: bool = False) -> torch.Tensor:

@@ -16,5 +16,6 @@ FAMILY = Family(
         activation=lambda: Sign("Clip, BipolarQuant"),
         last_norm=True,
     ),
+    epochs=300,
     rate=LATENT_RATE,
 )

@@ -1,5 +1,5 @@
 from models.families.activations import Input, Sign
-from models.families.family import CLASSES, LATENT_RATE, Family, Images
+from models.families.family import CLASSES, Family, Images
 from models.families.layers import Chain, Dense, Flatten, Norm
 from models.families.weights import Binary
 
@@ -21,5 +21,5 @@ FAMILY = Family(
     "Depth costs latency and accuracy; every layer here has its own array.",
     dialect="signs folded into the weights; BipolarQuant behind batch normalisation",
     network=network,
-    rate=LATENT_RATE,
+    epochs=400,
 )

@@ -19,5 +19,6 @@ FAMILY = Family(
         last_norm=True,
         tail=Tail("Softmax"),
     ),
+    epochs=300,
     rate=LATENT_RATE,
 )

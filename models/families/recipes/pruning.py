@@ -26,5 +26,6 @@ FAMILY = Family(
         last_norm=True,
     ),
     each_step=each_step,
+    epochs=300,
     rate=LATENT_RATE,
 )
