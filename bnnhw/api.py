@@ -52,7 +52,9 @@ def boards() -> list[dict[str, Any]]:
     return [board.to_dict() for board in all_boards()]
 
 
-def check(model: str | Path, *, input_format: DataType | None = None) -> dict[str, Any]:
+def check(
+    model: str | Path, *, input_format: DataType | None = None, output_tensor: str | None = None
+) -> dict[str, Any]:
     """What is in a model file, and what becomes of it.
 
     Returns
@@ -68,10 +70,10 @@ def check(model: str | Path, *, input_format: DataType | None = None) -> dict[st
     """
     from bnnhw.compiler import check_model
 
-    return check_model(model, input_format)
+    return check_model(model, input_format, output_tensor)
 
 
-def load(model: str | Path, *, input_format: DataType | None = None) -> Graph:
+def load(model: str | Path, *, input_format: DataType | None = None, output_tensor: str | None = None) -> Graph:
     """The graph of a model as it was imported: float32 operations around matrices of integers.
 
     Parameters
@@ -80,6 +82,8 @@ def load(model: str | Path, *, input_format: DataType | None = None) -> Graph:
         Name of a shipped model, or path of an .onnx or .onnx.gz file or of a BNN-PYNQ parameter folder or archive.
     input_format
         Format of the input's values, for a file that does not tell.
+    output_tensor
+        Which of a file's outputs is the answer; None for the first, or the classes of a TopK.
 
     Raises
     ------
@@ -90,7 +94,7 @@ def load(model: str | Path, *, input_format: DataType | None = None) -> Graph:
     """
     from bnnhw.compiler import load_model
 
-    return load_model(model, input_format)
+    return load_model(model, input_format, output_tensor)
 
 
 def compile(
@@ -103,6 +107,7 @@ def compile(
     clock_mhz: float | None = None,
     folding: str | Path | None = None,
     input_format: DataType | None = None,
+    output_tensor: str | None = None,
     progress: Progress = _silent,
 ) -> Design:
     """Makes the network exact integers, folds it for a board, and writes the result if there is a `folder` for it.
@@ -134,7 +139,14 @@ def compile(
 
     with progress(f"planning {getattr(model, 'name', model)}"):
         design = make_design(
-            model, board=board, part=part, fps=fps, clock_mhz=clock_mhz, folding=folding, input_format=input_format
+            model,
+            board=board,
+            part=part,
+            fps=fps,
+            clock_mhz=clock_mhz,
+            folding=folding,
+            input_format=input_format,
+            output_tensor=output_tensor,
         )
     if folder is not None:
         with progress("generating Verilog"), claimed(Path(folder)):
@@ -154,6 +166,7 @@ def simulate(
     simulator: str = "verilator",
     waves: str | Path | None = None,
     input_format: DataType | None = None,
+    output_tensor: str | None = None,
     progress: Progress = _silent,
 ) -> dict[str, Any]:
     """Runs the Verilog of a model in a simulator, one frame behind the other.
@@ -183,7 +196,7 @@ def simulate(
     from bnnhw.inputs import inputs_for
     from bnnhw.verify.simulation import simulate as simulate_design
 
-    design = open_design(work, board=board, input_format=input_format, progress=progress)
+    design = open_design(work, board=board, input_format=input_format, output_tensor=output_tensor, progress=progress)
     return simulate_design(
         design,
         inputs_for(design.graph, inputs, samples),
@@ -205,6 +218,7 @@ def compare(
     trace: str | Path | None = None,
     port: str | None = None,
     input_format: DataType | None = None,
+    output_tensor: str | None = None,
     progress: Progress = _silent,
 ) -> dict[str, Any]:
     """Computes the same samples at several levels and counts what differs.
@@ -247,7 +261,7 @@ def compare(
     from bnnhw.verify import compare as compare_levels
 
     check_levels(levels)
-    design = open_design(work, board=board, input_format=input_format, progress=progress)
+    design = open_design(work, board=board, input_format=input_format, output_tensor=output_tensor, progress=progress)
     chosen = inputs_for(design.graph, inputs, COMPARED if samples is None else samples)
     with progress(f"comparing {len(chosen.values)} samples"):
         comparison = compare_levels(
@@ -277,6 +291,7 @@ def infer(
     port: str | None = None,
     board: str | None = None,
     input_format: DataType | None = None,
+    output_tensor: str | None = None,
     progress: Progress = _silent,
 ) -> dict[str, NDArray[np.generic]]:
     """The model's answers.
@@ -309,12 +324,12 @@ def infer(
 
     check_level(level, all_tensors)
     if level == "reference":  # needs no hardware, so it works for models that fit no board
-        graph = open_graph(work, board=board, input_format=input_format)
+        graph = open_graph(work, board=board, input_format=input_format, output_tensor=output_tensor)
         values = inputs_for(graph, inputs, None).values
         with progress(f"computing {len(values)} samples"):
             tensors = reference.trace(graph, values) if all_tensors else {}
             return {**reference.run(graph, values), **tensors}
-    design = open_design(work, board=board, input_format=input_format, progress=progress)
+    design = open_design(work, board=board, input_format=input_format, output_tensor=output_tensor, progress=progress)
     values = inputs_for(design.graph, inputs, None).values
     with progress(f"computing {len(values)} samples"):
         return answers(level, Task(design, values, trace=all_tensors, port=port))
@@ -330,6 +345,7 @@ def build(
     seeds: int = 1,
     jobs: int | None = None,
     input_format: DataType | None = None,
+    output_tensor: str | None = None,
     progress: Progress = _silent,
 ) -> dict[str, Any]:
     """Makes the bitstream of a model, with the accelerator behind the board's host link, and its report.
@@ -362,7 +378,7 @@ def build(
     from bnnhw.toolchain import build_bitstream, find_board
     from bnnhw.verify.simulation import simulated_cycles
 
-    design = open_design(work, board=board, input_format=input_format, progress=progress)
+    design = open_design(work, board=board, input_format=input_format, output_tensor=output_tensor, progress=progress)
     # The bitstream is made from the plan, whatever was done to the Verilog in the folder that the plan lies in.
     design = replace(design, folder=None)
     with claimed(Path(folder)):

@@ -24,16 +24,16 @@ from bnnhw.toolchain.tools import Progress
 UNASKED_BOARDS = ("icebreaker", "ice40-hx8k-b-evn", "ulx3s-85f")
 
 
-def load_model(model: str | Path, input_format: DataType | None) -> Graph:
+def load_model(model: str | Path, input_format: DataType | None = None, output_tensor: str | None = None) -> Graph:
     """The imported graph of a model, under the name that the user gave it."""
     name, path = find_model(model)
-    return replace(load(path, input_format=input_format), name=name)
+    return replace(load(path, input_format=input_format, output_tensor=output_tensor), name=name)
 
 
-def check_model(model: str | Path, input_format: DataType | None) -> dict[str, Any]:
+def check_model(model: str | Path, input_format: DataType | None, output_tensor: str | None) -> dict[str, Any]:
     """See `bnnhw.check`."""
     name, path = find_model(model)
-    rows = inspect(path)
+    rows = inspect(path, output_tensor=output_tensor)
     found: dict[str, Any] = {
         "model": name,
         "file": str(path),
@@ -44,7 +44,7 @@ def check_model(model: str | Path, input_format: DataType | None) -> dict[str, A
         "notes": [],
     }
     try:
-        graph = to_integers(load_model(model, input_format))
+        graph = to_integers(load_model(model, input_format, output_tensor))
     except ModelError as error:
         refused = sum(not row.ok for row in rows)
         problem = f"{refused} of {len(rows)} nodes do not map to hardware, as listed" if refused else str(error)
@@ -79,6 +79,7 @@ def make_design(
     clock_mhz: float | None = None,
     folding: str | Path | None = None,
     input_format: DataType | None = None,
+    output_tensor: str | None = None,
 ) -> Design:
     """See `bnnhw.compile`."""
     if board is not None and part is not None:
@@ -89,7 +90,7 @@ def make_design(
         chosen = [find_board(name) for name in ([board] if board is not None else UNASKED_BOARDS)]
         targets = [(one.name, one.device) for one in sorted(chosen, key=lambda one: one.device.lut4)]
     wanted = None if folding is None else load_folding(Path(folding))
-    source = model if isinstance(model, Graph) else load_model(model, input_format)
+    source = model if isinstance(model, Graph) else load_model(model, input_format, output_tensor)
     file = None if isinstance(model, Graph) else find_model(model)[1]
     graph = to_integers(source)
     network = Network.of(graph)
@@ -114,6 +115,7 @@ def open_design(
     *,
     board: str | None,
     input_format: DataType | None,
+    output_tensor: str | None,
     progress: Progress,
 ) -> Design:
     """The design that `work` is, holds, or has to be compiled to.
@@ -123,15 +125,17 @@ def open_design(
     BnnhwError
         As `make_design`; if `work` is a folder with another board's design.
     """
-    design = _made_design(work, board)
+    design = _made_design(work, board, output_tensor)
     if design is not None:
         return design
     assert not isinstance(work, Design)
     with progress(f"planning {work}"):
-        return make_design(work, board=board, input_format=input_format)
+        return make_design(work, board=board, input_format=input_format, output_tensor=output_tensor)
 
 
-def open_graph(work: str | Path | Design, *, board: str | None, input_format: DataType | None) -> Graph:
+def open_graph(
+    work: str | Path | Design, *, board: str | None, input_format: DataType | None, output_tensor: str | None
+) -> Graph:
     """The integers of what `open_design` opens, without planning any hardware.
 
     Raises
@@ -139,14 +143,14 @@ def open_graph(work: str | Path | Design, *, board: str | None, input_format: Da
     BnnhwError
         As `open_design`.
     """
-    design = _made_design(work, board)
+    design = _made_design(work, board, output_tensor)
     if design is not None:
         return design.graph
     assert not isinstance(work, Design)
-    return to_integers(load_model(work, input_format))
+    return to_integers(load_model(work, input_format, output_tensor))
 
 
-def _made_design(work: str | Path | Design, board: str | None) -> Design | None:
+def _made_design(work: str | Path | Design, board: str | None, output_tensor: str | None) -> Design | None:
     """The design that `work` is or holds; None for a model."""
     wanted = None if board is None else find_board(board).name
     if isinstance(work, Design):
@@ -157,6 +161,8 @@ def _made_design(work: str | Path | Design, board: str | None) -> Design | None:
             design = replace(design, file=shipped.file)
     else:
         return None
+    if output_tensor is not None:
+        raise InputError(f"{work}: compiled already, for one output: give --output-tensor with the model")
     if wanted not in (None, design.plan.board):
         target = f"board {design.plan.board}" if design.plan.board else f"part {design.plan.part}"
         raise InputError(f"{work}: compiled for {target}, not for board {board}: compile the model for that one")

@@ -127,7 +127,9 @@ class Sigmoid(Node):
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Softmax(Node):
-    """Softmax over the last axis; only after the last layer."""
+    """Softmax over the last axis, or its logarithm; only after the last layer."""
+
+    log: bool = False
 
 
 # ---- float operations, others ------------------------------------------------------------------

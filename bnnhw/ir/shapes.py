@@ -108,7 +108,14 @@ def _accumulator(node: Dense, x: Format) -> Format:
     if isinstance(x, Float32):
         return x
     low, high = reach(node.weight, x)
-    return IntegerRange(int(low.min()), int(high.max()))
+    return _integers(int(low.min()), int(high.max()))
+
+
+def _integers(low: int, high: int) -> IntegerRange:
+    """A range that 32 bits hold with a sign, as the reference and every stream have it."""
+    if high >> 31:
+        raise ValueError(f"integers from {low} to {high} need more than 32 bits with their sign")
+    return IntegerRange(low, high)
 
 
 def _summed(factors: NDArray[np.int64], formats: Sequence[Format], least: int | None = None) -> Format:
@@ -120,7 +127,7 @@ def _summed(factors: NDArray[np.int64], formats: Sequence[Format], least: int | 
         most = [factor] if least is None else [factor, np.full_like(factor, least)]
         ends = np.stack([k * end for k in most for end in (format_.min, format_.max)])
         low, high = low + ends.min(axis=0), high + ends.max(axis=0)
-    return IntegerRange(int(low.min()), int(high.max()))
+    return _integers(int(low.min()), int(high.max()))
 
 
 def _join(node: Sum | Concat, inputs: tuple[TensorType, ...]) -> TensorType:

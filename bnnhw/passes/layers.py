@@ -18,7 +18,7 @@ Array = NDArray[np.float64]
 
 MAX_BITS = 8  # of an activation that a layer multiplies
 MAX_INPUT_BITS = 16  # of the network's input
-MAX_WEIGHT_BITS = 8
+MAX_WEIGHT_BITS = 16
 
 
 def dense(made: Lowered, node: MatMul | Conv, x: Value, pads: tuple[int, int, int, int], fill: int) -> Value:
@@ -119,5 +119,5 @@ def _noise(weight: NDArray[np.int64], largest: float, weight_scale: Array, scale
 
 
 def _roundings(products: int) -> float:
-    """Of a sum of so many products, in any order: each product's own, and one for each level of a tree of additions."""
+    """Of a sum of `products`, in any order: each product's own, and one for each level of a tree of additions."""
     return float(2 + np.log2(products + 1))

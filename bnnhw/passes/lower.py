@@ -186,15 +186,15 @@ class _Lowering:
         self._made.values[node.output] = dense(self._made, node, value, pads, fill)
 
     def _multiplied(self, source: str, padding: set[float]) -> Value:
-        """What a layer takes: codes that only need a scale, or where there are none such, and no padding, codes with an
-        offset, which becomes one of the layer's sums."""
-        if not padding and not self._made.is_float(source) and self._made.listed(source):
+        """What a layer takes: codes that only need a scale, or where there are none such, codes with an offset, which
+        becomes one of the layer's sums. What pads them is then one of these codes."""
+        if not self._made.is_float(source) and self._made.listed(source):
             with suppress(ModelError):
-                return self._with_offset(source)
+                return self._with_offset(source, padding)
         self._made.codes(source, padding)
         return self._made.values[source]
 
-    def _with_offset(self, source: str) -> Value:
+    def _with_offset(self, source: str, padding: set[float]) -> Value:
         """The narrower of codes that only need a scale, and of codes with an offset.
 
         Raises
@@ -204,7 +204,7 @@ class _Lowering:
         """
         if not self._made.wider_than(source, MAX_BITS):
             with suppress(ModelError):
-                self._made.codes(source, grid=False)
+                self._made.codes(source, padding, grid=bool(padding))
                 return self._made.values[source]
         value = self._made.part(source)
         if self._made.new.tensors[value.tensor].shape != value.shape:
@@ -315,10 +315,11 @@ class _Lowering:
         """The integer that stands for a padding of `value`."""
         function = affine(codes.steps)
         assert function is not None
-        scale = float(function.scale.reshape(-1)[0])
-        code = round(value / scale) if np.isfinite(value) else format_.min
-        off = np.isfinite(value) and abs(code * scale - value) > 1e-6 * abs(scale)
-        if off or (value and function.scale.ndim) or not format_.contains(code):
+        scale, offset = float(function.scale.reshape(-1)[0]), float(function.offset.reshape(-1)[0])
+        code = round((value - offset) / scale) if np.isfinite(value) else format_.min
+        off = np.isfinite(value) and abs(code * scale + offset - value) > 1e-6 * abs(scale)
+        varies = function.offset.ndim or ((value or offset) and function.scale.ndim)
+        if off or varies or not format_.contains(code):
             raise ModelError(f"padding with {value:g}, which is no value of its {format_} input; pad with such a value")
         return code
 

@@ -259,7 +259,10 @@ class Lowered:
             return False
         value = self.values[name]
         found = levels(value.steps, self.integers(value.tensor))
-        return found is not None and len(found) <= 1 << bits < 1 << spaced(found).dtype.bits
+        if found is None:
+            return False
+        target = spaced(found)
+        return target.count <= 1 << bits < 1 << target.dtype.bits
 
     def why(self, name: str) -> str:
         """Why no codes stand for a tensor."""

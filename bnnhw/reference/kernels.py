@@ -64,7 +64,7 @@ def evaluate(node: Node, *inputs: Array) -> Array:
     if isinstance(node, ArgMax):
         return argmax(node, x)
     if isinstance(node, Softmax):
-        return softmax(x)
+        return log_softmax(x) if node.log else softmax(x)
     raise TypeError(f"no meaning for {node.op}")
 
 
@@ -142,3 +142,10 @@ def softmax(x: Array) -> NDArray[np.float32]:
     value = np.asarray(x, np.float32)
     power = np.exp(value - value.max(axis=-1, keepdims=True))
     return power / power.sum(axis=-1, keepdims=True)
+
+
+def log_softmax(x: Array) -> NDArray[np.float32]:
+    """The logarithm of `softmax`, without its rounding to zero."""
+    value = np.asarray(x, np.float32)
+    value = value - value.max(axis=-1, keepdims=True)
+    return value - np.log(np.exp(value).sum(axis=-1, keepdims=True))

@@ -50,9 +50,9 @@ def check(task: Task, found: Answer, expected: Answer) -> Level:
     return level
 
 
-def _answer_name(design: Design) -> str | None:
-    """The output of the file that is the model's answer; None where only the file can tell."""
-    return None if design.source is None else design.source.outputs["outputs"]
+def _answer_name(design: Design) -> str:
+    """The output of the file that is the model's answer."""
+    return (design.source or design.graph).outputs["outputs"]
 
 
 def model_file(design: Design) -> Path:
@@ -73,7 +73,7 @@ def model_file(design: Design) -> Path:
     return path
 
 
-def _execute(path: Path, inputs: Array, wanted: str | None) -> tuple[dict[str, Array], str]:
+def _execute(path: Path, inputs: Array, wanted: str) -> tuple[dict[str, Array], str]:
     """Every tensor of the model by name, (N, ...) each, and the name of its answer: `wanted`, if the file has that."""
     try:
         import onnx
