@@ -20,7 +20,7 @@ import bnnhw
 from benchmarks.commands import add_again, add_only
 from benchmarks.pages import ROOT, markdown, put
 from benchmarks.rows import Row, Rows
-from bnnhw.charts import scatter
+from bnnhw.charts import front, scatter
 from bnnhw.errors import ModelError, PlanError
 from bnnhw.files import write_text
 from bnnhw.shipped import ShippedModel, family_models
@@ -112,7 +112,16 @@ def speed_table(models: Sequence[ShippedModel], rows: Rows) -> str:
         for point in (SMALL, LARGE):
             cells += _cells(rows[model.name, point.name])
         lines.append(cells)
-    return markdown(header, lines)
+    return markdown(header, lines) + _best(models, rows)
+
+
+def _best(models: Sequence[ShippedModel], rows: Rows) -> str:
+    """The line of the plot in words: equal accuracy is where one reads it from."""
+    points = _points(models, rows)
+    best = set(front(points))
+    chosen = sorted((luts, accuracy, title) for title, luts, accuracy in points if (luts, accuracy) in best)
+    names = ", ".join(f"{title} ({accuracy:.1f} %, {luts:,.0f} LUTs)" for luts, accuracy, title in chosen)
+    return f"\nOn {LARGE.board}, no smaller design is as accurate as these: {names}.\n"
 
 
 def area_table(models: Sequence[ShippedModel], rows: Rows) -> str:
@@ -172,11 +181,15 @@ def _cells(row: Row) -> list[str]:
 
 def plot(models: Sequence[ShippedModel], rows: Rows) -> str:
     """Accuracy over LUTs at equal speed."""
-    found = [(m, rows[m.name, LARGE.name]) for m in models]
-    points = [(m.facts["title"], float(row["lut4"]), 100 * m.facts["accuracy"]) for m, row in found if "lut4" in row]
     assert LARGE.fps is not None
     across = f"LUT4 on {LARGE.board} at {LARGE.fps:,.0f} inferences per second"
-    return scatter(points, across=across, down="accuracy on the digits, %")
+    return scatter(_points(models, rows), across=across, down="accuracy on the digits, %")
+
+
+def _points(models: Sequence[ShippedModel], rows: Rows) -> list[tuple[str, float, float]]:
+    """Title, LUTs and accuracy in percent of those that fit."""
+    found = [(m, rows[m.name, LARGE.name]) for m in models]
+    return [(m.facts["title"], float(row["lut4"]), 100 * m.facts["accuracy"]) for m, row in found if "lut4" in row]
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:

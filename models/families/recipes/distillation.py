@@ -37,6 +37,5 @@ FAMILY = Family(
         tail=Tail("LogSoftmax", 4.0),
     ),
     teacher=teacher,
-    epochs=300,
     rate=LATENT_RATE,
 )
