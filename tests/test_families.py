@@ -21,7 +21,7 @@ RECIPES = {path.stem: path for path in (ROOT / "models" / "families" / "recipes"
 LARGEST = 60_000  # bytes of a folder: all of them are part of the wheel
 
 # Families that do not map yet, with a word of the reason that is given.
-NOT_YET = {"abcnet": "unit", "qat": "QuantizeLinear", "distillation": "LogSoftmax", "yodann": "12 bits"}
+NOT_YET = {"yodann": "12 bits"}
 # In every run of the suite: one for each way of joining, padding and pooling; the others with the slow tests.
 SIMULATED = ("bnn", "hwgq", "ebnn")
 
@@ -58,11 +58,13 @@ def test_golden_values_are_of_this_file(name: str) -> None:
     """qonnx's executor, on the file as it lies here."""
     from qonnx.core.modelwrapper import ModelWrapper
     from qonnx.core.onnx_exec import execute_onnx
+    from qonnx.transformation.infer_shapes import InferShapes
 
     model = FAMILIES[name]
     with np.load(model.golden) as golden:
-        x, outputs, prediction = golden["inputs"][:2].astype(np.float32), golden["outputs"], golden["prediction"]
-    file = ModelWrapper(onnx.load(model.file))
+        x = golden["inputs"][:2].astype(np.float32)
+        outputs, prediction = golden["outputs"], golden["prediction"]
+    file = ModelWrapper(onnx.load(model.file)).transform(InferShapes())
     found = np.concatenate([execute_onnx(file, {"x": sample[None]})["y"] for sample in x])
     np.testing.assert_allclose(found, outputs[:2], rtol=1e-5, atol=1e-5)
     assert (outputs.argmax(1) == prediction).all()
@@ -72,11 +74,13 @@ def test_golden_values_are_of_this_file(name: str) -> None:
 def test_source_and_reference(name: str) -> None:
     """The integers give what another executor gave for the file."""
     with np.load(FAMILIES[name].golden) as golden:
-        x, outputs, prediction = golden["inputs"].astype(np.float32), golden["outputs"], golden["prediction"]
+        x, outputs = golden["inputs"].astype(np.float32), golden["outputs"]
     found = reference.run(to_integers(load_model(name, None)), x)
     scale = np.abs(outputs).max()
     np.testing.assert_allclose(found["outputs"].reshape(outputs.shape) / scale, outputs / scale, atol=1e-5)
-    assert (found["prediction"] == prediction).all()
+    # Of two classes that tie, the executor's float32 may take either.
+    chosen = np.take_along_axis(outputs, found["prediction"].reshape(-1, 1), 1)[:, 0]
+    np.testing.assert_allclose(chosen / scale, outputs.max(1) / scale, atol=1e-5)
 
 
 @pytest.mark.sim
