@@ -16,6 +16,8 @@ NAMES = (
     "families",
     "calibrate",
     "cifar-cnv",
+    "lenet",
+    "quantize",
 )
 
 if __name__ == "__main__":

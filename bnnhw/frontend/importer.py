@@ -61,7 +61,7 @@ def load_qonnx(path: Path, *, input_format: DataType | None = None, output_tenso
     ModelError
         If the file cannot be read; or with every node that does not map, its reason and its remedy.
     """
-    context, rows = _walk(path, output_tensor)
+    context, rows = walk(path, output_tensor)
     file = context.file
     others = ", ".join(map(repr, file.outputs[1:]))
     chosen = f"output {file.output!r} is the answer, and {others} not computed: --output-tensor chooses another"
@@ -107,10 +107,10 @@ def inspect_qonnx(path: Path, *, output_tensor: str | None = None) -> list[Row]:
     ModelError
         If the file cannot be read.
     """
-    return _walk(path, output_tensor)[1]
+    return walk(path, output_tensor)[1]
 
 
-def _walk(path: Path, output_tensor: str | None) -> tuple[Context, list[Row]]:
+def walk(path: Path, output_tensor: str | None = None) -> tuple[Context, list[Row]]:
     file = container.read(path, output_tensor)
     context = Context(
         file=file,

@@ -165,14 +165,16 @@ class MatMul(Node):
 class Conv(Node):
     """Convolution of a feature map (H, W, C) to (OH, OW, MH); cross-correlation, as in ONNX.
 
-    `weight` holds integers (MH, KH, KW, C); grouped convolutions are written out with zeros. `weight_scale` is as in
-    `MatMul`. `geometry` has no padding: that is a `Pad` of its own.
+    `weight` holds integers (MH, KH, KW, C / groups): outputs and channels are in `groups` of consecutive ones, and an
+    output sees only the channels of its own group; as many groups as channels are a depthwise convolution.
+    `weight_scale` is as in `MatMul`. `geometry` has no padding: that is a `Pad` of its own.
     """
 
     weight: NDArray[np.int16]
     weight_dtype: DataType
     weight_scale: NDArray[np.float64]
     geometry: Geometry
+    groups: int = 1
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -267,13 +269,15 @@ class Dequant(Node):
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Window(Node):
-    """The windows of a feature map (H, W, C) as vectors (OH, OW, KH * KW * C), ordered by row, column, channel.
+    """The windows of a feature map (H, W, C) as vectors (OH, OW, KH * KW * C), ordered by row, column, channel; with
+    several `groups` of channels by group, row, column, channel in the group.
 
     Positions outside the map hold `fill`.
     """
 
     geometry: Geometry
     fill: int
+    groups: int = 1
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -287,6 +291,14 @@ class Dense(Node):
     weight: NDArray[np.int16]
     weight_dtype: DataType
     flip: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class GroupedDense(Dense):
+    """A `Dense` of which each of `groups` groups of consecutive outputs sees only its own of as many groups of
+    consecutive inputs: weight (MH, MW / groups)."""
+
+    groups: int
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

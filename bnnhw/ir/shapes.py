@@ -18,6 +18,7 @@ from bnnhw.ir.nodes import (
     Conv,
     Dense,
     Encode,
+    GroupedDense,
     MatMul,
     MaxPool,
     Node,
@@ -61,6 +62,9 @@ def _of_one(node: Node, x: TensorType) -> TensorType:
         return TensorType(tuple(x.shape[axis] for axis in node.perm), x.format)
     if isinstance(node, (MatMul, Dense)):
         mh, mw = node.weight.shape
+        if isinstance(node, GroupedDense):
+            _check_groups(node.groups, mh)
+            mw *= node.groups
         if not x.shape or x.shape[-1] != mw:
             raise ValueError(f"weights of {mw} inputs do not fit a tensor of shape {x.shape}")
         return TensorType((*x.shape[:-1], mh), _accumulator(node, x.format) if isinstance(node, Dense) else FLOAT32)
@@ -88,11 +92,13 @@ def _of_map(node: Conv | Pad | MaxPool | SumPool | Window, x: TensorType) -> Ten
         return TensorType((height + above + below, width + left + right, channels), x.format)
     rows, columns = node.geometry.output(height, width)
     if isinstance(node, Conv):
-        mh, *window = node.weight.shape
-        if tuple(window) != (*node.geometry.kernel, channels):
+        mh, *kernel, inputs = node.weight.shape
+        _check_groups(node.groups, mh)
+        if tuple(kernel) != node.geometry.kernel or inputs * node.groups != channels:
             raise ValueError(f"weights of shape {node.weight.shape} do not fit a tensor of shape {x.shape}")
         return TensorType((rows, columns, mh))
     if isinstance(node, Window):
+        _check_groups(node.groups, channels)
         return TensorType((rows, columns, node.geometry.taps * channels), x.format)
     if isinstance(node, MaxPool):
         if node.minimum.shape not in ((), (channels,)):
@@ -101,6 +107,11 @@ def _of_map(node: Conv | Pad | MaxPool | SumPool | Window, x: TensorType) -> Ten
             raise ValueError("windows that lie in the padding alone have no maximum")
         return TensorType((rows, columns, channels), x.format)
     return TensorType((rows, columns, channels), _summed(np.array([[node.geometry.taps]]), [x.format], least=1))
+
+
+def _check_groups(groups: int, channels: int) -> None:
+    if groups < 1 or channels % groups:
+        raise ValueError(f"{channels} channels do not come in {groups} groups")
 
 
 def _accumulator(node: Dense, x: Format) -> Format:

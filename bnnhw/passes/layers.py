@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bnnhw.arithmetic.formats import DataType
-from bnnhw.ir.nodes import Conv, Dense, MatMul, Sum, Window
+from bnnhw.ir.nodes import Conv, Dense, GroupedDense, MatMul, Sum, Window
 from bnnhw.passes.common_unit import common_unit
 from bnnhw.passes.lowered import Lowered
 from bnnhw.passes.rounding import EXACT, ROUNDING, lowest_bit
@@ -33,25 +34,49 @@ def dense(made: Lowered, node: MatMul | Conv, x: Value, pads: tuple[int, int, in
     """
     function = affine(x.steps)
     assert function is not None
-    rows = node.weight.reshape(len(node.weight), -1, node.weight.shape[-1]).astype(np.int64)
-    counted = np.abs(rows).sum(axis=1)  # (MH, C): how often a channel's values go into a sum
-    noise = counted @ np.broadcast_to(made.rounded(x).error, rows.shape[-1:])
+    groups = node.groups if isinstance(node, Conv) else 1
+    rows = node.weight.reshape(len(node.weight), -1, node.weight.shape[-1]).astype(np.int64)  # (MH, taps, C / groups)
+    counted = np.abs(rows).sum(axis=1)  # (MH, C / groups): how often a channel's values go into a sum
+    offset = _met(function.offset, groups, counted.shape)
+    offsets = (rows.sum(axis=1) * offset).sum(axis=1) * node.weight_scale
+    noise = (counted * _met(made.rounded(x).error, groups, counted.shape)).sum(axis=1)
     scale = function.scale
     if scale.ndim:
         most = counted * made.largest(x.tensor)
-        largest = most.max(axis=0)
-        roundings = _roundings(rows[0].size)
-        unit, factors = common_unit(scale, largest, roundings * ROUNDING * float(largest @ np.abs(scale)))
-        noise = noise + most @ np.abs(factors * unit - scale)
-        rows, scale = rows * factors, np.array(unit)
+        largest = most.reshape(groups, -1, counted.shape[1]).max(axis=1)
+        units, factors = _units(scale.reshape(groups, -1), largest, _roundings(rows[0].size))
+        per_row = _met(factors.ravel(), groups, counted.shape)
+        rows, scale = (
+            rows * per_row[:, None],
+            np.repeat(units, len(rows) // groups) if groups > 1 else units.reshape(()),
+        )
+        off = np.abs(factors * units[:, None] - function.scale.reshape(groups, -1)).ravel()
+        noise = noise + (most * _met(off, groups, counted.shape)).sum(axis=1)
     weight = rows.reshape(len(rows), -1)
     total = np.asarray(node.weight_scale * scale)
     noise = noise * np.abs(node.weight_scale) + _noise(weight, made.largest(x.tensor), node.weight_scale, scale)
-    if (offset := _offset(node.weight, function.offset) * node.weight_scale).any():
+    if offset.any():
         # The executor adds products that have the offset in them.
-        noise = noise + ROUNDING * np.abs(offset) * _roundings(weight.shape[1])
-    tensor = _product(made, node, weight, _windows(made, node, x.tensor, pads, fill))
-    return made.value(tensor, made.new.tensors[tensor].shape, Affine(total, offset), uniform(noise), node.name)
+        noise = noise + ROUNDING * np.abs(offsets) * _roundings(weight.shape[1])
+    tensor = _product(made, node, weight, groups, _windows(made, node, x.tensor, pads, fill))
+    function = Affine(total, offsets if offset.any() else EXACT)
+    return made.value(tensor, made.new.tensors[tensor].shape, function, uniform(noise), node.name)
+
+
+def _met(values: NDArray[Any], groups: int, shape: tuple[int, ...]) -> NDArray[Any]:
+    """Of `values`, one or (C,), those that each of the rows meets, of `shape` (MH, C / groups)."""
+    per_group = np.broadcast_to(values, groups * shape[1]).reshape(groups, shape[1])
+    return np.repeat(per_group, shape[0] // groups, axis=0)
+
+
+def _units(scales: Array, largest: Array, roundings: float) -> tuple[Array, NDArray[np.int64]]:
+    """A unit for each group (groups,), and the multiples of it that stand for `scales` (groups, C / groups), of which
+    sums count up to `largest`."""
+    found = [
+        common_unit(scale, most, roundings * ROUNDING * float(most @ np.abs(scale)))
+        for scale, most in zip(scales, largest, strict=True)
+    ]
+    return np.array([unit for unit, _ in found]), np.array([factors for _, factors in found])
 
 
 def _windows(made: Lowered, node: MatMul | Conv, tensor: str, pads: tuple[int, int, int, int], fill: int) -> str:
@@ -59,28 +84,31 @@ def _windows(made: Lowered, node: MatMul | Conv, tensor: str, pads: tuple[int, i
     if not isinstance(node, Conv) or (geometry := replace(node.geometry, pads=pads)).pointwise:
         return tensor
     name = f"{node.name}.windows"
-    window = Window(name=name, inputs=(), output=name, source=node.source, geometry=geometry, fill=fill)
+    window = Window(
+        name=name, inputs=(), output=name, source=node.source, geometry=geometry, fill=fill, groups=node.groups
+    )
     return made.add(window, tensor)
 
 
-def _product(made: Lowered, node: MatMul | Conv, weight: NDArray[np.int64], tensor: str) -> str:
-    """The sums of products with `weight` (MH, MW): of one layer, or where weights are wider than a layer's, of one for
-    each of their digits."""
+def _product(made: Lowered, node: MatMul | Conv, weight: NDArray[np.int64], groups: int, tensor: str) -> str:
+    """The sums of products with `weight` (MH, MW / groups): of one layer, or where weights are wider than a layer's, of
+    one for each of their digits."""
     digits = _digits(weight)
     sums = []
     for k, digit in enumerate(digits):
         last = len(digits) == 1
         low, high = int(digit.min()), int(digit.max())
         kept = last and node.weight_dtype.contains(digit)
-        layer = Dense(
-            name=node.name if last else f"{node.name}.digit{k}",
-            inputs=(),
-            output=f"{node.name}.accumulator" if last else f"{node.name}.digit{k}",
-            source=node.source,
-            weight=digit.astype(np.int16),
-            weight_dtype=node.weight_dtype if kept else DataType.smallest(low, high),
-            flip=np.zeros(len(digit), np.bool_),
-        )
+        fields: dict[str, Any] = {
+            "name": node.name if last else f"{node.name}.digit{k}",
+            "inputs": (),
+            "output": f"{node.name}.accumulator" if last else f"{node.name}.digit{k}",
+            "source": node.source,
+            "weight": digit.astype(np.int16),
+            "weight_dtype": node.weight_dtype if kept else DataType.smallest(low, high),
+            "flip": np.zeros(len(digit), np.bool_),
+        }
+        layer = Dense(**fields) if groups == 1 else GroupedDense(**fields, groups=groups)
         sums.append(made.add(layer, tensor))
     if len(sums) == 1:
         return sums[0]
@@ -97,14 +125,6 @@ def _digits(weight: NDArray[np.int64]) -> list[NDArray[np.int64]]:
         found.append((weight + half) % base - half)
         weight = (weight - found[-1]) // base
     return [*found, weight]
-
-
-def _offset(weight: NDArray[np.int16], offset: Array) -> Array:
-    """What an offset of the input, scalar or (C,), adds to the sum of each row of weights (MH, .., C)."""
-    if not offset.any():
-        return EXACT
-    rows = weight.reshape(len(weight), -1, weight.shape[-1])
-    return np.asarray((rows * np.broadcast_to(offset, rows.shape[-1:])).sum(axis=(1, 2)))
 
 
 def _noise(weight: NDArray[np.int64], largest: float, weight_scale: Array, scale: Array) -> Array:

@@ -78,9 +78,9 @@ def _evaluate_all(graph: Graph, values: NDArray[np.float32], packed: bool) -> di
     tensors: dict[str, Array] = {graph.input: values}
     for node in graph.nodes:
         before = graph.producer(node.inputs[0])
-        if packed and isinstance(node, Window) and all(isinstance(n, Dense) for n in graph.consumers(node.output)):
+        if packed and isinstance(node, Window) and all(type(n) is Dense for n in graph.consumers(node.output)):
             continue  # the layer after it takes its own windows
-        if packed and isinstance(node, Dense):
+        if packed and type(node) is Dense:  # groups are too short for words of bits
             source = before.inputs[0] if isinstance(before, Window) else node.inputs[0]
             dtype = graph.tensors[source].format
             assert not isinstance(dtype, Float32)

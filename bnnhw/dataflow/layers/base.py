@@ -195,7 +195,7 @@ class Layer(ABC):
 
     @property
     def mw(self) -> int:
-        """Elements of an input vector, without the taps of a pool's window."""
+        """Elements of an input vector, without the taps of windows that are taken channel by channel."""
         return self.i_shapes[0][-1]
 
     @property
@@ -205,7 +205,7 @@ class Layer(ABC):
 
     @property
     def taps(self) -> int:
-        """Taps of each of a pool's windows."""
+        """Taps of each window that is taken channel by channel."""
         return 1
 
     @property
