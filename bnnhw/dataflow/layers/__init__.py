@@ -8,6 +8,7 @@ from bnnhw.dataflow.layers.grouped_plan import GroupedPlan
 from bnnhw.dataflow.layers.matrix import MatrixLayer
 from bnnhw.dataflow.layers.matrix_plan import MAX_FRAMES, MatrixPlan
 from bnnhw.dataflow.layers.pool import PoolLayer
+from bnnhw.dataflow.layers.slice import SliceLayer
 from bnnhw.dataflow.layers.threshold import ThresholdLayer
 from bnnhw.dataflow.layers.weighted import WeightedLayer
 
@@ -27,8 +28,17 @@ __all__ = [
     "MatrixLayer",
     "MatrixPlan",
     "PoolLayer",
+    "SliceLayer",
     "ThresholdLayer",
     "WeightedLayer",
 ]
 
-LAYERS: tuple[type[Layer], ...] = (MatrixLayer, GroupedLayer, PoolLayer, AddLayer, ConcatLayer, ThresholdLayer)
+LAYERS: tuple[type[Layer], ...] = (
+    MatrixLayer,
+    GroupedLayer,
+    PoolLayer,
+    AddLayer,
+    ConcatLayer,
+    SliceLayer,
+    ThresholdLayer,
+)

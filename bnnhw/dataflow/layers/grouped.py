@@ -90,6 +90,9 @@ class GroupedLayer(WeightedLayer):
         free = {key: some for key, some in choices.items() if key not in wanted}
         return [dict(zip(free, choice, strict=True)) for choice in product(*free.values())]
 
+    def completed(self, wanted: Mapping[str, Any]) -> Mapping[str, Any]:
+        return {"simd": self._channels, **wanted} if wanted.get("pe", 1) > self._rows else wanted
+
     def within(self, plan: LayerPlan, interval: int) -> bool:
         searches = self.vectors * plan.nf * threshold_cycles(self.thresholds)
         return plan.cycles <= interval and searches <= interval
