@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from bnnhw.ir.geometry import Geometry
 from bnnhw.parts import Part
@@ -94,8 +95,12 @@ class SlidingWindow(Unit):
     def wait(self, interval: int, *, first: bool) -> int:
         """Cycles per frame that windows may have to wait for lines for which there was no place before, if a frame
         comes in `interval` cycles, or a beat per cycle to the `first` layer."""
-        missing = max(0, self.geometry.unbroken_lines(self.height) - self.capacity)
-        return missing * (self.line if first else interval // self.height)
+        return self._missing * (self.line if first else interval // self.height)
+
+    @cached_property
+    def _missing(self) -> int:
+        """Lines of the next frame for which there may be no place."""
+        return max(0, self.geometry.unbroken_lines(self.height) - self.capacity)
 
 
 class WindowRows(Registered):

@@ -69,7 +69,6 @@ class CutBeats(CycleModel):
     """The half that cuts beats of `per_beat` chunks; a vector is `chunks` chunks."""
 
     __slots__ = ("_final", "_index", "_per_beat")
-    reactive = True
 
     def __init__(self, per_beat: int, chunks: int) -> None:
         self._per_beat, self._final = per_beat, (chunks - 1) % per_beat + 1
@@ -93,7 +92,6 @@ class CollectedChunks(Direct):
     """The half that collects chunks into beats of `per_beat`."""
 
     __slots__ = ("_index", "_per_beat")
-    reactive = True
 
     def __init__(self, per_beat: int) -> None:
         super().__init__()
