@@ -59,14 +59,8 @@ class Option(NamedTuple):
 
     luts: float
     block_ram: int
-    memories: dict[str, Any]
+    memories: tuple[dict[str, Any], ...]
     window: SlidingWindow | None
-
-    @classmethod
-    def of(cls, options: tuple[Option, ...]) -> Option:
-        """Those of units that are chosen one without the other, together."""
-        memories = {key: kind for option in options for key, kind in option.memories.items()}
-        return cls(sum(option.luts for option in options), sum(option.block_ram for option in options), memories, None)
 
 
 # What takes LUTs and block RAMs.
@@ -120,39 +114,55 @@ class Candidates:
         self._deepened = deep and layer.windowed and "window_depth" not in wanted
         self._options: dict[tuple[int, tuple[int, ...]], list[Option]] = {}
         self._held: dict[tuple[int, ...], list[Held]] = {}
+        # Of each folding: what it is made of, and what comes of it where some of its line buffers are too shallow.
+        self._folded: dict[tuple[int, ...], tuple[LayerPlan, list[list[Option]]]] = {}
+        self._made: dict[tuple[tuple[int, ...], tuple[bool, ...]], list[Candidate]] = {}
 
     def within(self, interval: int, batch: int) -> list[Candidate]:
         """Those within `interval` cycles, with each weight used `batch` times."""
         found: dict[tuple[Head, Tail], list[Candidate]] = {}
-        for folding in self._layer.foldings(interval, self._wanted, batch):
-            plan = replace(self._base, **folding)
-            if not self._layer.within(plan, interval):
+        layer, first = self._layer, self._layer.inputs == (INPUT,)
+        for folding in layer.foldings(interval, self._wanted, batch):
+            key = tuple(folding.values())
+            if key not in self._folded:
+                plan = replace(self._base, **folding)
+                self._folded[key] = plan, [self._section(*some, plan) for some in enumerate(layer.sections(plan))]
+            plan, sections = self._folded[key]
+            if not layer.within(plan, interval):
                 continue
-            computing = self._computing(plan, interval)
-            lanes, pe, frames = plan.i_lanes, plan.pe, plan.frames
-            for held in self._around(plan):
-                ends = Head(lanes, frames, held.i_frames), Tail(pe, frames, held.o_frames)
-                found.setdefault(ends, []).extend(
-                    Candidate(
-                        option.luts + held.luts, option.block_ram + held.block_ram, *ends, plan,
-                        (option.memories, held.memories),
-                    )
-                    for option in computing
-                )  # fmt: skip
+            slack = interval - plan.cycles
+            shallow = tuple(
+                option.window is not None and option.window.wait(interval, first=first) > slack
+                for options in sections
+                for option in options
+            )
+            if (key, shallow) not in self._made:
+                self._made[key, shallow] = self._together(plan, sections, shallow)
+            for candidate in self._made[key, shallow]:
+                found.setdefault((candidate.head, candidate.tail), []).append(candidate)
         return [candidate for rivals in found.values() for candidate in _frontier(rivals)]
 
-    def _computing(self, plan: LayerPlan, interval: int) -> list[Option]:
-        """The choices of the units of `plan` that compute, all together."""
-        slack, first = interval - plan.cycles, self._layer.inputs == (INPUT,)
-        sections = [
-            [
-                option
-                for option in self._section(k, section, plan)
-                if option.window is None or option.window.wait(interval, first=first) <= slack
+    def _together(self, plan: LayerPlan, sections: list[list[Option]], shallow: tuple[bool, ...]) -> list[Candidate]:
+        """The choices of all units of `plan`, of which some line buffers are too `shallow`."""
+        left = iter(shallow)
+        made = [Option(0.0, 0, (), None)]
+        for options in sections:
+            some = _frontier([option for option in options if not next(left)])
+            made = [
+                Option(a.luts + b.luts, a.block_ram + b.block_ram, a.memories + b.memories, None)
+                for a in made
+                for b in some
             ]
-            for k, section in enumerate(self._layer.sections(plan))
-        ]
-        return _frontier([Option.of(options) for options in product(*sections)])
+        made = _frontier(made)
+        lanes, pe, frames = plan.i_lanes, plan.pe, plan.frames
+        found: dict[tuple[Head, Tail], list[Candidate]] = {}
+        for held in self._around(plan):
+            ends = Head(lanes, frames, held.i_frames), Tail(pe, frames, held.o_frames)
+            found.setdefault(ends, []).extend(
+                Candidate(a.luts + held.luts, a.block_ram + held.block_ram, *ends, plan, (*a.memories, held.memories))
+                for a in made
+            )
+        return [candidate for rivals in found.values() for candidate in _frontier(rivals)]
 
     def _section(self, k: int, section: Section, plan: LayerPlan) -> list[Option]:
         """The choices of section `k` of the units of `plan` that compute."""
@@ -167,7 +177,7 @@ class Candidates:
                     deep = replace(option, **depth) if depth else option
                     units = [unit for _, unit in section.units(deep, self._part.family)]
                     window = next((unit for unit in units if isinstance(unit, SlidingWindow)), None)
-                    found.append(Option(*cost(self._part, units), memories | depth, window if depth else None))
+                    found.append(Option(*cost(self._part, units), (memories, depth), window if depth else None))
             # A deeper line buffer may be needed where a cheaper one is too shallow.
             self._options[key] = found if any(option.window for option in found) else _frontier(found)
         return self._options[key]

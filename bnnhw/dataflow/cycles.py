@@ -18,7 +18,7 @@ from bnnhw.dataflow.network import Network
 from bnnhw.dataflow.pipeline import pipeline
 from bnnhw.dataflow.plan import Plan
 from bnnhw.units import FrameStatus
-from bnnhw.units.cycle_model import ENDLESS, GOING, LAST, NONE, STALLED, TAKEN, Beat, CycleModel
+from bnnhw.units.cycle_model import ENDLESS, GOING, LAST, NONE, STALLED, TAKEN, Beat, CycleModel, Wire
 from bnnhw.units.frame_gather import GatheredFrames
 from bnnhw.units.stream_fifo import WaitingBeats
 
@@ -98,6 +98,11 @@ class Run:
                 edges.setdefault(source, len(edges))
         self._last = edges[len(stages) - 1, 0] = len(edges)
         models = {k: stage.unit.cycle_model() for k, stage in enumerate(stages) if k not in apart}
+        # What goes into wires comes out of them.
+        wires = [k for k, model in models.items() if isinstance(model, Wire)]
+        for k in wires:
+            edges[k, 0] = edges[inputs[k][0]]
+            del models[k]
         # Those between layers; a skid buffer is part of one.
         self._fifos = [m for k, m in models.items() if isinstance(m, WaitingBeats) and not stages[k].part]
         self._gathers = [model for model in models.values() if isinstance(model, GatheredFrames)]

@@ -174,6 +174,7 @@ def _solve(
     network: Network, part: Part, interval: int, budget: Budget, everything: list[list[Candidate]]
 ) -> Solution | None:
     columns = budget.block_ram + 1
+    ram = np.arange(columns)
     choices = [[candidate for candidate in some if candidate.block_ram < columns] for some in everything]
     if not all(choices):
         return None
@@ -187,27 +188,27 @@ def _solve(
         layer = network.layers[k]
         before = network.layers[k - 1] if k and layer.inputs == (k - 1,) else None
         now_tails = list(dict.fromkeys(c.tail for c in candidates))
-        rows = {tail: row for row, tail in enumerate(now_tails)}
+        heads = {head: row for row, head in enumerate(dict.fromkeys(c.head for c in candidates))}
+        # Of each head: the fewest LUTs up to this layer with b block RAMs, in column `columns + b`, and whose they are.
+        reached = np.full((len(heads), 2 * columns), np.inf)
+        sources = np.zeros((len(heads), columns), np.int64)
+        for head, row in heads.items():
+            costs = np.array([_join(part, before, layer, tail, head, interval) for tail in tails])
+            joined = best + costs[:, None]
+            sources[row] = joined.argmin(axis=0)
+            reached[row, columns:] = joined[sources[row], ram]
         now = np.full((len(now_tails), columns), np.inf)
-        chosen = np.full(now.shape, -1)
-        came = np.full(now.shape, -1)
-        joins: dict[Head, tuple[NDArray[np.int64], NDArray[np.float64]]] = {}
-        for index, candidate in enumerate(candidates):
-            head = candidate.head
-            if head not in joins:
-                costs = np.array([_join(part, before, layer, tail, head, interval) for tail in tails])
-                reached = best + costs[:, None]
-                source = reached.argmin(axis=0)
-                joins[head] = source, reached[source, np.arange(columns)]
-            source, reached = joins[head]
-            value = reached + candidate.luts
-            row, used = rows[candidate.tail], candidate.block_ram
-            shifted = np.full(columns, np.inf)
-            shifted[used:] = value[: columns - used]
-            better = shifted < now[row]
-            now[row][better] = shifted[better]
-            chosen[row][better] = index
-            came[row, used:][better[used:]] = source[: columns - used][better[used:]]
+        chosen, came = np.zeros(now.shape, np.int64), np.zeros(now.shape, np.int64)
+        for row, tail in enumerate(now_tails):
+            indices = np.array([index for index, candidate in enumerate(candidates) if candidate.tail == tail])
+            some = [candidates[index] for index in indices]
+            taken = np.array([candidate.block_ram for candidate in some])
+            head_rows = np.array([heads[candidate.head] for candidate in some])
+            luts = np.array([candidate.luts for candidate in some])
+            values = reached[head_rows[:, None], columns + ram - taken[:, None]] + luts[:, None]
+            least = values.argmin(axis=0)
+            now[row], chosen[row] = values[least, ram], indices[least]
+            came[row] = sources[head_rows[least], ram - taken[least]]
         trail.append((chosen, came))
         best, tails = now, now_tails
 
