@@ -143,10 +143,10 @@ class DoubleBuffer(Registered):
         """Beats until one closes something."""
 
     def leap(self, took: Sequence[bool], inputs: Sequence[Beat], gave: Sequence[bool]) -> int:
-        most = max(1, self._to_come() - 1) if took[0] else ENDLESS
+        most = self._to_come() if took[0] else ENDLESS
         if gave[0] or self._out is NOTHING:
             if self._full:
-                return min(most, max(1, self._to_go() - 1)) if self._out is GOING else 1
+                return min(most, self._to_go()) if self._out is GOING else 1
             if self._out is not NOTHING:
                 return 1
         return most

@@ -144,7 +144,7 @@ class FoldedPasses(Registered):
             return ENDLESS
         if gave[0]:
             return 1
-        most = max(1, self._sf - self._beat - 1) if took[0] else ENDLESS
+        most = self._sf - self._beat if took[0] else ENDLESS
         for waits, entry in enumerate(reversed(self._pipe)):
             if entry is not NOTHING:
                 return min(most, max(1, waits))

@@ -126,13 +126,13 @@ class WindowRows(Registered):
         return TAKEN if self._lines < self._capacity else STALLED
 
     def leap(self, took: Sequence[bool], inputs: Sequence[Beat], gave: Sequence[bool]) -> int:
-        most = max(1, self._line - self._column - 1) if took[0] else ENDLESS
+        most = self._line - self._column if took[0] else ENDLESS
         if gave[0] or self._out is NOTHING:
             if self._lines < self._schedule[self._row][0]:
                 return most if self._out is NOTHING else 1
             if self._out is not GOING:
                 return 1
-            return min(most, max(1, min(self._group - self._in_group, self._per_row - self._in_row) - 1))
+            return min(most, self._group - self._in_group, self._per_row - self._in_row)
         return most
 
     def step(self, took: Sequence[bool], inputs: Sequence[Beat], gave: Sequence[bool], times: int = 1) -> None:

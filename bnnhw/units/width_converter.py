@@ -100,7 +100,7 @@ class CollectedChunks(Direct):
 
     def leap(self, took: Sequence[bool], inputs: Sequence[Beat], gave: Sequence[bool]) -> int:
         if took[0]:
-            return 1 if inputs[0][1] or self._out is not NOTHING else max(1, self._per_beat - self._index - 1)
+            return 1 if inputs[0][1] or self._out is not NOTHING else self._per_beat - self._index
         return 1 if gave[0] else ENDLESS
 
     def step(self, took: Sequence[bool], inputs: Sequence[Beat], gave: Sequence[bool], times: int = 1) -> None:
