@@ -6,14 +6,18 @@ from benchmarks.commands import run
 
 NAMES = (
     "designs",
+    "boards",
     "compile",
     "simulation",
     "reference",
     "units",
     "constants",
     "gap",
+    "families",
     "calibrate",
     "cifar-cnv",
+    "lenet",
+    "quantize",
 )
 
 if __name__ == "__main__":

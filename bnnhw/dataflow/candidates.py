@@ -8,7 +8,7 @@ from itertools import product
 from typing import Any, NamedTuple, TypeVar
 
 from bnnhw.dataflow.area import cost
-from bnnhw.dataflow.layers import INPUT, LOGIC, MEMORIES, Layer, LayerPlan, MatrixPlan
+from bnnhw.dataflow.layers import INPUT, MEMORIES, Layer, LayerPlan, MatrixPlan
 from bnnhw.dataflow.layers.base import Section
 from bnnhw.parts import Part
 from bnnhw.units import SlidingWindow
@@ -104,8 +104,7 @@ class Candidates:
     def __init__(
         self, layer: Layer, part: Part, wanted: Mapping[str, Any], *, joins: tuple[bool, bool], deep: bool
     ) -> None:
-        if wanted.get("weight_memory") == LOGIC:
-            wanted = {"pe": layer.mh, "simd": layer.mw, **wanted}
+        wanted = layer.completed(wanted)
         layer.check_folding(wanted)
         self._layer, self._part, self._wanted = layer, part, wanted
         self._base = replace(layer.unfolded(), **wanted)

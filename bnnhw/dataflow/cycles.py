@@ -124,7 +124,7 @@ class Run:
         self._ready: list[Sequence[bool]] = [[True]] * len(edges)
 
     def settle(self, groups: int | None = None) -> Cycles:
-        """Runs until it is clear what goes on for ever, or for so many `groups` of frames.
+        """Runs until it is clear what goes on for ever, or for the given number of `groups` of frames.
 
         That is when all units are as they were at the end of an earlier frame: what came between goes on for ever. It
         is also taken to be when the ends of frames have come three times in the same pattern, which is sooner where
@@ -169,7 +169,7 @@ class Run:
         return [end - (self._start or 0) for end in found[:frames]]
 
     def _interval(self, section: int) -> Fraction | None:
-        """Interval of frames behind so many gathers, or None if it is not clear yet."""
+        """Interval of frames behind the given number of gathers, or None if it is not clear yet."""
         ends = self._ends[self._edges[section]]
         here = _repeated(ends, self._group)
         if not section:

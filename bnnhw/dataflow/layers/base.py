@@ -206,7 +206,7 @@ class Layer(ABC):
 
     @property
     def mw(self) -> int:
-        """Elements of an input vector, without the taps of a pool's window."""
+        """Elements of an input vector, without the taps of windows that are taken channel by channel."""
         return self.i_shapes[0][-1]
 
     @property
@@ -216,7 +216,7 @@ class Layer(ABC):
 
     @property
     def taps(self) -> int:
-        """Taps of each of a pool's windows."""
+        """Taps of each window that is taken channel by channel."""
         return 1
 
     @property
@@ -265,7 +265,7 @@ class Layer(ABC):
 
     def sections(self, plan: LayerPlan) -> tuple[Section, ...]:
         """The units that compute, in the order of `inner_units`."""
-        return (Section(self.inner_units, (plan.pe,), self.memories(plan)),)
+        return (Section(self.inner_units, (plan.pe, plan.columns), self.memories(plan)),)
 
     def memories(self, plan: LayerPlan) -> Mapping[str, tuple[str, ...]]:
         """What each memory may be that makes a difference where the layer computes, see `inner_units`."""
@@ -274,6 +274,10 @@ class Layer(ABC):
     def within(self, plan: LayerPlan, interval: int) -> bool:
         """Whether all its units keep within `interval` cycles per inference."""
         return plan.cycles <= interval
+
+    def completed(self, wanted: Mapping[str, Any]) -> Mapping[str, Any]:
+        """What the user asks for, and what follows from it."""
+        return wanted
 
     def check_folding(self, wanted: Mapping[str, Any]) -> None:
         """Refuses what no plan of this layer can have.
@@ -312,7 +316,7 @@ class Layer(ABC):
             Its folding, and the family of the part.
         opens, closes
             Where it works on several frames side by side, it `opens` or is joined to the layer before, and it `closes`
-            what so many layers did, or (0) is joined to the layer behind.
+            that number of joined layers, or (0) is joined to the layer behind.
         final
             Whether the output is the network's own.
         """
