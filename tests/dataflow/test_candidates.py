@@ -19,7 +19,7 @@ from campaigns.random_networks import random_network
 def networks() -> list[Network]:
     rng = np.random.default_rng(1)
     vectors = random_network(rng, [24, 12, 6], weight=TERNARY, x=DataType("uint", 2), activation=DataType("uint", 4))
-    return [vectors, *(Network.of(to_integers(random_map_network(np.random.default_rng(seed)))) for seed in (1, 3, 4))]
+    return [vectors, *(Network.of(to_integers(random_map_network(np.random.default_rng(seed)))) for seed in (4, 10))]
 
 
 @pytest.mark.parametrize("part", ["ice40-up5k", "ecp5-85f"])
