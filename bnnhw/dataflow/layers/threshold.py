@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -67,12 +66,10 @@ class ThresholdLayer(Layer):
     def within(self, plan: LayerPlan, interval: int) -> bool:
         return plan.cycles * threshold_cycles(self.thresholds) <= interval
 
-    def memories(self, plan: LayerPlan, wanted: Mapping[str, Any]) -> list[dict[str, Any]]:
+    def memories(self, plan: LayerPlan) -> Mapping[str, tuple[str, ...]]:
         # Small tables of thresholds compared at once never are better in block RAM.
         matters = plan.nf > SMALL_TABLE or self.thresholds > MAX_PARALLEL_THRESHOLDS
-        if "threshold_memory" in wanted or not matters:
-            return [{}]
-        return [{"threshold_memory": memory} for memory in MEMORIES]
+        return {"threshold_memory": MEMORIES} if matters else {}
 
     def inner_units(self, plan: LayerPlan, family: str, *, final: bool = False) -> Iterator[NamedUnit]:
         assert isinstance(plan, ThresholdPlan)
