@@ -125,5 +125,5 @@ class GroupedLayer(WeightedLayer):
         }
         if self.threshold is not None:
             given, relative = self.given(final=final), self.folded().relative
-            found["thresholds"] = threshold_contents(self.threshold, relative, given, pe=plan.pe, nf=plan.nf)
+            found |= threshold_contents(self.threshold, relative, given, pe=plan.pe, nf=plan.nf)
         return found

@@ -221,5 +221,5 @@ class MatrixLayer(WeightedLayer):
             found["mvu"] = matrix_contents(columns, self.product, self._cuts, self.divisor, plan, family)
         if self.threshold is not None:
             given, relative = self.given(final=final), self.folded().relative
-            found["thresholds"] = threshold_contents(self.threshold, relative, given, pe=plan.pe, nf=plan.nf)
+            found |= threshold_contents(self.threshold, relative, given, pe=plan.pe, nf=plan.nf)
         return found

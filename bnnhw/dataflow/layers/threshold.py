@@ -13,7 +13,7 @@ from bnnhw.arithmetic.plane_products import SMALL_TABLE
 from bnnhw.arithmetic.thresholds import MAX_PARALLEL_THRESHOLDS, fold_thresholds, threshold_cycles, total_width
 from bnnhw.dataflow.layers.base import MEMORIES, Layer, LayerPlan, NamedUnit
 from bnnhw.dataflow.layers.elementwise import ElementwisePlan
-from bnnhw.dataflow.layers.thresholded import threshold_contents, threshold_unit
+from bnnhw.dataflow.layers.thresholded import threshold_contents, threshold_units
 from bnnhw.ir.nodes import Threshold
 from bnnhw.units import Contents, ThresholdDifference
 from bnnhw.units.threshold_difference import DifferenceContents
@@ -74,12 +74,9 @@ class ThresholdLayer(Layer):
     def inner_units(self, plan: LayerPlan, family: str, *, final: bool = False) -> Iterator[NamedUnit]:
         assert isinstance(plan, ThresholdPlan)
         yield "difference", ThresholdDifference(self.input, plan.pe, self.mh, self.width)
-        yield (
-            "thresholds",
-            threshold_unit(
-                self.node, self.given(final=final), pe=plan.pe, nf=plan.nf, width=self.width, vectors=1,
-                memory=plan.threshold_memory,
-            ),
+        yield from threshold_units(
+            self.node, self.given(final=final), pe=plan.pe, nf=plan.nf, width=self.width, vectors=1,
+            memory=plan.threshold_memory,
         )  # fmt: skip
 
     def contents(self, plan: LayerPlan, family: str, *, final: bool = False) -> dict[str, Contents]:
@@ -87,5 +84,5 @@ class ThresholdLayer(Layer):
         given = self.given(final=final)
         return {
             "difference": DifferenceContents((-folded.bias).tolist(), self.signs.tolist()),
-            "thresholds": threshold_contents(self.node, folded.relative, given, pe=plan.pe, nf=plan.nf),
+            **threshold_contents(self.node, folded.relative, given, pe=plan.pe, nf=plan.nf),
         }
