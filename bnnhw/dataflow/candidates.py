@@ -7,7 +7,7 @@ from dataclasses import replace
 from itertools import product
 from typing import Any, NamedTuple
 
-from bnnhw.dataflow.area import cost
+from bnnhw.dataflow.area import cost, multipliers
 from bnnhw.dataflow.layers import INPUT, LOGIC, MEMORIES, Layer, LayerPlan, MatrixPlan
 from bnnhw.parts import Part
 from bnnhw.units import SlidingWindow
@@ -57,10 +57,11 @@ def candidates_of(
     *,
     joins: tuple[bool, bool],
     deep: bool,
+    share: int,
 ) -> list[Candidate]:
     """Foldings of one layer within `interval` cycles, with each weight used `batch` times; `wanted` fixes what the user
     asks for; line buffers are `deep` where that costs nothing. `joins` tells whether frames may come from and go to its
-    neighbours side by side."""
+    neighbours side by side, `share` how many hard multipliers it may take."""
     if wanted.get("weight_memory") == LOGIC:
         wanted = {"pe": layer.mh, "simd": layer.mw, **wanted}
     layer.check_folding(wanted)
@@ -76,7 +77,10 @@ def candidates_of(
         for memories in layer.memories(plan, wanted):
             option = replace(plan, **memories)
             for deepest in _window_depths(layer, part, option, interval) if deepened else (option,):
-                luts, used = cost(part, (unit for _, unit in layer.inner_units(deepest, part.family)))
+                units = [unit for _, unit in layer.inner_units(deepest, part.family)]
+                if multipliers(part, units) > share:
+                    continue
+                luts, used = cost(part, units)
                 for some in outer:
                     memory = some.buffer_memory
                     if isinstance(deepest, MatrixPlan) and deepest.weight_memory == LOGIC:

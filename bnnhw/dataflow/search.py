@@ -126,6 +126,8 @@ class _Choices:
         self._frames = frames
         # A deep line buffer on one branch asks for as deep a FIFO on the other.
         self._deep = all(len(layer.inputs) <= 1 for layer in network.layers)
+        # Hard multipliers are shared out beforehand: layers that could use some get equal parts.
+        self._share = part.dsp // max(1, sum(layer.multiplies for layer in network.layers))
         self._made: dict[tuple[int, int], list[Candidate]] = {}
 
     def of(self, vectors: tuple[int, ...]) -> list[list[Candidate]]:
@@ -147,6 +149,7 @@ class _Choices:
                 batch,
                 joins=(joinable(network, k), joinable(network, k + 1)),
                 deep=self._deep,
+                share=self._share,
             )
         return self._made[k, batch]
 

@@ -305,3 +305,30 @@ class Threshold(Node):
     dtype: DataType
     negate: NDArray[np.bool_] = field(default_factory=lambda: np.zeros((), np.bool_))
     doubtful: NDArray[np.bool_] = field(default_factory=lambda: np.zeros((0, 0, 2), np.bool_))
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Scale(Node):
+    """``offset + step * clip((x * factor + bias) >> shift, low, high)``, exact, channel by channel: a quantiser of many
+    levels.
+
+    There are one or two pieces, ``factors`` and ``biases`` (pieces, C): with two, the first one is for integers below
+    the channel's pivot, ``pivots`` (pieces - 1, C), the second for the others. With `even`, a sum before the shift that
+    is a whole multiple of ``2 ** shift`` gives the even number at or below its quotient: halves, made whole by the
+    bias, are rounded to even. `low` and `high` are int64, scalar or (C,).
+
+    `noise`, float64 scalar or (C,), bounds how far float32 may be from the exact quotient: another executor of the
+    model may give the next code where it comes so close to one.
+    """
+
+    factors: NDArray[np.int64]
+    biases: NDArray[np.int64]
+    pivots: NDArray[np.int64]
+    shift: int
+    even: bool
+    low: NDArray[np.int64]
+    high: NDArray[np.int64]
+    offset: int
+    step: int
+    dtype: DataType
+    noise: NDArray[np.float64] = field(default_factory=lambda: np.zeros(()))

@@ -23,6 +23,7 @@ from bnnhw.ir.nodes import (
     Node,
     Pad,
     Reshape,
+    Scale,
     Softmax,
     Sum,
     SumPool,
@@ -69,6 +70,10 @@ def _of_one(node: Node, x: TensorType) -> TensorType:
             raise ValueError(
                 f"thresholds of {node.thresholds.shape[0]} channels do not fit a tensor of shape {x.shape}"
             )
+        return TensorType(x.shape, node.dtype)
+    if isinstance(node, Scale):
+        if x.shape[-1:] != node.factors.shape[1:]:
+            raise ValueError(f"factors of {node.factors.shape[1]} channels do not fit a tensor of shape {x.shape}")
         return TensorType(x.shape, node.dtype)
     if isinstance(node, (Conv, Pad, MaxPool, SumPool, Window)):
         return _of_map(node, x)

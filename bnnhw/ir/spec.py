@@ -6,7 +6,8 @@ from typing import Literal
 
 import numpy as np
 
-from bnnhw.arithmetic.formats import FLOAT32
+from bnnhw.arithmetic.formats import FLOAT32, Float32, Format
+from bnnhw.arithmetic.scaling import MAX_TOTAL_BITS
 from bnnhw.errors import ModelError
 from bnnhw.ir.elementwise import ELEMENTWISE
 from bnnhw.ir.graph import Graph
@@ -22,6 +23,7 @@ from bnnhw.ir.nodes import (
     Node,
     Pad,
     Reshape,
+    Scale,
     Softmax,
     Sum,
     SumPool,
@@ -35,12 +37,12 @@ Stage = Literal["imported", "lowered", "integer"]
 
 _FLOAT = (*(kind for kind in ELEMENTWISE if kind not in (Encode, Dequant)), Reshape, Transpose, Softmax, ArgMax)
 # What becomes hardware: a Reshape moves nothing there, it only counts differently.
-HARDWARE = (Window, Dense, Threshold, MaxPool, SumPool, Sum, Concat, Reshape)
+HARDWARE = (Window, Dense, Threshold, Scale, MaxPool, SumPool, Sum, Concat, Reshape)
 _EITHER = (MaxPool, SumPool, Sum, Concat)  # on floats and on integers
 ALLOWED: dict[Stage, tuple[type[Node], ...]] = {
     "imported": (*_FLOAT, *_EITHER, MatMul, Conv, Pad),
-    "lowered": (*_FLOAT, *_EITHER, Pad, Encode, Window, Dense, Threshold, Dequant),
-    "integer": (*_FLOAT, *_EITHER, Pad, Encode, Window, Dense, Threshold, Dequant),
+    "lowered": (*_FLOAT, *_EITHER, Pad, Encode, Window, Dense, Threshold, Scale, Dequant),
+    "integer": (*_FLOAT, *_EITHER, Pad, Encode, Window, Dense, Threshold, Scale, Dequant),
 }
 
 
@@ -119,7 +121,24 @@ def _values(graph: Graph) -> list[str]:
             codes = node.offset + node.step * np.arange(node.thresholds.shape[1] + 1)
             if not node.dtype.contains(codes):
                 problems.append(f"{node.name}: values {codes[0]}..{codes[-1]} outside {node.dtype}")
+        if isinstance(node, Scale):
+            problems += _scale(node, graph.tensors[node.inputs[0]].format)
     return problems
+
+
+def _scale(node: Scale, x: Format) -> list[str]:
+    """What a scale must keep to so that nothing overflows."""
+    pieces, channels = node.factors.shape if node.factors.ndim == 2 else (0, 0)
+    shaped = node.biases.shape == (pieces, channels) and node.pivots.shape == (pieces - 1, channels)
+    if pieces not in (1, 2) or not shaped or {node.low.shape, node.high.shape} - {(), (channels,)}:
+        return [f"{node.name}: factors, biases, pivots and limits of different shapes"]
+    ends = node.offset + node.step * np.stack(np.broadcast_arrays(node.low, node.high))
+    if isinstance(x, Float32) or (node.low > node.high).any() or not node.dtype.contains(ends):
+        return [f"{node.name}: values {ends.min()}..{ends.max()} outside {node.dtype}"]
+    largest = int(np.abs(node.factors).max()) * max(abs(x.min), abs(x.max)) + int(np.abs(node.biases).max())
+    if largest >> MAX_TOTAL_BITS or not 0 <= node.shift < MAX_TOTAL_BITS:
+        return [f"{node.name}: sums of more than {MAX_TOTAL_BITS} bits"]
+    return []
 
 
 def _integer_order(graph: Graph) -> list[str]:
@@ -132,7 +151,7 @@ def _integer_order(graph: Graph) -> list[str]:
         return [f"{graph.name}: no layer with weights"]
     end = graph.nodes.index(last_integers(graph))
     for k, node in enumerate(graph.nodes):
-        if isinstance(node, (Dense, Threshold)) and k < inside:
+        if isinstance(node, (Dense, Threshold, Scale)) and k < inside:
             problems.append(f"{node.name}: integers before they exist")
         if inside < k <= end and not isinstance(node, HARDWARE):
             problems.append(f"{node.name}: {node.op} between the hardware's layers")

@@ -15,8 +15,7 @@ from bnnhw.passes.joining import ROUNDING
 from bnnhw.passes.lowered import EXACT, Lowered
 from bnnhw.passes.values import Affine, Value, affine
 
-MAX_BITS = 8  # of an activation that a layer multiplies
-MAX_INPUT_BITS = 16  # of the network's input
+MAX_BITS = 16  # of an activation that a layer multiplies
 MAX_WEIGHT_BITS = 8
 # Of a float32's significand.
 SIGNIFICAND = 24

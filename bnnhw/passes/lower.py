@@ -13,8 +13,8 @@ from bnnhw.ir.elementwise import ELEMENTWISE
 from bnnhw.ir.graph import Graph
 from bnnhw.ir.nodes import Arithmetic, Concat, Conv, MatMul, MaxPool, Node, Pad, Reshape, Sum, SumPool, Transpose
 from bnnhw.passes.joining import concatenated, summed
-from bnnhw.passes.layers import MAX_BITS, MAX_INPUT_BITS, dense
-from bnnhw.passes.lowered import Lowered
+from bnnhw.passes.layers import MAX_BITS, dense
+from bnnhw.passes.lowered import MAX_THRESHOLD_BITS, Lowered
 from bnnhw.passes.rewrite import label
 from bnnhw.passes.values import Affine, Value, affine, flattened, positional
 
@@ -43,7 +43,6 @@ class _Lowering:
         self._graph = graph
         self._made = Lowered(graph)
         self._pads: dict[str, Pad] = {}
-        self._after = {graph.input: False}  # a layer with weights
         self._problems: list[str] = []
         self._forks = {
             name for name in graph.tensors if len(graph.consumers(name)) + (name in graph.outputs.values()) > 1
@@ -52,7 +51,6 @@ class _Lowering:
     def run(self) -> Graph:
         self._fork(self._graph.input)
         for node in self._graph.nodes:
-            self._after[node.output] = isinstance(node, (MatMul, Conv)) or any(self._after[n] for n in node.inputs)
             try:
                 self._translate(node)
                 self._fork(node.output)
@@ -153,13 +151,10 @@ class _Lowering:
 
     def _layer(self, node: MatMul | Conv) -> None:
         source, pads, padding = self._unpadded(node.inputs[0])
-        most = MAX_BITS if self._after[source] else MAX_INPUT_BITS
         value = self._multiplied(source, {padding} if any(pads) else set())
         format_ = self._made.integers(value.tensor)
-        if format_.bits > most:
-            raise ModelError(
-                f"its input has {format_.bits} bits; at most {most} are possible here, so quantise it further"
-            )
+        if format_.bits > MAX_BITS:
+            raise ModelError(f"its input has {format_.bits} bits; at most {MAX_BITS} are possible: quantise it further")
         fill = self._code(padding, value, format_) if any(pads) else format_.min
         self._made.values[node.output] = dense(self._made, node, value, pads, fill)
 
@@ -167,7 +162,7 @@ class _Lowering:
         """What a layer takes: codes that only need a scale, or where there are none such, and no padding, codes with an
         offset, which becomes one of the layer's sums."""
         try:
-            if not padding and self._made.wider_than(source, MAX_BITS):
+            if not padding and self._made.wider_than(source, MAX_THRESHOLD_BITS):
                 raise ModelError("its codes without an offset are wider than its levels need")
             self._made.codes(source, padding)
         except ModelError:

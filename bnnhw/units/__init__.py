@@ -17,6 +17,7 @@ from bnnhw.units.frame_status import FrameStatus
 from bnnhw.units.label_select import LabelSelect
 from bnnhw.units.matrix_vector import MatrixVectorUnit
 from bnnhw.units.pool import Pool
+from bnnhw.units.scale import ScaleUnit
 from bnnhw.units.sliding_window import SlidingWindow
 from bnnhw.units.stream_fifo import StreamFifo
 from bnnhw.units.threshold import ThresholdUnit
@@ -42,6 +43,7 @@ __all__ = [
     "LabelSelect",
     "MatrixVectorUnit",
     "Pool",
+    "ScaleUnit",
     "SlidingWindow",
     "StreamFifo",
     "ThresholdDifference",
@@ -72,6 +74,7 @@ UNITS: tuple[type[Unit], ...] = (
     Concat,
     ThresholdDifference,
     ThresholdUnit,
+    ScaleUnit,
     VectorScatter,
     FrameScatter,
     LabelSelect,

@@ -22,7 +22,16 @@ from bnnhw.dataflow.plan import Plan
 from bnnhw.ir.graph import Graph
 from bnnhw.ir.nodes import Node
 from bnnhw.reference import traced
-from bnnhw.units import AddStreams, Concat, ConstantMatrixUnit, FrameGather, MatrixVectorUnit, Pool, ThresholdUnit
+from bnnhw.units import (
+    AddStreams,
+    Concat,
+    ConstantMatrixUnit,
+    FrameGather,
+    MatrixVectorUnit,
+    Pool,
+    ScaleUnit,
+    ThresholdUnit,
+)
 from bnnhw.verify.record import Record
 
 Integers = NDArray[np.int64]
@@ -139,7 +148,7 @@ def _result(stage: Stage, network: Network) -> Result | None:
         if isinstance(unit, ConstantMatrixUnit) and layer.thresholds == 1:
             return None  # its sums are signs only
         return layer.node, layer.width, _accumulator(layer)
-    if not stage.part or not isinstance(unit, (ThresholdUnit, Pool, AddStreams, Concat)):
+    if not stage.part or not isinstance(unit, (ThresholdUnit, ScaleUnit, Pool, AddStreams, Concat)):
         return None
     made: Node = layer.node
     if isinstance(layer, MatrixLayer):

@@ -184,7 +184,7 @@ def test_scales_per_channel_go_into_the_weights() -> None:
     [
         (lambda rng: [matmul(rng, 8, 3, BIPOLAR)], "not quantised"),
         (lambda rng: [quant(9, 0.1), matmul(rng, 8, 4, BIPOLAR), matmul(rng, 4, 2, BIPOLAR)], "not quantised"),
-        (lambda rng: [bipolar(), matmul(rng, 8, 4, BIPOLAR), quant(9, 0.1), matmul(rng, 4, 2, BIPOLAR)], "9 bits"),
+        (lambda rng: [bipolar(), matmul(rng, 8, 4, BIPOLAR), quant(17, 0.1), matmul(rng, 4, 2, BIPOLAR)], "17 bits"),
         (lambda rng: [bipolar(), arithmetic("mul", [1.0] * 7 + [0.317]), matmul(rng, 8, 2, BIPOLAR)], "no common unit"),
         (lambda rng: [bipolar(), arithmetic("mul", [1.0] * 7 + [128.0]), matmul(rng, 8, 2, BIPOLAR)], "scale per channel"),
         (lambda rng: [multi_threshold([[0.0]], 1.0, 0.7), matmul(rng, 8, 2, BIPOLAR)], "no multiples"),

@@ -6,6 +6,7 @@ from bnnhw.dataflow.layers.concat import ConcatLayer
 from bnnhw.dataflow.layers.matrix import MatrixLayer
 from bnnhw.dataflow.layers.matrix_plan import MAX_FRAMES, MatrixPlan
 from bnnhw.dataflow.layers.pool import PoolLayer
+from bnnhw.dataflow.layers.scale import MULTIPLIERS, ScaleLayer
 from bnnhw.dataflow.layers.threshold import ThresholdLayer
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "MAX_BEATS",
     "MAX_FRAMES",
     "MEMORIES",
+    "MULTIPLIERS",
     "AddLayer",
     "ConcatLayer",
     "Layer",
@@ -22,7 +24,8 @@ __all__ = [
     "MatrixLayer",
     "MatrixPlan",
     "PoolLayer",
+    "ScaleLayer",
     "ThresholdLayer",
 ]
 
-LAYERS: tuple[type[Layer], ...] = (MatrixLayer, PoolLayer, AddLayer, ConcatLayer, ThresholdLayer)
+LAYERS: tuple[type[Layer], ...] = (MatrixLayer, PoolLayer, AddLayer, ConcatLayer, ThresholdLayer, ScaleLayer)

@@ -165,8 +165,9 @@ class Layer(ABC):
     plan_type: ClassVar[type[LayerPlan]]
     nodes: ClassVar[tuple[type[Node], ...]]
 
-    # Whether it takes windows of a map.
+    # Whether it takes windows of a map, and whether it has products for hard multipliers.
     windowed: ClassVar[bool] = False
+    multiplies: ClassVar[bool] = False
 
     @property
     def kind(self) -> str:
