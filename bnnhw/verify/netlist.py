@@ -80,9 +80,10 @@ def models(part: Part) -> str:
         return f"`define NO_ICE40_DEFAULT_ASSIGNMENTS\n`define ICE40_{device}\n{text}\n"
     texts = [(share / name).read_text() for name in ("cells_sim.v", "common_sim.vh", "ccu2c_sim.vh")]
     text = "\n".join(re.sub(r"^(`include .*|\(\* blackbox \*\))$", "", text, flags=re.MULTILINE) for text in texts)
-    # Two are mere declarations there; the other cell, which only routers make, is one that Icarus cannot read.
+    # Block RAM is a mere declaration there, multipliers are missing, and one cell, which only routers make, is such as
+    # Icarus cannot read.
     own = "".join((CELLS / name).read_text() for name in ("dp16kd.v", "mult18x18d.v"))
-    return without(text, "DP16KD", "MULT18X18D", "TRELLIS_COMB") + own
+    return without(text, "DP16KD", "TRELLIS_COMB") + own
 
 
 def without(verilog: str, *modules: str) -> str:
