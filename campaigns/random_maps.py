@@ -66,7 +66,7 @@ class Maker:
     def quantiser(self, name: str, kind: str | None = None) -> str:
         """Scales are powers of two, so that sums of floats are exact."""
         scale = np.float32(self.pick(0.5, 1.0, 2.0))
-        kind = kind or self.pick(*2 * ("bipolar", "ternary", "uint2", "int3"), "int10")
+        kind = kind or self.pick(*2 * ("bipolar", "ternary", "uint2", "int3"), "int10", "int5")
         if kind == "bipolar":
             return self.add(BipolarQuant(**UNNAMED, scale=scale), name)
         if kind == "uint2":
@@ -74,7 +74,7 @@ class Maker:
         if kind == "int10" and self.chance(0.5):
             slopes = self.rng.choice([0.0, 0.25, 0.7], self.shape(name)[-1]).astype(np.float32)
             name = self.add(Activation(**UNNAMED, function="leaky_relu", alpha=slopes), name)
-        bits = {"ternary": 2, "uint2": 2, "int3": 3, "int10": 10}[kind]
+        bits = {"ternary": 2, "uint2": 2, "int3": 3, "int5": 5, "int10": 10}[kind]
         rounding = self.pick("ROUND", "ROUND_TO_ZERO", "CEIL") if bits > 3 else "ROUND"
         node = Quant(
             **UNNAMED, scale=scale / np.float32(16 if bits > 3 else 1), zero_point=np.float32(0), bits=bits,

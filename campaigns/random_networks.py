@@ -67,6 +67,8 @@ def _random_layer_folding(rng: np.random.Generator, layer: Layer) -> LayerPlan:
     plan = replace(plan, **{key: memory for key, memory in memories.items() if key in plan.choices})
     if "multiplier" in plan.choices:
         plan = replace(plan, multiplier=MULTIPLIERS[rng.integers(2)])  # type: ignore[call-arg]
+    if layer.multiplies and "threshold_memory" in plan.choices and rng.integers(2):
+        plan = replace(plan, threshold_memory=["multiplier", "adders"][rng.integers(2)])  # type: ignore[call-arg]
     matrix = isinstance(layer, MatrixLayer)
     channels = layer.i_shapes[0][-1] if matrix else math.gcd(*(shape[-1] for shape in layer.i_shapes))
     lanes = int(rng.choice([n for n in range(1, channels + 1) if channels % n == 0]))

@@ -71,11 +71,12 @@ def candidates_of(
     found: list[Candidate] = []
     for folding in layer.foldings(interval, wanted, batch):
         plan = replace(base, **folding)
-        if not layer.within(plan, interval):
+        options = [replace(plan, **memories) for memories in layer.memories(plan, wanted)]
+        options = [option for option in options if layer.within(option, interval)]
+        if not options:
             continue
         outer = _outer(layer, part, plan, wanted, joins)
-        for memories in layer.memories(plan, wanted):
-            option = replace(plan, **memories)
+        for option in options:
             for deepest in _window_depths(layer, part, option, interval) if deepened else (option,):
                 units = [unit for _, unit in layer.inner_units(deepest, part.family)]
                 if multipliers(part, units) > share:

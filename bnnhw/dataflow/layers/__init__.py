@@ -1,12 +1,12 @@
 """The kinds of layers: what each computes, how it may be folded, its units, and what their memories hold."""
 
 from bnnhw.dataflow.layers.add import AddLayer
-from bnnhw.dataflow.layers.base import INPUT, LOGIC, MAX_BEATS, MEMORIES, Layer, LayerPlan
+from bnnhw.dataflow.layers.base import INPUT, LOGIC, MAX_BEATS, MEMORIES, MULTIPLIERS, Layer, LayerPlan
 from bnnhw.dataflow.layers.concat import ConcatLayer
 from bnnhw.dataflow.layers.matrix import MatrixLayer
 from bnnhw.dataflow.layers.matrix_plan import MAX_FRAMES, MatrixPlan
 from bnnhw.dataflow.layers.pool import PoolLayer
-from bnnhw.dataflow.layers.scale import MULTIPLIERS, ScaleLayer
+from bnnhw.dataflow.layers.scale import ScaleLayer
 from bnnhw.dataflow.layers.threshold import ThresholdLayer
 
 __all__ = [

@@ -18,6 +18,10 @@ from bnnhw.units import Contents, Unit
 INPUT = -1
 
 MEMORIES = ("block", "lut")
+# What multiplies in place of thresholds, or for a scale: the part's multipliers, or adders.
+MULTIPLIERS = ("hard", "lut")
+# The same, as a choice beside the memories of thresholds.
+MULTIPLIED = {"multiplier": "hard", "adders": "lut"}
 # Where weights lie that are not read from a memory, but folded into the logic that multiplies by them.
 LOGIC = "logic"
 # Of a FIFO or a line buffer: more than fit any part.
@@ -165,9 +169,13 @@ class Layer(ABC):
     plan_type: ClassVar[type[LayerPlan]]
     nodes: ClassVar[tuple[type[Node], ...]]
 
-    # Whether it takes windows of a map, and whether it has products for hard multipliers.
+    # Whether it takes windows of a map.
     windowed: ClassVar[bool] = False
-    multiplies: ClassVar[bool] = False
+
+    @property
+    def multiplies(self) -> bool:
+        """Whether it has products for hard multipliers."""
+        return False
 
     @property
     def kind(self) -> str:

@@ -14,15 +14,13 @@ from numpy.typing import NDArray
 
 from bnnhw.arithmetic.adder_graphs import Netlist
 from bnnhw.arithmetic.formats import DataType
-from bnnhw.arithmetic.plane_products import SMALL_TABLE, Product
+from bnnhw.arithmetic.plane_products import Product
 from bnnhw.arithmetic.thresholds import (
-    MAX_PARALLEL_THRESHOLDS,
     FoldedThresholds,
     fold_thresholds,
-    threshold_cycles,
     total_width,
 )
-from bnnhw.dataflow.layers.base import LOGIC, MEMORIES, Layer, LayerPlan, NamedUnit
+from bnnhw.dataflow.layers.base import LOGIC, MEMORIES, MULTIPLIED, Layer, LayerPlan, NamedUnit
 from bnnhw.dataflow.layers.matrix_contents import (
     constant_netlist,
     element_order,
@@ -30,12 +28,19 @@ from bnnhw.dataflow.layers.matrix_contents import (
 )
 from bnnhw.dataflow.layers.matrix_foldings import matrix_foldings
 from bnnhw.dataflow.layers.matrix_plan import MatrixPlan
-from bnnhw.dataflow.layers.thresholded import threshold_contents, threshold_unit
+from bnnhw.dataflow.layers.scaled import scale_contents, scale_unit, stand_in
+from bnnhw.dataflow.layers.thresholded import (
+    check_stand_in,
+    threshold_contents,
+    threshold_cycles_of,
+    threshold_memories,
+    threshold_unit,
+)
 from bnnhw.dataflow.layers.window import sliding_window
 from bnnhw.errors import PlanError
 from bnnhw.ir.bounds import reach
 from bnnhw.ir.geometry import Geometry
-from bnnhw.ir.nodes import Dense, Threshold, Window
+from bnnhw.ir.nodes import Dense, Scale, Threshold, Window
 from bnnhw.units import (
     ConstantMatrixUnit,
     Contents,
@@ -138,6 +143,20 @@ class MatrixLayer(Layer):
         low, high = self.reach
         return total_width(low, high, self._cuts, self.divisor)
 
+    @cached_property
+    def scaled(self) -> Scale | None:
+        """What may stand in for its thresholds, of what PEs accumulate."""
+        if self.threshold is None:
+            return None
+        folded = self.folded()
+        start = folded.constant - folded.divisor * folded.bias
+        low, high = ((end - start) // folded.divisor for end in self.reach)
+        return stand_in(self.threshold, folded.relative, low, high, np.ones(self.mh, np.int64))
+
+    @property
+    def multiplies(self) -> bool:
+        return self.scaled is not None
+
     @property
     def _cuts(self) -> NDArray[np.int64] | None:
         return None if self.threshold is None else self.threshold.thresholds
@@ -200,9 +219,8 @@ class MatrixLayer(Layer):
         if whole:
             # Each weight has a multiplier of its own: it becomes part of it, and is not read from anywhere.
             choices = {"weight_memory": (LOGIC,), "buffer_memory": MEMORIES}
-        # Small tables of starting values and of thresholds compared at once never are better in block RAM.
-        if plan.nf > SMALL_TABLE or self.thresholds > MAX_PARALLEL_THRESHOLDS:
-            choices["threshold_memory"] = MEMORIES
+        if kinds := threshold_memories(self.thresholds, plan.nf, scaled=self.multiplies):
+            choices["threshold_memory"] = kinds  # where starting values lie as well
         if self.windowed:
             choices["window_memory"] = MEMORIES
         free = {key: some for key, some in choices.items() if key not in wanted}
@@ -210,7 +228,7 @@ class MatrixLayer(Layer):
 
     def within(self, plan: LayerPlan, interval: int) -> bool:
         assert isinstance(plan, MatrixPlan)
-        searches = self.vectors * plan.nf * threshold_cycles(self.thresholds)
+        searches = self.vectors * plan.nf * threshold_cycles_of(self.thresholds, plan.threshold_memory)
         if plan.cycles > interval or searches > plan.frames * interval:
             return False
         # The width converter between the window and the PEs.
@@ -218,6 +236,8 @@ class MatrixLayer(Layer):
 
     def fits(self, plan: LayerPlan) -> bool:
         assert isinstance(plan, MatrixPlan)
+        if plan.threshold_memory in MULTIPLIED and not self.multiplies:
+            return False
         if self.window is None:
             return (plan.lanes, plan.window_rows) == (0, 1)
         rows, channels = self.window.geometry.kernel[0], self.i_shapes[0][-1]
@@ -225,6 +245,7 @@ class MatrixLayer(Layer):
 
     def check_folding(self, wanted: Mapping[str, Any]) -> None:
         super().check_folding(wanted)
+        check_stand_in(self.name, wanted, scaled=self.multiplies)
         if self.window is not None and "window_rows" in wanted:
             possible = {1, self.window.geometry.kernel[0]}
             if wanted["window_rows"] not in possible:
@@ -282,13 +303,23 @@ class MatrixLayer(Layer):
         if self.threshold is None:
             return
         given = self.given(final=final)
-        yield (
-            "thresholds",
-            threshold_unit(
-                self.threshold, given, pe=plan.pe, nf=plan.nf, width=self.width, vectors=plan.batch,
-                memory=plan.threshold_memory,
-            ),
-        )  # fmt: skip
+        if plan.threshold_memory in MULTIPLIED:
+            assert self.scaled is not None
+            yield (
+                "scale",
+                scale_unit(
+                    self.scaled, DataType("int", max(2, self.width)), given, pe=plan.pe, nf=plan.nf,
+                    vectors=plan.batch, memory="lut", multiplier=MULTIPLIED[plan.threshold_memory],
+                ),
+            )  # fmt: skip
+        else:
+            yield (
+                "thresholds",
+                threshold_unit(
+                    self.threshold, given, pe=plan.pe, nf=plan.nf, width=self.width, vectors=plan.batch,
+                    memory=plan.threshold_memory,
+                ),
+            )  # fmt: skip
         if plan.pe * plan.batch * plan.simd * self.product.terms >= MANY_LANES:
             yield "skid", StreamFifo(plan.pe * plan.batch * given.bits, 2, "registers")
 
@@ -316,7 +347,7 @@ class MatrixLayer(Layer):
             weight_memory=plan.weight_memory,
             # A single row is a constant, read by nobody.
             weight_latency=plan.weight_latency if plan.nf * plan.sf > 1 else 1,
-            bias_memory=plan.threshold_memory,
+            bias_memory="lut" if plan.threshold_memory in MULTIPLIED else plan.threshold_memory,
             # Not before thresholds that have registers; a single one has none.
             registered=self.thresholds <= 1,
             family=family,
@@ -345,5 +376,9 @@ class MatrixLayer(Layer):
             found["mvu"] = matrix_contents(columns, self.product, self._cuts, self.divisor, plan, family)
         if self.threshold is not None:
             given, relative = self.given(final=final), self.folded().relative
-            found["thresholds"] = threshold_contents(self.threshold, relative, given, pe=plan.pe, nf=plan.nf)
+            if plan.threshold_memory in MULTIPLIED:
+                assert self.scaled is not None
+                found["scale"] = scale_contents(self.scaled, pe=plan.pe, nf=plan.nf)
+            else:
+                found["thresholds"] = threshold_contents(self.threshold, relative, given, pe=plan.pe, nf=plan.nf)
         return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bnnhw.arithmetic.formats import DataType
-from bnnhw.dataflow.layers.base import LOGIC, MAX_BEATS, MEMORIES, LayerPlan
+from bnnhw.dataflow.layers.base import LOGIC, MAX_BEATS, MEMORIES, MULTIPLIED, LayerPlan
 from bnnhw.errors import PlanError
 
 # Frames that may share a fetched weight.
@@ -35,6 +35,8 @@ class MatrixPlan(LayerPlan):
         ``block`` or ``lut``: where the weights, the repeated input vector, the biases with the thresholds, and the
         lines of a map lie. `weight_memory` may also be ``logic``, which takes a whole matrix at a time: each vector is
         multiplied in one cycle by adders made for these weights, and `buffer_memory` is where results wait.
+        `threshold_memory` may be ``multiplier`` or ``adders`` as well, where a multiplication gives the codes of many
+        thresholds: by the part's multipliers, or in LUTs.
     weight_latency
         Cycles from the address of weights to the weights: 1, or 2 with registers behind the memory.
     popcount_levels
@@ -132,4 +134,5 @@ class MatrixPlan(LayerPlan):
         }
 
     def _memories(self) -> dict[str, tuple[str, ...]]:
-        return {**super()._memories(), "weight_memory": (*MEMORIES, LOGIC)}
+        kinds = {"weight_memory": (*MEMORIES, LOGIC), "threshold_memory": (*MEMORIES, *MULTIPLIED)}
+        return {**super()._memories(), **kinds}

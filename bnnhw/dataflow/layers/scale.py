@@ -7,13 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from bnnhw.arithmetic.plane_products import SMALL_TABLE
-from bnnhw.dataflow.layers.base import MEMORIES, Layer, LayerPlan, NamedUnit
+from bnnhw.dataflow.layers.base import MEMORIES, MULTIPLIERS, Layer, LayerPlan, NamedUnit
 from bnnhw.dataflow.layers.elementwise import ElementwisePlan
 from bnnhw.dataflow.layers.scaled import scale_contents, scale_unit
 from bnnhw.ir.nodes import Scale
 from bnnhw.units import Contents
-
-MULTIPLIERS = ("hard", "lut")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +44,10 @@ class ScaleLayer(Layer):
 
     plan_type = ScalePlan
     nodes = (Scale,)
-    multiplies = True
+
+    @property
+    def multiplies(self) -> bool:
+        return True
 
     def unfolded(self) -> ScalePlan:
         return ScalePlan(**self._given(), pe=1, scale_memory="lut", multiplier="lut")

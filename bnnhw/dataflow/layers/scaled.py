@@ -6,8 +6,47 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bnnhw.arithmetic.formats import DataType, signed_width
-from bnnhw.ir.nodes import Scale
+from bnnhw.arithmetic.scaling import lines, staircase
+from bnnhw.ir.nodes import Scale, Threshold
 from bnnhw.units.scale import ScaleContents, ScaleUnit
+
+# Fewer thresholds are no more than a multiplication takes.
+MIN_THRESHOLDS = 15
+
+
+def stand_in(
+    node: Threshold, cuts: NDArray[np.int64], low: NDArray[np.int64], high: NDArray[np.int64], signs: NDArray[np.int64]
+) -> Scale | None:
+    """A multiplication that gives the codes of `node` for all integers from `low` to `high`, (C,) each, where it has
+    its thresholds at `cuts` (C, n) of them, or of their negatives where `signs` are -1; None if there is none."""
+    count = cuts.shape[1]
+    if count < MIN_THRESHOLDS or node.dtype.kind not in ("uint", "int"):
+        return None
+    ends = np.sort(np.stack([signs * low, signs * high]), axis=0)
+    # Codes are the quantiser's own numbers, of which halves may have been rounded to even ones.
+    base, offset = (node.offset, 0) if node.step == 1 else (0, node.offset)
+    # Codes that no integer gives are none to rise to: a Relu's zero is the lowest.
+    low, high = (base + (cuts <= end[:, None]).sum(axis=1) for end in ends)
+    limits = int(low.min()), int(high.max())
+    rows = [staircase(row, int(a), int(b), *limits, base) for row, a, b in zip(cuts, *ends, strict=True)]
+    found = lines(rows, even=node.step == 1)
+    if found.excess.any():
+        return None
+    return Scale(
+        name=node.name,
+        inputs=node.inputs,
+        output=node.output,
+        factors=(signs * found.factors)[None],
+        biases=found.biases[None],
+        pivots=np.zeros((0, len(cuts)), np.int64),
+        shift=found.shift,
+        even=found.even,
+        low=np.array(limits[0]),
+        high=np.array(limits[1]),
+        offset=offset,
+        step=node.step,
+        dtype=node.dtype,
+    )
 
 
 def scale_unit(
