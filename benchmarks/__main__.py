@@ -6,6 +6,7 @@ from benchmarks.commands import run
 
 NAMES = (
     "designs",
+    "boards",
     "compile",
     "simulation",
     "reference",
@@ -14,6 +15,8 @@ NAMES = (
     "gap",
     "calibrate",
     "cifar-cnv",
+    "lenet",
+    "quantize",
 )
 
 if __name__ == "__main__":

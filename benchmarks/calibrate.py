@@ -100,7 +100,7 @@ MAX_LANES = {"ice40": 350, "ecp5": 1000}
 # Inferences per second that shipped models are planned for, for their units.
 RATES = (200, 1000, 4000, 12000)
 DENSE_NETWORKS = 12
-# Of each kind of unit, so many are measured, none of more LUTs than this.
+# Units of a kind that are measured, none of more LUTs than this.
 UNITS_OF_A_KIND = 12
 MAX_LUTS = 1500
 

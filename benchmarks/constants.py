@@ -33,7 +33,7 @@ FILL = 0.8  # of a part's LUTs; what takes more is not routed
 
 @dataclass(frozen=True)
 class Matrix:
-    """A random matrix: so many inputs and neurons, and the share of its weights that is zero."""
+    """A random matrix: the number of inputs and neurons, and the share of its weights that is zero."""
 
     inputs: int
     neurons: int

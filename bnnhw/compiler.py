@@ -14,22 +14,26 @@ from bnnhw.design import Design, load_design
 from bnnhw.errors import InputError, ModelError, PlanError
 from bnnhw.frontend import inspect, load
 from bnnhw.ir.graph import Graph
+from bnnhw.parts import Part, find_part
 from bnnhw.passes import to_integers
 from bnnhw.shipped import find_model, shipped_models
-from bnnhw.toolchain import Board, all_boards, find_board
+from bnnhw.toolchain import find_board
 from bnnhw.toolchain.tools import Progress
 
+# The boards among which the smallest one is taken that a model fits, if a user names none: those of the tables.
+UNASKED_BOARDS = ("icebreaker", "ice40-hx8k-b-evn", "ulx3s-85f")
 
-def load_model(model: str | Path, input_format: DataType | None) -> Graph:
+
+def load_model(model: str | Path, input_format: DataType | None = None, output_tensor: str | None = None) -> Graph:
     """The imported graph of a model, under the name that the user gave it."""
     name, path = find_model(model)
-    return replace(load(path, input_format=input_format), name=name)
+    return replace(load(path, input_format=input_format, output_tensor=output_tensor), name=name)
 
 
-def check_model(model: str | Path, input_format: DataType | None) -> dict[str, Any]:
+def check_model(model: str | Path, input_format: DataType | None, output_tensor: str | None) -> dict[str, Any]:
     """See `bnnhw.check`."""
     name, path = find_model(model)
-    rows = inspect(path)
+    rows = inspect(path, output_tensor=output_tensor)
     found: dict[str, Any] = {
         "model": name,
         "file": str(path),
@@ -40,7 +44,7 @@ def check_model(model: str | Path, input_format: DataType | None) -> dict[str, A
         "notes": [],
     }
     try:
-        graph = to_integers(load_model(model, input_format))
+        graph = to_integers(load_model(model, input_format, output_tensor))
     except ModelError as error:
         refused = sum(not row.ok for row in rows)
         problem = f"{refused} of {len(rows)} nodes do not map to hardware, as listed" if refused else str(error)
@@ -70,34 +74,40 @@ def make_design(
     model: str | Path | Graph,
     *,
     board: str | None,
+    part: str | Part | None = None,
     fps: float | None = None,
     clock_mhz: float | None = None,
     folding: str | Path | None = None,
     input_format: DataType | None = None,
+    output_tensor: str | None = None,
 ) -> Design:
     """See `bnnhw.compile`."""
-    chosen = None if board is None else find_board(board)
+    if board is not None and part is not None:
+        raise InputError(f"--board {board} has a part of its own: give --board or --part, not both")
+    if part is not None:
+        targets = [("", part if isinstance(part, Part) else find_part(part))]
+    else:
+        chosen = [find_board(name) for name in ([board] if board is not None else UNASKED_BOARDS)]
+        targets = [(one.name, one.device) for one in sorted(chosen, key=lambda one: one.device.lut4)]
     wanted = None if folding is None else load_folding(Path(folding))
-    source = model if isinstance(model, Graph) else load_model(model, input_format)
+    source = model if isinstance(model, Graph) else load_model(model, input_format, output_tensor)
     file = None if isinstance(model, Graph) else find_model(model)[1]
     graph = to_integers(source)
     network = Network.of(graph)
 
-    def design_for(candidate: Board) -> Design:
-        plan = make_plan(network, candidate.device, board=candidate.name, fps=fps, clock_mhz=clock_mhz, folding=wanted)
+    def design_for(board: str, part: Part) -> Design:
+        plan = make_plan(network, part, board=board, fps=fps, clock_mhz=clock_mhz, folding=wanted)
         design = Design(graph, plan, source, file)
         vars(design)["network"] = network  # the cached property: of this one, the plan's cycles are known already
         return design
 
-    if chosen is not None:
-        return design_for(chosen)
-    *smaller, largest = sorted(all_boards(), key=lambda candidate: candidate.device.lut4)
-    for candidate in smaller:
+    *smaller, largest = targets
+    for target in smaller:
         try:
-            return design_for(candidate)
+            return design_for(*target)
         except PlanError:
             continue
-    return design_for(largest)
+    return design_for(*largest)
 
 
 def open_design(
@@ -105,6 +115,7 @@ def open_design(
     *,
     board: str | None,
     input_format: DataType | None,
+    output_tensor: str | None,
     progress: Progress,
 ) -> Design:
     """The design that `work` is, holds, or has to be compiled to.
@@ -114,15 +125,17 @@ def open_design(
     BnnhwError
         As `make_design`; if `work` is a folder with another board's design.
     """
-    design = _made_design(work, board)
+    design = _made_design(work, board, output_tensor)
     if design is not None:
         return design
     assert not isinstance(work, Design)
     with progress(f"planning {work}"):
-        return make_design(work, board=board, input_format=input_format)
+        return make_design(work, board=board, input_format=input_format, output_tensor=output_tensor)
 
 
-def open_graph(work: str | Path | Design, *, board: str | None, input_format: DataType | None) -> Graph:
+def open_graph(
+    work: str | Path | Design, *, board: str | None, input_format: DataType | None, output_tensor: str | None
+) -> Graph:
     """The integers of what `open_design` opens, without planning any hardware.
 
     Raises
@@ -130,14 +143,14 @@ def open_graph(work: str | Path | Design, *, board: str | None, input_format: Da
     BnnhwError
         As `open_design`.
     """
-    design = _made_design(work, board)
+    design = _made_design(work, board, output_tensor)
     if design is not None:
         return design.graph
     assert not isinstance(work, Design)
-    return to_integers(load_model(work, input_format))
+    return to_integers(load_model(work, input_format, output_tensor))
 
 
-def _made_design(work: str | Path | Design, board: str | None) -> Design | None:
+def _made_design(work: str | Path | Design, board: str | None, output_tensor: str | None) -> Design | None:
     """The design that `work` is or holds; None for a model."""
     wanted = None if board is None else find_board(board).name
     if isinstance(work, Design):
@@ -148,6 +161,9 @@ def _made_design(work: str | Path | Design, board: str | None) -> Design | None:
             design = replace(design, file=shipped_models()[design.graph.name].file)
     else:
         return None
+    if output_tensor is not None:
+        raise InputError(f"{work}: compiled already, for one output: give --output-tensor with the model")
     if wanted not in (None, design.plan.board):
-        raise InputError(f"{work}: compiled for board {design.plan.board}, not {board}: compile the model for that one")
+        target = f"board {design.plan.board}" if design.plan.board else f"part {design.plan.part}"
+        raise InputError(f"{work}: compiled for {target}, not for board {board}: compile the model for that one")
     return design

@@ -58,7 +58,7 @@ def inputs_for(graph: Graph, given: Path | str | ArrayLike | None, samples: int 
     given
         Path of an .npz with ``inputs`` and maybe ``labels``; an array; None for a shipped model's own, or random ones.
     samples
-        Take the first so many; None for all that there are.
+        How many samples to take, from the first on; None for all.
 
     Raises
     ------

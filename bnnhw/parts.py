@@ -3,8 +3,11 @@ FPGA-DS-02008, FPGA-DS-02012)."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
+
+from bnnhw.errors import InputError
+from bnnhw.hints import did_you_mean
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,12 @@ class Part:
     fmax_guess_mhz: float = 12.0
 
     @property
+    def ice40_device(self) -> str:
+        """What yosys and its models call the kind of an iCE40: ``"hx"``, ``"lp"`` or ``"u"``."""
+        kind = self.name.removeprefix("ice40-")[:2]
+        return "u" if kind == "up" else kind
+
+    @property
     def block_ram_bits(self) -> int:
         return self.block_ram_width * self.block_ram_depth
 
@@ -52,18 +61,50 @@ class Part:
         """MACs per cycle when every block RAM feeds one binary weight per data bit, each used once."""
         return float(self.block_ram * self.block_ram_width)
 
+    def at_most(self, *, lut4: int | None, block_ram: int | None) -> Part:
+        """This part as a design sees it that may take only some of it; None for all."""
+        luts, blocks = (min(own, asked or own) for own, asked in ((self.lut4, lut4), (self.block_ram, block_ram)))
+        return replace(self, lut4=luts, block_ram=blocks)
+
 
 MAX_CLOCK_MHZ = 400.0
 """The fastest clock that a PLL of these parts gives (ECP5)."""
 
-PARTS: dict[str, Part] = {
-    part.name: part
-    for part in (
-        Part("ice40-hx1k", "ice40", 1280, 16, 16, 256, fmax_guess_mhz=40),
-        Part("ice40-up5k", "ice40", 5280, 30, 16, 256, spram=4, dsp=8, fmax_guess_mhz=20),
-        Part("ice40-hx8k", "ice40", 7680, 32, 16, 256, fmax_guess_mhz=50),
-        Part("ecp5-25f", "ecp5", 24288, 56, 36, 512, dsp=28, lut_lane=3.5, fmax_guess_mhz=60),
-        Part("ecp5-45f", "ecp5", 43848, 108, 36, 512, dsp=72, lut_lane=3.5, fmax_guess_mhz=60),
-        Part("ecp5-85f", "ecp5", 83640, 208, 36, 512, dsp=156, lut_lane=3.5, fmax_guess_mhz=60),
+# Of the 4K and 12F parts a router may hand out more, since the die is that of the next larger part: what counts here is
+# what the maker promises.
+_ICE40 = (
+    Part("ice40-lp1k", "ice40", 1280, 16, 16, 256, fmax_guess_mhz=25),
+    Part("ice40-hx1k", "ice40", 1280, 16, 16, 256, fmax_guess_mhz=40),
+    Part("ice40-lp4k", "ice40", 3520, 20, 16, 256, fmax_guess_mhz=30),
+    Part("ice40-hx4k", "ice40", 3520, 20, 16, 256, fmax_guess_mhz=50),
+    Part("ice40-up5k", "ice40", 5280, 30, 16, 256, spram=4, dsp=8, fmax_guess_mhz=20),
+    Part("ice40-lp8k", "ice40", 7680, 32, 16, 256, fmax_guess_mhz=30),
+    Part("ice40-hx8k", "ice40", 7680, 32, 16, 256, fmax_guess_mhz=50),
+)
+# LFE5U, LFE5UM and LFE5UM5G are alike in everything that a design of ours uses; there is no 12F of the latter two.
+_ECP5 = tuple(
+    Part(f"ecp5-{series}{size}", "ecp5", lut4, block_ram, 36, 512, dsp=dsp, lut_lane=3.5, fmax_guess_mhz=60)
+    for series in ("", "um-", "um5g-")
+    for size, lut4, block_ram, dsp in (
+        ("12f", 12_000, 32, 28),
+        ("25f", 24_288, 56, 28),
+        ("45f", 43_848, 108, 72),
+        ("85f", 83_640, 208, 156),
     )
-}
+    if not (series and size == "12f")
+)
+PARTS: dict[str, Part] = {part.name: part for part in (*_ICE40, *_ECP5)}
+
+
+def find_part(name: str) -> Part:
+    """The part that a user calls `name`.
+
+    Raises
+    ------
+    InputError
+        If there is none; the message lists all.
+    """
+    part = PARTS.get(name.strip().lower().replace("_", "-"))
+    if part is None:
+        raise InputError(f"unknown part {name!r}{did_you_mean(name, PARTS) or ';'} there are {', '.join(PARTS)}")
+    return part

@@ -70,7 +70,7 @@ class Trial:
         self._cycles = cycles.latency, cycles.interval
         # The output takes at most half as many frames as the accelerator could give, so that all units in front of it
         # have to wait again and again.
-        slow = max(0.95, 1 - small.plan.output_beats / (2 * cycles.interval))
+        slow = max(0.95, 1 - small.plan.output_frames.beats / (2 * cycles.interval))
         self._stalls = {"i_stall": 0.1, "o_stall": slow, "seed": 5}
 
     def caught_by(self) -> str:
@@ -98,7 +98,7 @@ class Trial:
 
     def _damaged(self) -> str:
         """Frames cut and too long, under long stalls."""
-        frames, beats = self._small.frames, self._small.plan.input_beats
+        frames, beats = self._small.frames, self._small.plan.input_frames.beats
         lengths, damaged = np.full(len(frames.values), beats), np.zeros(len(frames.values), np.bool_)
         for frame, wanted in ((2, 1), (3, beats + 3), (9, beats - 1), (len(lengths) - 2, 2 * beats)):
             lengths[frame], damaged[frame] = wanted, wanted != beats
@@ -111,7 +111,7 @@ class Trial:
     def _reset(self) -> str:
         """A reset in mid-frame, which damages the frame that goes on after it, and resets between frames: of these the
         first frame tells most, so there are many."""
-        frames, beats = self._small.frames, self._small.plan.input_beats
+        frames, beats = self._small.frames, self._small.plan.input_frames.beats
         for at in (3 * beats + 1, *range(beats, 2 * RESETS * beats, 2 * beats)):
             before, cut = divmod(at, beats)
             found = self._simulation.run(frames.values, reset_at=at)

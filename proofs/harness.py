@@ -1,10 +1,10 @@
 """A circuit around any unit with streams that says what the unit has to do, for a solver to look for an exception.
 
 The environment does whatever the rules of a stream allow: inputs offer beats or not, with any data, outputs are taken or
-not. What the unit does is cut into *periods*: so many beats of each input make so many beats of each output. One period
-is tracked, any of them (the solver chooses): its beats are remembered when they come in, and each beat of the same period
-that comes out must be what `Spec.expected` makes of them. So a beat that is lost, doubled, changed or out of place
-shows in some period, and no model needs the unit's states.
+not. What the unit does is cut into *periods*: a fixed number of beats of each input makes a fixed number of each
+output. One period is tracked, any of them (the solver chooses): its beats are remembered when they come in, and each
+beat of the same period that comes out must be what `Spec.expected` makes of them. So a beat that is lost, doubled,
+changed or out of place shows in some period, and no model needs the unit's states.
 
 Three families of properties, each one bit that must never be set:
 

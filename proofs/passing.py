@@ -80,7 +80,7 @@ def result(classes, per_beat):
 class Damaged(wiring.Component):
     """A `FrameGuard` and its `FrameStatus`, fed with frames of 1 to 4 beats where there should be `beats`.
 
-    A beat in is a whole frame: its `length` less one, and bits of four beats of which so many are sent.
+    A beat in is a whole frame: its `length` less one, and bits of four beats of which `length` are sent.
     """
 
     def __init__(self, beats):

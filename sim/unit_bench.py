@@ -19,7 +19,7 @@ from cocotb.clock import Clock
 from cocotb.triggers import RisingEdge
 from streams import reset, stalls
 
-# Without a beat in or out for so many cycles, the unit hangs.
+# The unit hangs if no beat goes in or out for this number of cycles.
 HANG_CYCLES = 10_000
 
 

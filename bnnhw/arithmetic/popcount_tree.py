@@ -22,7 +22,7 @@ def counted_lanes(lanes: int) -> int:
 
 
 def popcount_latency(lanes: int, levels: int | None) -> int:
-    """Registers in a popcount of `lanes` bits with one after every so many `levels` of its tree."""
+    """Registers in a popcount of `lanes` bits with one after every `levels` levels of its tree."""
     return 0 if levels is None else -(-tree_height(lanes) // levels)
 
 

@@ -46,6 +46,7 @@ def add_commands(commands: options.Commands) -> None:
 
     parser = options.add_command(commands, "program", program, "loads a bitstream with the board's programmer")
     parser.add_argument("folder", type=Path, metavar="DIR", help="folder that `bnnhw build` wrote")
+    parser.add_argument("--board", help="path of the board's file, if it is none of those of `bnnhw boards`")
 
     parser = options.add_command(
         commands, "run", run, "inference on a board that runs the bitstream, or a simulated one"
@@ -90,6 +91,7 @@ def build(arguments: Namespace) -> int:
         seeds=arguments.seeds or (SEEDS if searching else 1),
         jobs=arguments.jobs,
         input_format=arguments.input_format,
+        output_tensor=arguments.output_tensor,
         progress=progress,
     )
     write(arguments.json, report, f"{report_text(report)}\n\nbitstream in {arguments.output / report['bitstream']}")
@@ -128,7 +130,7 @@ def report(arguments: Namespace) -> int:
 
 
 def program(arguments: Namespace) -> int:
-    bnnhw.program(arguments.folder)
+    bnnhw.program(arguments.folder, board=arguments.board)
     write(arguments.json, {"folder": str(arguments.folder)}, f"loaded {arguments.folder}")
     return 0
 

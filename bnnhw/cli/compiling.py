@@ -8,7 +8,8 @@ from typing import Any
 import bnnhw
 from bnnhw.cli import options
 from bnnhw.cli.terminal import facts, percent, progress, share, table, write
-from bnnhw.errors import ModelError
+from bnnhw.errors import InputError, ModelError
+from bnnhw.parts import Part, find_part
 
 
 def add_commands(commands: options.Commands) -> None:
@@ -18,7 +19,12 @@ def add_commands(commands: options.Commands) -> None:
     options.add_model(parser, or_folder=False)
     parser = options.add_command(commands, "compile", compile_, "plan, Verilog and estimates, without synthesis")
     options.add_model(parser, or_folder=False)
-    parser.add_argument("--board", required=True, help="board to plan for (see: bnnhw boards)")
+    parser.add_argument("--board", help="board to plan for: its name (see: bnnhw boards), or the path of its file")
+    parser.add_argument("--part", help="FPGA to plan for without a board, where no bitstream is made, such as ecp5-25f")
+    for what in ("lut", "block-ram"):
+        parser.add_argument(
+            f"--max-{what}", type=options.at_least_one, metavar="N", help="of the part, how many the design may take"
+        )
     options.add_output(parser)
     options.add_folding(parser)
     parser.add_argument(
@@ -30,7 +36,7 @@ def add_commands(commands: options.Commands) -> None:
 
 
 def check(arguments: Namespace) -> int:
-    found = bnnhw.check(arguments.model, input_format=arguments.input_format)
+    found = bnnhw.check(arguments.model, input_format=arguments.input_format, output_tensor=arguments.output_tensor)
     write(arguments.json, found, check_text(found))
     if not found["maps"]:
         raise ModelError(f"{found['file']}: {found['problem']}")
@@ -53,18 +59,32 @@ def check_text(found: dict[str, Any]) -> str:
 
 
 def compile_(arguments: Namespace) -> int:
+    if arguments.board is None and arguments.part is None:
+        raise InputError("one of --board and --part is required (see bnnhw compile --help)")
     design = bnnhw.compile(
         arguments.model,
         board=arguments.board,
+        part=_part(arguments),
         folder=arguments.output,
         fps=arguments.fps,
         clock_mhz=arguments.clock_mhz,
         folding=arguments.folding,
         input_format=arguments.input_format,
+        output_tensor=arguments.output_tensor,
         progress=progress,
     )
     write(arguments.json, design.estimate, f"{estimate_text(design.estimate)}\n\nwritten to {arguments.output}")
     return 0
+
+
+def _part(arguments: Namespace) -> Part | None:
+    """What may be taken of the part that was asked for; None with a board."""
+    limits = arguments.max_lut, arguments.max_block_ram
+    if arguments.part is not None:
+        return find_part(arguments.part).at_most(lut4=limits[0], block_ram=limits[1])
+    if limits != (None, None):
+        raise InputError("--max-lut and --max-block-ram limit a --part: a board's design has the whole part for itself")
+    return None
 
 
 def estimate_text(estimate: dict[str, Any]) -> str:
@@ -75,7 +95,7 @@ def estimate_text(estimate: dict[str, Any]) -> str:
     used = estimate["utilization"]
     share_of_limit = estimate["macs_per_cycle"] / min(estimate["limit"].values())
     whole = {
-        "board": f"{estimate['board']} ({estimate['part']})",
+        "board": f"{estimate['board'] or 'none'} ({estimate['part']})",
         "cycles per inference": estimate["cycles_per_inference"],
         "latency": f"{estimate['latency_cycles']:,} cycles",
         "inferences per second": f"{estimate['inferences_per_second']:,.0f} at {estimate['clock_mhz']:g} MHz",

@@ -40,11 +40,16 @@ def add_model(parser: argparse.ArgumentParser, *, or_folder: bool = True) -> Non
         metavar="FORMAT",
         help="of the input's values: bipolar, ternary, uint1..16 or int2..16; if the model file does not state one",
     )
+    parser.add_argument(
+        "--output-tensor",
+        metavar="NAME",
+        help="which output of a file with several is the answer (default: the first; of a TopK the classes)",
+    )
 
 
 def add_board(parser: argparse.ArgumentParser) -> None:
     """``--board``, for commands where it may be left out."""
-    parser.add_argument("--board", help="board to plan for (default: the smallest that the model fits)")
+    parser.add_argument("--board", help="board to plan for, or the path of its file (default: the smallest that fits)")
 
 
 def add_inputs(parser: argparse.ArgumentParser, *, samples: int | None) -> None:

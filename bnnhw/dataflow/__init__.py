@@ -75,7 +75,7 @@ def make_plan(
     check_clock(clock)
     if fps is not None and not fps > 0:
         raise PlanError(f"--fps must be a positive number, not {fps}")
-    budget = budget_of(part, network)
+    budget = budget_of(part, network, link=bool(board))
     if fps is not None:
         interval = int(clock * 1e6 / fps)
         if interval < 1:
@@ -102,10 +102,12 @@ def check_clock(mhz: float) -> None:
         raise PlanError(f"--clock-mhz must be above 0 and at most {MAX_CLOCK_MHZ:g}, not {mhz:g}")
 
 
-def budget_of(part: Part, network: Network) -> Budget:
-    """What `part` has for the accelerator of `network`, behind the link of a board."""
-    link = area.coefficients(part.family)
-    return Budget(FILL * part.lut4 - link["board"], part.block_ram - area.link_block_rams(part, network))
+def budget_of(part: Part, network: Network, *, link: bool = True) -> Budget:
+    """What `part` has for the accelerator of `network`, behind the `link` of a board or alone."""
+    if not link:
+        return Budget(FILL * part.lut4, part.block_ram)
+    luts = area.coefficients(part.family)["board"]
+    return Budget(FILL * part.lut4 - luts, part.block_ram - area.link_block_rams(part, network))
 
 
 def unasked(budget: Budget) -> Budget:

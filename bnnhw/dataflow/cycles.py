@@ -116,7 +116,7 @@ class Run:
         self._ready: list[Sequence[bool]] = [[True]] * len(edges)
 
     def settle(self, groups: int | None = None) -> Cycles:
-        """Runs until it is clear what goes on for ever, or for so many `groups` of frames.
+        """Runs until it is clear what goes on for ever, or for the given number of `groups` of frames.
 
         That is when the ends of frames have come three times in the same pattern. A gather whose groups are not full
         keeps up with what comes, in a pattern of its own that may be long: then the pattern of what comes is looked at
@@ -146,7 +146,7 @@ class Run:
         return [end - (self._start or 0) for end in found[:frames]]
 
     def _interval(self, section: int) -> Fraction | None:
-        """Interval of frames behind so many gathers, or None if it is not clear yet."""
+        """Interval of frames behind the given number of gathers, or None if it is not clear yet."""
         ends = self._ends[self._edges[section]]
         here = _repeated(ends, self._group)
         if not section:

@@ -89,8 +89,8 @@ class _Builder:
 
     def _input(self) -> None:
         plan, bits = self._plan, self._network.i_dtype.bits
-        tail = plan.input_elements - (plan.input_beats - 1) * plan.input_simd
-        guard = FrameGuard(plan.input_simd * bits, plan.input_beats, tail * bits)
+        frames = plan.input_frames
+        guard = FrameGuard(frames.lanes * bits, frames.beats, frames.tail_lanes * bits)
         self.stages.append(Stage("guard", guard, ((INPUT, 0),)))
         end = 0, 0
         if whole_pixels(self._network, plan.input_simd):
@@ -117,7 +117,7 @@ class _Builder:
     def _output(self) -> None:
         plan, network = self._plan, self._network
         width, last = network.result.bits, len(network.layers) - 1
-        converter = WidthConverter(width, plan.output_elements, plan.layers[-1].pe, plan.output_lanes)
+        converter = WidthConverter(width, plan.output_frames.elements, plan.layers[-1].pe, plan.output_lanes)
         end = self._add("output_lanes", converter, self._outputs[last][0])
         # Enough for every frame that the units can hold between input and output, so that it never stalls.
         frames = 4 * sum(layer.frames for layer in plan.layers) + 4

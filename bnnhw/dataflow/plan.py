@@ -22,6 +22,32 @@ LAYER_PLANS: dict[str, type[LayerPlan]] = {layer.plan_type.kind: layer.plan_type
 FOLDING_KEYS = tuple(dict.fromkeys(key for plan in LAYER_PLANS.values() for key in plan.choices))
 
 
+@dataclass(frozen=True)
+class Frames:
+    """How the elements of a frame lie in the beats of a stream.
+
+    Parameters
+    ----------
+    elements
+        Of a frame.
+    lanes
+        Elements per beat.
+    """
+
+    elements: int
+    lanes: int
+
+    @property
+    def beats(self) -> int:
+        """Beats of a frame."""
+        return -(-self.elements // self.lanes)
+
+    @property
+    def tail_lanes(self) -> int:
+        """Elements of a frame's last beat."""
+        return self.elements - (self.beats - 1) * self.lanes
+
+
 @dataclass(frozen=True, repr=False)
 class Plan:
     """The hardware of one network on one part.
@@ -68,9 +94,9 @@ class Plan:
         return DataType.parse(self.input)
 
     @property
-    def input_beats(self) -> int:
-        """Beats of one frame on the accelerator's input."""
-        return -(-self.input_elements // self.input_simd)
+    def input_frames(self) -> Frames:
+        """The frames on the accelerator's input."""
+        return Frames(self.input_elements, self.input_simd)
 
     @property
     def group(self) -> int:
@@ -78,14 +104,9 @@ class Plan:
         return lcm(*(layer.frames for layer in self.layers))
 
     @property
-    def output_elements(self) -> int:
-        """Integers of one frame on the accelerator's output."""
-        return self.layers[-1].mh * self.layers[-1].vectors
-
-    @property
-    def output_beats(self) -> int:
-        """Beats of one frame on the accelerator's output."""
-        return -(-self.output_elements // self.output_lanes)
+    def output_frames(self) -> Frames:
+        """The frames of integers on the accelerator's output."""
+        return Frames(self.layers[-1].mh * self.layers[-1].vectors, self.output_lanes)
 
     def entries(self) -> dict[str, Any]:
         """What plan.json holds."""

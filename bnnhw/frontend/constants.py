@@ -79,7 +79,7 @@ def _named(node: onnx.NodeProto, inputs: list[Array | None]) -> dict[str, Array]
 
 
 def _size(node: onnx.NodeProto, arrays: list[Array]) -> float:
-    """At most so many elements the node's outputs have: known before it is run, since it may not fit the memory."""
+    """Upper bound of the node's output elements: known before it is run, since they may not fit the memory."""
     if node.op_type in _BROADCASTING:
         return prod(np.broadcast_shapes(*(array.shape for array in arrays)))
     if node.op_type == "Expand":

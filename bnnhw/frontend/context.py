@@ -11,6 +11,7 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
+from bnnhw.arithmetic.formats import DataType
 from bnnhw.frontend.container import MAX_ELEMENTS, Container
 from bnnhw.frontend.refusal import Refusal
 from bnnhw.ir.geometry import Geometry
@@ -68,6 +69,8 @@ class Context:
         Type of every IR tensor.
     scales
         For constants that are whole multiples of a scale, that scale, as an array of their shape.
+    integers
+        The number formats of tensors of the file that QuantizeLinear made, up to what makes floats of them again.
     current
         The IR tensor that stands for a tensor of the file, where the names differ.
     windows
@@ -90,6 +93,7 @@ class Context:
     shapes: dict[str, tuple[int, ...] | None]
     types: dict[str, TensorType]
     scales: dict[str, Array] = field(default_factory=dict)
+    integers: dict[str, DataType] = field(default_factory=dict)
     current: dict[str, str] = field(default_factory=dict)
     windows: dict[str, Windows] = field(default_factory=dict)
     nodes: list[Node] = field(default_factory=list)

@@ -8,8 +8,13 @@ from difflib import get_close_matches
 from bnnhw.frontend.refusal import Refusal
 
 _INTEGER_OPERATORS = (
-    "ONNX's own quantised operators, which do not map yet",
-    "export with Quant nodes (qonnx's QCDQToQuant makes them of QuantizeLinear, Clip and DequantizeLinear)",
+    "a layer of integers in one operator, which does not map yet",
+    "export in QDQ form, with QuantizeLinear and DequantizeLinear around plain layers (onnxruntime.quantization: "
+    "quantize_static with quant_format=QuantFormat.QDQ)",
+)
+_DYNAMIC = (
+    "scales that depend on the sample",
+    "quantise with fixed scales (onnxruntime.quantization: quantize_static instead of quantize_dynamic)",
 )
 _MONOTONE = ("an activation that does not map yet", "use Relu, LeakyRelu, PRelu, Clip, HardSigmoid, Tanh or Softsign")
 _TURNING = (
@@ -32,8 +37,12 @@ _SHAPES = ("a shape that depends on the data", "export the model with fixed shap
 # fmt: off
 _GROUPS: dict[tuple[str, str], tuple[str, ...]] = {
     _INTEGER_OPERATORS: (
-        "QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear", "QLinearConv", "QLinearMatMul", "QLinearAdd",
-        "MatMulInteger", "ConvInteger",
+        "QLinearConv", "QLinearMatMul", "QGemm", "QLinearAdd", "QLinearMul", "QLinearConcat", "QLinearAveragePool",
+        "QLinearGlobalAveragePool", "QLinearSigmoid", "QLinearLeakyRelu", "QLinearSoftmax", "QLinearReduceMean",
+    ),
+    _DYNAMIC: (
+        "DynamicQuantizeLinear", "MatMulInteger", "ConvInteger", "DynamicQuantizeMatMul", "MatMulIntegerToFloat",
+        "DynamicQuantizeLSTM",
     ),
     _MONOTONE: (
         "Softplus", "Elu", "Selu", "Celu", "ThresholdedRelu", "Exp", "Log", "Sqrt", "Atan", "Asinh", "Sinh",
@@ -54,9 +63,6 @@ _GROUPS: dict[tuple[str, str], tuple[str, ...]] = {
     ("a transposed convolution", "use Conv"): ("ConvTranspose",),
     ("a pool that squares", "use MaxPool or AveragePool"): ("LpPool", "GlobalLpPool"),
     ("integers cut short", "use Quant with rounding mode FLOOR"): ("Trunc",),
-    ("a logarithm of Softmax", "end the model with what goes into it, or with Softmax: the class is the same"): (
-        "LogSoftmax",
-    ),
     ("one of the classes marked", "end the model with ArgMax, or with what goes into it"): ("Hardmax",),
 }
 # fmt: on

@@ -10,6 +10,7 @@ from bnnhw.frontend import (
     joins,
     layers,
     layout,
+    linear_quantisers,
     outputs,
     pools,
     quantisers,
@@ -23,6 +24,8 @@ CONSTANT_QUANTISERS: dict[str, Handler] = {
     "IntQuant": quantisers.quant,
     "BipolarQuant": quantisers.bipolar_quant,
     "MultiThreshold": quantisers.multi_threshold,
+    "QuantizeLinear": linear_quantisers.quantize,
+    "DequantizeLinear": linear_quantisers.dequantize,
 }
 
 HANDLERS: dict[str, Handler] = {
@@ -77,6 +80,7 @@ HANDLERS: dict[str, Handler] = {
     "ReduceSum": pools.reduce_sum,
     "QuantAvgPool2d": pools.quant_average_pool,
     "Softmax": outputs.softmax,
+    "LogSoftmax": outputs.softmax,
     "Sigmoid": outputs.sigmoid,
     "ArgMax": outputs.argmax,
     "TopK": outputs.topk,

@@ -1,4 +1,4 @@
-"""What may follow the last layer: Softmax, Sigmoid, ArgMax, TopK."""
+"""What may follow the last layer: Softmax, LogSoftmax, Sigmoid, ArgMax, TopK."""
 
 from __future__ import annotations
 
@@ -18,9 +18,12 @@ def _over_classes(context: Context, node: onnx.NodeProto, axis: int) -> None:
 
 
 def softmax(context: Context, node: onnx.NodeProto) -> str:
+    """Softmax and LogSoftmax."""
     _over_classes(context, node, int(attribute(node, "axis", -1)))
-    context.emit(node, Softmax(name="", inputs=(), output=""))
-    context.notes.append(f"{node_name(node)}: Softmax keeps the order; hardware leaves it out, software computes it")
+    context.emit(node, Softmax(name="", inputs=(), output="", log=node.op_type == "LogSoftmax"))
+    context.notes.append(
+        f"{node_name(node)}: {node.op_type} keeps the order; hardware leaves it out, software computes it"
+    )
     return "software, after the hardware (the class is the same without it)"
 
 

@@ -1,4 +1,4 @@
-"""Clocks of a board: its oscillator for the link, a PLL for the accelerator, and the resets of both."""
+"""Clocks of a board: the oscillator, or a part of it, for the link, a PLL for the accelerator; the resets of both."""
 
 from math import ceil
 
@@ -55,7 +55,8 @@ _CONSTANT_INPUTS = {
 
 
 class ClockGenerator(wiring.Component):
-    """Drives the clock domains `sync` (the oscillator) and `accel` (the PLL's output), and resets them together.
+    """Drives the clock domains `sync` (the oscillator, divided) and `accel` (the PLL's output), and resets
+    them together.
 
     The parent defines the two domains. The PLL is one instance, named `pll`: its dividers can be changed in a
     netlist, after place and route.
@@ -66,10 +67,12 @@ class ClockGenerator(wiring.Component):
         The oscillator's pin.
     clk_hz : int or float
         Its frequency.
+    divider : int
+        Cycles of the oscillator per cycle of `sync`: 1, or a power of two.
     primitive : str or None
         ``"SB_PLL40_2_PAD"`` where the oscillator sits on the pin that an iCE40's PLL takes for itself,
-        ``"SB_PLL40_CORE"`` where it sits on another one, ``"EHXPLLL"`` for ECP5. None for no PLL: then `accel` is the
-        oscillator as well.
+        ``"SB_PLL40_CORE"`` where it sits on another one, ``"EHXPLLL"`` for ECP5. None for no PLL: then `accel` has the
+        clock of `sync`.
     dividers : dict of str to int
         The parameters of the instance that make the frequency.
 
@@ -81,26 +84,29 @@ class ClockGenerator(wiring.Component):
     Raises
     ------
     ValueError
-        If the primitive is unknown.
+        If the primitive is unknown, or the divider no power of two.
     """
 
-    def __init__(self, pin, clk_hz, *, primitive=None, dividers=None):
+    def __init__(self, pin, clk_hz, *, divider=1, primitive=None, dividers=None):
+        if divider < 1 or divider & (divider - 1):
+            raise ValueError(f"divider must be a power of two, not {divider!r}")
         if primitive is not None and primitive not in _CONSTANT_PARAMETERS:
             raise ValueError(f"PLL must be {', '.join(_CONSTANT_PARAMETERS)} or None, not {primitive!r}")
         self._pin = pin
         self._clk_hz = clk_hz
+        self._divider = divider
         self._primitive = primitive
         self._dividers = dividers or {}
         super().__init__({})
 
     def elaborate(self, platform):
         m = Module()
-        clock, fast, locked = Signal(), Signal(), Signal()
+        clock, slow, fast, locked = Signal(), Signal(), Signal(), Signal()
         # Never in reset: what makes the resets must run first.
         m.domains += ClockDomain("startup", reset_less=True, local=True)
         m.d.comb += [
-            ClockSignal("startup").eq(clock),
-            ClockSignal("sync").eq(clock),
+            ClockSignal("startup").eq(slow),
+            ClockSignal("sync").eq(slow),
             ClockSignal("accel").eq(fast),
         ]
 
@@ -119,8 +125,16 @@ class ClockGenerator(wiring.Component):
             loop = Signal()
             ports = [("i", "CLKI", clock), ("o", "CLKOP", loop), ("i", "CLKFB", loop), ("o", "CLKOS", fast)]
 
+        if self._divider == 1:
+            m.d.comb += slow.eq(clock)
+        else:
+            m.domains += ClockDomain("oscillator", reset_less=True, local=True)
+            phase = Signal(range(self._divider))
+            m.d.oscillator += phase.eq(phase + 1)
+            m.d.comb += [ClockSignal("oscillator").eq(clock), slow.eq(phase[-1])]
+
         if self._primitive is None:
-            m.d.comb += [fast.eq(clock), locked.eq(1)]
+            m.d.comb += [fast.eq(slow), locked.eq(1)]
         else:
             m.submodules.pll = Instance(
                 self._primitive,
@@ -134,7 +148,7 @@ class ClockGenerator(wiring.Component):
 
         stable, ready = Signal(), Signal()
         m.submodules.lock = FFSynchronizer(locked, stable, o_domain="startup")
-        cycles = ceil(RESET_SECONDS * self._clk_hz)
+        cycles = ceil(RESET_SECONDS * self._clk_hz / self._divider)
         timer = Signal(range(cycles + 1))
         elapsed = timer == cycles
         with m.If(~elapsed):

@@ -32,6 +32,8 @@ class BoardTop(Elaboratable):
         Bits per second of the host link.
     clock, uart : tuple of (str, int)
         Names and numbers of the platform's resources.
+    link_divider : int
+        Cycles of the oscillator per cycle of the host link, a power of two.
     leds : dict of str to tuple of (str, int)
         The platform's LED for ``"busy"``, ``"activity"`` and ``"error"`` of the link, as far as there is one.
     pll, dividers : str or None, dict of str to int
@@ -58,6 +60,7 @@ class BoardTop(Elaboratable):
         clock: tuple[str, int],
         uart: tuple[str, int],
         leds: Mapping[str, tuple[str, int]],
+        link_divider: int = 1,
         pll: str | None = None,
         dividers: Mapping[str, int] | None = None,
     ) -> None:
@@ -66,12 +69,13 @@ class BoardTop(Elaboratable):
         self._cut: Any = ResultCut(ports.output.width, ports.output.elements, ports.output.lanes)
         self._clk_hz = clk_hz
         self._clock = clock
+        self._link_divider = link_divider
         self._uart = uart
         self._leds = leds
         self._pll = pll
         self._dividers = dividers
         self.link = BoardLink(
-            clk_hz=clk_hz,
+            clk_hz=clk_hz / link_divider,
             baud=baud,
             digest=bytes.fromhex(plan.digest),
             input_elements=ports.input.elements,
@@ -85,7 +89,11 @@ class BoardTop(Elaboratable):
         m = Module()
         m.domains += [ClockDomain("sync"), ClockDomain("accel")]
         m.submodules.clocks = ClockGenerator(
-            platform.request(*self._clock, dir="-"), self._clk_hz, primitive=self._pll, dividers=self._dividers
+            platform.request(*self._clock, dir="-"),
+            self._clk_hz,
+            divider=self._link_divider,
+            primitive=self._pll,
+            dividers=self._dividers,
         )
         m.submodules.accelerator = DomainRenamer("accel")(self._accelerator)
         m.submodules.link = link = self.link

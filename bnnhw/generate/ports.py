@@ -20,35 +20,14 @@ from numpy.typing import NDArray
 from bnnhw.arithmetic.bits import as_signed, pack_words, unpack_words
 from bnnhw.arithmetic.formats import DataType
 from bnnhw.dataflow.network import Network
-from bnnhw.dataflow.plan import Plan
+from bnnhw.dataflow.plan import Frames, Plan
 from bnnhw.gateware.payloads import frame_fields, result_fields
 from bnnhw.packets import Results
 
 
 @dataclass(frozen=True)
-class Port:
-    """A stream of frames.
-
-    Parameters
-    ----------
-    elements
-        Of a frame.
-    lanes
-        Elements per beat.
-    """
-
-    elements: int
-    lanes: int
-
-    @property
-    def beats(self) -> int:
-        """Beats of a frame."""
-        return -(-self.elements // self.lanes)
-
-    @property
-    def tail_lanes(self) -> int:
-        """Elements of a frame's last beat."""
-        return self.elements - (self.beats - 1) * self.lanes
+class Port(Frames):
+    """A stream of frames, and the fields of its payloads."""
 
     @property
     def fields(self) -> dict[str, int]:
@@ -80,11 +59,6 @@ class InputPort(Port):
     @property
     def fields(self) -> dict[str, int]:
         return dict(frame_fields(self.lanes * self.dtype.bits))
-
-    @property
-    def tail_bits(self) -> int:
-        """Bits of data in a frame's last beat."""
-        return self.tail_lanes * self.dtype.bits
 
     def codes(self, values: NDArray[np.integer]) -> NDArray[np.uint32]:
         """Storage codes (N, elements) of integers (N, ...).
@@ -149,7 +123,8 @@ class Ports:
     @classmethod
     def of(cls, plan: Plan, network: Network) -> Ports:
         """The streams of the accelerator that `plan` makes of `network`."""
+        i, o = plan.input_frames, plan.output_frames
         return cls(
-            InputPort(plan.input_elements, plan.input_simd, plan.input_dtype),
-            OutputPort(plan.output_elements, plan.output_lanes, network.result.bits),
+            InputPort(i.elements, i.lanes, plan.input_dtype),
+            OutputPort(o.elements, o.lanes, network.result.bits),
         )

@@ -94,6 +94,26 @@ def apply(node: Node, x: NDArray[Any]) -> NDArray[Any]:
     raise TypeError(f"{node.op} is not elementwise")
 
 
+def apply_exactly(node: Node, x: NDArray[Any]) -> NDArray[np.float64]:
+    """`node` on `x` as `apply`, in float64: what float32 stands for.
+
+    Raises
+    ------
+    TypeError
+        If the operation is not piecewise linear.
+    """
+    if isinstance(node, Dequant):
+        return x * node.scale
+    if isinstance(node, Arithmetic):
+        operand = node.operand.astype(np.float64)
+        return x + operand if node.operation == "add" else x * operand if node.operation == "mul" else x / operand
+    if isinstance(node, Clip):
+        return np.clip(x, node.low, node.high)
+    if isinstance(node, Activation) and node.function == "leaky_relu":
+        return np.where(x < 0, x * node.alpha.astype(np.float64), x)
+    raise TypeError(f"{node.op} is not piecewise linear")
+
+
 def _multi_threshold(node: MultiThreshold, value: Float) -> Float:
     count = np.zeros(np.broadcast_shapes(value.shape, node.thresholds.shape[1:]), dtype=np.float32)
     for cut in node.thresholds:

@@ -127,7 +127,9 @@ class Sigmoid(Node):
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Softmax(Node):
-    """Softmax over the last axis; only after the last layer."""
+    """Softmax over the last axis, or its logarithm; only after the last layer."""
+
+    log: bool = False
 
 
 # ---- float operations, others ------------------------------------------------------------------
@@ -163,14 +165,16 @@ class MatMul(Node):
 class Conv(Node):
     """Convolution of a feature map (H, W, C) to (OH, OW, MH); cross-correlation, as in ONNX.
 
-    `weight` holds integers (MH, KH, KW, C); grouped convolutions are written out with zeros. `weight_scale` is as in
-    `MatMul`. `geometry` has no padding: that is a `Pad` of its own.
+    `weight` holds integers (MH, KH, KW, C / groups): outputs and channels are in `groups` of consecutive ones, and an
+    output sees only the channels of its own group; as many groups as channels are a depthwise convolution.
+    `weight_scale` is as in `MatMul`. `geometry` has no padding: that is a `Pad` of its own.
     """
 
     weight: NDArray[np.int16]
     weight_dtype: DataType
     weight_scale: NDArray[np.float64]
     geometry: Geometry
+    groups: int = 1
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -265,13 +269,15 @@ class Dequant(Node):
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Window(Node):
-    """The windows of a feature map (H, W, C) as vectors (OH, OW, KH * KW * C), ordered by row, column, channel.
+    """The windows of a feature map (H, W, C) as vectors (OH, OW, KH * KW * C), ordered by row, column, channel; with
+    several `groups` of channels by group, row, column, channel in the group.
 
     Positions outside the map hold `fill`.
     """
 
     geometry: Geometry
     fill: int
+    groups: int = 1
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -288,6 +294,14 @@ class Dense(Node):
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
+class GroupedDense(Dense):
+    """A `Dense` of which each of `groups` groups of consecutive outputs sees only its own of as many groups of
+    consecutive inputs: weight (MH, MW / groups)."""
+
+    groups: int
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Threshold(Node):
     """``offset + step * count(x >= T[channel])``; T int64 (C, n), ascending in each row, C the channels (last axis).
 
@@ -295,8 +309,9 @@ class Threshold(Node):
     reachable range, never wrapped. Channels where `negate` (scalar or (C,)) is set compare the negated input; after a
     Dense there are none, as the weights are negated instead, unless something else reads its sums as well.
 
-    `doubtful` (C, n, 2), or empty where there are none, marks the integers just below and on a threshold at which
-    float32 itself decides by its rounding: another executor of the model may decide otherwise there.
+    `doubtful` (C, n, 2), or empty where there are none, holds first and past of the integers, as they are compared,
+    around each threshold at which float32 itself decides by its rounding: another executor of the model may decide
+    otherwise there.
     """
 
     thresholds: NDArray[np.int64]
@@ -304,7 +319,7 @@ class Threshold(Node):
     step: int
     dtype: DataType
     negate: NDArray[np.bool_] = field(default_factory=lambda: np.zeros((), np.bool_))
-    doubtful: NDArray[np.bool_] = field(default_factory=lambda: np.zeros((0, 0, 2), np.bool_))
+    doubtful: NDArray[np.int64] = field(default_factory=lambda: np.zeros((0, 0, 2), np.int64))
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

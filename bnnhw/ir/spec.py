@@ -18,6 +18,7 @@ from bnnhw.ir.nodes import (
     Dense,
     Dequant,
     Encode,
+    GroupedDense,
     MatMul,
     MaxPool,
     Node,
@@ -37,12 +38,12 @@ Stage = Literal["imported", "lowered", "integer"]
 
 _FLOAT = (*(kind for kind in ELEMENTWISE if kind not in (Encode, Dequant)), Reshape, Transpose, Softmax, ArgMax)
 # What becomes hardware: a Reshape moves nothing there, it only counts differently.
-HARDWARE = (Window, Dense, Threshold, Scale, MaxPool, SumPool, Sum, Concat, Reshape)
+HARDWARE = (Window, Dense, GroupedDense, Threshold, Scale, MaxPool, SumPool, Sum, Concat, Reshape)
 _EITHER = (MaxPool, SumPool, Sum, Concat)  # on floats and on integers
 ALLOWED: dict[Stage, tuple[type[Node], ...]] = {
     "imported": (*_FLOAT, *_EITHER, MatMul, Conv, Pad),
-    "lowered": (*_FLOAT, *_EITHER, Pad, Encode, Window, Dense, Threshold, Scale, Dequant),
-    "integer": (*_FLOAT, *_EITHER, Pad, Encode, Window, Dense, Threshold, Scale, Dequant),
+    "lowered": (*_FLOAT, *_EITHER, Pad, Encode, Window, Dense, GroupedDense, Threshold, Scale, Dequant),
+    "integer": (*_FLOAT, *_EITHER, Pad, Encode, Window, Dense, GroupedDense, Threshold, Scale, Dequant),
 }
 
 

@@ -16,9 +16,11 @@ from bnnhw.ir.graph import Graph
 from bnnhw.ir.nodes import (
     Arithmetic,
     Concat,
+    Conv,
     Dense,
     Dequant,
     Encode,
+    MatMul,
     MaxPool,
     MultiThreshold,
     Node,
@@ -26,12 +28,14 @@ from bnnhw.ir.nodes import (
     Reshape,
     Round,
     Scale,
+    SumPool,
     Threshold,
     Transpose,
 )
 from bnnhw.passes import scales, thresholds
 from bnnhw.passes.levels import Levels, spaced
 from bnnhw.passes.rewrite import Builder, label
+from bnnhw.passes.rounding import EXACT, Rounded, rounded
 from bnnhw.passes.values import (
     Affine,
     Value,
@@ -48,7 +52,6 @@ from bnnhw.passes.values import (
 )
 
 NOT_QUANTISED = "its input is not quantised; put a quantiser before it, or state the format of the network's input"
-EXACT = np.zeros(())
 # Widest format of codes that come from levels, and of those that thresholds make wherever they can.
 MAX_CODE_BITS = 16
 MAX_THRESHOLD_BITS = 8
@@ -88,6 +91,8 @@ class Lowered:
         self._behind: set[str] = set()
         self._refused: set[str] = set()
         self._padding = _paddings(graph)
+        # By how many taps of pools a tensor is added up before it is quantised.
+        self.later_taps = _later_taps(graph)
         if graph.input_format is not None:
             self._levels[graph.input] = all_codes(graph.input_format).astype(np.float32)
             self._ends[graph.input] = self._levels[graph.input][[0, -1], None]
@@ -182,7 +187,7 @@ class Lowered:
         last = value.last_quantiser
         assert last is not None
         before = replace(value, steps=value.steps[: last + 1])
-        codes = self._threshold(before, name, set())
+        codes = self._threshold(before, name, set(), grid=False)
         scaled = self.value(codes.tensor, value.shape, codes.affine, codes.noise, name)
         return replace(scaled, steps=(*scaled.steps, *value.steps[last + 1 :]))
 
@@ -198,6 +203,19 @@ class Lowered:
         found = self.new.tensors[tensor].format
         assert not isinstance(found, Float32)
         return found
+
+    def largest(self, tensor: str) -> float:
+        """Of the magnitudes of an integer tensor."""
+        format_ = self.integers(tensor)
+        return float(max(abs(format_.min), abs(format_.max)))
+
+    def rounded(self, value: Value) -> Rounded:
+        """How far float32 may take a piecewise linear `value`."""
+        return rounded(value.steps, self.integers(value.tensor))
+
+    def reachable(self, tensor: str) -> thresholds.Reach:
+        """Lowest and highest integer of each channel of a tensor."""
+        return reachable(tensor, self.new.tensors, self.new.makers)
 
     def value(
         self, tensor: str, shape: tuple[int, ...], function: Affine, noise: NDArray[np.float64], name: str
@@ -243,33 +261,37 @@ class Lowered:
             return False
         value = self.values[name]
         found = levels(value.steps, self.integers(value.tensor))
-        return found is not None and len(found) <= 1 << bits < 1 << spaced(found).dtype.bits
+        if found is None:
+            return False
+        target = spaced(found)
+        return target.count <= 1 << bits < 1 << target.dtype.bits
 
     def why(self, name: str) -> str:
         """Why no codes stand for a tensor."""
         return self._why.get(name, NOT_QUANTISED)
 
-    def codes(self, name: str, padding: set[float] | None = None) -> Codes:
+    def codes(self, name: str, padding: set[float] | None = None, *, grid: bool = True) -> Codes:
         """The integers that stand for a tensor, made where they are not there yet.
 
         Raises
         ------
         ModelError
-            If its values are not known, or not evenly spaced.
+            If its values are not known, or neither evenly spaced nor on a `grid`.
         """
         wanted = self._padding[name] | (padding or set())
         if name not in self._codes:
-            codes = self._encode(name, wanted) if self.is_float(name) else self._integer_codes(name, wanted)
+            make = self._encode if self.is_float(name) else self._integer_codes
+            codes = make(name, wanted, grid)
             self._codes[name] = codes
             # Whatever else reads the tensor goes on from these.
             shape = self._graph.tensors[name].shape
             self.values[name] = self.value(codes.tensor, shape, codes.affine, codes.noise, name)
         return self._codes[name]
 
-    def _encode(self, name: str, padding: set[float]) -> Codes:
+    def _encode(self, name: str, padding: set[float], grid: bool) -> Codes:
         if name not in self._levels:
             raise ModelError(self.why(name))
-        found = spaced(self._levels[name]).holding(padding)
+        found = spaced(self._levels[name], grid=grid).holding(padding)
         made = self._unique(f"{name}.encoded")
         encode = Encode(
             name=made, inputs=(), output=made, dtype=found.dtype, scale=found.scale, offset=found.offset,
@@ -277,7 +299,7 @@ class Lowered:
         )  # fmt: skip
         return Codes(self.new.add(encode, name), found.scale)
 
-    def _integer_codes(self, name: str, padding: set[float]) -> Codes:
+    def _integer_codes(self, name: str, padding: set[float], grid: bool) -> Codes:
         value = self.values[name]
         if not value.quantised and not self._narrow(value):
             bits = self.integers(value.tensor).bits
@@ -290,7 +312,7 @@ class Lowered:
             extra = [round(p / float(function.scale)) for p in padding] if not function.scale.ndim else []
             if format_.contains([*extra, format_.max]):
                 return self._shaped(Codes(value.tensor, function.scale, value.noise), value, name)
-        return self._shaped(self._threshold(value, name, padding), value, name)
+        return self._shaped(self._threshold(value, name, padding, grid), value, name)
 
     def _shaped(self, codes: Codes, value: Value, name: str) -> Codes:
         """`codes` in the shape of `value`, where they are flat."""
@@ -302,18 +324,18 @@ class Lowered:
         reshape = Reshape(name=shaped, inputs=(), output=shaped, shape=value.shape)
         return replace(codes, tensor=self.new.add(reshape, codes.tensor))
 
-    def _threshold(self, value: Value, name: str, padding: set[float]) -> Codes:
+    def _threshold(self, value: Value, name: str, padding: set[float], grid: bool) -> Codes:
         """Codes of the levels that a chain gives, by thresholds, or of many levels by a multiplication; flat where the
         integers behind it are."""
         found = levels(value.steps, self.integers(value.tensor))
         if found is None:
             raise ModelError(self.why(name))
-        target = spaced(found).holding(padding)
+        target = spaced(found, grid=grid).holding(padding)
         if target.dtype.bits > MAX_CODE_BITS:
             raise ModelError(f"values of {target.dtype.bits} bits; quantise to {MAX_CODE_BITS} bits or fewer")
         if self._keeps(value, target):
             return Codes(value.tensor, target.scale)
-        reach = reachable(value.tensor, self.new.tensors, self.new.makers)
+        reach = self.reachable(value.tensor)
         maker, output = self.new.makers[value.tensor].name, self._unique(f"{name}.codes")
         source = tuple(dict.fromkeys(source for step in value.steps for source in step.source))
         if target.count > 1 << MAX_THRESHOLD_BITS:
@@ -335,7 +357,7 @@ class Lowered:
             step=target.step,
             dtype=target.dtype,
             negate=cuts.negate if cuts.negate.any() else np.zeros((), np.bool_),
-            doubtful=cuts.doubtful if cuts.doubtful.any() else np.zeros((0, 0, 2), np.bool_),
+            doubtful=cuts.doubtful if np.diff(cuts.doubtful).any() else np.zeros((0, 0, 2), np.int64),
         )
         return Codes(self.new.add(threshold, value.tensor), target.scale)
 
@@ -370,7 +392,7 @@ class Lowered:
 
     def _notes(self) -> Iterator[str]:
         for node in self.new.makers.values():
-            count = int(node.doubtful.any(axis=2).sum()) if isinstance(node, Threshold) else 0
+            count = int(np.diff(node.doubtful).astype(bool).sum()) if isinstance(node, Threshold) else 0
             if count:
                 yield (
                     f"{label(node)}: sums can come so close to {count} thresholds that float32 decides by its "
@@ -407,3 +429,13 @@ def _paddings(graph: Graph) -> dict[str, set[float]]:
             if isinstance(node, Pad) and np.isfinite(node.value):
                 padding[name].add(node.value)
     return padding
+
+
+def _later_taps(graph: Graph) -> dict[str, int]:
+    """By how many taps of pools each tensor is added up, where neither a layer nor a quantiser is in between."""
+    taps = dict.fromkeys(graph.tensors, 1)
+    for node in reversed(graph.nodes):
+        if not isinstance(node, (MatMul, Conv, *QUANTISERS)):
+            own = node.geometry.taps if isinstance(node, SumPool) else 1
+            taps |= {name: max(taps[name], own * taps[node.output]) for name in node.inputs}
+    return taps

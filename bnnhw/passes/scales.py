@@ -20,12 +20,9 @@ from bnnhw.ir.nodes import Activation, Arithmetic, Clip, Dequant, Node, Quant, R
 from bnnhw.passes import exact_chains
 from bnnhw.passes.exact_chains import SYMMETRIC, SYMMETRIC_HALVES, Pieces
 from bnnhw.passes.levels import Levels
+from bnnhw.passes.rounding import ROUNDING, lowest_bit
 from bnnhw.passes.thresholds import FUNCTION_ERROR, Reach
 from bnnhw.passes.values import evaluate, quantiser_levels, uniform, whole_numbers
-
-# The error of one float32 operation, relative to what comes out.
-ROUNDING = 2.0**-24
-SIGNIFICAND = 24
 
 
 @dataclass(frozen=True, eq=False)
@@ -200,15 +197,15 @@ def _noise(
     for step in chain:
         factor = np.array(1.0)
         if isinstance(step, Dequant):
-            x, unit, factor = x * step.scale, unit * _unit(step.scale), np.array(1.0)
+            x, unit, factor = x * step.scale, unit * lowest_bit(step.scale), np.array(1.0)
             error = error + _rounding(x, unit)
             continue
         if isinstance(step, Arithmetic) and step.operation == "add":
-            x, unit = x + step.operand, np.minimum(unit, _unit(step.operand))
+            x, unit = x + step.operand, np.minimum(unit, lowest_bit(step.operand.astype(np.float64)))
         elif isinstance(step, Arithmetic):
             factor = np.asarray(step.operand, np.float64)
             factor = factor if step.operation == "mul" else 1 / factor
-            x, unit = x * factor, unit * _unit(factor)
+            x, unit = x * factor, unit * lowest_bit(factor)
         elif isinstance(step, Clip):
             x = np.clip(x, step.low, step.high)
             continue
@@ -216,12 +213,12 @@ def _noise(
             inexact = step.function != "leaky_relu"
             alpha = np.asarray(step.alpha, np.float64)
             factor = np.maximum(alpha, 1.0) if not inexact else alpha
-            x, unit = x * factor, unit * np.minimum(1.0, _unit(alpha))
+            x, unit = x * factor, unit * np.minimum(1.0, lowest_bit(alpha))
             error = error * factor + (FUNCTION_ERROR if inexact else 0.0)
             factor = np.array(1.0)
         elif isinstance(step, Quant):
             factor = 1 / step.scale.astype(np.float64)
-            x, unit = x * factor, unit * _unit(factor)
+            x, unit = x * factor, unit * lowest_bit(factor)
             most = np.maximum(np.abs(limits[0]), np.abs(limits[1])) + 1.0
             x = np.clip(x, -most, most)
             error = error * np.abs(factor) + _rounding(x, unit)
@@ -235,13 +232,4 @@ def _noise(
 
 def _rounding(x: NDArray[np.float64], unit: NDArray[np.float64]) -> NDArray[np.float64]:
     largest = np.abs(x).max(axis=0)
-    return np.where(largest < unit * 2.0**SIGNIFICAND, 0.0, largest * ROUNDING)
-
-
-def _unit(values: NDArray[Any]) -> NDArray[np.float64]:
-    """The power of two of which each value is a whole multiple, as a float32 or the float64 that it is; infinite for
-    zero."""
-    mantissa, exponent = np.frexp(np.asarray(values, np.float64))
-    whole = np.abs(mantissa * 2.0**53).astype(np.int64)
-    lowest = (whole & -whole).astype(np.float64)
-    return np.where(whole == 0, np.inf, np.ldexp(np.maximum(lowest, 1.0), exponent - 53))
+    return np.where(largest * ROUNDING <= unit, 0.0, largest * ROUNDING)

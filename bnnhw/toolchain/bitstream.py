@@ -28,7 +28,7 @@ ROUNDING = 1e-6
 
 @dataclass(frozen=True)
 class Clock:
-    """A clock for the accelerator: the PLL's output, or without a setting the oscillator itself."""
+    """A clock for the accelerator: the PLL's output, or without a setting that of the host link."""
 
     mhz: Fraction
     setting: pll.Setting | None
@@ -40,12 +40,12 @@ def fastest_clock(board: Board, limit_mhz: float) -> Clock | None:
     if setting is not None:
         return Clock(setting.mhz, setting)
     # The PLL of iCE40 cannot go below 16 MHz.
-    return Clock(Fraction(board.clock_mhz), None) if board.clock_mhz <= limit_mhz else None
+    return Clock(Fraction(board.link_mhz), None) if board.link_mhz <= limit_mhz else None
 
 
 def slowest_mhz(board: Board) -> float:
     """The slowest clock of `board`."""
-    return float(min(Fraction(board.clock_mhz), *(s.mhz for s in pll.settings(board.device.family, board.clock_mhz))))
+    return float(min(Fraction(board.link_mhz), *(s.mhz for s in pll.settings(board.device.family, board.clock_mhz))))
 
 
 @dataclass
@@ -108,11 +108,15 @@ class Job:
             clock = choice
             timing = self._route(clock)
             choice = fastest_clock(board, min(wanted, timing.accel_mhz))
-        if choice is None or timing.link_mhz < board.clock_mhz:
-            slowest = min(timing.accel_mhz, timing.link_mhz)
+        if timing.link_mhz < board.link_mhz:
             raise PlanError(
-                f"timing allows {slowest:.2f} MHz on {board.part}, and the slowest clock of board {board.name} is "
-                f"{slowest_mhz(board):g} MHz: use a smaller simd or popcount_levels (--folding)"
+                f"the host link of board {board.name} runs at {board.link_mhz:g} MHz, and timing allows "
+                f"{timing.link_mhz:.2f} MHz with {self._tried()}: try more --seeds, or a board's file with link_divider"
+            )
+        if choice is None:
+            raise PlanError(
+                f"timing allows {timing.accel_mhz:.2f} MHz on {board.part}, and the slowest clock of board "
+                f"{board.name} is {slowest_mhz(board):g} MHz: use a smaller simd or popcount_levels (--folding)"
             )
         reachable = fastest_clock(board, wanted) if clock_mhz is not None else None
         if reachable is not None and choice.mhz < reachable.mhz:
@@ -124,7 +128,7 @@ class Job:
             with self._step("clock", "Setting the clock"):
                 flow.set_dividers(board, self.folder, choice.setting.dividers)
                 timing = flow.timing(self.folder)
-            if timing.accel_mhz < choice.mhz or timing.link_mhz < board.clock_mhz:
+            if timing.accel_mhz < choice.mhz or timing.link_mhz < board.link_mhz:
                 raise ToolError(
                     f"{tools.NEXTPNR[board.device.family].name} changed the routed design when it read it back: "
                     "use the version from PyPI"
@@ -162,7 +166,7 @@ class Job:
         return routes
 
     def _merit(self, timing: Timing) -> tuple[bool, float]:
-        return timing.link_mhz >= self.board.clock_mhz, timing.accel_mhz
+        return timing.link_mhz >= self.board.link_mhz, timing.accel_mhz
 
     def _tried(self) -> str:
         """The seeds in words."""
@@ -178,6 +182,7 @@ class Job:
                 self.plan,
                 self.network,
                 clk_hz=board.clock_mhz * 1e6,
+                link_divider=board.link_divider,
                 baud=board.baud,
                 clock=board.clock,
                 uart=board.uart,

@@ -40,6 +40,9 @@ class Board:
         Options that select device and package.
     clock, uart
         Resources of the platform.
+    link_divider
+        How many cycles of the oscillator one of the host link takes, 1 or 2, 4, 8: above 1 where the oscillator is too
+        fast for the link on this part.
     baud
         Bits per second of the host link.
     leds
@@ -65,6 +68,7 @@ class Board:
     programmer_source: str
     host_link: str
     uart: Pins = ("uart", 0)
+    link_divider: int = 1
     baud: int = 1_000_000
     leds: Mapping[str, Pins] = field(default_factory=dict)
     aliases: tuple[str, ...] = ()
@@ -72,6 +76,11 @@ class Board:
     @property
     def device(self) -> Part:
         return PARTS[self.part]
+
+    @property
+    def link_mhz(self) -> float:
+        """Frequency of the host link's clock."""
+        return self.clock_mhz / self.link_divider
 
     @property
     def bitstream(self) -> str:
@@ -93,6 +102,10 @@ class Board:
         }
 
 
+# The boards of users' own files, by name: what was compiled for one knows it by its name alone.
+_OWN: dict[str, Board] = {}
+
+
 @cache
 def all_boards() -> tuple[Board, ...]:
     """All boards, in the order of their names."""
@@ -100,19 +113,27 @@ def all_boards() -> tuple[Board, ...]:
 
 
 def find_board(name: str) -> Board:
-    """The board that a user calls `name`.
+    """The board that a user calls `name`, or whose file that is.
 
     Raises
     ------
     InputError
-        If there is none; the message lists all.
+        If there is none, or the file is not one of a board.
     """
+    if name.endswith(".py"):
+        board = _load(Path(name))
+        _OWN[_normal(board.name)] = board
+        return board
+    if not name:
+        raise InputError("the design is for a part without a board: compile it with --board for what needs one")
     wanted = _normal(name)
+    if wanted in _OWN:
+        return _OWN[wanted]
     for board in all_boards():
         if wanted in map(_normal, (board.name, *board.aliases)):
             return board
-    names = [board.name for board in all_boards()]
-    raise InputError(f"unknown board {name!r}{did_you_mean(name, names) or ';'} there are {', '.join(names)}")
+    hint = did_you_mean(name, [board.name for board in all_boards()])
+    raise InputError(f"unknown board {name!r}{hint} (see: bnnhw boards; or give the path of a board's file)")
 
 
 def _normal(name: str) -> str:
@@ -120,10 +141,26 @@ def _normal(name: str) -> str:
 
 
 def _load(path: Path) -> Board:
+    """The board that a file defines.
+
+    Raises
+    ------
+    InputError
+        If it is not there, cannot be run, or defines no board of a known part.
+    """
+    remedy = "see docs/adding-a-board.md for what a board's file holds"
+    if not path.is_file():
+        raise InputError(f"{path}: no such file: give the path of a board's file, or a name of `bnnhw boards`")
     spec = importlib.util.spec_from_file_location(f"bnnhw_board_{path.stem}", path)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    board = module.BOARD
-    assert isinstance(board, Board)
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:  # it is the user's program: whatever goes wrong in it is told, not shown as a traceback
+        raise InputError(f"{path}: {type(error).__name__}: {error}; {remedy}") from None
+    board = getattr(module, "BOARD", None)
+    if not isinstance(board, Board):
+        raise InputError(f"{path}: defines no BOARD of the class Board: {remedy}")
+    if board.part not in PARTS:
+        raise InputError(f"{path}: unknown part {board.part!r}: there are {', '.join(PARTS)}")
     return board

@@ -14,7 +14,6 @@ from bnnhw.dataflow import ESTIMATE_SCHEMA, Plan, load_plan
 from bnnhw.dataflow.traffic import weight_bits_read
 from bnnhw.errors import InputError
 from bnnhw.files import write_text
-from bnnhw.toolchain.boards import find_board
 from bnnhw.toolchain.report import read_report
 
 RESOURCES = {
@@ -64,7 +63,7 @@ def write_page(folder: Path) -> Path:
 
 
 def _page(report: Mapping[str, Any], estimate: Mapping[str, Any], plan: Plan, comparison: Any) -> str:
-    title = f"{report['model']} on {find_board(report['board']).title}"
+    title = f"{report['model']} on {report.get('board_title', report['board'])}"
     sections = [
         ("Speed", _facts(_speed(report))),
         ("What it takes of the part", _utilization(report)),

@@ -68,6 +68,7 @@ def make_report(
     return {
         "schema": SCHEMA,
         "board": board.name,
+        "board_title": board.title,
         "part": board.part,
         "model": plan.model,
         "digest": plan.digest,
@@ -79,7 +80,7 @@ def make_report(
         "fmax_mhz": timing.accel_mhz,
         "seed": seed,
         "fmax_mhz_by_seed": {str(tried): mhz for tried, mhz in reached_mhz.items()},
-        "link": {"clock_mhz": board.clock_mhz, "fmax_mhz": timing.link_mhz, "baud": board.baud},
+        "link": {"clock_mhz": board.link_mhz, "fmax_mhz": timing.link_mhz, "baud": board.baud},
         "utilization": flow.utilization(board, folder),
         "cycles_per_inference": cycles.interval,
         "latency_cycles": cycles.latency,

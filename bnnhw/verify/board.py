@@ -109,7 +109,7 @@ def infer_on_board(
 
 def fastest_baud(board: Board) -> int:
     """The speed of a line with four clock cycles per bit, the fewest that the link can do with."""
-    return int(board.clock_mhz * 1e6 / 4)
+    return int(board.link_mhz * 1e6 / 4)
 
 
 @contextlib.contextmanager

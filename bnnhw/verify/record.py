@@ -63,7 +63,7 @@ class Record:
 
     @classmethod
     def of(cls, text: str, cycles: int) -> Record:
-        """Reads the file of a bench that ran for so many `cycles`."""
+        """Reads the file of a bench that ran for `cycles` cycles."""
         streams: list[Stream] = []
         for line in text.splitlines():
             first, second, *rest = line.split()

@@ -20,8 +20,7 @@ from bnnhw.verify.record import Record
 from bnnhw.verify.simulator import Bench, job_file
 from bnnhw.verify.verilator import QUICK
 
-# Without a beat in or out for so many cycles, and for those that a frame takes, an accelerator hangs, or stalls never
-# end.
+# An accelerator hangs, or stalls never end, if no beat goes in or out for this number of cycles and those of a frame.
 HANG_CYCLES = 200_000
 
 

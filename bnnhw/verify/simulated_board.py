@@ -69,7 +69,7 @@ class SimulatedBoard:
         self, design: Design, *, baud: int | None = None, verilog: str | None = None, settled: bool = True
     ) -> None:
         board = find_board(design.plan.board)
-        clk_hz = board.clock_mhz * 1e6
+        clk_hz = board.link_mhz * 1e6
         baud = board.baud if baud is None else baud
         program = executable(verilog or board_verilog(design, board, baud), "board", "board_harness.cpp")
         frame_bytes = -(-design.plan.input_elements * design.plan.input_dtype.bits // 8)
@@ -212,7 +212,7 @@ def board_verilog(design: Design, board: Board, baud: int) -> str:
         top = BoardTop(
             design.plan,
             design.network,
-            clk_hz=board.clock_mhz * 1e6,
+            clk_hz=board.link_mhz * 1e6,
             baud=baud,
             clock=board.clock,
             uart=board.uart,

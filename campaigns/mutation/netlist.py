@@ -105,7 +105,7 @@ class Mutated:
 
     @classmethod
     def structural(cls, small: Small, folder: Path, *, count: int, resets: int, seed: int = 1) -> Mutated:
-        """`count` faults in cells, evenly over the netlist, and so many in the values of registers at reset."""
+        """`count` faults in cells, evenly over the netlist, and `resets` in the values of registers at reset."""
         self = cls(folder)
         text = rtlil.convert(Accelerator(small.plan, small.network), name="accelerator", emit_src=False)
         design = self._prepare(text, LIST.format(count=count, seed=seed, bits=BITS))

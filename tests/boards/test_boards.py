@@ -2,25 +2,34 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from bnnhw.errors import InputError
 from bnnhw.parts import PARTS
-from bnnhw.toolchain import all_boards, find_board
+from bnnhw.toolchain import Board, all_boards, find_board
 
 NAMES = [board.name for board in all_boards()]
 
 
+# How Amaranth's platforms name what nextpnr calls by its options.
+PACKAGES = {"BG256": "CABGA256", "MG285": "CSFBGA285", "BG381": "CABGA381", "BG554": "CABGA554"}
+
+
 def test_the_boards() -> None:
-    assert NAMES == ["ice40-hx8k-b-evn", "icebreaker", "ulx3s-85f"]
+    assert {"ice40-hx8k-b-evn", "icebreaker", "ulx3s-85f"} <= set(NAMES)
+    assert len(NAMES) == len(set(NAMES)) >= 20
+    called = [name for board in all_boards() for name in (board.name, *board.aliases)]
+    assert len(called) == len(set(called))
+    families = {board.device.name.split("-")[0] for board in all_boards()}
+    assert families == {"ice40", "ecp5"}
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_board_agrees_with_its_platform(name: str) -> None:
-    board = find_board(name)
+def agrees_with_its_platform(board: Board) -> None:
     assert board.part in PARTS
     platform = board.platform()
     clock, uart = platform.lookup(*board.clock), platform.lookup(*board.uart)
@@ -29,9 +38,24 @@ def test_board_agrees_with_its_platform(name: str) -> None:
     assert set(board.leds) <= {"busy", "activity", "error"}
     for resource in board.leds.values():
         platform.lookup(*resource)
-    divisor = round(board.clock_mhz * 1e6 / board.baud)
-    assert abs(board.clock_mhz * 1e6 / divisor / board.baud - 1) < 0.01
-    assert board.bitstream.startswith(name)
+    divisor = round(board.link_mhz * 1e6 / board.baud)
+    assert abs(board.link_mhz * 1e6 / divisor / board.baud - 1) < 0.01
+    assert board.bitstream.startswith(board.name)
+
+    if board.device.family == "ice40":
+        size = platform.device.removeprefix("iCE40").lower()
+        assert board.part == f"ice40-{size}"
+        assert board.nextpnr == (f"--{size}", "--package", platform.package.lower())
+        return
+    series, size = re.fullmatch(r"LFE5(U|UM|UM5G)-(\d+)F", platform.device).groups()
+    prefix = "" if series == "U" else f"{series.lower()}-"
+    assert board.part == f"ecp5-{prefix}{size}f"
+    assert board.nextpnr == (f"--{prefix}{size}k", "--package", PACKAGES[platform.package], "--speed", platform.speed)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_board_agrees_with_its_platform(name: str) -> None:
+    agrees_with_its_platform(find_board(name))
 
 
 @pytest.mark.parametrize(
@@ -48,9 +72,28 @@ def test_names_are_forgiving(given: str, name: str) -> None:
     assert find_board(given).name == name
 
 
-def test_an_unknown_board_lists_all() -> None:
-    with pytest.raises(InputError, match="unknown board 'arty'; there are ice40-hx8k-b-evn, icebreaker, ulx3s-85f"):
+def test_an_unknown_board_tells_where_to_look() -> None:
+    with pytest.raises(InputError, match=r"unknown board 'arty' \(see: bnnhw boards; or give the path of"):
         find_board("arty")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (None, "no such file: give the path of a board's file"),
+        ("BOARD = 3\n", "defines no BOARD of the class Board"),
+        ("import nowhere\n", "ModuleNotFoundError: No module named 'nowhere'; see docs/adding-a-board.md"),
+        ("def\n", "SyntaxError"),
+        ("from bnnhw.toolchain.boards import Board\nBOARD = Board(name='x')\n", "TypeError"),
+    ],
+)
+def test_a_wrong_file_is_refused(text: str | None, message: str, tmp_path: Path) -> None:
+    path = tmp_path / "mine.py"
+    if text is not None:
+        path.write_text(text)
+    with pytest.raises(InputError, match=message):
+        find_board(str(path))
+    assert find_board("icebreaker").name == "icebreaker"
 
 
 def test_boards_load_without_amaranth() -> None:

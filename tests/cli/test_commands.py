@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 import bnnhw
-from bnnhw import host
+from bnnhw import host, resources
 from bnnhw.cli import legible
 from bnnhw.cli.building import report_text
 from bnnhw.design import load_design
@@ -26,7 +26,7 @@ from bnnhw.shipped import shipped_models
 from bnnhw.toolchain.report import SCHEMA
 from tests.cli.conftest import CLI
 from tests.data import CNV, shared
-from tests.onnx_models import Net
+from tests.onnx_models import Net, inputs_for, small_classifier
 
 MODEL = "digits-binary"
 
@@ -58,7 +58,7 @@ def test_models(cli: CLI) -> None:
 
 def test_boards(cli: CLI) -> None:
     boards = {board["name"]: board for board in cli("boards", "--json").json}
-    assert set(boards) == {"icebreaker", "ice40-hx8k-b-evn", "ulx3s-85f"}
+    assert set(boards) >= {"icebreaker", "ice40-hx8k-b-evn", "ulx3s-85f"}
     assert boards["icebreaker"]["lut4"] == 5280
     assert boards["icebreaker"]["block_ram_kbit"] == 120
     assert "ice40-up5k" in cli("boards").out
@@ -86,6 +86,20 @@ def test_check_says_what_does_not_map(cli: CLI, tmp_path: Path) -> None:
     outcome = cli("check", path, "--json")
     assert outcome.status == 2
     assert not outcome.json["maps"]
+
+
+def test_output_tensor(cli: CLI, tmp_path: Path, folder: Path) -> None:
+    """Of a file with two outputs, the second is asked for, at two levels; a compiled design has but one."""
+    net = small_classifier()
+    hidden, last = net.nodes[-4].output[0], net.nodes[-1].output[0]
+    path, x, out = net.save(tmp_path, last, hidden), tmp_path / "x.npz", tmp_path / "out.npz"
+    np.savez(x, inputs=inputs_for(net))
+    assert f"note: output '{last}' is the answer, and '{hidden}' not computed" in cli("check", path).out
+    for level in ("reference", "source"):
+        cli("infer", path, "--inputs", x, "-o", out, "--level", level, "--output-tensor", hidden)
+        assert np.load(out)["outputs"].shape == (8, 8)
+    refused = cli("infer", folder, "--inputs", x, "-o", out, "--output-tensor", hidden)
+    assert refused.status == 2 and "give --output-tensor with the model" in refused.err
 
 
 @pytest.mark.parametrize("file", ["cnvW1A2_cifar10_qonnx.onnx.gz", "cnvW1A2_cifar10_params.tar.gz"])
@@ -278,7 +292,7 @@ class Board:
         self._golden = np.load(shipped_models()[MODEL].golden)
         codes = plan.input_dtype.encode(encode_inputs(design.graph, self._golden["inputs"]))
         self._samples = {pack_frame(frame, plan.input_dtype.bits): k for k, frame in enumerate(codes)}
-        sizes = (plan.input_elements, plan.input_dtype.bits, plan.input_simd, plan.output_elements, 2, 4)
+        sizes = (plan.input_elements, plan.input_dtype.bits, plan.input_simd, plan.output_frames.elements, 2, 4)
         self._identity = Identity(bytes.fromhex(plan.digest), *sizes)
         self._parser = Parser()
         self._answers = b""
@@ -460,7 +474,7 @@ def test_the_machine_is_no_defect(refused: CLI, monkeypatch: pytest.MonkeyPatch,
         (["check", "digits-binray"], ", did you mean digits-binary?"),
         (
             ["compile", MODEL, "--board", "icebraker", "-o", "w"],
-            "unknown board 'icebraker', did you mean icebreaker? there are ice40-hx8k-b-evn,",
+            "unknown board 'icebraker', did you mean icebreaker? (see: bnnhw boards;",
         ),
         (["compare", MODEL, "--levels", "RTL"], "--levels RTL: no such level, did you mean rtl? there are source, "),
         (
@@ -498,3 +512,37 @@ def test_numbers_that_overflow_are_refused_without_a_word_of_numpy(tmp_path: Pat
     )
     assert "Warning" not in done.stderr
     assert done.returncode in (0, 2)
+
+
+def test_a_part_stands_in_for_a_board(cli: CLI, refused: CLI, tmp_path: Path) -> None:
+    words = ["compile", MODEL, "--part", "ECP5_25F", "--max-lut", "4000", "--max-block-ram", "9"]
+    found = cli(*words, "-o", str(tmp_path / "w"), "--json").json
+    assert (found["board"], found["part"]) == ("", "ecp5-25f")
+    assert found["utilization"]["lut4"]["used"] <= 4000
+    assert found["utilization"]["block_ram"]["used"] <= 9
+    assert (
+        cli("compare", str(tmp_path / "w"), "--levels", "reference", "--samples", "3", "--json").json["mismatches"] == 0
+    )
+    assert (
+        "compiled for part ecp5-25f, not for board icebreaker"
+        in refused("build", str(tmp_path / "w"), "--board", "icebreaker", "-o", str(tmp_path / "w")).err
+    )
+    assert (
+        "a part without a board: compile it with --board"
+        in refused("build", str(tmp_path / "w"), "-o", str(tmp_path / "w")).err
+    )
+    assert "one of --board and --part is required" in refused("compile", MODEL, "-o", "w").err
+    assert (
+        "unknown part 'ecp5-26f', did you mean ecp5-25f?"
+        in refused("compile", MODEL, "--part", "ecp5-26f", "-o", "w").err
+    )
+    assert "limit a --part" in refused("compile", MODEL, "--board", "icebreaker", "--max-lut", "9", "-o", "w").err
+
+
+def test_a_board_of_ones_own(cli: CLI, tmp_path: Path) -> None:
+    file = tmp_path / "mine.py"
+    text = (resources.folder("boards") / "icebreaker.py").read_text()
+    file.write_text(text.replace('name="icebreaker"', 'name="mine"'))
+    assert cli("compile", MODEL, "--board", str(file), "-o", str(tmp_path / "w"), "--json").json["board"] == "mine"
+    words = ["compare", str(tmp_path / "w"), "--board", str(file), "--levels", "reference", "--samples", "2", "--json"]
+    assert cli(*words).json["mismatches"] == 0

@@ -43,7 +43,7 @@ def run_frames(network, plan, values, integers, classes, *, stall=0.0, damaged=(
     """Frames of `values` (N, elements) through the accelerator, with a pause before some of them; checks every answer,
     and that without stalls they come in the cycles of the model."""
     frames = len(values)
-    bits, simd, beats = plan.input_dtype.bits, plan.input_simd, plan.input_beats
+    bits, simd, beats = plan.input_dtype.bits, plan.input_simd, plan.input_frames.beats
     codes = np.zeros((frames, beats * simd), np.int64)
     codes[:, : plan.input_elements] = plan.input_dtype.encode(values)
     dut = Accelerator(plan, network)
@@ -80,7 +80,7 @@ def run_frames(network, plan, values, integers, classes, *, stall=0.0, damaged=(
             if given:
                 row += [data] if plan.output_lanes == 1 else [int(data[k]) for k in range(plan.output_lanes)]
                 if last:
-                    answers.append((row[: plan.output_elements], label, error))
+                    answers.append((row[: plan.output_frames.elements], label, error))
                     ends.append(cycle)
                     row = []
             if len(answers) == frames:

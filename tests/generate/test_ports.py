@@ -25,7 +25,6 @@ def test_input(elements: int, lanes: int, dtype: DataType) -> None:
     frames = port.pack(values)
     assert [len(frame) for frame in frames] == [port.beats] * 3
     assert (port.beats - 1) * lanes + port.tail_lanes == elements
-    assert port.tail_bits == port.tail_lanes * dtype.bits
     for frame, sent in zip(values.reshape(3, -1), frames, strict=True):
         codes = [int(dtype.encode(value)) for value in frame] + [0] * (port.beats * lanes - elements)
         for beat, word in enumerate(sent):

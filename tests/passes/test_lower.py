@@ -109,6 +109,49 @@ def mean_at_the_end() -> Net:
     return net
 
 
+def sum_of_any_ratio() -> Net:
+    net = Net((1, 12))
+    x = net.bipolar("x")
+    parts = [net.node("Mul", net.dense(x), net.constant(scale)) for scale in (0.43, 0.21, 0.113)]
+    return flat(net, net.bipolar(net.batch_norm(net.node("Sum", *parts), 8)), 8)
+
+
+def residual_chain() -> Net:
+    """Sums that stay integers from block to block, and a mean of them."""
+    net = Net((1, 4, 4, 4))
+    total = net.quant("x", scale=0.1, bits=4.0, narrow=0)
+    for _ in range(3):
+        sums = net.conv(net.bipolar(total), 4, 4, pads=[1, 1, 1, 1])
+        total = net.node("Add", total, net.batch_norm(sums, 4))
+    net.dense(net.quant(net.node("Flatten", net.node("GlobalAveragePool", total), axis=1)), 4, 3)
+    return net
+
+
+def scale_per_channel() -> Net:
+    net = Net((1, 3, 4, 4))
+    scales = net.constant(np.array([0.261, 0.203, 0.157], np.float32).reshape(1, 3, 1, 1))
+    x = net.node("Mul", net.quant("x", scale=0.5, bits=3.0, narrow=0), scales)
+    return flat(net, net.bipolar(net.conv(x, 3, 2)), 8)
+
+
+def clipped_between_levels() -> Net:
+    net = Net((1, 12))
+    x = net.node("Clip", net.quant("x", scale=0.5, bits=3.0), net.constant(-0.4), net.constant(1.2))
+    net.dense(net.bipolar(net.dense(x)), 8, 3)
+    return net
+
+
+def flattened_ways() -> Net:
+    """Two quantisers of one map, each of which is flattened on its own."""
+    net = Net((1, 2, 2, 2))
+    shift = net.constant(np.linspace(-0.5, 0.5, 8, dtype=np.float32))
+    first = net.bipolar(net.node("Add", net.node("Flatten", "x", axis=1), shift))
+    second = net.node("Flatten", net.quant("x", scale=0.5, bits=3.0), axis=1)
+    x = net.node("Concat", *(net.bipolar(net.dense(y, 8, 5)) for y in (first, second)), axis=1)
+    net.dense(x, 10, 3)
+    return net
+
+
 KINDS: dict[str, Build] = {
     "row": positional((3,)),
     "column": positional((3, 1)),
@@ -128,6 +171,11 @@ KINDS: dict[str, Build] = {
     "padded input": padded_input,
     "shared sum": shared_sum,
     "mean at the end": mean_at_the_end,
+    "sum of any ratio": sum_of_any_ratio,
+    "residual chain": residual_chain,
+    "scale per channel": scale_per_channel,
+    "clipped between levels": clipped_between_levels,
+    "flattened ways": flattened_ways,
 }
 
 

@@ -14,7 +14,7 @@ from bnnhw.frontend import load_qonnx
 from bnnhw.ir.bounds import reach
 from bnnhw.ir.elementwise import apply
 from bnnhw.ir.graph import Graph
-from bnnhw.ir.nodes import ArgMax, Dense, Encode, MatMul, Sigmoid, Softmax, Threshold
+from bnnhw.ir.nodes import ArgMax, Dense, Encode, MatMul, Sigmoid, Softmax, Sum, Threshold
 from bnnhw.ir.spec import verify
 from bnnhw.passes import PIPELINE, to_integers
 from bnnhw.resources import folder
@@ -179,15 +179,27 @@ def test_scales_per_channel_go_into_the_weights() -> None:
     assert (np.abs(dense.weight) == [1] * 7 + [2]).all()
 
 
+def test_weights_of_more_than_16_bits_are_layers_of_their_digits() -> None:
+    rng = np.random.default_rng(1)
+    nodes = [quant(3, 0.25), arithmetic("mul", [1.0] * 7 + [-317.001]), matmul(rng, 8, 2, BIPOLAR)]
+    done = check_every_pass(graph_of(nodes, (8,)), rng.uniform(-2, 2, (40, 8)).astype(np.float32))
+    digits = [node for node in done.nodes if isinstance(node, Dense)]
+    (total,) = (node for node in done.nodes if isinstance(node, Sum))
+    weight = sum(
+        int(factor) * digit.weight.astype(np.int64) for (factor,), digit in zip(total.coefficients, digits, strict=True)
+    )
+    ratio = np.abs(weight[:, 7] / weight[:, 0])
+    np.testing.assert_allclose(ratio, 317.001, rtol=1e-5)
+    assert len(digits) == 2 and all(digit.weight_dtype.bits <= 16 for digit in digits)
+
+
 @pytest.mark.parametrize(
     ("nodes", "message"),
     [
         (lambda rng: [matmul(rng, 8, 3, BIPOLAR)], "not quantised"),
         (lambda rng: [quant(9, 0.1), matmul(rng, 8, 4, BIPOLAR), matmul(rng, 4, 2, BIPOLAR)], "not quantised"),
         (lambda rng: [bipolar(), matmul(rng, 8, 4, BIPOLAR), quant(17, 0.1), matmul(rng, 4, 2, BIPOLAR)], "17 bits"),
-        (lambda rng: [bipolar(), arithmetic("mul", [1.0] * 7 + [0.317]), matmul(rng, 8, 2, BIPOLAR)], "no common unit"),
-        (lambda rng: [bipolar(), arithmetic("mul", [1.0] * 7 + [128.0]), matmul(rng, 8, 2, BIPOLAR)], "scale per channel"),
-        (lambda rng: [multi_threshold([[0.0]], 1.0, 0.7), matmul(rng, 8, 2, BIPOLAR)], "no multiples"),
+        (lambda rng: [multi_threshold([[0.0]], 1.0, 0.3141), matmul(rng, 8, 2, BIPOLAR)], "no multiples"),
         (
             lambda rng: [bipolar(), matmul(rng, 8, 4, BIPOLAR), Softmax(name="", inputs=(), output=""), bipolar(), matmul(rng, 4, 2, BIPOLAR)],
             "between layers",

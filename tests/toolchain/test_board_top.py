@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from amaranth.hdl import ClockDomain, Elaboratable, Module, ResetSignal, Signal
+from amaranth.hdl import ClockDomain, ClockSignal, Elaboratable, Module, ResetSignal, Signal
 from amaranth.lib import io
 from amaranth.sim import Simulator
 
@@ -145,6 +145,38 @@ def test_reset_lasts_until_block_ram_reads() -> None:
     assert set(released) == {"sync", "accel"}
     for seconds in released.values():
         assert RESET_SECONDS <= seconds < 1.1 * RESET_SECONDS
+
+
+@pytest.mark.parametrize("divider", [1, 2, 8])
+def test_the_link_runs_at_a_part_of_the_oscillator(divider: int) -> None:
+    pins = Pins()
+    m = Module()
+    m.domains += [ClockDomain("sync"), ClockDomain("accel")]
+    m.submodules.clocks = ClockGenerator(pins.clock, CLOCK_HZ, divider=divider)
+    clocks = {name: Signal(name=f"clock_{name}") for name in ("sync", "accel")}
+    for name, wire in clocks.items():
+        m.d.comb += wire.eq(ClockSignal(name))
+    edges = dict.fromkeys(clocks, 0)
+
+    async def watch(ctx: Any) -> None:
+        for _ in range(8 * divider):
+            for level in (1, 0):
+                before = {name: ctx.get(wire) for name, wire in clocks.items()}
+                ctx.set(pins.clock.i, level)
+                await ctx.delay(0.5 / CLOCK_HZ)
+                for name, wire in clocks.items():
+                    edges[name] += ctx.get(wire) > before[name]
+
+    simulator = Simulator(m)
+    simulator.add_testbench(watch)
+    simulator.run()
+    assert edges == {"sync": 8, "accel": 8}
+
+
+@pytest.mark.parametrize("divider", [0, 3])
+def test_dividers_are_powers_of_two(divider: int) -> None:
+    with pytest.raises(ValueError, match="divider must be a power of two"):
+        ClockGenerator(Pins().clock, CLOCK_HZ, divider=divider)
 
 
 def test_an_unknown_primitive() -> None:

@@ -81,13 +81,13 @@ def test_stalls_on_both_sides(built: tuple[Network, Plan, RtlSimulation], stall:
 def test_damaged_frames(built: tuple[Network, Plan, RtlSimulation]) -> None:
     network, plan, simulation = built
     values = values_of(plan)
-    lengths = np.full(FRAMES, plan.input_beats)
+    lengths = np.full(FRAMES, plan.input_frames.beats)
     damaged = np.zeros(FRAMES, bool)
     for frame, beats in (
         (2, 1),
-        (3, plan.input_beats + 3),
-        (9, plan.input_beats - 1),
-        (FRAMES - 2, 2 * plan.input_beats),
+        (3, plan.input_frames.beats + 3),
+        (9, plan.input_frames.beats - 1),
+        (FRAMES - 2, 2 * plan.input_frames.beats),
     ):
         lengths[frame], damaged[frame] = beats, True
     found = simulation.run(values, lengths=lengths, i_stall=0.2, o_stall=0.2)
@@ -99,10 +99,10 @@ def test_reset_in_mid_frame(built: tuple[Network, Plan, RtlSimulation]) -> None:
     network, plan, simulation = built
     values = values_of(plan)
     frames = 3
-    found = simulation.run(values, reset_at=frames * plan.input_beats)
+    found = simulation.run(values, reset_at=frames * plan.input_frames.beats)
     assert (found.integers == forward(network, values)[0][frames:]).all()
     # A frame cut by the reset leaves nothing behind: what is sent after it is a frame of its own, if a short one.
-    cut = simulation.run(values, reset_at=frames * plan.input_beats + 1)
+    cut = simulation.run(values, reset_at=frames * plan.input_frames.beats + 1)
     assert cut.errors.tolist() == [True] + [False] * (FRAMES - frames - 1)
     assert (cut.integers[1:] == forward(network, values)[0][frames + 1 :]).all()
 

@@ -47,7 +47,7 @@ class Schedule:
 
 
 def schedule(netlist: Netlist, levels: int | None) -> Schedule:
-    """Stages of up to so many `levels`, LUTs or carry chains one behind the other; one stage with None.
+    """Stages of at most `levels` LUTs or carry chains one behind the other; one stage with None.
 
     A gate comes as soon as it can, or, where fewer bits then need registers, later.
     """

@@ -11,7 +11,7 @@ import numpy as np
 from bnnhw.arithmetic.adder_graphs.builder import Builder, Number, leaves_needed
 from bnnhw.arithmetic.adder_graphs.netlist import Literal
 
-# Of so many pairs of literals that most sums have, the one with the best third is taken.
+# How many of the most frequent pairs of literals are examined; the one with the best third is taken.
 PAIRS_TRIED = 12
 # Literals of a sum that are looked at together; more take longer, and are hardly shared any better.
 CHUNK = 64

@@ -52,7 +52,7 @@ def step_cost(width: int, differing: int) -> float:
 
 @cache
 def total_cost(literals: int) -> float:
-    """About how many LUTs add so many literals, some of them with those of other sums."""
+    """Estimated number of LUTs that add this number of literals, some of them with those of other sums."""
     builder = Builder(literals)
     builder.total([], [2 * k + 2 for k in range(literals)])
     made = Netlist(literals, tuple(builder.gates), ()).luts

@@ -3,11 +3,14 @@
 from bnnhw.dataflow.layers.add import AddLayer
 from bnnhw.dataflow.layers.base import INPUT, LOGIC, MAX_BEATS, MEMORIES, MULTIPLIERS, Layer, LayerPlan
 from bnnhw.dataflow.layers.concat import ConcatLayer
+from bnnhw.dataflow.layers.grouped import GroupedLayer
+from bnnhw.dataflow.layers.grouped_plan import GroupedPlan
 from bnnhw.dataflow.layers.matrix import MatrixLayer
 from bnnhw.dataflow.layers.matrix_plan import MAX_FRAMES, MatrixPlan
 from bnnhw.dataflow.layers.pool import PoolLayer
 from bnnhw.dataflow.layers.scale import ScaleLayer
 from bnnhw.dataflow.layers.threshold import ThresholdLayer
+from bnnhw.dataflow.layers.weighted import WeightedLayer
 
 __all__ = [
     "INPUT",
@@ -19,6 +22,8 @@ __all__ = [
     "MULTIPLIERS",
     "AddLayer",
     "ConcatLayer",
+    "GroupedLayer",
+    "GroupedPlan",
     "Layer",
     "LayerPlan",
     "MatrixLayer",
@@ -26,6 +31,15 @@ __all__ = [
     "PoolLayer",
     "ScaleLayer",
     "ThresholdLayer",
+    "WeightedLayer",
 ]
 
-LAYERS: tuple[type[Layer], ...] = (MatrixLayer, PoolLayer, AddLayer, ConcatLayer, ThresholdLayer, ScaleLayer)
+LAYERS: tuple[type[Layer], ...] = (
+    MatrixLayer,
+    GroupedLayer,
+    PoolLayer,
+    AddLayer,
+    ConcatLayer,
+    ThresholdLayer,
+    ScaleLayer,
+)

@@ -204,7 +204,7 @@ class Layer(ABC):
 
     @property
     def mw(self) -> int:
-        """Elements of an input vector, without the taps of a pool's window."""
+        """Elements of an input vector, without the taps of windows that are taken channel by channel."""
         return self.i_shapes[0][-1]
 
     @property
@@ -214,7 +214,7 @@ class Layer(ABC):
 
     @property
     def taps(self) -> int:
-        """Taps of each of a pool's windows."""
+        """Taps of each window that is taken channel by channel."""
         return 1
 
     @property
@@ -306,7 +306,7 @@ class Layer(ABC):
             Its folding, and the family of the part.
         opens, closes
             Where it works on several frames side by side, it `opens` or is joined to the layer before, and it `closes`
-            what so many layers did, or (0) is joined to the layer behind.
+            that number of joined layers, or (0) is joined to the layer behind.
         final
             Whether the output is the network's own.
         """

@@ -16,8 +16,8 @@ from bnnhw.gateware.streams.stream_fifo import StreamFifo
 class ConstantMatrixUnit(wiring.Component):
     """Multiplies vectors by a constant matrix that is folded into adders.
 
-    The adders are a pipeline that never stops: only so many vectors are let in as find a place in the FIFO at its
-    end. So no register has an enable, and no stall has to reach more than a counter.
+    The adders are a pipeline that never stops: a vector is let in only if the FIFO at its end has a place for
+    it. So no register has an enable, and no stall has to reach more than a counter.
 
     Parameters
     ----------

@@ -35,7 +35,7 @@ class Popcount(wiring.Component):
     kind : BitFunction
         A lane's bit as a function of its inputs; those of a `MATCH` come as `MatchCoding` has them.
     levels : int or None
-        Register the tree after every so many levels of adders; ``None`` leaves it combinational.
+        Levels of adders between two registers of the tree; ``None`` leaves it combinational.
     spare : bool
         Whether the last lane may stay uncounted, for a carry-in of what follows. It does where that makes the tree
         lower (`bnnhw.arithmetic.popcount_tree.counted_lanes`).

@@ -13,8 +13,8 @@ from bnnhw.gateware.streams.vector_groups import count_groups, count_repeats
 class VectorBuffer(wiring.Component):
     """Holds two vectors: while one is repeated for the rows of a matrix-vector unit, the next comes in.
 
-    With `vectors` above 1, it holds two groups of so many vectors that came one after the other, and gives those of a
-    group side by side, so that a matrix-vector unit can use each of its weights for all of them.
+    With `vectors` above 1, it holds two groups of `vectors` vectors that came one after the other, and gives those of
+    a group side by side, so that a matrix-vector unit can use each of its weights for all of them.
 
     Parameters
     ----------

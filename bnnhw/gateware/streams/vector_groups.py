@@ -1,4 +1,4 @@
-"""Groups of vectors: so many at a time, and what is left at the end of a frame; a group several times over."""
+"""Groups of vectors: of a fixed size, the last of a frame smaller; and groups given several times."""
 
 from amaranth.hdl import Mux, Signal
 
