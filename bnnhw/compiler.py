@@ -6,10 +6,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from bnnhw.arithmetic.formats import DataType
 from bnnhw.artifacts import is_design
 from bnnhw.dataflow import Network, load_folding, make_plan
-from bnnhw.dataflow.layers import MatrixLayer
+from bnnhw.dataflow.layers import Layer, MatrixLayer
 from bnnhw.design import Design, load_design
 from bnnhw.errors import InputError, ModelError, PlanError
 from bnnhw.frontend import inspect, load
@@ -66,8 +68,22 @@ def check_model(model: str | Path, input_format: DataType | None, output_tensor:
             }
             for layer in layers
         ],
-        "notes": list(graph.notes),
+        "notes": [*graph.notes, *_same_weights(layers)],
     }
+
+
+def _same_weights(layers: tuple[Layer, ...]) -> list[str]:
+    """What to say of layers that multiply by one and the same matrix."""
+    names: dict[tuple[object, ...], list[str]] = {}
+    for layer in layers:
+        if isinstance(layer, MatrixLayer):
+            own = np.where(layer.node.flip[:, None], -layer.node.weight, layer.node.weight)
+            names.setdefault((own.shape, own.tobytes()), []).append(layer.name)
+    return [
+        f"{', '.join(alike)}: layers with the same weights; each keeps them in a memory of its own"
+        for alike in names.values()
+        if len(alike) > 1
+    ]
 
 
 def make_design(

@@ -23,6 +23,7 @@ from bnnhw.ir.nodes import (
     Pad,
     Quant,
     Reshape,
+    Slice,
     Sum,
     SumPool,
     Transpose,
@@ -156,6 +157,17 @@ class Maker:
         assert kind
         return self.add(Concat(**UNNAMED), *parts)
 
+    def part(self, name: str) -> str:
+        """A range of rows, columns or channels, or every other one."""
+        axes = []
+        for size in self.shape(name):
+            start, step = int(self.rng.integers(0, 2)), self.pick(1, 1, 2)
+            wanted = np.zeros(size, np.bool_)
+            wanted[(start if size > 2 else 0) : size : step] = True
+            axes.append(wanted)
+        kept = axes[0][:, None, None] & axes[1][:, None] & axes[2]
+        return name if kept.all() else self.add(Slice(**UNNAMED, kept=kept), name)
+
 
 def random_map_network(rng: np.random.Generator, blocks: tuple[str, ...] = BLOCKS) -> Graph:
     """A network of one to four of `blocks` and a classifier; small enough to be simulated in a second."""
@@ -181,6 +193,8 @@ def random_map_network(rng: np.random.Generator, blocks: tuple[str, ...] = BLOCK
             name = make.quantiser(name)
             if block == "pool":
                 name = make.quantiser(make.normalisation(make.pool(name), 2.0))
+    if make.chance(0.3):
+        name = make.part(name)
     height, width, channels = make.shape(name)
     if make.chance(0.5):
         name = make.add(Transpose(**UNNAMED, perm=(2, 0, 1)), name)

@@ -78,15 +78,15 @@ def _random_layer_folding(rng: np.random.Generator, layer: Layer) -> LayerPlan:
         plan = replace(plan, multiplier=MULTIPLIERS[rng.integers(2)])  # type: ignore[call-arg]
     if layer.multiplies and "threshold_memory" in plan.choices and rng.integers(2):
         plan = replace(plan, threshold_memory=["multiplier", "adders"][rng.integers(2)])  # type: ignore[call-arg]
-    matrix = isinstance(layer, MatrixLayer)
-    channels = layer.i_shapes[0][-1] if matrix else math.gcd(*(shape[-1] for shape in layer.i_shapes))
-    lanes = int(rng.choice([n for n in range(1, channels + 1) if channels % n == 0]))
+    channels = math.gcd(*(shape[-1] for shape in layer.i_shapes))
+    even = [n for n in range(1, channels + 1) if channels % n == 0]
     if isinstance(layer, GroupedLayer):
         chosen = list(layer.foldings(1 << 40, {}, 1))
         levels, latency = [None, 1, 2][rng.integers(3)], int(rng.integers(1, 3))
         return replace(plan, **chosen[rng.integers(len(chosen))], popcount_levels=levels, weight_latency=latency)
     if not isinstance(layer, MatrixLayer):
-        return replace(plan, pe=lanes)
+        return replace(plan, pe=int(rng.choice([n for n in even if layer.fits(replace(plan, pe=n))])))
+    lanes = int(rng.choice(even))
     assert isinstance(plan, MatrixPlan)
     pe, simd = int(rng.integers(1, layer.mh + 1)), int(rng.integers(1, layer.mw + 1))
     batch = int(rng.integers(1, 1 + min(3, layer.vectors if layer.vectors > 1 else MAX_FRAMES)))

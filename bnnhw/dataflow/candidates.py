@@ -8,7 +8,7 @@ from itertools import product
 from typing import Any, NamedTuple
 
 from bnnhw.dataflow.area import cost, multipliers
-from bnnhw.dataflow.layers import INPUT, LOGIC, MEMORIES, Layer, LayerPlan, MatrixLayer, MatrixPlan
+from bnnhw.dataflow.layers import INPUT, LOGIC, MEMORIES, Layer, LayerPlan, MatrixPlan
 from bnnhw.parts import Part
 from bnnhw.units import SlidingWindow
 
@@ -62,8 +62,7 @@ def candidates_of(
     """Foldings of one layer within `interval` cycles, with each weight used `batch` times; `wanted` fixes what the user
     asks for; line buffers are `deep` where that costs nothing. `joins` tells whether frames may come from and go to its
     neighbours side by side, `share` how many hard multipliers it may take."""
-    if wanted.get("weight_memory") == LOGIC and isinstance(layer, MatrixLayer):
-        wanted = {"pe": layer.mh, "simd": layer.mw, **wanted}
+    wanted = layer.completed(wanted)
     layer.check_folding(wanted)
     base = replace(layer.unfolded(), **wanted)
     base.check("--folding")

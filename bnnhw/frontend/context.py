@@ -16,7 +16,21 @@ from bnnhw.frontend.container import MAX_ELEMENTS, Container
 from bnnhw.frontend.refusal import Refusal
 from bnnhw.ir.geometry import Geometry
 from bnnhw.ir.graph import TensorType
-from bnnhw.ir.nodes import ArgMax, Concat, Conv, MatMul, MaxPool, Node, Pad, Reshape, Sigmoid, Softmax, Sum, SumPool
+from bnnhw.ir.nodes import (
+    ArgMax,
+    Concat,
+    Conv,
+    MatMul,
+    MaxPool,
+    Node,
+    Pad,
+    Reshape,
+    Sigmoid,
+    Slice,
+    Softmax,
+    Sum,
+    SumPool,
+)
 from bnnhw.ir.shapes import infer
 
 Array = NDArray[np.generic]
@@ -24,7 +38,7 @@ Array = NDArray[np.generic]
 # All constants that a file's expressions make, together.
 MAX_FOLDED = 2 * MAX_ELEMENTS
 # The one of a node's IR nodes that bears its name in reports, if there is one of these.
-_NAMED = (MatMul, Conv, MaxPool, SumPool, Sum, Concat, Pad)
+_NAMED = (MatMul, Conv, MaxPool, SumPool, Sum, Concat, Slice, Pad)
 
 
 class Unreached(Exception):
@@ -155,7 +169,10 @@ class Context:
         """
         end = next((self.ends[tensor] for tensor in tensors if tensor in self.ends), None)
         if end is not None and not isinstance(part, (ArgMax, Reshape)):
-            raise Refusal(f"stands after {end.op}", f"end the model with {end.op}, or with what goes into it")
+            raise Refusal(
+                f"stands after {end.op}, which does not map between layers yet",
+                f"end the model with {end.op}, or with what goes into it",
+            )
         stem = node_name(node)
         k = self.parts[stem]
         self.parts[stem] += 1

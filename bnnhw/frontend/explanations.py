@@ -16,7 +16,10 @@ _DYNAMIC = (
     "scales that depend on the sample",
     "quantise with fixed scales (onnxruntime.quantization: quantize_static instead of quantize_dynamic)",
 )
-_MONOTONE = ("an activation that does not map yet", "use Relu, LeakyRelu, PRelu, Clip, HardSigmoid, Tanh or Softsign")
+_MONOTONE = (
+    "an activation that does not map yet",
+    "use Relu, PRelu, Clip, Elu, Softplus, HardSigmoid, Sigmoid or Tanh",
+)
 _TURNING = (
     "an activation that rises and falls, for which no thresholds stand",
     "use one that never falls, such as Relu or Clip",
@@ -26,8 +29,8 @@ _CONTROL = ("control flow, which does not map", "export the model with fixed sha
 _SAMPLE = ("factors that depend on the sample", "use BatchNormalization")
 _ATTENTION = ("attention, which multiplies tensors by each other", "use layers with constant weights")
 _PARTS = (
-    "parts of a tensor, which do not map yet",
-    "read the whole tensor, with weights of 0 for what a layer leaves out",
+    "parts of a tensor at places of any order, which do not map yet",
+    "use Slice, Split or Gather along one axis",
 )
 _RESIZING = ("a map that is made larger or resampled", "change its size with the strides of a Conv or with pools")
 _EXTREME = ("a reduction that does not map", "use GlobalMaxPool, or MaxPool with the whole map as its kernel")
@@ -45,7 +48,7 @@ _GROUPS: dict[tuple[str, str], tuple[str, ...]] = {
         "DynamicQuantizeLSTM",
     ),
     _MONOTONE: (
-        "Softplus", "Elu", "Selu", "Celu", "ThresholdedRelu", "Exp", "Log", "Sqrt", "Atan", "Asinh", "Sinh",
+        "ThresholdedRelu", "Exp", "Log", "Sqrt", "Atan", "Asinh", "Sinh",
     ),
     _TURNING: ("Abs", "Gelu", "Erf", "Silu", "Swish", "HardSwish", "Mish", "Sin", "Cos", "Pow", "Reciprocal", "Shrink"),
     _RECURRENT: ("LSTM", "GRU", "RNN"),
@@ -55,7 +58,7 @@ _GROUPS: dict[tuple[str, str], tuple[str, ...]] = {
         "MeanVarianceNormalization", "LRN",
     ),
     _ATTENTION: ("Attention", "MultiHeadAttention", "Einsum"),
-    _PARTS: ("Gather", "GatherElements", "GatherND", "Slice", "Split", "ScatterElements", "ScatterND", "Compress"),
+    _PARTS: ("GatherElements", "GatherND", "ScatterElements", "ScatterND", "Compress"),
     _RESIZING: ("Resize", "Upsample", "DepthToSpace", "SpaceToDepth", "Tile", "Expand"),
     _EXTREME: ("ReduceMax", "ReduceMin", "ReduceL1", "ReduceL2", "ReduceProd", "ReduceSumSquare", "ReduceLogSumExp"),
     _LOGIC: ("Equal", "And", "Or", "Xor", "IsNaN", "IsInf"),

@@ -53,7 +53,7 @@ def split(weight: NDArray[np.generic], scales: NDArray[np.generic] | None) -> tu
         raise Refusal(f"weights of {bits} bits with their sign", f"quantise them to {MAX_WEIGHT_BITS} bits or fewer")
     raise Refusal(
         "weights that are not quantised: no whole multiples of a scale",
-        f"quantise them with BipolarQuant or Quant of up to {MAX_WEIGHT_BITS} bits",
+        f"quantise them with BipolarQuant or Quant of up to {MAX_WEIGHT_BITS} bits, or the model with `bnnhw quantize`",
     )
 
 

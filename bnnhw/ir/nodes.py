@@ -103,12 +103,13 @@ class MultiThreshold(Node):
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Activation(Node):
     """A float function that never falls, as ONNX defines it: ``leaky_relu`` (slope `alpha` below zero; a PRelu with a
-    slope per channel as well), ``hard_sigmoid`` (``clip(alpha * x + beta, 0, 1)``), ``tanh`` or ``softsign``.
+    slope per channel as well), ``hard_sigmoid`` (``clip(alpha * x + beta, 0, 1)``), ``elu``, ``celu``, ``selu`` (its
+    gamma is `beta`), ``sigmoid``, ``softplus``, ``tanh`` or ``softsign``.
 
     `alpha` is float32, scalar or broadcastable, and never negative.
     """
 
-    function: Literal["leaky_relu", "hard_sigmoid", "tanh", "softsign"]
+    function: Literal["leaky_relu", "hard_sigmoid", "elu", "celu", "selu", "sigmoid", "softplus", "tanh", "softsign"]
     alpha: NDArray[np.float32]
     beta: float = 0.0
 
@@ -218,6 +219,14 @@ class Sum(Node):
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Concat(Node):
     """Joins feature maps or vectors along their last axis, the channels; on floats or integers."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Slice(Node):
+    """The elements of a map or a vector that are `kept`, an array of its shape: of each axis certain places, in their
+    order. On floats or integers."""
+
+    kept: NDArray[np.bool_]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -25,6 +25,7 @@ from bnnhw.ir.nodes import (
     Pad,
     Reshape,
     Scale,
+    Slice,
     Softmax,
     Sum,
     SumPool,
@@ -61,6 +62,8 @@ def _of_one(node: Node, x: TensorType) -> TensorType:
         if sorted(node.perm) != list(range(len(x.shape))):
             raise ValueError(f"cannot permute the axes of {x.shape} by {node.perm}")
         return TensorType(tuple(x.shape[axis] for axis in node.perm), x.format)
+    if isinstance(node, Slice):
+        return TensorType(_part(node, x.shape), x.format)
     if isinstance(node, (MatMul, Dense)):
         mh, mw = node.weight.shape
         if isinstance(node, GroupedDense):
@@ -86,6 +89,17 @@ def _of_one(node: Node, x: TensorType) -> TensorType:
     if isinstance(node, Softmax):
         return TensorType(x.shape)
     raise ValueError(f"no shape rule for {node.op}")
+
+
+def _part(node: Slice, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """The shape of what a slice keeps, which is all that certain places of the axes have in common."""
+    kept = node.kept
+    if kept.shape != shape:
+        raise ValueError(f"a slice of a tensor of shape {kept.shape} does not fit {shape}")
+    axes = [np.flatnonzero(kept.any(axis=tuple(k for k in range(kept.ndim) if k != axis))) for axis in range(kept.ndim)]
+    if not kept.any() or not kept[np.ix_(*axes)].all():
+        raise ValueError("a slice of nothing, or of places that do not make a whole")
+    return tuple(len(places) for places in axes)
 
 
 def _of_map(node: Conv | Pad | MaxPool | SumPool | Window, x: TensorType) -> TensorType:

@@ -25,6 +25,7 @@ from bnnhw.ir.nodes import (
     Pad,
     Reshape,
     Scale,
+    Slice,
     Softmax,
     Sum,
     SumPool,
@@ -38,8 +39,8 @@ Stage = Literal["imported", "lowered", "integer"]
 
 _FLOAT = (*(kind for kind in ELEMENTWISE if kind not in (Encode, Dequant)), Reshape, Transpose, Softmax, ArgMax)
 # What becomes hardware: a Reshape moves nothing there, it only counts differently.
-HARDWARE = (Window, Dense, GroupedDense, Threshold, Scale, MaxPool, SumPool, Sum, Concat, Reshape)
-_EITHER = (MaxPool, SumPool, Sum, Concat)  # on floats and on integers
+HARDWARE = (Window, Dense, GroupedDense, Threshold, Scale, MaxPool, SumPool, Sum, Concat, Slice, Reshape)
+_EITHER = (MaxPool, SumPool, Sum, Concat, Slice)  # on floats and on integers
 ALLOWED: dict[Stage, tuple[type[Node], ...]] = {
     "imported": (*_FLOAT, *_EITHER, MatMul, Conv, Pad),
     "lowered": (*_FLOAT, *_EITHER, Pad, Encode, Window, Dense, GroupedDense, Threshold, Scale, Dequant),

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from bnnhw.errors import ModelError
 from bnnhw.ir.elementwise import ELEMENTWISE, QUANTISERS, with_parameters
 from bnnhw.ir.graph import Graph
-from bnnhw.ir.nodes import Concat, Conv, MatMul, MaxPool, Node, Pad, Reshape, Sum, SumPool, Transpose
+from bnnhw.ir.nodes import Concat, Conv, MatMul, MaxPool, Node, Pad, Reshape, Slice, Sum, SumPool, Transpose
 from bnnhw.passes.rewrite import Builder, label
 
 Index = NDArray[np.intp]
@@ -94,6 +94,8 @@ class _Arrange:
             return replace(views[0], tensor=self._new.add(rearranged, views[0].tensor))
         if isinstance(node, MatMul):
             return self._dense(node, views[0])
+        if isinstance(node, Slice):
+            return self._slice(node, views[0])
         if isinstance(node, (Sum, Concat)) and (joined := self._flat_join(node, views)) is not None:
             return joined
         same = self._new.tensors[views[0].tensor].shape
@@ -150,6 +152,25 @@ class _Arrange:
             index = np.concatenate([view.index + start for view, start in zip(views, starts, strict=False)])
         return _View(self._new.add(node, *tensors), index, None)
 
+    def _slice(self, node: Slice, view: _View) -> _View:
+        """The same elements of the tensor behind the view, in the order that they have there."""
+        shape = self._new.tensors[view.tensor].shape
+        chosen = view.index[node.kept]  # (elements,)
+        kept = np.zeros(view.index.size, np.bool_)
+        kept[chosen] = True
+        made = replace(node, kept=kept.reshape(shape))
+        axes = [kept.reshape(shape).any(axis=tuple(k for k in range(len(shape)) if k != a)) for a in range(len(shape))]
+        if len(chosen) != prod(int(places.sum()) for places in axes):
+            raise ModelError(
+                f"model {self._graph.name}: {label(node)}: a part that is scattered over the tensor before it; take it "
+                "before that is reshaped"
+            )
+        tensor = self._new.add(made, view.tensor)
+        place = np.cumsum(kept) - 1
+        index = place[chosen].reshape(self._graph.tensors[node.output].shape)
+        moves = None if any(isinstance(move, Reshape) for move in view.moves or ()) else view.moves
+        return _View(tensor, index, moves)
+
     def _materialise(self, name: str, user: str, node: Node | None = None) -> str:
         """A new tensor with the old one's own elements in its own order."""
         view = self._views[name]
@@ -195,18 +216,22 @@ def _moved_view(view: _View, node: Layout) -> _View:
 
 
 def _first_taken(graph: Graph, whole: _View) -> _View | None:
-    """The input as the first layer, pool or join takes it; None if something else stands before that."""
+    """The input as the first layer, pool or join takes it, or a part of it; None if something else stands before
+    that."""
     views = {graph.input: whole}
+    parts: set[str] = set()
     for node in graph.nodes:
         view = views.get(node.inputs[0])
         if view is None:
             continue
-        if isinstance(node, (Reshape, Transpose)):
+        if isinstance(node, Transpose) or (isinstance(node, Reshape) and node.inputs[0] not in parts):
             views[node.output] = _moved_view(view, node)
-        elif isinstance(node, ELEMENTWISE):
+        elif isinstance(node, (*ELEMENTWISE, Slice)):
             views[node.output] = view
         else:
             return view
+        if isinstance(node, Slice) or node.inputs[0] in parts:
+            parts.add(node.output)
     return None
 
 
@@ -214,7 +239,10 @@ def _before_hardware(graph: Graph) -> dict[str, bool]:
     """Whether a layer, a pool, a join or a quantiser depends on a tensor."""
     found = dict.fromkeys(graph.tensors, False)
     for node in reversed(graph.nodes):
-        if isinstance(node, (MatMul, Conv, Pad, MaxPool, SumPool, Sum, Concat, *QUANTISERS)) or found[node.output]:
+        if (
+            isinstance(node, (MatMul, Conv, Pad, MaxPool, SumPool, Sum, Concat, Slice, *QUANTISERS))
+            or found[node.output]
+        ):
             found.update(dict.fromkeys(node.inputs, True))
     return found
 

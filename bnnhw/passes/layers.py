@@ -18,11 +18,11 @@ from bnnhw.passes.values import Affine, Value, affine, uniform
 Array = NDArray[np.float64]
 
 MAX_BITS = 16  # of an activation that a layer multiplies
-MAX_WEIGHT_BITS = 16
+MAX_WEIGHT_BITS = 16  # of one layer
 
 
 def dense(made: Lowered, node: MatMul | Conv, x: Value, pads: tuple[int, int, int, int], fill: int) -> Value:
-    """The sums of a layer over `x`, an affine function of integers, as a value. An offset of `x` needs no padding.
+    """The sums of a layer over `x`, an affine function of integers, as a value. What pads it is the code `fill`.
 
     Where channels of `x` have scales of their own, the weights take them over.
 

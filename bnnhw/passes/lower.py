@@ -9,10 +9,10 @@ import numpy as np
 
 from bnnhw.arithmetic.formats import Integers
 from bnnhw.errors import ModelError
-from bnnhw.ir.elementwise import ELEMENTWISE
+from bnnhw.ir.elementwise import ELEMENTWISE, with_parameters
 from bnnhw.ir.geometry import Geometry
 from bnnhw.ir.graph import Graph
-from bnnhw.ir.nodes import Arithmetic, Concat, Conv, MatMul, MaxPool, Node, Pad, Reshape, Sum, SumPool, Transpose
+from bnnhw.ir.nodes import Arithmetic, Concat, Conv, MatMul, MaxPool, Node, Pad, Reshape, Slice, Sum, SumPool, Transpose
 from bnnhw.passes.joining import concatenated, summed
 from bnnhw.passes.layers import MAX_BITS, dense
 from bnnhw.passes.lowered import MAX_THRESHOLD_BITS, Lowered
@@ -104,6 +104,8 @@ class _Lowering:
         elif isinstance(node, Concat):
             parts = [self._part(name) for name in node.inputs]
             self._made.values[node.output] = concatenated(self._made, node, parts)
+        elif isinstance(node, Slice):
+            self._slice(node)
         elif isinstance(node, Reshape):
             self._reshape(node)
         else:
@@ -197,10 +199,13 @@ class _Lowering:
         ModelError
             If values are not evenly spaced, or differ from position to position.
         """
-        if not self._made.wider_than(source, MAX_THRESHOLD_BITS):
-            with suppress(ModelError):
+        with suppress(ModelError):
+            if not self._made.wider_than(source, MAX_THRESHOLD_BITS):
                 self._made.codes(source, padding, grid=bool(padding))
                 return self._made.values[source]
+        return self._shaped_part(source)
+
+    def _shaped_part(self, source: str) -> Value:
         value = self._made.part(source)
         if self._made.new.tensors[value.tensor].shape != value.shape:
             raise ModelError("")
@@ -252,6 +257,16 @@ class _Lowering:
         if any(pads) and np.isfinite(padding) and self._made.is_float(source):
             return self._padded(node.inputs[0]), (0, 0, 0, 0), 0.0
         return source, pads, padding
+
+    def _slice(self, node: Slice) -> None:
+        value = self._part(self._padded(node.inputs[0]))
+        channels = node.kept.any(axis=tuple(range(node.kept.ndim - 1)))
+        steps = tuple(
+            with_parameters(step, lambda array: array[channels] if array.ndim and array.shape[-1] > 1 else array)
+            for step in value.steps
+        )
+        tensor = self._made.add(node, value.tensor)
+        self._made.values[node.output] = Value(tensor, self._graph.tensors[node.output].shape, steps)
 
     def _reshape(self, node: Reshape) -> None:
         value = self._part(self._padded(node.inputs[0]))

@@ -11,47 +11,35 @@ from numpy.typing import NDArray
 from bnnhw.arithmetic.formats import Float32, Integers
 from bnnhw.errors import ModelError
 from bnnhw.ir.bounds import reachable
-from bnnhw.ir.elementwise import ELEMENTWISE, QUANTISERS, apply
 from bnnhw.ir.graph import Graph
 from bnnhw.ir.nodes import (
     Arithmetic,
-    Concat,
-    Conv,
     Dense,
     Dequant,
     Encode,
-    MatMul,
-    MaxPool,
-    MultiThreshold,
     Node,
-    Pad,
     Reshape,
-    Round,
     Scale,
-    SumPool,
     Threshold,
-    Transpose,
 )
 from bnnhw.passes import scales, thresholds
+from bnnhw.passes.later import later_taps, paddings
 from bnnhw.passes.levels import Levels, spaced
 from bnnhw.passes.rewrite import Builder, label
 from bnnhw.passes.rounding import EXACT, Rounded, rounded
+from bnnhw.passes.software import Software
 from bnnhw.passes.values import (
     Affine,
     Value,
     affine,
     all_codes,
-    collapsed,
     evaluate,
     flattened,
     levels,
-    positional,
-    quantiser_levels,
-    reached,
-    whole_numbers,
 )
 
-NOT_QUANTISED = "its input is not quantised; put a quantiser before it, or state the format of the network's input"
+QUANTISE = "put a quantiser before it (`bnnhw quantize` does)"
+NOT_QUANTISED = f"its input is not quantised; {QUANTISE}, or state the format of the network's input"
 # Widest format of codes that come from levels, and of those that thresholds make wherever they can.
 MAX_CODE_BITS = 16
 MAX_THRESHOLD_BITS = 8
@@ -82,20 +70,11 @@ class Lowered:
         self.new = Builder(graph)
         self.values: dict[str, Value] = {}
         self._codes: dict[str, Codes] = {}
-        # Of floats: the values that they take, where these are known, and why not.
-        self._levels: dict[str, NDArray[np.float32]] = {}
-        self._why: dict[str, str] = {}
-        # Between which values they lie, (2, 1), or (2, C).
-        self._ends = {graph.input: np.array([[-np.inf], [np.inf]], np.float32)}
-        # Of software behind the last integers.
-        self._behind: set[str] = set()
+        self._software = Software(graph)
         self._refused: set[str] = set()
-        self._padding = _paddings(graph)
+        self._padding = paddings(graph)
         # By how many taps of pools a tensor is added up before it is quantised.
-        self.later_taps = _later_taps(graph)
-        if graph.input_format is not None:
-            self._levels[graph.input] = all_codes(graph.input_format).astype(np.float32)
-            self._ends[graph.input] = self._levels[graph.input][[0, -1], None]
+        self.later_taps = later_taps(graph)
 
     # ---- software ------------------------------------------------------------------------------
 
@@ -118,51 +97,10 @@ class Lowered:
     def add_floats(self, node: Node, inputs: Sequence[str]) -> None:
         """A node that software computes, or that follows the last integers."""
         self.new.add(node, *(self.floats(name) for name in inputs))
-        if isinstance(node, ELEMENTWISE) and not positional(node) and inputs[0] in self._ends:
-            self._ends[node.output] = np.asarray(apply(node, self._ends[inputs[0]]), np.float32)
-        elif isinstance(node, (Reshape, Transpose)) and inputs[0] in self._ends:
-            self._ends[node.output] = self._ends[inputs[0]]
         if inputs[0] in self.values:
-            self._why[node.output] = (
-                f"{label(node)} ({node.op}) between layers, which is neither a pool, a sum nor monotone, element by "
-                "element; leave it out, or end the network with it"
-            )
-            self._behind.add(node.output)
-            return
-        if inputs[0] in self._behind:
-            self._why[node.output] = self._why[inputs[0]]
-            self._behind.add(node.output)
-            return
-        found, why = self._levels.get(inputs[0]), self._why.get(inputs[0])
-        if isinstance(node, Pad) and found is not None:
-            found = np.concatenate([found, np.full_like(found[:1], node.value)])
-        elif isinstance(node, ELEMENTWISE):
-            found, why = self._through(node, found, why)
-        elif not isinstance(node, (Reshape, Transpose, MaxPool)):
-            found = None
-        if found is not None:
-            self._levels[node.output] = found
-        elif why is not None:
-            self._why[node.output] = why
-
-    def _through(
-        self, node: Node, found: NDArray[np.float32] | None, why: str | None
-    ) -> tuple[NDArray[np.float32] | None, str | None]:
-        """The levels behind an elementwise node of software, given those before it."""
-        if found is None and not isinstance(node, QUANTISERS):
-            return None, why
-        if isinstance(node, Round):
-            rounded = whole_numbers(self._ends[node.output]) if node.output in self._ends else None
-            if rounded is None:
-                return None, f"{label(node)}: it rounds values of any size; clip them first"
-            return rounded[:, 0], None
-        if positional(node) and not isinstance(node, MultiThreshold):
-            return None, f"{label(node)}: a parameter that differs from position to position; use one per channel"
-        if isinstance(node, QUANTISERS):
-            whole = collapsed(quantiser_levels(node))
-            return (whole if found is None or positional(node) else reached((node,), found, whole)), None
-        assert found is not None
-        return collapsed(np.asarray(apply(node, found if found.ndim > 1 else found[:, None]), np.float32)), None
+            self._software.begin_again(node)
+        else:
+            self._software.follow(node, inputs[0])
 
     def floats(self, name: str) -> str:
         """The float tensor `name` in the new graph: software computes it of integers, where there are some."""
@@ -221,22 +159,23 @@ class Lowered:
         self, tensor: str, shape: tuple[int, ...], function: Affine, noise: NDArray[np.float64], name: str
     ) -> Value:
         """The value ``tensor * scale + offset``."""
-        steps: list[Node] = [Dequant(name=f"{name}.scale", inputs=(), output="", scale=function.scale, noise=noise)]
+        scale, noise = np.asarray(function.scale), np.asarray(noise)
+        steps: list[Node] = [Dequant(name=f"{name}.scale", inputs=(), output="", scale=scale, noise=noise)]
         if function.offset.any():
-            operand = function.offset.astype(np.float32)
+            operand = np.asarray(function.offset, np.float32)
             steps.append(Arithmetic(name=f"{name}.offset", inputs=(), output="", operation="add", operand=operand))
         return Value(tensor, shape, tuple(steps))
 
     def listed(self, name: str) -> bool:
         """Whether it is known which values a tensor takes: codes can stand for them."""
         if self.is_float(name):
-            return name in self._levels
+            return name in self._software.levels
         value = self.values[name]
         return name in self._codes or value.quantised or self._narrow(value)
 
     def coded_at_fork(self, name: str) -> bool:
         """Whether codes serve all readers of a tensor: a quantiser made it, or the input tells its format."""
-        return name in self._levels if self.is_float(name) else self.values[name].quantised
+        return name in self._software.levels if self.is_float(name) else self.values[name].quantised
 
     def part(self, name: str) -> Value:
         """A tensor as a factor and an addend on integers: on codes, where it is quantised.
@@ -268,7 +207,7 @@ class Lowered:
 
     def why(self, name: str) -> str:
         """Why no codes stand for a tensor."""
-        return self._why.get(name, NOT_QUANTISED)
+        return self._software.why.get(name, NOT_QUANTISED)
 
     def codes(self, name: str, padding: set[float] | None = None, *, grid: bool = True) -> Codes:
         """The integers that stand for a tensor, made where they are not there yet.
@@ -289,9 +228,9 @@ class Lowered:
         return self._codes[name]
 
     def _encode(self, name: str, padding: set[float], grid: bool) -> Codes:
-        if name not in self._levels:
+        if name not in self._software.levels:
             raise ModelError(self.why(name))
-        found = spaced(self._levels[name], grid=grid).holding(padding)
+        found = spaced(self._software.levels[name], grid=grid).holding(padding)
         made = self._unique(f"{name}.encoded")
         encode = Encode(
             name=made, inputs=(), output=made, dtype=found.dtype, scale=found.scale, offset=found.offset,
@@ -417,25 +356,3 @@ class Lowered:
 
     def _unique(self, name: str) -> str:
         return self.new.unique(name, self._graph.tensors)
-
-
-def _paddings(graph: Graph) -> dict[str, set[float]]:
-    """Which values pad a tensor somewhere on, where nothing but other paddings, pools and joins is in between."""
-    padding: dict[str, set[float]] = {name: set() for name in graph.tensors}
-    for node in reversed(graph.nodes):
-        for name in node.inputs:
-            if isinstance(node, (Pad, MaxPool, Concat, Reshape)):
-                padding[name] |= padding[node.output]
-            if isinstance(node, Pad) and np.isfinite(node.value):
-                padding[name].add(node.value)
-    return padding
-
-
-def _later_taps(graph: Graph) -> dict[str, int]:
-    """By how many taps of pools each tensor is added up, where neither a layer nor a quantiser is in between."""
-    taps = dict.fromkeys(graph.tensors, 1)
-    for node in reversed(graph.nodes):
-        if not isinstance(node, (MatMul, Conv, *QUANTISERS)):
-            own = node.geometry.taps if isinstance(node, SumPool) else 1
-            taps |= {name: max(taps[name], own * taps[node.output]) for name in node.inputs}
-    return taps

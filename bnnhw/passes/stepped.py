@@ -13,7 +13,7 @@ from bnnhw.ir.elementwise import apply_exactly
 from bnnhw.ir.nodes import Activation, Arithmetic, Clip, Dequant, Node, Sum, Threshold
 from bnnhw.passes.joining import summed
 from bnnhw.passes.levels import MAX_GRID
-from bnnhw.passes.lowered import Lowered
+from bnnhw.passes.lowered import QUANTISE, Lowered
 from bnnhw.passes.values import Affine, Value
 
 # Sizes of steps in one channel, and integers that are looked at one by one.
@@ -44,7 +44,7 @@ def stepped(made: Lowered, value: Value, name: str) -> Value:
     low, high = made.reachable(value.tensor)
     integers = np.arange(low.min(), high.max() + 1)
     if len(integers) > MAX_INTEGERS:
-        raise ModelError(f"sums of {len(integers)} values behind an activation; quantise them")
+        raise ModelError(f"an activation of sums of {len(integers)} values, which is not quantised; {QUANTISE}")
     floats: Any = np.clip(integers[:, None], low, high)
     for step in value.steps:
         floats = apply_exactly(step, floats)
@@ -89,7 +89,7 @@ def _steps(
     count = max(len(found) for found in groups)
     most = max((len(places) for found in groups for _, places in found), default=0)
     if not 0 < count <= MAX_SIZES or most > MAX_GRID:
-        raise ModelError(f"an activation of {most} steps of {count} sizes before a sum; quantise it, or use a Relu")
+        raise ModelError(f"an activation of {most} steps of {count} sizes, which is not quantised; {QUANTISE}")
     cuts, sizes = [], []
     for k in range(count):
         chosen = [found[k] if k < len(found) else (0.0, integers[:0]) for found in groups]

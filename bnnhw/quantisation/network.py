@@ -76,7 +76,7 @@ class FloatNetwork:
         self.constants = context.constants
         needed = [node for node in self.file.nodes if context.needed & set(node.output)]
         self._nodes = needed
-        self._first, self._last = placement.ends(needed, self.constants)
+        self._first, self._last = placement.ends(needed, self.constants, self.file.input)
         self._float = _float_layers(context, needed)
         self._folds = self._foldable() if wanted.fold else {}
         self._corrections: Mapping[str, Correction] = {}

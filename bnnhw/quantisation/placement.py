@@ -7,7 +7,6 @@ pool takes codes or sums. Where they get something else, a quantiser goes behind
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum, auto
@@ -119,7 +118,8 @@ class _Walk:
     def __init__(
         self, nodes: Sequence[onnx.NodeProto], constants: Mapping[str, Array], source: str, codes: bool
     ) -> None:
-        self._nodes = [node for node in nodes if any(name and name not in constants for name in node.input)]
+        self._live = data(nodes, source)
+        self._nodes = [node for node in nodes if self._live & set(node.output)]
         self._constants, self._source = constants, source
         self._makers = {name: node for node in self._nodes for name in node.output}
         kind = Kind.CODES if codes else Kind.SOFTWARE
@@ -140,21 +140,21 @@ class _Walk:
         states, found = self._states(), Placement()
         users: dict[str, list[str]] = {name: [] for name in self.points}
         for node in self._nodes:
-            data = self._data(node)
-            for name in dict.fromkeys(self._origin(name) for name in data):
+            read = self._data(node)
+            for name in dict.fromkeys(self._origin(name) for name in read):
                 if name in users and node.op_type not in MOVERS:
                     users[name].append(node_name(node))
-            makers = [states[name].makers for name in data]
-            if node.op_type in JOINS and len(data) > 1:
+            makers = [states[name].makers for name in read]
+            if node.op_type in JOINS and len(read) > 1:
                 found.units.append(frozenset().union(*makers))
-            elif node.op_type == "Concat" and all(states[name].taken_by_layers for name in data):
+            elif node.op_type == "Concat" and all(states[name].taken_by_layers for name in read):
                 found.scales.append(frozenset().union(*makers))
         order = [self._source, *(name for node in self._nodes for name in node.output)]
         found.points = {name: users[name] for name in order if name in users}
         return found
 
     def _data(self, node: onnx.NodeProto) -> list[str]:
-        return [str(name) for name in node.input if name and name not in self._constants]
+        return [str(name) for name in node.input if name in self._live]
 
     def _origin(self, name: str) -> str:
         """The tensor whose values `name` holds, in another arrangement."""
@@ -162,15 +162,14 @@ class _Walk:
             name = self._data(self._makers[name])[0]
         return name
 
-    def _states(self) -> Mapping[str, State]:
+    def _states(self) -> dict[str, State]:
         quantised = {name: State(Kind.CODES, True, True, frozenset({name})) for name in self.points}
         states = {self._source: quantised.get(self._source, self._input)}
-        unknown = State(Kind.OTHER)  # what the importer refuses to evaluate
         for node in self._nodes:
-            state = self._after(node, [states.get(name, unknown) for name in self._data(node)])
+            state = self._after(node, [states[name] for name in self._data(node)])
             for name in node.output:
                 states[name] = quantised.get(name, state)
-        return defaultdict(lambda: unknown, states)
+        return states
 
     def _after(self, node: onnx.NodeProto, inputs: Sequence[State]) -> State:
         """What `node` makes of tensors of those kinds."""
@@ -196,9 +195,12 @@ class _Walk:
         return State(Kind.OTHER)
 
     def _affine(self, node: onnx.NodeProto, before: State) -> State:
-        """Behind arithmetic with constants: codes stay codes if all of them get the same factor."""
-        operands = [self._constants[name] for name in node.input if name in self._constants]
-        if before.kind is Kind.SUMS or any(operand.size > 1 for operand in operands):
+        """Behind arithmetic with constants: codes stay codes if all of them get the same factor.
+
+        With an addend they do not, since a convolution may pad with zero, which then is none of them.
+        """
+        sizes = [self._constants[name].size if name in self._constants else 0 for name in node.input]
+        if before.kind is Kind.SUMS or node.op_type not in ("Mul", "Div", "Neg") or max(sizes) > 1:
             return State(Kind.SUMS)
         return replace(before, unit=before.unit and node.op_type == "Neg")
 
@@ -211,29 +213,37 @@ class _Walk:
 
     def _unmet(self, node: onnx.NodeProto, states: Mapping[str, State]) -> Iterator[str]:
         """What `node` reads, and cannot."""
-        data = self._data(node)
-        if node.op_type in LAYERS and len(data) == 1:
-            yield from (name for name in data if not states[name].taken_by_layers)
-        if all(states[name].kind is Kind.SOFTWARE for name in data):
+        read = self._data(node)
+        if node.op_type in LAYERS and len(read) == 1:
+            yield from (name for name in read if not states[name].taken_by_layers)
+        if all(states[name].kind is Kind.SOFTWARE for name in read):
             return
         if node.op_type in POOLS or node.op_type == "Concat":
-            yield from (name for name in data if states[name].kind in (Kind.OTHER, Kind.SOFTWARE))
-        elif node.op_type in JOINS and len(data) > 1:
-            yield from (name for name in data if not states[name].taken_by_sums)
+            yield from (name for name in read if states[name].kind in (Kind.OTHER, Kind.SOFTWARE))
+        elif node.op_type in JOINS and len(read) > 1:
+            yield from (name for name in read if not states[name].taken_by_sums)
 
 
-def ends(nodes: Sequence[onnx.NodeProto], constants: Mapping[str, Array]) -> tuple[set[str], set[str]]:
-    """Names of the layers that take the network's input, and of those that give its output."""
-    before: dict[str, frozenset[str]] = {}
-    first, passed = set[str](), set[str]()
-    names = set[str]()
+def data(nodes: Sequence[onnx.NodeProto], source: str) -> set[str]:
+    """The tensors that the input `source` gives; shapes are none of them."""
+    found = {source}
     for node in nodes:
-        data = [name for name in node.input if name and name not in constants]
-        if not data:
+        if node.op_type not in ("Shape", "Size") and found & set(node.input):
+            found |= set(node.output) - {""}
+    return found
+
+
+def ends(nodes: Sequence[onnx.NodeProto], constants: Mapping[str, Array], source: str) -> tuple[set[str], set[str]]:
+    """Names of the layers that take the network's input, and of those that give its output."""
+    before: dict[str, frozenset[str]] = {source: frozenset()}
+    first, passed, names = set[str](), set[str](), set[str]()
+    live = data(nodes, source)
+    for node in nodes:
+        if not live & set(node.output):
             continue
-        seen = frozenset().union(*(before.get(name, frozenset()) for name in data))
-        name = node_name(node)
+        seen = frozenset().union(*(before[name] for name in node.input if name in live))
         if is_layer(node, constants):
+            name = node_name(node)
             first |= set() if seen else {name}
             passed |= seen
             names.add(name)

@@ -28,6 +28,8 @@ Array = NDArray[Any]
 Progress = Callable[[str], AbstractContextManager[object]]
 
 SUFFIXES = (".onnx", ".onnx.gz")
+# Formats of weights that are far from what they stand for.
+COARSE = ("binary", "ternary", "int2")
 
 
 def quantise_file(
@@ -68,8 +70,16 @@ def quantise_file(
         "layers": [_layer_row(layer, activations) for layer in network.layers],
         "activations": [_activation_row(activation) for activation in activations],
         "accuracy": _accuracy(given.labels, before, after),
-        "notes": list(graph.notes),
+        "notes": [*_hints(network.layers), *graph.notes],
     }
+
+
+def _hints(layers: Sequence[Layer]) -> list[str]:
+    """What could be asked for as well."""
+    coarse = [layer for layer in layers if layer.weights is not None and layer.weights.format in COARSE]
+    if not any(layer.choice.correction == "none" for layer in coarse):
+        return []
+    return ["weights of one or two bits lose much without training: a correction (scale) gives some of it back"]
 
 
 def _maps(path: Path) -> bool:

@@ -21,6 +21,7 @@ from bnnhw.ir.nodes import (
     Pad,
     Reshape,
     Scale,
+    Slice,
     Softmax,
     Sum,
     SumPool,
@@ -64,6 +65,8 @@ def evaluate(node: Node, *inputs: Array) -> Array:
         return threshold(node, x)
     if isinstance(node, Scale):
         return scale(node, x)
+    if isinstance(node, Slice):
+        return part(node, x)
     if isinstance(node, ArgMax):
         return argmax(node, x)
     if isinstance(node, Softmax):
@@ -171,6 +174,13 @@ def argmax(node: ArgMax, x: Array) -> NDArray[np.int64]:
         scores = np.asarray(x, np.int64) * node.scale + node.bias
     found = np.argmax(scores.reshape(len(x), -1), axis=1).astype(np.int64)
     return found[:, None] if node.keepdims else found
+
+
+def part(node: Slice, x: Array) -> Array:
+    """The elements that a slice keeps."""
+    kept = node.kept
+    axes = (np.flatnonzero(kept.any(axis=tuple(k for k in range(kept.ndim) if k != axis))) for axis in range(kept.ndim))
+    return x[np.ix_(np.arange(len(x)), *axes)]
 
 
 def softmax(x: Array) -> NDArray[np.float32]:

@@ -18,6 +18,7 @@ from bnnhw.units.label_select import LabelSelect
 from bnnhw.units.matrix_vector import MatrixVectorUnit
 from bnnhw.units.pool import Pool
 from bnnhw.units.scale import ScaleUnit
+from bnnhw.units.slice import Slice
 from bnnhw.units.sliding_window import SlidingWindow
 from bnnhw.units.stream_fifo import StreamFifo
 from bnnhw.units.threshold import ThresholdUnit
@@ -44,6 +45,7 @@ __all__ = [
     "MatrixVectorUnit",
     "Pool",
     "ScaleUnit",
+    "Slice",
     "SlidingWindow",
     "StreamFifo",
     "ThresholdDifference",
@@ -72,6 +74,7 @@ UNITS: tuple[type[Unit], ...] = (
     ConstantMatrixUnit,
     AddStreams,
     Concat,
+    Slice,
     ThresholdDifference,
     ThresholdUnit,
     ScaleUnit,

@@ -30,6 +30,7 @@ from bnnhw.units import (
     MatrixVectorUnit,
     Pool,
     ScaleUnit,
+    Slice,
     ThresholdUnit,
 )
 from bnnhw.verify.record import Record
@@ -148,7 +149,7 @@ def _result(stage: Stage, network: Network) -> Result | None:
         if isinstance(unit, ConstantMatrixUnit) and layer.thresholds == 1:
             return None  # its sums are signs only
         return layer.node, layer.width, _accumulator(layer)
-    if not stage.part or not isinstance(unit, (ThresholdUnit, ScaleUnit, Pool, AddStreams, Concat)):
+    if not stage.part or not isinstance(unit, (ThresholdUnit, ScaleUnit, Pool, AddStreams, Concat, Slice)):
         return None
     made: Node = layer.node
     if isinstance(layer, WeightedLayer):

@@ -74,6 +74,15 @@ def test_check_lists_nodes_and_layers(cli: CLI) -> None:
     assert "maps to hardware: 17,024 multiply-accumulates" in text
 
 
+def test_check_names_layers_of_the_same_weights(cli: CLI, tmp_path: Path) -> None:
+    net = Net((1, 8))
+    x, weight = net.bipolar("x"), net.constant(np.sign(net.random.normal(size=(8, 8))).astype(np.float32))
+    for k in range(3):
+        x = net.bipolar(net.node("MatMul", x, weight if k else net.bipolar(net.weights(8, 8))))
+    found = cli("check", net.save(tmp_path), "--json").json
+    assert found["notes"][-1].startswith("MatMul_4, MatMul_6: layers with the same weights; each keeps them")
+
+
 def test_check_says_what_does_not_map(cli: CLI, tmp_path: Path) -> None:
     net = Net((1, 4, 5, 6))
     net.node("ConvTranspose", net.quant("x"), net.bipolar(net.weights(4, 2, 2, 2)))

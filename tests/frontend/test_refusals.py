@@ -215,10 +215,10 @@ def test_all_problems_at_once(tmp_path: Path) -> None:
     [
         ("QLinearConv", "export in QDQ form"),
         ("MatMulInteger", "quantize_static instead of quantize_dynamic"),
-        ("Softplus", "does not map yet; use Relu"),
+        ("Atan", "does not map yet; use Relu"),
         ("HardSwish", "rises and falls"),
         ("LSTM", "recurrent layer"),
-        ("Slice", "weights of 0 for what a layer leaves out"),
+        ("GatherND", "use Slice, Split or Gather along one axis"),
         ("LayerNormalization", "depend on the sample; use BatchNormalization"),
         ("GlobalAvgPool", "did you mean GlobalAveragePool"),
         ("XYZ", "replace it by standard operators"),

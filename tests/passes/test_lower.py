@@ -152,6 +152,52 @@ def flattened_ways() -> Net:
     return net
 
 
+def mean_of_relu() -> Net:
+    """Sums with a bias per channel that a Relu cuts off between two integers, then a mean and a sign."""
+    net = Net((1, 2, 4, 4))
+    sums = net.conv(net.bipolar("x"), 2, 3, (1, 1))
+    cut = net.node("Relu", net.node("Add", sums, net.constant(np.array([0.3, -0.7, 1.1], np.float32).reshape(3, 1, 1))))
+    mean = net.node("AveragePool", cut, kernel_shape=[2, 2], strides=[2, 2])
+    return flat(net, net.bipolar(net.batch_norm(mean, 3)), 12)
+
+
+def sum_of_prelu() -> Net:
+    net = Net((1, 12))
+    x = net.bipolar("x")
+    slopes = net.constant(np.linspace(0.1, 0.8, 8, dtype=np.float32))
+    total = net.node("Add", net.node("PRelu", net.dense(x), slopes), net.dense(x))
+    net.dense(net.bipolar(net.batch_norm(total, 8)), 8, 3)
+    return net
+
+
+def padded_sum() -> Net:
+    """Padding that no window takes, of quantised values and of a layer's sums."""
+    net = Net((1, 2, 3, 3))
+    pads = net.constant(np.array([0, 0, 1, 0, 0, 0, 0, 1], np.int64))
+    x = net.bipolar("x")
+    parts = [net.node("Pad", x, pads), net.node("Pad", net.conv(x, 2, 2, (1, 1)), pads)]
+    return flat(net, net.bipolar(net.node("Add", *parts)), 32)
+
+
+def flattened_join(op: str) -> Build:
+    """A map, flattened, and the sums of a layer."""
+
+    def build() -> Net:
+        net = Net((1, 2, 3, 3))
+        x = net.node("Flatten", net.bipolar(net.conv(net.bipolar("x"), 2, 2, (1, 1))), axis=1)
+        shift = net.constant(np.linspace(-1, 1, 18, dtype=np.float32))
+        y = (
+            net.node("Add", net.quant(net.dense(x, 18, 18), scale=2.0), shift)
+            if op == "Add"
+            else net.bipolar(net.dense(x, 18, 5))
+        )
+        made = net.node(op, x, y, **({"axis": 1} if op == "Concat" else {}))
+        net.dense(net.bipolar(made) if op == "Add" else made, 18 if op == "Add" else 23, 3)
+        return net
+
+    return build
+
+
 KINDS: dict[str, Build] = {
     "row": positional((3,)),
     "column": positional((3, 1)),
@@ -176,6 +222,11 @@ KINDS: dict[str, Build] = {
     "scale per channel": scale_per_channel,
     "clipped between levels": clipped_between_levels,
     "flattened ways": flattened_ways,
+    "mean of relu": mean_of_relu,
+    "sum of prelu": sum_of_prelu,
+    "padded sum": padded_sum,
+    "flattened map in a sum": flattened_join("Add"),
+    "flattened map in a concatenation": flattened_join("Concat"),
 }
 
 

@@ -181,18 +181,22 @@ def test_scales_per_channel_go_into_the_weights() -> None:
     assert (np.abs(dense.weight) == [1] * 7 + [2]).all()
 
 
-def test_weights_of_more_than_16_bits_are_layers_of_their_digits() -> None:
+@pytest.mark.parametrize("most", [8, 16])
+def test_weights_wider_than_a_layer_takes_are_layers_of_their_digits(
+    most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bnnhw.passes.layers.MAX_WEIGHT_BITS", most)
     rng = np.random.default_rng(1)
-    nodes = [quant(3, 0.25), arithmetic("mul", [1.0] * 7 + [-317.001]), matmul(rng, 8, 2, BIPOLAR)]
+    nodes = [quant(3, 0.25), arithmetic("mul", [1.0] * 7 + [-0.317]), matmul(rng, 8, 2, BIPOLAR)]
     done = check_every_pass(graph_of(nodes, (8,)), rng.uniform(-2, 2, (40, 8)).astype(np.float32))
     digits = [node for node in done.nodes if isinstance(node, Dense)]
-    (total,) = (node for node in done.nodes if isinstance(node, Sum))
-    weight = sum(
-        int(factor) * digit.weight.astype(np.int64) for (factor,), digit in zip(total.coefficients, digits, strict=True)
-    )
+    sums = [node.coefficients for node in done.nodes if isinstance(node, Sum)]
+    factors = sums[0][:, 0] if most == 8 else np.array([1])
+    weight = sum(factor * digit.weight.astype(np.int64) for factor, digit in zip(factors, digits, strict=True))
     ratio = np.abs(weight[:, 7] / weight[:, 0])
-    np.testing.assert_allclose(ratio, 317.001, rtol=1e-5)
-    assert len(digits) == 2 and all(digit.weight_dtype.bits <= 16 for digit in digits)
+    np.testing.assert_allclose(ratio, 0.317, rtol=1e-5)
+    assert all(digit.weight_dtype.bits <= most for digit in digits)
+    assert (len(digits), len(sums)) == ((2, 1) if most == 8 else (1, 0))
 
 
 @pytest.mark.parametrize(

@@ -42,7 +42,8 @@ def test_corrected_outputs_are_nearer(tmp_path: Path, fold: bool) -> None:
     config = {"batch_norm": "fold" if fold else "keep"}
     errors = []
     for correction in ("none", "bias", "scale"):
-        output, _ = quantised(path, inputs, weights="ternary", correction=correction, config=config)
+        output, found = quantised(path, inputs, weights="ternary", correction=correction, config=config)
+        assert any("a correction" in note for note in found["notes"]) == (correction == "none")
         assert_means_what_the_executor_says(output, inputs)
         errors.append(np.square(Executor(onnx.load(output)).run(inputs)[name] - wanted).mean())
     assert errors[2] < errors[1] < errors[0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 from onnx import numpy_helper
 
 import bnnhw
+from benchmarks.lenet import MODEL as LENET
 from bnnhw import reference
 from bnnhw.errors import InputError, ModelError
 from bnnhw.frontend import load
@@ -156,6 +158,25 @@ def test_the_story_of_a_network(tmp_path: Path) -> None:
     assert_means_what_the_executor_says(output, inputs)
 
 
+def test_a_lenet_for_mnist(tmp_path: Path) -> None:
+    """The network of docs/quantize.md, on some test images: its loss is small, and it fits a board."""
+    with (
+        gzip.open(shared("mnist/t10k-images-idx3-ubyte.gz")) as images,
+        gzip.open(shared("mnist/t10k-labels-idx1-ubyte.gz")) as labels,
+    ):
+        pixels = np.frombuffer(images.read(16 + 100 * 784), np.uint8, offset=16).reshape(-1, 1, 28, 28)
+        classes = np.frombuffer(labels.read(8 + 100), np.uint8, offset=8)
+    path = tmp_path / "lenet.onnx"
+    path.write_bytes(gzip.decompress(LENET.read_bytes()))
+    inputs = (pixels / np.float32(255)).astype(np.float32)
+    output, found = quantised(path, inputs, weights="int4", activations="uint4", labels=classes)
+    assert found["accuracy"]["before"] >= 0.98
+    assert found["accuracy"]["after"] >= 0.97
+    estimate = bnnhw.compile(output, board="ulx3s-85f", fps=1000).estimate
+    assert estimate["inferences_per_second"] >= 1000
+    assert all(part["used"] <= part["available"] for part in estimate["utilization"].values())
+
+
 def test_the_same_twice(tmp_path: Path) -> None:
     path, inputs = lenet(tmp_path)
     first = quantised(path, inputs)[0].read_bytes()
@@ -289,3 +310,35 @@ def test_a_file_without_layers(tmp_path: Path) -> None:
     path = net.save(tmp_path / "empty.onnx", net.node("Relu", "x"))
     with pytest.raises(ModelError, match="nothing to quantise"):
         quantised(path, np.zeros((2, 4), np.float32))
+
+
+def test_shapes_are_no_data(tmp_path: Path) -> None:
+    """Old exporters flatten with the shape of a tensor, which float weights before it hide from the importer."""
+    net = FloatNet(0, channels_last=False)
+    net.batch, net.channels, net.size = "N", 2, 4
+    net.input = onnx.helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, ("N", 2, 4, 4))
+    x = net.node("Relu", net.node("Conv", "x", net.normal(3, 2, 1, 1)))
+    count = net.node("Gather", net.node("Shape", x), net.constant(np.array(0)), axis=0)
+    sizes = [net.node("Unsqueeze", count, net.constant(np.array([0]))), net.constant(np.array([48]))]
+    x = net.node("Reshape", x, net.node("Concat", *sizes, axis=0))
+    path = tmp_path / "shape.onnx"
+    onnx.save(net.model(net.dense(x, 48, 3)), path)
+    inputs = net.random.normal(0, 1, (4, 2, 4, 4)).astype(np.float32)
+    output, found = quantised(path, inputs)
+    assert [len(one["users"]) for one in found["activations"]] == [1, 1]
+    assert_means_what_the_executor_says(output, inputs)
+
+
+def test_pixels_that_are_normalised_before_padding(tmp_path: Path) -> None:
+    net = FloatNet(0, channels_last=False)
+    net.batch, net.channels, net.size = 1, 2, 4
+    net.input = onnx.helper.make_tensor_value_info("x", onnx.TensorProto.UINT8, (1, 2, 4, 4))
+    x = net.node("Cast", "x", to=onnx.TensorProto.FLOAT)
+    x = net.node("Sub", net.node("Div", x, net.constant(np.float32(255))), net.constant(np.float32(0.5)))
+    x = net.node("Relu", net.node("Conv", x, net.normal(3, 2, 3, 3), pads=[1] * 4))
+    path = tmp_path / "pixels.onnx"
+    onnx.save(net.model(net.dense(net.node("Flatten", x), 48, 3)), path)
+    inputs = net.random.integers(0, 256, (4, 2, 4, 4)).astype(np.float32)
+    output, found = quantised(path, inputs)
+    assert [one["format"] for one in found["activations"]] == ["int8", "uint8"]
+    assert_means_what_the_executor_says(output, inputs)

@@ -136,6 +136,9 @@ def joined(b: Builder, parts: list[Value]) -> Value:
     """Quantised tensors side by side, along their channels."""
     if b.chance(0.85):
         parts = aligned(b, parts, equal=b.chance(0.7))
+    units = [unit for unit in map(unit_of, parts) if unit is not None]
+    if max(units) > 1.0001 * min(units):
+        b.traits.add("concat of scales")
     b.rng.shuffle(parts)  # type: ignore[arg-type]
     axis = 1 + parts[0].axis % len(parts[0].shape)
     name = b.net.node("Concat", *(part.name for part in parts), axis=axis)

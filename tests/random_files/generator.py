@@ -16,7 +16,7 @@ from tests.random_files.builder import Builder, Grid, Value
 from tests.random_files.endings import Ending, ending
 from tests.random_files.inputs import draw
 from tests.random_files.layers import layer
-from tests.random_files.layouts import as_map, channels_last, flat
+from tests.random_files.layouts import as_map, channels_last, flat, part
 from tests.random_files.quantisers import activation
 from tests.random_files.windows import pad, pool
 
@@ -162,6 +162,8 @@ def _network(b: Builder, x: Value) -> Value:
             x = pad(b, x)
         if b.chance(0.15):
             x = between_quantiser_and_layer(b, x)
+        if b.chance(0.1):
+            x = part(b, x)
         kind = b.weighted(chain=6, residual=2, concat=1.5, layers=1, stream=1)
         if kind == "residual":
             x = residual(b, x)

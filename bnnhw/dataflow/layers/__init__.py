@@ -9,6 +9,7 @@ from bnnhw.dataflow.layers.matrix import MatrixLayer
 from bnnhw.dataflow.layers.matrix_plan import MAX_FRAMES, MatrixPlan
 from bnnhw.dataflow.layers.pool import PoolLayer
 from bnnhw.dataflow.layers.scale import ScaleLayer
+from bnnhw.dataflow.layers.slice import SliceLayer
 from bnnhw.dataflow.layers.threshold import ThresholdLayer
 from bnnhw.dataflow.layers.weighted import WeightedLayer
 
@@ -30,6 +31,7 @@ __all__ = [
     "MatrixPlan",
     "PoolLayer",
     "ScaleLayer",
+    "SliceLayer",
     "ThresholdLayer",
     "WeightedLayer",
 ]
@@ -40,6 +42,7 @@ LAYERS: tuple[type[Layer], ...] = (
     PoolLayer,
     AddLayer,
     ConcatLayer,
+    SliceLayer,
     ThresholdLayer,
     ScaleLayer,
 )

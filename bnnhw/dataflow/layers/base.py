@@ -269,6 +269,10 @@ class Layer(ABC):
         """Whether all its units keep within `interval` cycles per inference."""
         return plan.cycles <= interval
 
+    def completed(self, wanted: Mapping[str, Any]) -> Mapping[str, Any]:
+        """What the user asks for, and what follows from it."""
+        return wanted
+
     def check_folding(self, wanted: Mapping[str, Any]) -> None:
         """Refuses what no plan of this layer can have.
 

@@ -87,6 +87,9 @@ class GroupedLayer(WeightedLayer):
         free = {key: some for key, some in choices.items() if key not in wanted}
         return [dict(zip(free, choice, strict=True)) for choice in product(*free.values())]
 
+    def completed(self, wanted: Mapping[str, Any]) -> Mapping[str, Any]:
+        return {"simd": self._channels, **wanted} if wanted.get("pe", 1) > self._rows else wanted
+
     def within(self, plan: LayerPlan, interval: int) -> bool:
         assert isinstance(plan, GroupedPlan)
         searches = self.vectors * plan.nf * threshold_cycles_of(self.thresholds, plan.threshold_memory)

@@ -90,13 +90,13 @@ class GroupedPlan(WeightedPlan):
         rows, channels = self.rows, self.channels
         if self.together * rows != self.pe and rows % self.pe:
             raise PlanError(
-                f"{where}: layer {self.name}: pe must divide {rows}, the outputs of a group, or be so many for each of "
-                f"some groups, not {self.pe!r}"
+                f"{where}: layer {self.name}: pe must divide {rows}, the outputs of a group, or be a multiple of it, "
+                f"not {self.pe!r}"
             )
         if self.groups % self.together:
             raise PlanError(
-                f"{where}: layer {self.name}: pe of {self.together} groups at a time does not divide {self.groups} "
-                f"groups; take {rows} for each of a divisor of them"
+                f"{where}: layer {self.name}: pe must be the {rows} outputs of each of a divisor of the {self.groups} "
+                f"groups, not {self.pe!r}"
             )
         if channels % self.simd or (self.together > 1 and self.simd != channels):
             raise PlanError(

@@ -118,6 +118,9 @@ class MatrixLayer(WeightedLayer):
         rows, channels = self.window.geometry.kernel[0], self.i_shapes[0][-1]
         return plan.window_rows in (1, rows) and plan.lanes > 0 and channels % plan.lanes == 0
 
+    def completed(self, wanted: Mapping[str, Any]) -> Mapping[str, Any]:
+        return {"pe": self.mh, "simd": self.mw, **wanted} if wanted.get("weight_memory") == LOGIC else wanted
+
     def check_folding(self, wanted: Mapping[str, Any]) -> None:
         super().check_folding(wanted)
         if self.window is not None and "window_rows" in wanted:

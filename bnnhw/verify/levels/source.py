@@ -76,10 +76,6 @@ def model_file(design: Design) -> Path:
 
 def _execute(path: Path, inputs: Array, wanted: str) -> tuple[dict[str, Array], str]:
     """Every tensor of the model by name, (N, ...) each, and the name of its answer: `wanted`, if the file has that."""
-    try:
-        from qonnx.core.onnx_exec import execute_onnx
-    except ImportError as error:
-        raise ToolError(f'level source needs qonnx ({error}): pip install "bnnhw[quantize]"') from None
     raw = gzip.decompress(path.read_bytes()) if path.name.endswith(".gz") else path.read_bytes()
     proto = onnx.load_from_string(raw)
     source = batched(proto)
@@ -88,6 +84,8 @@ def _execute(path: Path, inputs: Array, wanted: str) -> tuple[dict[str, Array], 
     element = onnx.helper.tensor_dtype_to_np_dtype(source.type.tensor_type.elem_type)
     parts: dict[str, list[Array]] = {}
     try:
+        from qonnx.core.onnx_exec import execute_onnx
+
         model = qonnx_model(proto)
         shape = model.get_tensor_shape(source.name)
         for sample in inputs:
@@ -99,6 +97,8 @@ def _execute(path: Path, inputs: Array, wanted: str) -> tuple[dict[str, Array], 
                 # What does not depend on the sample, such as weights, has no axis for it.
                 if value.ndim and value.shape[0] == shape[0]:
                     parts.setdefault(key, []).append(value[:1])
+    except ImportError as error:
+        raise ToolError(f'level source needs qonnx ({error}): pip install "bnnhw[quantize]"') from None
     except Exception as error:  # whatever a file makes a third party's executor raise
         raise ToolError(f"qonnx cannot execute {path}: {(str(error) or repr(error)).splitlines()[0][:200]}") from None
     return {key: np.concatenate(values) for key, values in parts.items()}, output

@@ -43,6 +43,13 @@ def test_each_weight_is_in_its_lane(pe, simd):
                     assert TERNARY.decode(code) == weight[first + p, row, column, start + lane]
 
 
+def test_several_groups_at_a_time_take_all_their_channels():
+    layer = grouped()
+    assert layer.completed({"pe": 12}) == {"pe": 12, "simd": 2}
+    assert layer.completed({"pe": 12, "simd": 1}) == {"pe": 12, "simd": 1}
+    assert layer.completed({"pe": 4}) == {"pe": 4}
+
+
 def test_foldings():
     layer = grouped()
     assert isinstance(layer, GroupedLayer) and isinstance(layer.node, GroupedDense)
@@ -84,8 +91,8 @@ def test_units(pe, kinds):
     ("changes", "message"),
     [
         ({"pe": 13}, "pe must be 1 to 12, not 13"),
-        ({"pe": 3}, "pe must divide 4, the outputs of a group, or be so many for each of some groups, not 3"),
-        ({"pe": 8, "simd": 2}, "pe of 2 groups at a time does not divide 3 groups"),
+        ({"pe": 3}, "pe must divide 4, the outputs of a group, or be a multiple of it, not 3"),
+        ({"pe": 8, "simd": 2}, "pe must be the 4 outputs of each of a divisor of the 3 groups, not 8"),
         ({"pe": 12}, "simd must divide 2, the channels of a group, or be all of them where pe is of several groups"),
         ({"simd": 3}, "simd must be 1 to 2, not 3"),
         ({"weight_memory": "logic"}, "weight_memory must be block or lut, not 'logic'"),
