@@ -21,6 +21,8 @@ from numpy.typing import NDArray
 
 # Bits of a factor: two multipliers of ECP5, four of iCE40, take it in.
 MAX_FACTOR_BITS = 36
+# By how much less than the largest shift others are tried.
+SMALLER = (0, 1, 2, 4, 8)
 # Bits of a product with its bias.
 MAX_TOTAL_BITS = 62
 
@@ -75,19 +77,37 @@ def lines(rows: Sequence[Staircase], *, even: bool = False) -> Lines:
 
 def _lines(rows: Sequence[Staircase], *, even: bool) -> Lines:
     most = min(_most(row) for row in rows)
-    shift = largest = min(_largest_shift(row, most) for row in rows)
-    if all(_line(row, largest, even, most)[2] >= 0 for row in rows):
-        shift = int(even)  # without a shift every product is whole
-        for row in rows:
-            # What is exact with one shift is so with larger ones.
-            low, high = shift, largest
-            while low < high:
-                middle = (low + high) // 2
-                exact = _line(row, middle, even, most)[2] >= 0
-                low, high = (low, middle) if exact else (middle + 1, high)
-            shift = low
-    made = [_line(row, shift, even, most) for row in rows]
-    factors, biases, room = (np.array(column, np.int64) for column in zip(*made, strict=True))
+    largest = min(_largest_shift(row, most) for row in rows)
+    tried = []
+    for less in SMALLER:
+        # Where steps are steep in one place, only a smaller shift leaves room for their factor.
+        shift = max(int(even), largest - less)
+        if _exact(rows, shift, even, most):
+            return _made(rows, _smallest(rows, shift, even, most), even, most)
+        tried.append(_made(rows, shift, even, most))
+    return min(tried, key=lambda found: found.excess.max())
+
+
+def _smallest(rows: Sequence[Staircase], largest: int, even: bool, most: int) -> int:
+    """The smallest shift up to the `largest`, which is, that makes all rows exact: what is so with one shift is so with
+    larger ones. Without a shift every product is whole, and none would be rounded to even."""
+    shift = int(even)
+    for row in rows:
+        low, high = shift, largest
+        while low < high:
+            middle = (low + high) // 2
+            low, high = (low, middle) if _exact([row], middle, even, most) else (middle + 1, high)
+        shift = low
+    return shift
+
+
+def _exact(rows: Sequence[Staircase], shift: int, even: bool, most: int) -> bool:
+    return all(_line(row, shift, even, most)[2] >= 0 for row in rows)
+
+
+def _made(rows: Sequence[Staircase], shift: int, even: bool, most: int) -> Lines:
+    lines_ = [_line(row, shift, even, most) for row in rows]
+    factors, biases, room = (np.array(column, np.int64) for column in zip(*lines_, strict=True))
     return Lines(factors, biases, shift, even, np.maximum(-room, 0) / 2.0 ** (shift + 1))
 
 

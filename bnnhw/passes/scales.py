@@ -24,6 +24,9 @@ from bnnhw.passes.rounding import ROUNDING, lowest_bit
 from bnnhw.passes.thresholds import FUNCTION_ERROR, Reach
 from bnnhw.passes.values import evaluate, quantiser_levels, uniform, whole_numbers
 
+# By how much of a code a line may miss a step; what is further off has thresholds.
+MAX_EXCESS = 1 / 16
+
 
 @dataclass(frozen=True, eq=False)
 class Channel:
@@ -66,6 +69,8 @@ def find(steps: tuple[Node, ...], reach: Reach, target: Levels) -> dict[str, Any
     if not fits:
         return None
     channels, found, count = min(fits, key=lambda fit: fit[1].excess.max())
+    if found.excess.max() > MAX_EXCESS:
+        return None
     limits = _limits(channels, codes)
     return {
         **_arranged(channels, found, count),

@@ -65,6 +65,13 @@ def test_what_is_no_line():
     assert 0.4 < found.excess[0] < 2
 
 
+def test_steep_steps_leave_room_for_their_factor():
+    row = Staircase(*(np.array(v, np.int64) for v in ([-1, 0, 1], [-1, 0, 1], [-255, 18, 255])), -255, 255)
+    found = lines([row])
+    assert not found.excess.any()
+    assert [min(255, max(-255, given(found, 0, x))) for x in (-1, 0, 1)] == [-255, 18, 255]
+
+
 def test_constant():
     row = staircase(np.array([], np.int64), -5, 5, 3, 3, 3)
     found = lines([row])
