@@ -13,6 +13,7 @@ NAMES = (
     "units",
     "constants",
     "gap",
+    "families",
     "calibrate",
     "cifar-cnv",
     "lenet",

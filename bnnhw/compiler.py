@@ -18,7 +18,7 @@ from bnnhw.frontend import inspect, load
 from bnnhw.ir.graph import Graph
 from bnnhw.parts import Part, find_part
 from bnnhw.passes import to_integers
-from bnnhw.shipped import find_model, shipped_models
+from bnnhw.shipped import find_model, shipped_model
 from bnnhw.toolchain import find_board
 from bnnhw.toolchain.tools import Progress
 
@@ -171,10 +171,10 @@ def _made_design(work: str | Path | Design, board: str | None, output_tensor: st
     wanted = None if board is None else find_board(board).name
     if isinstance(work, Design):
         design = work
-    elif work not in shipped_models() and is_design(Path(work)):
+    elif shipped_model(work) is None and is_design(Path(work)):
         design = load_design(Path(work))
-        if design.graph.name in shipped_models():
-            design = replace(design, file=shipped_models()[design.graph.name].file)
+        if (shipped := shipped_model(design.graph.name)) is not None:
+            design = replace(design, file=shipped.file)
     else:
         return None
     if output_tensor is not None:

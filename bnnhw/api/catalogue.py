@@ -5,11 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 
-def models() -> list[dict[str, Any]]:
-    """The shipped models: name, title, size, accuracy (share of right classes), data and licence."""
-    from bnnhw.shipped import shipped_models
+def models(*, families: bool = False) -> list[dict[str, Any]]:
+    """The shipped models: name, title, size, accuracy (share of right classes), data and licence.
 
-    return [{"name": model.name, **model.facts} for model in shipped_models().values()]
+    Parameters
+    ----------
+    families
+        Instead the small ones that show a published family each: name, title, paper, idea, dialect, accuracy.
+    """
+    from bnnhw.shipped import family_models, shipped_models
+
+    chosen = family_models() if families else shipped_models()
+    return [{"name": model.name, **model.facts} for model in chosen.values()]
 
 
 def boards() -> list[dict[str, Any]]:

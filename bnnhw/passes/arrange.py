@@ -98,13 +98,17 @@ class _Arrange:
             return self._slice(node, views[0])
         if isinstance(node, (Sum, Concat)) and (joined := self._flat_join(node, views)) is not None:
             return joined
-        same = self._new.tensors[views[0].tensor].shape
-        if isinstance(node, Sum) and all(
-            view.same(views[0]) and self._new.tensors[view.tensor].shape == same for view in views
-        ):
-            return replace(views[0], tensor=self._new.add(node, *(view.tensor for view in views)))
+        if isinstance(node, Sum) and all(view.same(views[0]) for view in views):
+            return self._sum(node, views)
         made = self._new.add(node, *(self._materialise(name, node.name, node) for name in node.inputs))
         return _View(made, _row_major(self._new.tensors[made].shape))
+
+    def _sum(self, node: Sum, views: list[_View]) -> _View:
+        """Tensors with their elements in one order; a vector and a map are added as vectors."""
+        shapes = {self._new.tensors[view.tensor].shape for view in views}
+        shape = max(shapes, key=lambda shape: shape[-1])
+        made = self._new.add(node, *(self._shaped(view.tensor, shape, node, f"{node.name}.shape") for view in views))
+        return replace(views[0], tensor=made, moves=views[0].moves if len(shapes) == 1 else None)
 
     def _dense(self, node: MatMul, view: _View) -> _View:
         mw = node.weight.shape[1]
