@@ -266,11 +266,24 @@ class _Lowering:
         self._made.values[node.output] = Value(tensor, self._graph.tensors[node.output].shape, steps)
 
     def _reshape(self, node: Reshape) -> None:
-        value = self._part(self._padded(node.inputs[0]))
+        name = self._padded(node.inputs[0])
+        if self._is_flat(name) and self._made.listed(name):
+            self._made.codes(name)
+        if self._is_flat(name) and len(node.shape) == 1:
+            self._made.values[node.output] = replace(self._made.values[name], shape=node.shape)
+            return
+        value = self._part(name)
         shape = self._made.new.tensors[value.tensor].shape
         steps = tuple(flattened(step, shape) for step in value.steps) if shape != node.shape else value.steps
         tensor = self._made.add(node, value.tensor)
         self._made.values[node.output] = Value(tensor, node.shape, steps)
+
+    def _is_flat(self, name: str) -> bool:
+        """Whether a tensor's integers are a vector, as something differs from position to position."""
+        if self._made.is_float(name):
+            return False
+        value = self._made.values[name]
+        return self._made.new.tensors[value.tensor].shape != value.shape
 
     # ---- values between them -------------------------------------------------------------------
 

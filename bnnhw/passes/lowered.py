@@ -254,11 +254,9 @@ class Lowered:
         return self._shaped(self._threshold(value, name, padding, grid), value, name)
 
     def _shaped(self, codes: Codes, value: Value, name: str) -> Codes:
-        """`codes` in the shape of `value`, where they are flat."""
-        if self.new.tensors[codes.tensor].shape == value.shape:
+        """`codes` in the shape of `value`; flat where what they are worth differs from position to position."""
+        if codes.scale.ndim or self.new.tensors[codes.tensor].shape == value.shape:
             return codes
-        if codes.scale.ndim:
-            raise ModelError("a factor before it differs from position to position; use one per channel")
         shaped = self._unique(f"{name}.map")
         reshape = Reshape(name=shaped, inputs=(), output=shaped, shape=value.shape)
         return replace(codes, tensor=self.new.add(reshape, codes.tensor))

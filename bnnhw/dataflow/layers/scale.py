@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from bnnhw.arithmetic.plane_products import SMALL_TABLE
 from bnnhw.dataflow.layers.base import MEMORIES, MULTIPLIERS, Layer, LayerPlan, NamedUnit
@@ -52,13 +51,9 @@ class ScaleLayer(Layer):
     def unfolded(self) -> ScalePlan:
         return ScalePlan(**self._given(), pe=1, scale_memory="lut", multiplier="lut")
 
-    def memories(self, plan: LayerPlan, wanted: Mapping[str, Any]) -> list[dict[str, Any]]:
-        kinds = {"scale_memory": MEMORIES if plan.nf > SMALL_TABLE else ("lut",), "multiplier": MULTIPLIERS}
-        found: list[dict[str, Any]] = [{}]
-        for key, some in kinds.items():
-            if key not in wanted:
-                found = [{**one, key: kind} for one in found for kind in some]
-        return found
+    def memories(self, plan: LayerPlan) -> Mapping[str, tuple[str, ...]]:
+        kinds: dict[str, tuple[str, ...]] = {"multiplier": MULTIPLIERS}
+        return {"scale_memory": MEMORIES, **kinds} if plan.nf > SMALL_TABLE else kinds
 
     def inner_units(self, plan: LayerPlan, family: str, *, final: bool = False) -> Iterator[NamedUnit]:
         assert isinstance(plan, ScalePlan)

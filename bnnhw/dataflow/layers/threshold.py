@@ -96,11 +96,9 @@ class ThresholdLayer(Layer):
         assert isinstance(plan, ThresholdPlan)
         return plan.cycles * threshold_cycles_of(self.thresholds, plan.threshold_memory) <= interval
 
-    def memories(self, plan: LayerPlan, wanted: Mapping[str, Any]) -> list[dict[str, Any]]:
+    def memories(self, plan: LayerPlan) -> Mapping[str, tuple[str, ...]]:
         kinds = threshold_memories(self.thresholds, plan.nf, scaled=self.multiplies)
-        if "threshold_memory" in wanted or not kinds:
-            return [{}]
-        return [{"threshold_memory": kind} for kind in kinds]
+        return {"threshold_memory": kinds} if kinds else {}
 
     def inner_units(self, plan: LayerPlan, family: str, *, final: bool = False) -> Iterator[NamedUnit]:
         assert isinstance(plan, ThresholdPlan)
