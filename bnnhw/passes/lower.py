@@ -208,9 +208,6 @@ class _Lowering:
             if not self._made.wider_than(source, MAX_BITS):
                 self._made.codes(source, padding, grid=bool(padding))
                 return self._made.values[source]
-        return self._shaped_part(source)
-
-    def _shaped_part(self, source: str) -> Value:
         value = self._made.part(source)
         if self._made.new.tensors[value.tensor].shape != value.shape:
             raise ModelError("")

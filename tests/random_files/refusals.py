@@ -77,7 +77,7 @@ FOR_NOW = (
     ),
     Known(
         "concat of scales",
-        r"no multiples of it",
+        r"no multiples of it|no value of its",
         "a layer that pads with zeros takes no offset off the grid of one part: it would differ at the edges",
     ),
     Known(

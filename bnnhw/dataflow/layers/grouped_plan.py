@@ -18,7 +18,7 @@ class GroupedPlan(WeightedPlan):
     groups
         Groups of outputs, and of inputs.
     taps
-        Taps of a window, 1 without one: so many times the channels are the inputs.
+        Taps of a window, 1 without one; `mw` is the channels times the taps.
     pe
         Outputs at a time: a divisor of those of a group, or all those of some groups that divide `groups`.
     simd
