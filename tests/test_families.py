@@ -42,7 +42,9 @@ def test_every_recipe_has_its_files() -> None:
 def test_a_recipe_says_what_its_model_says(name: str) -> None:
     """Read, not imported: torch is not part of the test environment."""
     tree = ast.parse(RECIPES[name].read_text())
-    (call,) = (node.value for node in tree.body if isinstance(node, ast.Assign) and node.targets[0].id == "FAMILY")
+    (call,) = (
+        node.value for node in tree.body if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "FAMILY"
+    )
     told = {
         word.arg: ast.literal_eval(word.value)
         for word in call.keywords
