@@ -11,6 +11,7 @@ from bnnhw.arithmetic.formats import BIPOLAR, TERNARY, DataType
 from bnnhw.ir.geometry import Geometry
 from bnnhw.ir.graph import Graph, TensorType
 from bnnhw.ir.nodes import (
+    Activation,
     Arithmetic,
     BipolarQuant,
     Clip,
@@ -68,6 +69,10 @@ class Maker:
     def quantiser(self, name: str, kind: str | None = None) -> str:
         """Scales are powers of two, so that sums of floats are exact."""
         scale = np.float32(self.pick(0.5, 1.0, 2.0))
+        if self.chance(0.2):
+            # It falls and rises, and in channels of a factor below 0 it rises and falls.
+            turned = Activation(**UNNAMED, function="abs", alpha=np.ones((), np.float32))
+            name = self.normalisation(self.add(turned, name), 2.0)
         kind = kind or self.pick("bipolar", "ternary", "uint2", "int3")
         if kind == "bipolar":
             return self.add(BipolarQuant(**UNNAMED, scale=scale), name)

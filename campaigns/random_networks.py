@@ -208,6 +208,7 @@ def forward(network: Network, x: NDArray[np.int64]) -> tuple[NDArray[np.int64], 
         value = value @ layer.node.weight.T.astype(np.int64)
         node = layer.threshold
         if node is not None:
-            value = node.offset + node.step * (value[:, :, None] >= node.thresholds[None]).sum(axis=-1)
+            count = (value[:, :, None] >= node.thresholds[None]).sum(axis=-1)
+            value = np.broadcast_to(node.table, (layer.mh, node.table.shape[1]))[np.arange(layer.mh), count]
     scores = value * np.array(network.score_scales) + np.array(network.score_biases)
     return value, scores.argmax(axis=1)

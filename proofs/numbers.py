@@ -5,6 +5,7 @@ from amaranth.hdl import Array, Cat, Const, Mux, Value, signed
 from bnnhw import units
 from bnnhw.arithmetic.formats import BIPOLAR, TERNARY, DataType
 from bnnhw.gateware.arithmetic.add_streams import AddStreams
+from bnnhw.gateware.arithmetic.code_table import CodeTable
 from bnnhw.gateware.arithmetic.label_select import LabelSelect
 from bnnhw.gateware.arithmetic.threshold import ThresholdUnit
 from bnnhw.gateware.arithmetic.threshold_difference import ThresholdDifference
@@ -103,6 +104,28 @@ def thresholds(rows, codes, bits, tail, depth, *, width=4, fast=False):
     )  # fmt: skip
 
 
+def table(rows, bits, depth, *, memory="lut"):
+    """Case of a `CodeTable`: for each channel the code that its own table has for a count."""
+    pe, beats, count = len(rows[0]), len(rows), len(rows[0][0]) - 1
+    width = count.bit_length()
+
+    def expected(name, k, seen):
+        counts = lanes(seen["i"][k], width)
+        return [Cat(Array(Const(code, bits) for code in row)[n] for row, n in zip(rows[k], counts, strict=True))], {
+            "last": k == beats - 1
+        }
+
+    spec = Spec(
+        {"i": beats}, {"o": beats}, expected, hang_cycles=2, i_last=lambda name, k: k == beats - 1,
+        legal=lambda name, payload: Cat(n <= count for n in lanes(payload, width)).all(),
+    )  # fmt: skip
+    return StreamCase(
+        "CodeTable", f"counts up to {count}, {bits} bits, {pe} rows, {beats} beats, {memory}",
+        lambda: CodeTable(pe=pe, nf=beats, count=count, codes=rows, bits=bits, memory=memory), spec, depth,
+        covers=(units.CodeTable,), fast=memory == "lut",
+    )  # fmt: skip
+
+
 def lanes_of_sums(payload, width):
     """The sums of a beat as numbers."""
     word = Value.cast(payload.data)
@@ -182,6 +205,9 @@ CASES = [
     thresholds([[[0, 2, 2], [0, 0, 7]], [[0, 1, 5], [0, 3, 4]]], [2, 0, 3, 1], 2, 1, 9, fast=True),
     thresholds([[[0, 5, 1 << 31]]], [0, 1, 2, 3], 2, 1, 10, width=32),
     thresholds([[[0, 1, 3, 6, 6]], [[0, 0, 2, 4, 7]]], [3, 4, 5, 6, 7, 0], 3, 1, 16),
+    table([[[1, 0], [0, 1]], [[1, 1], [0, 0]]], 1, 8),
+    table([[[2, 1, 0, 1, 3]], [[0, 5, 7, 6, 4]], [[4, 0, 3, 0, 4]]], 3, 12),
+    table([[[2, 1, 0, 1, 3]], [[0, 5, 7, 6, 4]]], 3, 10, memory="block"),
     pool(BIPOLAR, "max", 3, [False, True], BIPOLAR, lanes_per_beat=2, depth=12, fast=True),
     pool(TERNARY, "max", 2, [True, False], TERNARY, lanes_per_beat=1, depth=12),
     pool(INT3, "max", 2, [False, True], INT3, lanes_per_beat=1, depth=12),

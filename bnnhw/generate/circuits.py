@@ -4,6 +4,7 @@ from amaranth.lib import wiring
 
 from bnnhw import units
 from bnnhw.gateware.arithmetic.add_streams import AddStreams
+from bnnhw.gateware.arithmetic.code_table import CodeTable
 from bnnhw.gateware.arithmetic.constant_mvu import ConstantMatrixUnit
 from bnnhw.gateware.arithmetic.label_select import LabelSelect
 from bnnhw.gateware.arithmetic.mvu import MatrixVectorUnit
@@ -43,6 +44,7 @@ CIRCUITS: dict[type[units.Unit], type[wiring.Component]] = {
     units.Slice: Slice,
     units.ThresholdDifference: ThresholdDifference,
     units.ThresholdUnit: ThresholdUnit,
+    units.CodeTable: CodeTable,
     units.VectorScatter: VectorScatter,
     units.FrameScatter: FrameScatter,
     units.LabelSelect: LabelSelect,

@@ -22,6 +22,7 @@ from bnnhw.ir.nodes import (
     MaxPool,
     Node,
     Pad,
+    Product,
     Reshape,
     Slice,
     Softmax,
@@ -35,7 +36,9 @@ from bnnhw.ir.shapes import infer
 
 Stage = Literal["imported", "lowered", "integer"]
 
-_FLOAT = (*(kind for kind in ELEMENTWISE if kind not in (Encode, Dequant)), Reshape, Transpose, Softmax, ArgMax)
+_FLOAT = (
+    *(kind for kind in ELEMENTWISE if kind not in (Encode, Dequant)), Product, Reshape, Transpose, Softmax, ArgMax,
+)  # fmt: skip
 # What becomes hardware: a Reshape moves nothing there, it only counts differently.
 HARDWARE = (Window, Dense, GroupedDense, Threshold, MaxPool, SumPool, Sum, Concat, Slice, Reshape)
 _EITHER = (MaxPool, SumPool, Sum, Concat, Slice)  # on floats and on integers
@@ -118,9 +121,8 @@ def _values(graph: Graph) -> list[str]:
         if isinstance(node, Threshold):
             if np.any(np.diff(node.thresholds, axis=1) < 0):
                 problems.append(f"{node.name}: thresholds that descend")
-            codes = node.offset + node.step * np.arange(node.thresholds.shape[1] + 1)
-            if not node.dtype.contains(codes):
-                problems.append(f"{node.name}: values {codes[0]}..{codes[-1]} outside {node.dtype}")
+            if not node.dtype.contains(node.table):
+                problems.append(f"{node.name}: values {node.table.min()}..{node.table.max()} outside {node.dtype}")
     return problems
 
 

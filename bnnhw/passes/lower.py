@@ -12,14 +12,28 @@ from bnnhw.errors import ModelError
 from bnnhw.ir.elementwise import ELEMENTWISE, with_parameters
 from bnnhw.ir.geometry import Geometry
 from bnnhw.ir.graph import Graph
-from bnnhw.ir.nodes import Arithmetic, Concat, Conv, MatMul, MaxPool, Node, Pad, Reshape, Slice, Sum, SumPool, Transpose
+from bnnhw.ir.nodes import (
+    Arithmetic,
+    Concat,
+    Conv,
+    MatMul,
+    MaxPool,
+    Node,
+    Pad,
+    Product,
+    Reshape,
+    Slice,
+    Sum,
+    SumPool,
+    Transpose,
+)
 from bnnhw.passes.joining import concatenated, summed
 from bnnhw.passes.layers import MAX_BITS, MAX_INPUT_BITS, dense
 from bnnhw.passes.lowered import Lowered
 from bnnhw.passes.rewrite import label
 from bnnhw.passes.rounding import repeated
 from bnnhw.passes.stepped import piecewise_linear, stepped
-from bnnhw.passes.values import Affine, Value, affine, flattened, positional
+from bnnhw.passes.values import Affine, Value, affine, combined, flattened, positional
 
 Pads = tuple[int, int, int, int]
 
@@ -100,6 +114,8 @@ class _Lowering:
             self._max_pool(node)
         elif isinstance(node, SumPool):
             self._sum_pool(node)
+        elif isinstance(node, (Sum, Product)) and (function := self._function(node)) is not None:
+            self._made.values[node.output] = function
         elif isinstance(node, Sum):
             parts = [self._part(name) for name in node.inputs]
             self._made.values[node.output] = summed(self._made, node, parts)
@@ -112,6 +128,16 @@ class _Lowering:
             self._reshape(node)
         else:
             self._software(node)
+
+    def _function(self, node: Sum | Product) -> Value | None:
+        """A sum or a product of functions of the same integers as one function of them, if it is that. Sums of affine
+        ones stay sums."""
+        if any(name in self._pads or self._made.is_float(name) for name in node.inputs):
+            return None
+        parts = [self._made.values[name] for name in node.inputs]
+        if isinstance(node, Sum) and all(affine(part.steps) is not None for part in parts):
+            return None
+        return combined(node, "add" if isinstance(node, Sum) else "mul", parts)
 
     # ---- the parts of a network ----------------------------------------------------------------
 
@@ -271,11 +297,24 @@ class _Lowering:
         self._made.values[node.output] = Value(tensor, self._graph.tensors[node.output].shape, steps)
 
     def _reshape(self, node: Reshape) -> None:
-        value = self._part(self._padded(node.inputs[0]))
+        name = self._padded(node.inputs[0])
+        if self._is_flat(name) and self._made.listed(name):
+            self._made.codes(name)
+        if self._is_flat(name) and len(node.shape) == 1:
+            self._made.values[node.output] = replace(self._made.values[name], shape=node.shape)
+            return
+        value = self._part(name)
         shape = self._made.new.tensors[value.tensor].shape
         steps = tuple(flattened(step, shape) for step in value.steps) if shape != node.shape else value.steps
         tensor = self._made.add(node, value.tensor)
         self._made.values[node.output] = Value(tensor, node.shape, steps)
+
+    def _is_flat(self, name: str) -> bool:
+        """Whether a tensor's integers are a vector, as something differs from position to position."""
+        if self._made.is_float(name):
+            return False
+        value = self._made.values[name]
+        return self._made.new.tensors[value.tensor].shape != value.shape
 
     # ---- values between them -------------------------------------------------------------------
 

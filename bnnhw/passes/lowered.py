@@ -18,10 +18,12 @@ from bnnhw.ir.nodes import (
     Dequant,
     Encode,
     Node,
+    Product,
     Reshape,
+    Sum,
     Threshold,
 )
-from bnnhw.passes import thresholds
+from bnnhw.passes import thresholds, turning
 from bnnhw.passes.later import later_taps, paddings
 from bnnhw.passes.levels import Levels, spaced
 from bnnhw.passes.rewrite import Builder, label
@@ -29,12 +31,14 @@ from bnnhw.passes.rounding import EXACT, Rounded, rounded
 from bnnhw.passes.software import Software
 from bnnhw.passes.values import (
     Affine,
+    Combined,
     Value,
     affine,
     all_codes,
     evaluate,
     flattened,
     levels,
+    one_way,
 )
 
 QUANTISE = "put a quantiser before it (`bnnhw quantize` does)"
@@ -112,18 +116,34 @@ class Lowered:
         flat = self.new.tensors[tensor].shape != value.shape
         for k, step in enumerate(value.steps):
             done = k == len(value.steps) - 1 and not flat
-            unique = self._unique(step.name or f"{name}.scale")
-            tensor = self.new.add(replace(step, name=unique, output=name if done else unique), tensor)
+            tensor = self._in_floats(step, tensor, name if done else "")
         if flat:
             tensor = self.new.add(Reshape(name=name, inputs=(), output=name, shape=value.shape), tensor)
         return tensor
+
+    def _in_floats(self, step: Node, tensor: str, output: str = "") -> str:
+        """A step on the integers or floats of `tensor`, done by software."""
+        unique = self._unique(step.name or f"{output}.scale")
+        if not isinstance(step, Combined):
+            return self.new.add(replace(step, name=unique, output=output or unique), tensor)
+        parts = []
+        for branch in step.branches:
+            part = tensor
+            for inner in branch:
+                part = self._in_floats(inner, part)
+            parts.append(part)
+        joined: Node = Product(name=unique, inputs=(), output=output or unique, source=step.source)
+        if step.operation == "add":
+            ones = np.ones((len(parts), 1), np.int64)
+            joined = Sum(name=unique, inputs=(), output=output or unique, source=step.source, coefficients=ones)
+        return self.new.add(joined, *parts)
 
     def split(self, value: Value, name: str) -> Value:
         """`value` as a function of the codes of its last quantiser."""
         last = value.last_quantiser
         assert last is not None
         before = replace(value, steps=value.steps[: last + 1])
-        codes = self._threshold(before, name, set(), grid=False)
+        codes = self._threshold(before, name, set(), grid=True)
         scaled = self.value(codes.tensor, value.shape, codes.affine, codes.noise, name)
         return replace(scaled, steps=(*scaled.steps, *value.steps[last + 1 :]))
 
@@ -252,11 +272,9 @@ class Lowered:
         return self._shaped(self._threshold(value, name, padding, grid), value, name)
 
     def _shaped(self, codes: Codes, value: Value, name: str) -> Codes:
-        """`codes` in the shape of `value`, where they are flat."""
-        if self.new.tensors[codes.tensor].shape == value.shape:
+        """`codes` in the shape of `value`; flat where what they are worth differs from position to position."""
+        if codes.scale.ndim or self.new.tensors[codes.tensor].shape == value.shape:
             return codes
-        if codes.scale.ndim:
-            raise ModelError("a factor before it differs from position to position; use one per channel")
         shaped = self._unique(f"{name}.map")
         reshape = Reshape(name=shaped, inputs=(), output=shaped, shape=value.shape)
         return replace(codes, tensor=self.new.add(reshape, codes.tensor))
@@ -271,7 +289,8 @@ class Lowered:
             raise ModelError(f"values of {target.dtype.bits} bits; quantise to {MAX_CODE_BITS} bits or fewer")
         if self._keeps(value, target):
             return Codes(value.tensor, target.scale)
-        cuts = thresholds.find(value.steps, self.reachable(value.tensor), target)
+        search = turning.find if one_way(value.steps) is None else thresholds.find
+        cuts = search(value.steps, self.reachable(value.tensor), target)
         output = self._unique(f"{name}.codes")
         threshold = Threshold(
             name=self._unique(f"{self.new.makers[value.tensor].name}.thresholds"),
@@ -284,6 +303,7 @@ class Lowered:
             dtype=target.dtype,
             negate=cuts.negate if cuts.negate.any() else np.zeros((), np.bool_),
             doubtful=cuts.doubtful if np.diff(cuts.doubtful).any() else np.zeros((0, 0, 2), np.int64),
+            codes=cuts.codes,
         )
         return Codes(self.new.add(threshold, value.tensor), target.scale)
 
@@ -306,8 +326,10 @@ class Lowered:
 
     def falling(self, value: Value) -> NDArray[np.bool_]:
         """Channels in which the chain falls as the integers rise, (C,) or scalar."""
-        signs = thresholds.directions(value.steps, self.new.tensors[value.tensor].shape[-1])
-        return signs < 0
+        signs = one_way(value.steps)
+        if signs is None:
+            raise ModelError("its input rises and falls with the sums behind it; quantise before it")
+        return np.broadcast_to(signs < 0, (self.new.tensors[value.tensor].shape[-1],))
 
     # ---- the result ----------------------------------------------------------------------------
 

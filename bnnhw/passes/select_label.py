@@ -86,7 +86,7 @@ def run(graph: Graph) -> Graph:
 def _range(graph: Graph, last: Node) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     if isinstance(last, Threshold):
         channels = np.zeros(last.thresholds.shape[0], np.int64)
-        return channels + last.offset, channels + last.offset + last.step * last.thresholds.shape[1]
+        return channels + last.table.min(axis=1), channels + last.table.max(axis=1)
     return reachable(last.output, graph.tensors, {node.output: node for node in graph.nodes})
 
 

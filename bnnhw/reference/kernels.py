@@ -19,6 +19,7 @@ from bnnhw.ir.nodes import (
     MaxPool,
     Node,
     Pad,
+    Product,
     Reshape,
     Slice,
     Softmax,
@@ -38,6 +39,9 @@ def evaluate(node: Node, *inputs: Array) -> Array:
         return add(node, inputs)
     if isinstance(node, Concat):
         return np.concatenate(inputs, axis=-1)
+    if isinstance(node, Product):
+        first, second = (np.asarray(x, np.float32) for x in inputs)
+        return first * second
     (x,) = inputs
     if isinstance(node, ELEMENTWISE):
         return apply(node, x)
@@ -138,11 +142,15 @@ def dense(node: Dense, x: Array) -> NDArray[np.int32]:
 
 
 def threshold(node: Threshold, x: Array) -> NDArray[np.int32]:
-    """``offset + step * count(x >= T)`` for each channel of (N, .., C)."""
+    """What ``count(x >= T)`` means for each channel of (N, .., C)."""
     count = np.zeros(x.shape, np.int32)
     values = np.where(node.negate, -x, x) if node.negate.any() else np.asarray(x)
     for level in node.thresholds.T:
         count += values >= level
+    if node.codes.size:
+        return np.broadcast_to(node.codes, (x.shape[-1], node.codes.shape[1])).astype(np.int32)[
+            np.arange(x.shape[-1]), count
+        ]
     return np.int32(node.offset) + np.int32(node.step) * count
 
 

@@ -7,6 +7,7 @@ computed once.
 
 from bnnhw.units.add_streams import AddStreams
 from bnnhw.units.base import Contents, Features, Unit
+from bnnhw.units.code_table import CodeTable
 from bnnhw.units.concat import Concat
 from bnnhw.units.constant_matrix import ConstantMatrixUnit
 from bnnhw.units.fork import Fork
@@ -31,6 +32,7 @@ from bnnhw.units.width_converter import WidthConverter
 __all__ = [
     "UNITS",
     "AddStreams",
+    "CodeTable",
     "Concat",
     "ConstantMatrixUnit",
     "Contents",
@@ -75,6 +77,7 @@ UNITS: tuple[type[Unit], ...] = (
     Slice,
     ThresholdDifference,
     ThresholdUnit,
+    CodeTable,
     VectorScatter,
     FrameScatter,
     LabelSelect,

@@ -102,7 +102,7 @@ def test_thresholds_for_every_reachable_accumulator(quantiser: str) -> None:
             for node in floats.nodes[start + 1 : floats.nodes.index(following)]:
                 value = apply(node, value)
             count = (accumulators[:, None] >= threshold.thresholds[channel][None]).sum(axis=1)
-            code = threshold.offset + threshold.step * count
+            code = threshold.table[0][count]
             worth = value[:, channel].max() / code.max() if code.max() else value[:, channel].min() / (code.min() or 1)
             np.testing.assert_allclose(value[:, channel], code * worth, rtol=1e-5, atol=1e-6)
         assert (threshold.thresholds >= low[:, None]).all()
@@ -203,7 +203,7 @@ def test_weights_wider_than_a_layer_takes_are_layers_of_their_digits(
         (lambda rng: [matmul(rng, 8, 3, BIPOLAR)], "not quantised"),
         (lambda rng: [quant(9, 0.1), matmul(rng, 8, 4, BIPOLAR), matmul(rng, 4, 2, BIPOLAR)], "not quantised"),
         (lambda rng: [bipolar(), matmul(rng, 8, 4, BIPOLAR), quant(9, 0.1), matmul(rng, 4, 2, BIPOLAR)], "9 bits"),
-        (lambda rng: [multi_threshold([[0.0]], 1.0, 0.3141), matmul(rng, 8, 2, BIPOLAR)], "no multiples"),
+        (lambda rng: [multi_threshold([[0.0]], 1.0, 0.3141), matmul(rng, 8, 2, BIPOLAR)], "no whole multiples, up to 255"),
         (
             lambda rng: [bipolar(), matmul(rng, 8, 4, BIPOLAR), Softmax(name="", inputs=(), output=""), bipolar(), matmul(rng, 4, 2, BIPOLAR)],
             "between layers",

@@ -1,7 +1,7 @@
 """What a float32 executor may make of a file, however it rounds its sums: a lower and an upper end of every tensor.
 
-Every operation on one tensor is monotone in float32, its rounding included, so the ends go through the same kernels as
-the values. Only where floats are added (layers, means, sums of tensors) does the order of the additions matter. There the sum
+Nearly every operation on one tensor is monotone in float32, its rounding included, so the ends go through the same
+kernels as the values. Only where floats are added (layers, means, sums of tensors) does the order of the additions matter. There the sum
 is taken in float64, and its ends lie as far from it as float32 may round; or nowhere, if float32 holds every
 part of the sum exactly.
 """
@@ -60,12 +60,20 @@ class Intervals(Executor):
             return [_added(parts)]
         if node.op_type == "Softmax":
             return [_softmax(*parts[0], int(attribute(node, "axis", -1)))]
+        if node.op_type == "Mul" and len(data) > 1:
+            return [_multiplied(parts)]
         if node.op_type == "LogSoftmax":
             return [_log_softmax(*parts[0], int(attribute(node, "axis", -1)))]
         low = self.execute(node, [part[0] for part in parts])
         high = self.execute(node, [part[1] for part in parts])
         pairs = [(np.asarray(np.minimum(a, b)), np.asarray(np.maximum(a, b))) for a, b in zip(low, high, strict=True)]
-        if node.op_type == "Sigmoid":
+        if node.op_type == "Abs":
+            least = np.where((parts[0][0] <= 0) & (parts[0][1] >= 0), np.float32(0), pairs[0][0])
+            pairs = [(least, pairs[0][1])]
+        if node.op_type == "HardSwish":
+            lowest = np.where((parts[0][0] <= -1.5) & (parts[0][1] >= -1.5), np.float32(-0.375), pairs[0][0])
+            pairs = [(lowest, pairs[0][1])]
+        if node.op_type in ("Sigmoid", "HardSigmoid", "HardSwish", "Erf"):
             pairs = [_outward(a - APPROXIMATED, b + APPROXIMATED) for a, b in pairs]
         return pairs
 
@@ -129,6 +137,12 @@ def _added(parts: list[tuple[Array, Array]]) -> tuple[Array, Array]:
     if (np.asarray(size) < unit * 2.0**24).all():
         return np.float32(low), np.float32(high)
     return _outward(low - size * UNIT * 4, high + size * UNIT * 4)
+
+
+def _multiplied(parts: list[tuple[Array, Array]]) -> tuple[Array, Array]:
+    """The product of two tensors: its ends are products of ends, whichever sign these have."""
+    corners = np.stack([np.float64(a) * b for a in parts[0] for b in parts[1]])
+    return _outward(corners.min(axis=0), corners.max(axis=0))
 
 
 def _softmax(low: Array, high: Array, axis: int) -> tuple[Array, Array]:

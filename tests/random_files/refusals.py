@@ -28,7 +28,7 @@ class Known:
 LEGITIMATE = (
     Known(
         "activation scale per channel",
-        r"not evenly spaced|no multiples of it|take more than 32 bits|need \d+ bits",
+        r"no whole multiples|take more than 32 bits|need \d+ bits",
         "levels off one grid have no integers, and weights that take scales over have sums of up to 32 bits",
     ),
     Known(
@@ -77,13 +77,8 @@ FOR_NOW = (
     ),
     Known(
         "concat of scales",
-        r"no multiples of it|no value of its",
+        r"no whole multiples|no value of its",
         "a layer that pads with zeros takes no offset off the grid of one part: it would differ at the edges",
-    ),
-    Known(
-        "clip of a quantised tensor",
-        r"not evenly spaced",
-        "levels that are cut off between two steps take a table of codes",
     ),
     Known(
         "pool of integers behind arithmetic",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import product
 from typing import Any
 
 import numpy as np
@@ -75,7 +74,7 @@ class GroupedLayer(WeightedLayer):
             if wanted.get("pe", pe) == pe and wanted.get("simd", simd) == simd:
                 yield {"pe": pe, "simd": simd}
 
-    def memories(self, plan: LayerPlan, wanted: Mapping[str, Any]) -> list[dict[str, Any]]:
+    def memories(self, plan: LayerPlan) -> Mapping[str, tuple[str, ...]]:
         assert isinstance(plan, GroupedPlan)
         choices: dict[str, tuple[str, ...]] = {}
         if plan.nf * plan.sf > 1:
@@ -87,8 +86,7 @@ class GroupedLayer(WeightedLayer):
             choices["threshold_memory"] = MEMORIES
         if self.windowed:
             choices["window_memory"] = MEMORIES
-        free = {key: some for key, some in choices.items() if key not in wanted}
-        return [dict(zip(free, choice, strict=True)) for choice in product(*free.values())]
+        return choices
 
     def completed(self, wanted: Mapping[str, Any]) -> Mapping[str, Any]:
         return {"simd": self._channels, **wanted} if wanted.get("pe", 1) > self._rows else wanted
@@ -127,5 +125,5 @@ class GroupedLayer(WeightedLayer):
         }
         if self.threshold is not None:
             given, relative = self.given(final=final), self.folded().relative
-            found["thresholds"] = threshold_contents(self.threshold, relative, given, pe=plan.pe, nf=plan.nf)
+            found |= threshold_contents(self.threshold, relative, given, pe=plan.pe, nf=plan.nf)
         return found

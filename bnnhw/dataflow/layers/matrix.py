@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import product
 from math import gcd
 from typing import Any
 
@@ -15,7 +14,7 @@ from bnnhw.arithmetic.thresholds import (
     MAX_PARALLEL_THRESHOLDS,
     threshold_cycles,
 )
-from bnnhw.dataflow.layers.base import LOGIC, MEMORIES, LayerPlan, NamedUnit
+from bnnhw.dataflow.layers.base import LOGIC, MEMORIES, LayerPlan, NamedUnit, Section
 from bnnhw.dataflow.layers.matrix_contents import (
     constant_netlist,
     element_order,
@@ -92,20 +91,23 @@ class MatrixLayer(WeightedLayer):
             self.mh, self.mw, self.i_shapes[0], self._geometry, interval, wanted, vectors=self.vectors, batch=batch
         )
 
-    def memories(self, plan: LayerPlan, wanted: Mapping[str, Any]) -> list[dict[str, Any]]:
+    def sections(self, plan: LayerPlan) -> tuple[Section, ...]:
+        assert isinstance(plan, MatrixPlan)
+        windows = Section(self._windows, (plan.simd, plan.lanes, plan.window_rows), {"window_memory": MEMORIES})
+        multiplied = Section(self._multiplied, (plan.pe, plan.simd, plan.batch), self.memories(plan))
+        return (windows, multiplied) if self.windowed else (multiplied,)
+
+    def memories(self, plan: LayerPlan) -> Mapping[str, tuple[str, ...]]:
+        """Of what multiplies and of the thresholds."""
         assert isinstance(plan, MatrixPlan)
         choices: dict[str, tuple[str, ...]] = {"weight_memory": MEMORIES}
-        whole = plan.nf * plan.sf == plan.batch == 1
-        if whole:
+        if plan.nf * plan.sf == plan.batch == 1:
             # Each weight has a multiplier of its own: it becomes part of it, and is not read from anywhere.
             choices = {"weight_memory": (LOGIC,), "buffer_memory": MEMORIES}
         # Small tables of starting values and of thresholds compared at once never are better in block RAM.
         if plan.nf > SMALL_TABLE or self.thresholds > MAX_PARALLEL_THRESHOLDS:
             choices["threshold_memory"] = MEMORIES
-        if self.windowed:
-            choices["window_memory"] = MEMORIES
-        free = {key: some for key, some in choices.items() if key not in wanted}
-        return [dict(zip(free, choice, strict=True)) for choice in product(*free.values())]
+        return choices
 
     def within(self, plan: LayerPlan, interval: int) -> bool:
         assert isinstance(plan, MatrixPlan)
@@ -158,7 +160,8 @@ class MatrixLayer(WeightedLayer):
         yield from self._held_before(plan, family, opens=opens)
         yield from self._held_after(plan, family, closes=closes, final=final)
 
-    def _windows(self, plan: MatrixPlan, family: str) -> Iterator[NamedUnit]:
+    def _windows(self, plan: LayerPlan, family: str) -> Iterator[NamedUnit]:
+        assert isinstance(plan, MatrixPlan)
         if self.window is None:
             return
         yield (
@@ -179,7 +182,8 @@ class MatrixLayer(WeightedLayer):
         elif plan.frames == 1 and (plan.nf > 1 or plan.batch > 1):
             yield "buffer", VectorBuffer(width, plan.sf, plan.nf, plan.batch, self.vectors, kind)
 
-    def _multiplied(self, plan: MatrixPlan, family: str, *, final: bool) -> Iterator[NamedUnit]:
+    def _multiplied(self, plan: LayerPlan, family: str, *, final: bool = False) -> Iterator[NamedUnit]:
+        assert isinstance(plan, MatrixPlan)
         if plan.weight_memory == LOGIC:
             yield "mvu", self._constant(plan, family)
         else:
@@ -217,5 +221,5 @@ class MatrixLayer(WeightedLayer):
             found["mvu"] = matrix_contents(columns, self.product, self._cuts, self.divisor, plan, family)
         if self.threshold is not None:
             given, relative = self.given(final=final), self.folded().relative
-            found["thresholds"] = threshold_contents(self.threshold, relative, given, pe=plan.pe, nf=plan.nf)
+            found |= threshold_contents(self.threshold, relative, given, pe=plan.pe, nf=plan.nf)
         return found

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +13,7 @@ from bnnhw.arithmetic.plane_products import SMALL_TABLE
 from bnnhw.arithmetic.thresholds import MAX_PARALLEL_THRESHOLDS, fold_thresholds, threshold_cycles, total_width
 from bnnhw.dataflow.layers.base import MEMORIES, Layer, LayerPlan, NamedUnit
 from bnnhw.dataflow.layers.elementwise import ElementwisePlan
-from bnnhw.dataflow.layers.thresholded import threshold_contents, threshold_unit
+from bnnhw.dataflow.layers.thresholded import threshold_contents, threshold_units
 from bnnhw.ir.nodes import Threshold
 from bnnhw.units import Contents, ThresholdDifference
 from bnnhw.units.threshold_difference import DifferenceContents
@@ -67,22 +66,17 @@ class ThresholdLayer(Layer):
     def within(self, plan: LayerPlan, interval: int) -> bool:
         return plan.cycles * threshold_cycles(self.thresholds) <= interval
 
-    def memories(self, plan: LayerPlan, wanted: Mapping[str, Any]) -> list[dict[str, Any]]:
+    def memories(self, plan: LayerPlan) -> Mapping[str, tuple[str, ...]]:
         # Small tables of thresholds compared at once never are better in block RAM.
         matters = plan.nf > SMALL_TABLE or self.thresholds > MAX_PARALLEL_THRESHOLDS
-        if "threshold_memory" in wanted or not matters:
-            return [{}]
-        return [{"threshold_memory": memory} for memory in MEMORIES]
+        return {"threshold_memory": MEMORIES} if matters else {}
 
     def inner_units(self, plan: LayerPlan, family: str, *, final: bool = False) -> Iterator[NamedUnit]:
         assert isinstance(plan, ThresholdPlan)
         yield "difference", ThresholdDifference(self.input, plan.pe, self.mh, self.width)
-        yield (
-            "thresholds",
-            threshold_unit(
-                self.node, self.given(final=final), pe=plan.pe, nf=plan.nf, width=self.width, vectors=1,
-                memory=plan.threshold_memory,
-            ),
+        yield from threshold_units(
+            self.node, self.given(final=final), pe=plan.pe, nf=plan.nf, width=self.width, vectors=1,
+            memory=plan.threshold_memory,
         )  # fmt: skip
 
     def contents(self, plan: LayerPlan, family: str, *, final: bool = False) -> dict[str, Contents]:
@@ -90,5 +84,5 @@ class ThresholdLayer(Layer):
         given = self.given(final=final)
         return {
             "difference": DifferenceContents((-folded.bias).tolist(), self.signs.tolist()),
-            "thresholds": threshold_contents(self.node, folded.relative, given, pe=plan.pe, nf=plan.nf),
+            **threshold_contents(self.node, folded.relative, given, pe=plan.pe, nf=plan.nf),
         }

@@ -13,7 +13,7 @@ from bnnhw.arithmetic.formats import DataType
 from bnnhw.arithmetic.plane_products import Product
 from bnnhw.arithmetic.thresholds import FoldedThresholds, fold_thresholds, total_width
 from bnnhw.dataflow.layers.base import Layer, NamedUnit
-from bnnhw.dataflow.layers.thresholded import threshold_unit
+from bnnhw.dataflow.layers.thresholded import threshold_units
 from bnnhw.dataflow.layers.weighted_plan import WeightedPlan
 from bnnhw.ir.bounds import reach
 from bnnhw.ir.geometry import Geometry
@@ -144,12 +144,9 @@ class WeightedLayer(Layer):
         if self.threshold is None:
             return
         given, sums = self.given(final=final), plan.pe * plan.side_by_side
-        yield (
-            "thresholds",
-            threshold_unit(
-                self.threshold, given, pe=plan.pe, nf=plan.nf, width=self.width, vectors=plan.side_by_side,
-                memory=plan.threshold_memory,
-            ),
+        yield from threshold_units(
+            self.threshold, given, pe=plan.pe, nf=plan.nf, width=self.width, vectors=plan.side_by_side,
+            memory=plan.threshold_memory,
         )  # fmt: skip
         if sums * plan.simd * self.product.terms >= MANY_LANES:
             yield "skid", StreamFifo(sums * given.bits, 2, "registers")
