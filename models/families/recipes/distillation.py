@@ -37,5 +37,7 @@ FAMILY = Family(
         tail=Tail("LogSoftmax", 4.0),
     ),
     teacher=teacher,
+    epochs=200,
+    batch=32,
     rate=LATENT_RATE,
 )

@@ -31,6 +31,7 @@ FAMILY = Family(
     "A streaming pipeline never stores them anyway.",
     dialect="signs folded into the weights, bias, pools of 3x3 with stride 2; BipolarQuant; Softmax",
     network=network,
-    epochs=300,
+    epochs=200,
+    batch=32,
     rate=LATENT_RATE,
 )
