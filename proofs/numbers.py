@@ -11,6 +11,8 @@ from bnnhw.gateware.arithmetic.threshold import ThresholdUnit
 from bnnhw.gateware.arithmetic.threshold_difference import ThresholdDifference
 from bnnhw.gateware.streams.concat import Concat
 from bnnhw.gateware.windows.pool import Pool
+from bnnhw.generate.circuits import circuit
+from bnnhw.units.scale import ScaleContents
 from proofs.case import StreamCase
 from proofs.harness import Spec
 from proofs.models import counted, lanes, legal_codes, number, storage
@@ -126,6 +128,42 @@ def table(rows, bits, depth, *, memory="lut"):
     )  # fmt: skip
 
 
+def scale(dtype, contents, *, pe, shift, even=False, width=8, bits=4, multiplier="lut", fast=False):
+    """Case of a `ScaleUnit`, `pe` rows at a time: the quotient of the piece that each number is in, cut off."""
+    pieces, rows = len(contents.biases), len(contents.biases[0])
+    beats, one = rows // pe, contents.factors == []
+    limits = 0 if len(contents.lows) == 1 else 5
+    unit = units.ScaleUnit(
+        dtype, pe, beats, pe, 1, pieces, 3 if one else None, 4, width, shift, even, limits, bits, "lut", multiplier
+    )
+
+    def quotient(x, row, piece):
+        total = x * (3 if one else contents.factors[piece][row]) + contents.biases[piece][row]
+        quotient = total >> shift
+        if even:
+            quotient = Mux((total == quotient << shift) & quotient[0], quotient - 1, quotient)
+        low, high = (side[row % len(side)] for side in (contents.lows, contents.highs))
+        return Mux(quotient < low, low, Mux(quotient > high, high, quotient))
+
+    def expected(name, k, seen):
+        found = []
+        for p, code in enumerate(lanes(seen["i"][k], dtype.bits)):
+            x, row = number(dtype, code), k * pe + p
+            value = quotient(x, row, pieces - 1)
+            if pieces > 1:
+                value = Mux(x < contents.pivots[0][row], quotient(x, row, 0), value)
+            found.append((contents.offset + contents.step * value)[:bits])
+        return found, {"last": k == beats - 1}
+
+    spec = Spec(
+        {"i": beats}, {"o": beats}, expected, hang_cycles=pieces + 4, i_last=lambda name, k: k == beats - 1
+    )  # fmt: skip
+    return StreamCase(
+        "ScaleUnit", f"{dtype}, {rows} rows, {pe} at a time, {pieces} pieces, shift {shift}{' to even' * even}",
+        lambda: circuit(unit, contents), spec, depth=2 * pieces + 10, covers=(units.ScaleUnit,), fast=fast,
+    )  # fmt: skip
+
+
 def lanes_of_sums(payload, width):
     """The sums of a beat as numbers."""
     word = Value.cast(payload.data)
@@ -208,6 +246,11 @@ CASES = [
     table([[[1, 0], [0, 1]], [[1, 1], [0, 0]]], 1, 8),
     table([[[2, 1, 0, 1, 3]], [[0, 5, 7, 6, 4]], [[4, 0, 3, 0, 4]]], 3, 12),
     table([[[2, 1, 0, 1, 3]], [[0, 5, 7, 6, 4]]], 3, 10, memory="block"),
+    scale(INT3, ScaleContents([], [[2, -1]], [], [-3], [4], 0, 1), pe=2, shift=2, even=True, fast=True),
+    scale(INT3, ScaleContents([[5, -7]], [[6, -3]], [], [-3, -2], [4, 5], 1, -1), pe=1, shift=1, multiplier="hard"),
+    scale(
+        UINT2, ScaleContents([[1, 4], [7, -2]], [[0, 5], [3, 9]], [[2, 1]], [0], [7], 0, 1), pe=2, shift=1, fast=True
+    ),
     pool(BIPOLAR, "max", 3, [False, True], BIPOLAR, lanes_per_beat=2, depth=12, fast=True),
     pool(TERNARY, "max", 2, [True, False], TERNARY, lanes_per_beat=1, depth=12),
     pool(INT3, "max", 2, [False, True], INT3, lanes_per_beat=1, depth=12),

@@ -7,7 +7,7 @@ from dataclasses import replace
 from itertools import product
 from typing import Any, NamedTuple, TypeVar
 
-from bnnhw.dataflow.area import cost
+from bnnhw.dataflow.area import cost, multipliers
 from bnnhw.dataflow.layers import INPUT, MEMORIES, Layer, LayerPlan, MatrixPlan
 from bnnhw.dataflow.layers.base import Section
 from bnnhw.parts import Part
@@ -94,6 +94,8 @@ class Candidates:
         Whether frames may come from and go to its neighbours side by side.
     deep
         Whether line buffers are deep where that costs nothing.
+    share
+        How many hard multipliers it may take.
 
     Raises
     ------
@@ -102,14 +104,21 @@ class Candidates:
     """
 
     def __init__(
-        self, layer: Layer, part: Part, wanted: Mapping[str, Any], *, joins: tuple[bool, bool], deep: bool
+        self,
+        layer: Layer,
+        part: Part,
+        wanted: Mapping[str, Any],
+        *,
+        joins: tuple[bool, bool],
+        deep: bool,
+        share: int,
     ) -> None:
         wanted = layer.completed(wanted)
         layer.check_folding(wanted)
         self._layer, self._part, self._wanted = layer, part, wanted
         self._base = replace(layer.unfolded(), **wanted)
         self._base.check("--folding")
-        self._joins = joins
+        self._joins, self._share = joins, share
         self._deepened = deep and layer.windowed and "window_depth" not in wanted
         self._options: dict[tuple[int, tuple[int, ...]], list[Option]] = {}
         self._held: dict[tuple[int, ...], list[Held]] = {}
@@ -175,6 +184,8 @@ class Candidates:
                 for depth in self._depths(section, option):
                     deep = replace(option, **depth) if depth else option
                     units = [unit for _, unit in section.units(deep, self._part.family)]
+                    if multipliers(self._part, units) > self._share:
+                        continue
                     window = next((unit for unit in units if isinstance(unit, SlidingWindow)), None)
                     found.append(Option(*cost(self._part, units), (memories, depth), window if depth else None))
             # A deeper line buffer may be needed where a cheaper one is too shallow.

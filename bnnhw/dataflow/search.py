@@ -69,8 +69,12 @@ class Search:
         self._wanted = [folding.get(layer.name, {}) for layer in network.layers]
         # A deep line buffer on one branch asks for as deep a FIFO on the other.
         deep = all(len(layer.inputs) <= 1 for layer in network.layers)
+        # Hard multipliers are shared out beforehand: layers that could use some get equal parts.
+        share = part.dsp // max(1, sum(layer.multiplies for layer in network.layers))
         self._candidates = [
-            Candidates(layer, part, wanted, joins=(joinable(network, k), joinable(network, k + 1)), deep=deep)
+            Candidates(
+                layer, part, wanted, joins=(joinable(network, k), joinable(network, k + 1)), deep=deep, share=share
+            )
             for k, (layer, wanted) in enumerate(zip(network.layers, self._wanted, strict=True))
         ]
 

@@ -8,6 +8,7 @@ from bnnhw.gateware.arithmetic.code_table import CodeTable
 from bnnhw.gateware.arithmetic.constant_mvu import ConstantMatrixUnit
 from bnnhw.gateware.arithmetic.label_select import LabelSelect
 from bnnhw.gateware.arithmetic.mvu import MatrixVectorUnit
+from bnnhw.gateware.arithmetic.scale import ScaleUnit
 from bnnhw.gateware.arithmetic.threshold import ThresholdUnit
 from bnnhw.gateware.arithmetic.threshold_difference import ThresholdDifference
 from bnnhw.gateware.streams.concat import Concat
@@ -45,6 +46,7 @@ CIRCUITS: dict[type[units.Unit], type[wiring.Component]] = {
     units.ThresholdDifference: ThresholdDifference,
     units.ThresholdUnit: ThresholdUnit,
     units.CodeTable: CodeTable,
+    units.ScaleUnit: ScaleUnit,
     units.VectorScatter: VectorScatter,
     units.FrameScatter: FrameScatter,
     units.LabelSelect: LabelSelect,

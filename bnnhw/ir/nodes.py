@@ -347,3 +347,30 @@ class Threshold(Node):
         """The integer for each count, (C, n + 1) or (1, n + 1)."""
         regular = self.offset + self.step * np.arange(self.thresholds.shape[1] + 1)
         return self.codes if self.codes.size else regular[None]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Scale(Node):
+    """``offset + step * clip((x * factor + bias) >> shift, low, high)``, exact, channel by channel: a quantiser of many
+    levels.
+
+    There are one or two pieces, ``factors`` and ``biases`` (pieces, C): with two, the first one is for integers below
+    the channel's pivot, ``pivots`` (pieces - 1, C), the second for the others. With `even`, a sum before the shift that
+    is a whole multiple of ``2 ** shift`` gives the even number at or below its quotient: halves, made whole by the
+    bias, are rounded to even. `low` and `high` are int64, scalar or (C,).
+
+    `noise`, float64 scalar or (C,), bounds how far float32 may be from the exact quotient: another executor of the
+    model may give the next code where it comes so close to one.
+    """
+
+    factors: NDArray[np.int64]
+    biases: NDArray[np.int64]
+    pivots: NDArray[np.int64]
+    shift: int
+    even: bool
+    low: NDArray[np.int64]
+    high: NDArray[np.int64]
+    offset: int
+    step: int
+    dtype: DataType
+    noise: NDArray[np.float64] = field(default_factory=lambda: np.zeros(()))

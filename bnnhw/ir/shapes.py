@@ -25,6 +25,7 @@ from bnnhw.ir.nodes import (
     Pad,
     Product,
     Reshape,
+    Scale,
     Slice,
     Softmax,
     Sum,
@@ -82,6 +83,10 @@ def _of_one(node: Node, x: TensorType) -> TensorType:
             raise ValueError(f"thresholds of {channels} channels do not fit a tensor of shape {x.shape}")
         if node.codes.size and node.codes.shape not in [(rows, node.thresholds.shape[1] + 1) for rows in (1, channels)]:
             raise ValueError(f"codes of shape {node.codes.shape} do not fit thresholds of {node.thresholds.shape}")
+        return TensorType(x.shape, node.dtype)
+    if isinstance(node, Scale):
+        if x.shape[-1:] != node.factors.shape[1:]:
+            raise ValueError(f"factors of {node.factors.shape[1]} channels do not fit a tensor of shape {x.shape}")
         return TensorType(x.shape, node.dtype)
     if isinstance(node, (Conv, Pad, MaxPool, SumPool, Window)):
         return _of_map(node, x)

@@ -28,8 +28,8 @@ from bnnhw.ir.nodes import (
     Transpose,
 )
 from bnnhw.passes.joining import concatenated, summed
-from bnnhw.passes.layers import MAX_BITS, MAX_INPUT_BITS, dense
-from bnnhw.passes.lowered import Lowered
+from bnnhw.passes.layers import MAX_BITS, dense
+from bnnhw.passes.lowered import MAX_THRESHOLD_BITS, Lowered
 from bnnhw.passes.rewrite import label
 from bnnhw.passes.rounding import repeated
 from bnnhw.passes.stepped import piecewise_linear, stepped
@@ -60,7 +60,6 @@ class _Lowering:
         self._graph = graph
         self._made = Lowered(graph)
         self._pads: dict[str, Pad] = {}
-        self._after = {graph.input: False}  # a layer with weights
         self._problems: list[str] = []
         self._forks = {
             name for name in graph.tensors if len(graph.consumers(name)) + (name in graph.outputs.values()) > 1
@@ -69,7 +68,6 @@ class _Lowering:
     def run(self) -> Graph:
         self._fork(self._graph.input)
         for node in self._graph.nodes:
-            self._after[node.output] = isinstance(node, (MatMul, Conv)) or any(self._after[n] for n in node.inputs)
             try:
                 self._translate(node)
                 self._fork(node.output)
@@ -203,13 +201,10 @@ class _Lowering:
 
     def _layer(self, node: MatMul | Conv) -> None:
         source, pads, padding = self._unpadded(node.inputs[0])
-        most = MAX_BITS if self._after[source] else MAX_INPUT_BITS
         value = self._multiplied(source, {padding} if any(pads) else set())
         format_ = self._made.integers(value.tensor)
-        if format_.bits > most:
-            raise ModelError(
-                f"its input has {format_.bits} bits; at most {most} are possible here, so quantise it further"
-            )
+        if format_.bits > MAX_BITS:
+            raise ModelError(f"its input has {format_.bits} bits; at most {MAX_BITS} are possible: quantise it further")
         fill = self._code(padding, value, format_) if any(pads) else format_.min
         self._made.values[node.output] = dense(self._made, node, value, pads, fill)
 
@@ -231,7 +226,7 @@ class _Lowering:
             If values are not evenly spaced, or differ from position to position.
         """
         with suppress(ModelError):
-            if not self._made.wider_than(source, MAX_BITS):
+            if not self._made.wider_than(source, MAX_THRESHOLD_BITS):
                 self._made.codes(source, padding, grid=bool(padding))
                 return self._made.values[source]
         value = self._made.part(source)

@@ -20,10 +20,11 @@ from bnnhw.ir.nodes import (
     Node,
     Product,
     Reshape,
+    Scale,
     Sum,
     Threshold,
 )
-from bnnhw.passes import thresholds, turning
+from bnnhw.passes import scales, thresholds, turning
 from bnnhw.passes.later import later_taps, paddings
 from bnnhw.passes.levels import Levels, spaced
 from bnnhw.passes.rewrite import Builder, label
@@ -43,8 +44,9 @@ from bnnhw.passes.values import (
 
 QUANTISE = "put a quantiser before it (`bnnhw quantize` does)"
 NOT_QUANTISED = f"its input is not quantised; {QUANTISE}, or state the format of the network's input"
-# Widest format of codes that come from levels.
+# Widest format of codes that come from levels, and of those that thresholds make wherever they can.
 MAX_CODE_BITS = 16
+MAX_THRESHOLD_BITS = 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -280,7 +282,8 @@ class Lowered:
         return replace(codes, tensor=self.new.add(reshape, codes.tensor))
 
     def _threshold(self, value: Value, name: str, padding: set[float], grid: bool) -> Codes:
-        """Codes of the levels that a chain gives, by thresholds; flat where the integers behind it are."""
+        """Codes of the levels that a chain gives, by thresholds, or of many levels by a multiplication; flat where the
+        integers behind it are."""
         found = levels(value.steps, self.integers(value.tensor))
         if found is None:
             raise ModelError(self.why(name))
@@ -289,14 +292,24 @@ class Lowered:
             raise ModelError(f"values of {target.dtype.bits} bits; quantise to {MAX_CODE_BITS} bits or fewer")
         if self._keeps(value, target):
             return Codes(value.tensor, target.scale)
+        reach = self.reachable(value.tensor)
+        maker, output = self.new.makers[value.tensor].name, self._unique(f"{name}.codes")
+        source = tuple(dict.fromkeys(source for step in value.steps for source in step.source))
+        if target.count > 1 << MAX_THRESHOLD_BITS:
+            scaled = scales.find(value.steps, reach, target)
+            if scaled is not None:
+                scale = Scale(
+                    name=self._unique(f"{maker}.scale"), inputs=(), output=output, source=source, dtype=target.dtype,
+                    **scaled,
+                )  # fmt: skip
+                return Codes(self.new.add(scale, value.tensor), target.scale)
         search = turning.find if one_way(value.steps) is None else thresholds.find
-        cuts = search(value.steps, self.reachable(value.tensor), target)
-        output = self._unique(f"{name}.codes")
+        cuts = search(value.steps, reach, target)
         threshold = Threshold(
-            name=self._unique(f"{self.new.makers[value.tensor].name}.thresholds"),
+            name=self._unique(f"{maker}.thresholds"),
             inputs=(),
             output=output,
-            source=tuple(dict.fromkeys(source for step in value.steps for source in step.source)),
+            source=source,
             thresholds=cuts.thresholds,
             offset=target.offset,
             step=target.step,
@@ -346,6 +359,12 @@ class Lowered:
                     f"{label(node)}: sums can come so close to {count} thresholds that float32 decides by its "
                     "rounding; the hardware decides on exact sums, and `compare` counts such samples separately"
                 )
+            if isinstance(node, Scale) and node.noise.any():
+                yield (
+                    f"{label(node)}: where a sum comes within {node.noise.max():.1g} of the next {node.dtype} code, "
+                    "float32 may give that one; the hardware's codes are those of exact arithmetic, and `compare` "
+                    "counts such samples separately"
+                )
 
     def _narrow(self, value: Value) -> bool:
         """Whether the integers behind a value are codes, sums or pools of codes, and not what a layer gives."""
@@ -354,7 +373,7 @@ class Lowered:
     def _wide(self, tensor: str) -> bool:
         node = self.new.makers[tensor]
         return isinstance(node, Dense) or (
-            not isinstance(node, (Encode, Threshold)) and any(self._wide(name) for name in node.inputs)
+            not isinstance(node, (Encode, Scale, Threshold)) and any(self._wide(name) for name in node.inputs)
         )
 
     def _unique(self, name: str) -> str:

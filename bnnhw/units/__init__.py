@@ -18,6 +18,7 @@ from bnnhw.units.frame_status import FrameStatus
 from bnnhw.units.label_select import LabelSelect
 from bnnhw.units.matrix_vector import MatrixVectorUnit
 from bnnhw.units.pool import Pool
+from bnnhw.units.scale import ScaleUnit
 from bnnhw.units.slice import Slice
 from bnnhw.units.sliding_window import SlidingWindow
 from bnnhw.units.stream_fifo import StreamFifo
@@ -45,6 +46,7 @@ __all__ = [
     "LabelSelect",
     "MatrixVectorUnit",
     "Pool",
+    "ScaleUnit",
     "Slice",
     "SlidingWindow",
     "StreamFifo",
@@ -78,6 +80,7 @@ UNITS: tuple[type[Unit], ...] = (
     ThresholdDifference,
     ThresholdUnit,
     CodeTable,
+    ScaleUnit,
     VectorScatter,
     FrameScatter,
     LabelSelect,

@@ -30,6 +30,7 @@ from bnnhw.units import (
     FrameGather,
     MatrixVectorUnit,
     Pool,
+    ScaleUnit,
     Slice,
     ThresholdUnit,
 )
@@ -149,7 +150,7 @@ def _result(stage: Stage, network: Network) -> Result | None:
         if isinstance(unit, ConstantMatrixUnit) and layer.thresholds == 1:
             return None  # its sums are signs only
         return layer.node, layer.width, _accumulator(layer)
-    if not stage.part or not isinstance(unit, (ThresholdUnit, CodeTable, Pool, AddStreams, Concat, Slice)):
+    if not stage.part or not isinstance(unit, (ThresholdUnit, CodeTable, ScaleUnit, Pool, AddStreams, Concat, Slice)):
         return None
     made: Node = layer.node
     if isinstance(layer, WeightedLayer):

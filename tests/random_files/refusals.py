@@ -52,11 +52,6 @@ LEGITIMATE = (
         "classes that are cut off tie, and their order is lost",
     ),
     Known(
-        "more than 8 bits",
-        r"its input has \d+ bits; at most 8 are possible",
-        "what a layer multiplies has 8 bits at most",
-    ),
-    Known(
         "mean without padding",
         r"means that leave the padding out",
         "the means at the edges are of fewer values",

@@ -18,6 +18,10 @@ from bnnhw.units import Contents, Unit
 INPUT = -1
 
 MEMORIES = ("block", "lut")
+# What multiplies in place of thresholds, or for a scale: the part's multipliers, or adders.
+MULTIPLIERS = ("hard", "lut")
+# The same, as a choice beside the memories of thresholds.
+MULTIPLIED = {"multiplier": "hard", "adders": "lut"}
 # Where weights lie that are not read from a memory, but folded into the logic that multiplies by them.
 LOGIC = "logic"
 # Of a FIFO or a line buffer: more than fit any part.
@@ -178,6 +182,11 @@ class Layer(ABC):
 
     # Whether it takes windows of a map.
     windowed: ClassVar[bool] = False
+
+    @property
+    def multiplies(self) -> bool:
+        """Whether it has products for hard multipliers."""
+        return False
 
     @property
     def kind(self) -> str:

@@ -9,11 +9,6 @@ from math import gcd
 from typing import Any
 
 from bnnhw.arithmetic.adder_graphs import Netlist
-from bnnhw.arithmetic.plane_products import SMALL_TABLE
-from bnnhw.arithmetic.thresholds import (
-    MAX_PARALLEL_THRESHOLDS,
-    threshold_cycles,
-)
 from bnnhw.dataflow.layers.base import LOGIC, MEMORIES, LayerPlan, NamedUnit, Section
 from bnnhw.dataflow.layers.matrix_contents import (
     constant_netlist,
@@ -22,7 +17,7 @@ from bnnhw.dataflow.layers.matrix_contents import (
 )
 from bnnhw.dataflow.layers.matrix_foldings import matrix_foldings
 from bnnhw.dataflow.layers.matrix_plan import MatrixPlan
-from bnnhw.dataflow.layers.thresholded import threshold_contents
+from bnnhw.dataflow.layers.thresholded import threshold_cycles_of, threshold_memories
 from bnnhw.dataflow.layers.weighted import POPCOUNT_LEVELS, WeightedLayer
 from bnnhw.dataflow.layers.window import sliding_window
 from bnnhw.errors import PlanError
@@ -104,14 +99,13 @@ class MatrixLayer(WeightedLayer):
         if plan.nf * plan.sf == plan.batch == 1:
             # Each weight has a multiplier of its own: it becomes part of it, and is not read from anywhere.
             choices = {"weight_memory": (LOGIC,), "buffer_memory": MEMORIES}
-        # Small tables of starting values and of thresholds compared at once never are better in block RAM.
-        if plan.nf > SMALL_TABLE or self.thresholds > MAX_PARALLEL_THRESHOLDS:
-            choices["threshold_memory"] = MEMORIES
+        if kinds := threshold_memories(self.thresholds, plan.nf, scaled=self.multiplies):
+            choices["threshold_memory"] = kinds  # where starting values lie as well
         return choices
 
     def within(self, plan: LayerPlan, interval: int) -> bool:
         assert isinstance(plan, MatrixPlan)
-        searches = self.vectors * plan.nf * threshold_cycles(self.thresholds)
+        searches = self.vectors * plan.nf * threshold_cycles_of(self.thresholds, plan.threshold_memory)
         if plan.cycles > interval or searches > plan.frames * interval:
             return False
         # The width converter between the window and the PEs.
@@ -119,6 +113,8 @@ class MatrixLayer(WeightedLayer):
 
     def fits(self, plan: LayerPlan) -> bool:
         assert isinstance(plan, MatrixPlan)
+        if not super().fits(plan):
+            return False
         if self.window is None:
             return (plan.lanes, plan.window_rows) == (0, 1)
         rows, channels = self.window.geometry.kernel[0], self.i_shapes[0][-1]
@@ -219,7 +215,4 @@ class MatrixLayer(WeightedLayer):
         if plan.weight_memory != LOGIC:
             columns = self.node.weight[:, element_order(self.mw, self._geometry, plan)]
             found["mvu"] = matrix_contents(columns, self.product, self._cuts, self.divisor, plan, family)
-        if self.threshold is not None:
-            given, relative = self.given(final=final), self.folded().relative
-            found |= threshold_contents(self.threshold, relative, given, pe=plan.pe, nf=plan.nf)
-        return found
+        return found | self._threshold_contents(plan, final=final)

@@ -1,14 +1,18 @@
-"""Layers that end in thresholds: the units that make codes of sums, and what their memories hold."""
+"""Layers that end in thresholds: the units that count them, or multiply in their place, and what these hold."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bnnhw.arithmetic.formats import DataType
-from bnnhw.dataflow.layers.base import NamedUnit
+from bnnhw.arithmetic.plane_products import SMALL_TABLE
+from bnnhw.arithmetic.thresholds import MAX_PARALLEL_THRESHOLDS, threshold_cycles
+from bnnhw.dataflow.layers.base import MEMORIES, MULTIPLIED, NamedUnit
+from bnnhw.errors import PlanError
 from bnnhw.ir.nodes import Threshold
 from bnnhw.units import CodeTable, Contents, ThresholdUnit
 from bnnhw.units.code_table import TableContents
@@ -53,3 +57,30 @@ def threshold_contents(
 def _apart(node: Threshold) -> bool:
     """Whether channels have codes of their own."""
     return len(node.table) > 1
+
+
+def threshold_cycles_of(count: int, memory: str) -> int:
+    """Cycles between two beats of what gives the codes: thresholds, or a multiplication."""
+    return 1 if memory in MULTIPLIED else threshold_cycles(count)
+
+
+def threshold_memories(count: int, nf: int, *, scaled: bool) -> tuple[str, ...]:
+    """The choices that make a difference for `count` thresholds a row, and `nf` beats of rows."""
+    # Small tables of thresholds compared at once never are better in block RAM.
+    memories = MEMORIES if nf > SMALL_TABLE or count > MAX_PARALLEL_THRESHOLDS else ()
+    return (*memories, *MULTIPLIED) if scaled else memories
+
+
+def check_stand_in(name: str, wanted: Mapping[str, Any], *, scaled: bool) -> None:
+    """Refuses a multiplication where it gives other codes than the thresholds.
+
+    Raises
+    ------
+    PlanError
+        Naming the layer.
+    """
+    if wanted.get("threshold_memory") in MULTIPLIED and not scaled:
+        raise PlanError(
+            f"--folding: layer {name}: no multiplication gives the codes of its thresholds, or there are too few: "
+            f"threshold_memory must be {' or '.join(MEMORIES)}"
+        )
