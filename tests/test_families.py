@@ -84,7 +84,7 @@ def test_source_and_reference(name: str) -> None:
     "name", [pytest.param(name, marks=[] if name.split("/")[1] in SIMULATED else pytest.mark.slow) for name in FAMILIES]
 )
 def test_rtl(name: str) -> None:
-    design = bnnhw.compile(name, board="ulx3s-85f", fps=20_000)
+    design = bnnhw.compile(name, board="ulx3s-85f", fps=30_000)
     found = bnnhw.compare(design, levels=("source", "reference", "rtl"), samples=2)
     assert found["mismatches"] == 0 and found["levels"]["rtl"]["samples"] == 2
 

@@ -34,7 +34,5 @@ FAMILY = Family(
     "A tanh before a sign or a few levels is thresholds again.",
     dialect="MXNet: Add n and Mul 1/2 behind binary layers, Tanh, Softmax; Quant on 8-bit weights",
     network=network,
-    epochs=200,
-    batch=32,
     rate=LATENT_RATE,
 )

@@ -37,7 +37,5 @@ FAMILY = Family(
         tail=Tail("LogSoftmax", 4.0),
     ),
     teacher=teacher,
-    epochs=200,
-    batch=32,
     rate=LATENT_RATE,
 )

@@ -31,7 +31,6 @@ FAMILY = Family(
     "A streaming pipeline never stores them anyway.",
     dialect="signs folded into the weights, bias, pools of 3x3 with stride 2; BipolarQuant; Softmax",
     network=network,
-    epochs=200,
-    batch=32,
+    epochs=300,
     rate=LATENT_RATE,
 )
