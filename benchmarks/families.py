@@ -49,7 +49,7 @@ class Point:
     routed: int = 0
 
 
-SMALL = Point("speed of iCEBreaker", "icebreaker", 5_000, routed=2_200)
+SMALL = Point("speed of iCEBreaker", "icebreaker", 5_000, routed=2_000)
 LARGE = Point("speed of ULX3S", "ulx3s-85f", 100_000)
 WHOLE = Point("area of iCEBreaker", "icebreaker", None)
 POINTS = (SMALL, LARGE, WHOLE)
