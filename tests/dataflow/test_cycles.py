@@ -65,7 +65,7 @@ def test_interval_of_frames_side_by_side(seed: int) -> None:
     assert single.ends(60) == ends[:60]
 
 
-@pytest.mark.parametrize("seed", [1, 3, 4, 36])
+@pytest.mark.parametrize("seed", [2, 3, 7, 8])
 def test_fifos_are_as_deep_as_they_are_used(seed: int) -> None:
     """Deeper ones change no cycle; in use, each gets as full as it is deep."""
     plan, network = planned(seed)
