@@ -13,8 +13,11 @@ NAMES = (
     "units",
     "constants",
     "gap",
+    "families",
     "calibrate",
     "cifar-cnv",
+    "lenet",
+    "quantize",
 )
 
 if __name__ == "__main__":

@@ -101,23 +101,25 @@ def pe(x: str, w: str, family: str) -> Framed:
     return Framed(unit, [unit.x, unit.w, unit.bias, *shared], [unit.total], [unit.valid, unit.first, unit.en])
 
 
-def mvu(x: str, w: str, family: str) -> Framed:
-    """Eight PEs of 32 lanes, with 4 x 4 words in block RAM."""
-    rows, lanes, folds = 8, 32, 4
+def mvu(
+    x: str, w: str, pe: int, simd: int, sf: int, nf: int, family: str, *, groups: int = 1, width: int = ACCUMULATOR
+) -> Framed:
+    """PEs with their words in block RAM."""
     source = random.Random(1)
-    formats = DataType.parse(x), DataType.parse(w)
+    formats, most = (DataType.parse(x), DataType.parse(w)), min(200, 1 << (width - 2))
     unit = MatrixVectorUnit(
-        pe=rows,
-        simd=lanes,
-        sf=folds,
-        nf=folds,
+        pe=pe,
+        simd=simd,
+        sf=sf,
+        nf=nf,
         input_dtype=formats[0],
         weight_dtype=formats[1],
-        weights=[source.getrandbits(rows * lanes * formats[1].bits) for _ in range(folds * folds)],
-        biases=[[source.randrange(-200, 200) for _ in range(rows)] for _ in range(folds)],
-        width=ACCUMULATOR,
+        weights=[source.getrandbits(pe * simd * formats[1].bits) for _ in range(nf * sf)],
+        biases=[[source.randrange(-most, most) for _ in range(pe)] for _ in range(nf)],
+        width=width,
         divisor=2 if x == "bipolar" else 1,
         levels=LEVELS,
+        groups=groups,
         family=family,
     )
     return Framed(unit, [unit.i.payload], [unit.o.payload, unit.o.valid, unit.i.ready], [unit.i.valid, unit.o.ready])
@@ -128,7 +130,10 @@ UNITS: dict[str, tuple[int, Callable[[str], Framed]]] = {
     **{f"popcount of {n} bits": (n, partial(popcount, n, BIT)) for n in (16, 64, 256)},
     **{f"popcount of {n} matches": (n, partial(popcount, n, MATCH)) for n in (16, 64, 256)},
     **{f"PE {x} x {w}": (LANES, partial(pe, x, w)) for x, w in PAIRS},
-    **{f"8 PE {x} x {w} and their weights": (8 * 32, partial(mvu, x, w)) for x, w in PAIRS[:2]},
+    **{f"8 PE {x} x {w} and their weights": (8 * 32, partial(mvu, x, w, 8, 32, 4, 4)) for x, w in PAIRS[:2]},
+    # Of 144 cycles per pixel, and of 256: the matrix in 144 needs more block RAMs than the UP5K has.
+    "depthwise 3x3 of 64 channels": (4, partial(mvu, "bipolar", "bipolar", 4, 1, 9, 16, groups=4, width=5)),
+    "the same as a full matrix": (8 * 18, partial(mvu, "bipolar", "ternary", 8, 18, 32, 8, width=5)),
 }
 
 

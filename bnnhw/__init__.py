@@ -28,6 +28,7 @@ from bnnhw.api import (
     serve,
     simulate,
 )
+from bnnhw.quantisation import quantize
 
 __all__ = [
     "boards",
@@ -39,6 +40,7 @@ __all__ = [
     "load",
     "models",
     "program",
+    "quantize",
     "report",
     "run",
     "serve",

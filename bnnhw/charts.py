@@ -1,5 +1,7 @@
-"""Charts as SVG: horizontal bars, and rooflines. The same figures give the same bytes, and nothing is loaded from
-anywhere."""
+"""Charts as SVG: horizontal bars, rooflines, and points over two axes.
+
+The same figures give the same bytes, and nothing is loaded from anywhere.
+"""
 
 from __future__ import annotations
 
@@ -163,6 +165,65 @@ def _points(drawing: Drawing, points: Sequence[tuple[str, float, float]], column
         drawing.line([(x, y), (column - 14, height), (column - 4, height)], colour, width=0.5)
         drawing.dot(x, y, colour)
         drawing.text(column, height + 4, name, colour=colour)
+
+
+STEPS = (1.0, 2.0, 5.0)
+
+
+def scatter(points: Sequence[tuple[str, float, float]], *, across: str, down: str) -> str:
+    """Named points over a logarithmic axis and a linear one, with a line through those that no other one beats.
+
+    Parameters
+    ----------
+    points
+        Name, x above 0 (less is better) and y (more is better) of each.
+    across, down
+        What the axes are.
+    """
+    left, right, upper = 60, 60 + PANEL, 40
+    lower = upper + max(320, LINE * len(points))
+    drawing = Drawing(right + LABELS, lower + 50)
+    first, last = _ends([x for _, x, _ in points])
+    lowest, highest = floor(min(y for _, _, y in points)), ceil(max(y for _, _, y in points))
+    highest += lowest == highest
+
+    def x_of(x: float) -> float:
+        return left + PANEL * log10(x / first) / log10(last / first)
+
+    def y_of(y: float) -> float:
+        return lower - (lower - upper) * (y - lowest) / (highest - lowest)
+
+    for y in range(lowest, highest + 1, max(1, (highest - lowest) // 10)):
+        drawing.line([(left, y_of(y)), (right, y_of(y))], FAINT)
+        drawing.text(left - 8, y_of(y) + 4, f"{y:g}", anchor="end")
+    for x in _marks(first, last):
+        drawing.line([(x_of(x), upper), (x_of(x), lower)], FAINT)
+        drawing.text(x_of(x), lower + 18, f"{x:,g}", anchor="middle")
+    drawing.text(left, upper - 16, down)
+    drawing.text((left + right) / 2, lower + 38, across, anchor="middle")
+    drawing.line([(x_of(x), y_of(y)) for x, y in front(points)], COLOURS[1], width=2)
+    _points(drawing, [(name, x_of(x), y_of(y)) for name, x, y in points], right + 20, lower)
+    return drawing.svg()
+
+
+def front(points: Sequence[tuple[str, float, float]]) -> list[tuple[float, float]]:
+    """The x and y of the points for which no other has less x and as much y, by x."""
+    found: list[tuple[float, float]] = []
+    for x, y in sorted(((x, y) for _, x, y in points), key=lambda point: (point[0], -point[1])):
+        if not found or y > found[-1][1]:
+            found.append((x, y))
+    return found
+
+
+def _marks(first: float, last: float) -> list[float]:
+    powers = range(floor(log10(first)), ceil(log10(last)) + 1)
+    return [step * 10.0**power for power in powers for step in STEPS if first <= step * 10.0**power <= last]
+
+
+def _ends(values: Sequence[float]) -> tuple[float, float]:
+    """The marks around all values."""
+    marks = _marks(min(values) / 10, max(values) * 10)
+    return max(mark for mark in marks if mark <= min(values)), min(mark for mark in marks if mark > max(values))
 
 
 def intensity(macs: float, bits: float) -> float:

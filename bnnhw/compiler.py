@@ -6,17 +6,19 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from bnnhw.arithmetic.formats import DataType
 from bnnhw.artifacts import is_design
 from bnnhw.dataflow import Network, load_folding, make_plan
-from bnnhw.dataflow.layers import MatrixLayer
+from bnnhw.dataflow.layers import Layer, MatrixLayer
 from bnnhw.design import Design, load_design
 from bnnhw.errors import InputError, ModelError, PlanError
 from bnnhw.frontend import inspect, load
 from bnnhw.ir.graph import Graph
 from bnnhw.parts import Part, find_part
 from bnnhw.passes import to_integers
-from bnnhw.shipped import find_model, shipped_models
+from bnnhw.shipped import find_model, shipped_model
 from bnnhw.toolchain import find_board
 from bnnhw.toolchain.tools import Progress
 
@@ -24,16 +26,16 @@ from bnnhw.toolchain.tools import Progress
 UNASKED_BOARDS = ("icebreaker", "ice40-hx8k-b-evn", "ulx3s-85f")
 
 
-def load_model(model: str | Path, input_format: DataType | None) -> Graph:
+def load_model(model: str | Path, input_format: DataType | None = None, output_tensor: str | None = None) -> Graph:
     """The imported graph of a model, under the name that the user gave it."""
     name, path = find_model(model)
-    return replace(load(path, input_format=input_format), name=name)
+    return replace(load(path, input_format=input_format, output_tensor=output_tensor), name=name)
 
 
-def check_model(model: str | Path, input_format: DataType | None) -> dict[str, Any]:
+def check_model(model: str | Path, input_format: DataType | None, output_tensor: str | None) -> dict[str, Any]:
     """See `bnnhw.check`."""
     name, path = find_model(model)
-    rows = inspect(path)
+    rows = inspect(path, output_tensor=output_tensor)
     found: dict[str, Any] = {
         "model": name,
         "file": str(path),
@@ -44,7 +46,7 @@ def check_model(model: str | Path, input_format: DataType | None) -> dict[str, A
         "notes": [],
     }
     try:
-        graph = to_integers(load_model(model, input_format))
+        graph = to_integers(load_model(model, input_format, output_tensor))
     except ModelError as error:
         refused = sum(not row.ok for row in rows)
         problem = f"{refused} of {len(rows)} nodes do not map to hardware, as listed" if refused else str(error)
@@ -66,8 +68,22 @@ def check_model(model: str | Path, input_format: DataType | None) -> dict[str, A
             }
             for layer in layers
         ],
-        "notes": list(graph.notes),
+        "notes": [*graph.notes, *_same_weights(layers)],
     }
+
+
+def _same_weights(layers: tuple[Layer, ...]) -> list[str]:
+    """What to say of layers that multiply by one and the same matrix."""
+    names: dict[tuple[object, ...], list[str]] = {}
+    for layer in layers:
+        if isinstance(layer, MatrixLayer):
+            own = np.where(layer.node.flip[:, None], -layer.node.weight, layer.node.weight)
+            names.setdefault((own.shape, own.tobytes()), []).append(layer.name)
+    return [
+        f"{', '.join(alike)}: layers with the same weights; each keeps them in a memory of its own"
+        for alike in names.values()
+        if len(alike) > 1
+    ]
 
 
 def make_design(
@@ -79,6 +95,7 @@ def make_design(
     clock_mhz: float | None = None,
     folding: str | Path | None = None,
     input_format: DataType | None = None,
+    output_tensor: str | None = None,
 ) -> Design:
     """See `bnnhw.compile`."""
     if board is not None and part is not None:
@@ -89,7 +106,7 @@ def make_design(
         chosen = [find_board(name) for name in ([board] if board is not None else UNASKED_BOARDS)]
         targets = [(one.name, one.device) for one in sorted(chosen, key=lambda one: one.device.lut4)]
     wanted = None if folding is None else load_folding(Path(folding))
-    source = model if isinstance(model, Graph) else load_model(model, input_format)
+    source = model if isinstance(model, Graph) else load_model(model, input_format, output_tensor)
     file = None if isinstance(model, Graph) else find_model(model)[1]
     graph = to_integers(source)
     network = Network.of(graph)
@@ -114,6 +131,7 @@ def open_design(
     *,
     board: str | None,
     input_format: DataType | None,
+    output_tensor: str | None,
     progress: Progress,
 ) -> Design:
     """The design that `work` is, holds, or has to be compiled to.
@@ -123,15 +141,17 @@ def open_design(
     BnnhwError
         As `make_design`; if `work` is a folder with another board's design.
     """
-    design = _made_design(work, board)
+    design = _made_design(work, board, output_tensor)
     if design is not None:
         return design
     assert not isinstance(work, Design)
     with progress(f"planning {work}"):
-        return make_design(work, board=board, input_format=input_format)
+        return make_design(work, board=board, input_format=input_format, output_tensor=output_tensor)
 
 
-def open_graph(work: str | Path | Design, *, board: str | None, input_format: DataType | None) -> Graph:
+def open_graph(
+    work: str | Path | Design, *, board: str | None, input_format: DataType | None, output_tensor: str | None
+) -> Graph:
     """The integers of what `open_design` opens, without planning any hardware.
 
     Raises
@@ -139,24 +159,26 @@ def open_graph(work: str | Path | Design, *, board: str | None, input_format: Da
     BnnhwError
         As `open_design`.
     """
-    design = _made_design(work, board)
+    design = _made_design(work, board, output_tensor)
     if design is not None:
         return design.graph
     assert not isinstance(work, Design)
-    return to_integers(load_model(work, input_format))
+    return to_integers(load_model(work, input_format, output_tensor))
 
 
-def _made_design(work: str | Path | Design, board: str | None) -> Design | None:
+def _made_design(work: str | Path | Design, board: str | None, output_tensor: str | None) -> Design | None:
     """The design that `work` is or holds; None for a model."""
     wanted = None if board is None else find_board(board).name
     if isinstance(work, Design):
         design = work
-    elif work not in shipped_models() and is_design(Path(work)):
+    elif shipped_model(work) is None and is_design(Path(work)):
         design = load_design(Path(work))
-        if design.graph.name in shipped_models():
-            design = replace(design, file=shipped_models()[design.graph.name].file)
+        if (shipped := shipped_model(design.graph.name)) is not None:
+            design = replace(design, file=shipped.file)
     else:
         return None
+    if output_tensor is not None:
+        raise InputError(f"{work}: compiled already, for one output: give --output-tensor with the model")
     if wanted not in (None, design.plan.board):
         target = f"board {design.plan.board}" if design.plan.board else f"part {design.plan.part}"
         raise InputError(f"{work}: compiled for {target}, not for board {board}: compile the model for that one")

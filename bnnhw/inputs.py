@@ -14,7 +14,7 @@ from bnnhw.errors import InputError
 from bnnhw.ir.graph import Graph
 from bnnhw.reading import read_npz
 from bnnhw.reference import check_inputs, encode_inputs
-from bnnhw.shipped import shipped_models
+from bnnhw.shipped import shipped_model
 
 # Cuts of the input's quantiser that random samples lie on, and the two at the ends.
 MAX_CUTS = 30
@@ -69,8 +69,8 @@ def inputs_for(graph: Graph, given: Path | str | ArrayLike | None, samples: int 
         found = read_inputs(graph, Path(given))
     elif given is not None:
         found = Inputs("array", check_inputs(graph, given))
-    elif graph.name in shipped_models():
-        found = read_inputs(graph, shipped_models()[graph.name].golden)
+    elif (shipped := shipped_model(graph.name)) is not None:
+        found = read_inputs(graph, shipped.golden)
     else:
         found = random_inputs(graph, samples or 100)
     if not len(found.values):

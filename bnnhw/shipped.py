@@ -14,6 +14,7 @@ from bnnhw.resources import folder
 SUFFIXES = (".onnx", ".onnx.gz", ".tar", ".tar.gz", ".tgz")
 # A folder with this file is one of BNN-PYNQ parameters.
 PARAMETERS = "0-0-weights.bin"
+FAMILIES = "families"
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class ShippedModel:
     Parameters
     ----------
     name
-        The folder's name.
+        The folder's path from there.
     folder
         Where ``model.onnx``, ``model.json`` and ``golden.npz`` lie.
     facts
@@ -45,12 +46,27 @@ class ShippedModel:
 
 
 def shipped_models() -> dict[str, ShippedModel]:
-    """All shipped models by name, sorted."""
-    found = {}
-    for file in sorted(folder("models").glob("*/model.json")):
-        name = file.parent.name
+    """The shipped models by name, sorted; without `family_models`."""
+    return _models("*")
+
+
+def family_models() -> dict[str, ShippedModel]:
+    """The shipped models of published families, one of each, by names like ``families/bnn``, sorted."""
+    return _models(f"{FAMILIES}/*")
+
+
+def _models(pattern: str) -> dict[str, ShippedModel]:
+    top, found = folder("models"), {}
+    for file in sorted(top.glob(f"{pattern}/model.json")):
+        name = file.parent.relative_to(top).as_posix()
         found[name] = ShippedModel(name, file.parent, json.loads(file.read_text()))
     return found
+
+
+def shipped_model(name: str | Path) -> ShippedModel | None:
+    """The shipped model of this name, of either kind."""
+    known = family_models() if str(name).startswith(f"{FAMILIES}/") else shipped_models()
+    return known.get(str(name))
 
 
 def find_model(model: str | Path) -> tuple[str, Path]:
@@ -61,9 +77,10 @@ def find_model(model: str | Path) -> tuple[str, Path]:
     InputError
         If there is neither such a shipped model nor such a file or folder.
     """
+    found = shipped_model(model)
+    if found is not None:
+        return found.name, found.file
     shipped = shipped_models()
-    if str(model) in shipped:
-        return str(model), shipped[str(model)].file
     path = Path(model)
     if path.is_file():
         # Under the name of a shipped model, another one would be compared with that one's answers.
@@ -75,7 +92,7 @@ def find_model(model: str | Path) -> tuple[str, Path]:
             f"{path}: a folder without a plan.json or a {PARAMETERS}: give one that `bnnhw compile -o` wrote, one of "
             "BNN-PYNQ parameters, or a model file"
         )
-    hint = did_you_mean(str(model), shipped)
+    hint = did_you_mean(str(model), [*shipped, *family_models()])
     raise InputError(f"{model}: no such file, nor a shipped model ({', '.join(shipped)}){hint}")
 
 

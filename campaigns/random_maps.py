@@ -22,6 +22,7 @@ from bnnhw.ir.nodes import (
     Pad,
     Quant,
     Reshape,
+    Slice,
     Sum,
     SumPool,
     Transpose,
@@ -30,6 +31,8 @@ from bnnhw.ir.shapes import infer
 from bnnhw.ir.spec import verify
 
 WEIGHTS = (BIPOLAR, TERNARY, DataType("int", 3))
+# Of a network, as likely as they are listed.
+BLOCKS = ("plain", "plain", "pool first", "pool", "residual", "concat", "grouped")
 UNNAMED: dict[str, Any] = {"name": "", "inputs": (), "output": ""}
 
 
@@ -91,7 +94,9 @@ class Maker:
         scale = self.pick(np.array(1.0), np.array(-0.5), self.rng.choice([0.5, 1.0, -1.0], shape[0]))
         return {"weight": dtype.decode(codes).astype(np.int16), "weight_dtype": dtype, "weight_scale": scale}
 
-    def convolution(self, name: str, channels: int, kernel: tuple[int, int] | None = None, same: bool = False) -> str:
+    def convolution(
+        self, name: str, channels: int, kernel: tuple[int, int] | None = None, same: bool = False, groups: int = 1
+    ) -> str:
         height, width, before = self.shape(name)
         kernel = kernel or (int(self.rng.integers(1, min(3, height) + 1)), int(self.rng.integers(1, min(3, width) + 1)))
         strides, dilations = (1, 1), (1, 1)
@@ -106,10 +111,10 @@ class Maker:
             pads = tuple(int(v) for v in self.rng.integers(0, 3, 4))  # type: ignore[assignment]
         if any(pads):
             name = self.add(Pad(**UNNAMED, pads=pads, value=0.0), name)
-        spread = np.sqrt(kernel[0] * kernel[1] * before)
-        node = Conv(
-            **UNNAMED, **self.weights((channels, *kernel, before)), geometry=Geometry(kernel, strides, dilations)
-        )
+        inputs = before // groups
+        spread = np.sqrt(kernel[0] * kernel[1] * inputs)
+        geometry = Geometry(kernel, strides, dilations)
+        node = Conv(**UNNAMED, **self.weights((channels, *kernel, inputs)), geometry=geometry, groups=groups)
         return self.normalisation(self.add(node, name), float(spread))
 
     def pool(self, name: str) -> str:
@@ -131,6 +136,13 @@ class Maker:
         made = self.add(Sum(**UNNAMED, coefficients=np.ones((2, 1), np.int64)), branch, name)
         return self.quantiser(self.normalisation(made, 2.0))
 
+    def separable(self, name: str) -> str:
+        """A convolution in groups, of one channel each or more, and one of single pixels that joins them."""
+        before = self.shape(name)[-1]
+        groups = self.pick(*(n for n in range(1, before + 1) if before % n == 0 and (n > 1 or before == 1)))
+        name = self.quantiser(self.convolution(name, groups * self.pick(1, 1, 2, 4), groups=groups))
+        return self.convolution(name, int(self.rng.integers(2, 7)), (1, 1), same=True)
+
     def concatenation(self, name: str) -> str:
         kind = self.pick("bipolar", "ternary")
         parts = []
@@ -140,19 +152,32 @@ class Maker:
         assert kind
         return self.add(Concat(**UNNAMED), *parts)
 
+    def part(self, name: str) -> str:
+        """A range of rows, columns or channels, or every other one."""
+        axes = []
+        for size in self.shape(name):
+            start, step = int(self.rng.integers(0, 2)), self.pick(1, 1, 2)
+            wanted = np.zeros(size, np.bool_)
+            wanted[(start if size > 2 else 0) : size : step] = True
+            axes.append(wanted)
+        kept = axes[0][:, None, None] & axes[1][:, None] & axes[2]
+        return name if kept.all() else self.add(Slice(**UNNAMED, kept=kept), name)
 
-def random_map_network(rng: np.random.Generator) -> Graph:
-    """A network of one to four blocks and a classifier; small enough to be simulated in a second."""
+
+def random_map_network(rng: np.random.Generator, blocks: tuple[str, ...] = BLOCKS) -> Graph:
+    """A network of one to four of `blocks` and a classifier; small enough to be simulated in a second."""
     shape = (int(rng.integers(1, 4)), int(rng.integers(3, 9)), int(rng.integers(3, 9)))
     make = Maker(rng, shape)
     name = make.quantiser("x", make.pick("bipolar", "ternary", "int3"))
     name = make.add(Transpose(**UNNAMED, perm=(1, 2, 0)), name)
     for _ in range(int(rng.integers(1, 4))):
-        block = make.pick("plain", "plain", "pool first", "pool", "residual", "concat")
+        block = make.pick(*blocks)
         if block == "residual":
             name = make.residual(name, "ternary")
         elif block == "concat":
             name = make.concatenation(name)
+        elif block == "grouped":
+            name = make.quantiser(make.separable(name))
         else:
             name = make.convolution(name, int(rng.integers(1, 7)))
             if block == "pool first":
@@ -163,6 +188,8 @@ def random_map_network(rng: np.random.Generator) -> Graph:
             name = make.quantiser(name)
             if block == "pool":
                 name = make.quantiser(make.normalisation(make.pool(name), 2.0))
+    if make.chance(0.3):
+        name = make.part(name)
     height, width, channels = make.shape(name)
     if make.chance(0.5):
         name = make.add(Transpose(**UNNAMED, perm=(2, 0, 1)), name)

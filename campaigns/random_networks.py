@@ -7,16 +7,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bnnhw.arithmetic.formats import BIPOLAR, TERNARY, DataType, IntegerRange
 from bnnhw.dataflow import Network, Plan, planned
-from bnnhw.dataflow.layers import LOGIC, MAX_FRAMES, Layer, LayerPlan, MatrixLayer, MatrixPlan
+from bnnhw.dataflow.layers import LOGIC, MAX_FRAMES, GroupedLayer, Layer, LayerPlan, MatrixLayer, MatrixPlan
 from bnnhw.ir.bounds import reach
-from bnnhw.ir.nodes import Dense, Threshold
+from bnnhw.ir.nodes import Dense, GroupedDense, Threshold
 
 WEIGHTS = (BIPOLAR, TERNARY, DataType("uint", 2), DataType("int", 3), DataType("int", 8))
 ACTIVATIONS = (BIPOLAR, TERNARY, DataType("uint", 1), DataType("uint", 2), DataType("int", 2), DataType("uint", 4))
@@ -65,11 +65,15 @@ def _random_layer_folding(rng: np.random.Generator, layer: Layer) -> LayerPlan:
     plan = layer.unfolded()
     memories = {key: ["lut", "block"][rng.integers(2)] for key in MEMORY_KEYS}
     plan = replace(plan, **{key: memory for key, memory in memories.items() if key in plan.choices})
-    matrix = isinstance(layer, MatrixLayer)
-    channels = layer.i_shapes[0][-1] if matrix else math.gcd(*(shape[-1] for shape in layer.i_shapes))
-    lanes = int(rng.choice([n for n in range(1, channels + 1) if channels % n == 0]))
+    channels = math.gcd(*(shape[-1] for shape in layer.i_shapes))
+    even = [n for n in range(1, channels + 1) if channels % n == 0]
+    if isinstance(layer, GroupedLayer):
+        chosen = list(layer.foldings(1 << 40, {}, 1))
+        levels, latency = [None, 1, 2][rng.integers(3)], int(rng.integers(1, 3))
+        return replace(plan, **chosen[rng.integers(len(chosen))], popcount_levels=levels, weight_latency=latency)
     if not isinstance(layer, MatrixLayer):
-        return replace(plan, pe=lanes)
+        return replace(plan, pe=int(rng.choice([n for n in even if layer.fits(replace(plan, pe=n))])))
+    lanes = int(rng.choice(even))
     assert isinstance(plan, MatrixPlan)
     pe, simd = int(rng.integers(1, layer.mh + 1)), int(rng.integers(1, layer.mw + 1))
     batch = int(rng.integers(1, 1 + min(3, layer.vectors if layer.vectors > 1 else MAX_FRAMES)))
@@ -115,6 +119,31 @@ def random_layer(
         name=f"{name}.t", inputs=("acc",), output="y", thresholds=thresholds, offset=offset, step=step, dtype=out
     )
     return dense_layer(dense, node, x, index)
+
+
+def grouped_layer(
+    rng: np.random.Generator,
+    weight: DataType,
+    x: DataType,
+    out: DataType | None,
+    groups: int,
+    channels: int,
+    outputs: int,
+) -> GroupedLayer:
+    """A layer of `groups` groups of `channels` inputs and `outputs` outputs each, otherwise as `random_layer`."""
+    plain = random_layer(rng, "layer", channels, groups * outputs, weight, x, out)
+    node = GroupedDense(**{part.name: getattr(plain.node, part.name) for part in fields(plain.node)}, groups=groups)
+    return GroupedLayer(
+        name=plain.name,
+        inputs=plain.inputs,
+        i_shapes=((groups * channels,),),
+        o_shape=plain.o_shape,
+        i_dtypes=plain.i_dtypes,
+        format=plain.format,
+        threshold=plain.threshold,
+        node=node,
+        window=None,
+    )
 
 
 def random_network(

@@ -8,7 +8,7 @@ from amaranth.hdl import Array, Const, signed
 from bnnhw.arithmetic.formats import BIPOLAR, TERNARY, DataType
 from bnnhw.dataflow.layers import LOGIC
 from bnnhw.generate.circuits import circuit
-from campaigns.random_networks import layer_plan, random_layer
+from campaigns.random_networks import grouped_layer, layer_plan, random_layer
 from proofs.case import StreamCase
 from proofs.harness import Any, Spec
 from proofs.models import Chain, counted, lanes, legal_codes, number
@@ -19,13 +19,29 @@ UINT2, INT3 = DataType("uint", 2), DataType("int", 3)
 def layer(x, weight, out, mw, mh, depth, *, pe=0, simd=0, levels=None, latency=1, constant=False, fast=False, seed=1):
     """Case of all units of a random layer: `mh` numbers of `mw`, without thresholds where `out` is None."""
     made = random_layer(np.random.default_rng(seed), "layer", mw, mh, weight, x, out)
-    pe, simd = pe or mh, simd or mw
-    plan = replace(layer_plan(made, pe, simd, levels, "lut"), weight_latency=latency)
+    plan = replace(layer_plan(made, pe or mh, simd or mw, levels, "lut"), weight_latency=latency)
     if constant:
         plan = replace(plan, weight_memory=LOGIC)
+    what = ", registers behind the weights" if latency > 1 else ""
+    return case(made, plan, depth, what, fast=fast)
+
+
+def grouped(x, weight, out, groups, channels, outputs, depth, *, pe, simd):
+    """Case of all units of a random layer of `groups` matrices of their own."""
+    made = grouped_layer(np.random.default_rng(1), weight, x, out, groups, channels, outputs)
+    plan = replace(made.unfolded(), pe=pe, simd=simd, popcount_levels=None, weight_memory="lut")
+    return case(made, plan, depth, f", {groups} groups")
+
+
+def case(made, plan, depth, what, *, fast=False):
+    """Case of all units of a layer."""
+    x, mw, mh, pe, simd = made.input, made.mw, made.mh, plan.pe, plan.simd
+    channels = made.node.weight.shape[1]  # that a row sees
+    rows = mh * channels // mw  # that see the same ones
+    out = None if made.threshold is None else made.threshold.dtype
     parts, held = dict(made.units(plan, "ecp5")), made.contents(plan, "ecp5")
     matrix, thresholds = made.node.weight, made.threshold
-    i_beats, o_beats, width = plan.sf, plan.nf, made.dtype.bits
+    i_beats, o_beats, width = -(-mw // plan.i_lanes), plan.nf, made.dtype.bits
 
     def expected(name, k, seen):
         codes = [code for beat in seen["i"] for code in lanes(beat, x.bits)][:mw]
@@ -34,7 +50,9 @@ def layer(x, weight, out, mw, mh, depth, *, pe=0, simd=0, levels=None, latency=1
             if row >= mh:
                 found.append(Any(width) if thresholds is None else Const(0, width))
                 continue
-            total = sum(int(w) * number(x, code) for w, code in zip(matrix[row], codes, strict=True))
+            first = row // rows * channels
+            own = codes[first : first + channels]
+            total = sum(int(w) * number(x, code) for w, code in zip(matrix[row], own, strict=True))
             if thresholds is None:
                 # As a number of more bits than the sum has, so that its sign goes along.
                 found.append((total + Const(0, signed(16)))[:width])
@@ -45,7 +63,7 @@ def layer(x, weight, out, mw, mh, depth, *, pe=0, simd=0, levels=None, latency=1
         return found, {"last": k == o_beats - 1}
 
     def legal(name, payload):
-        codes, tail = lanes(payload, x.bits), mw - (i_beats - 1) * simd
+        codes, tail = lanes(payload, x.bits), mw - (i_beats - 1) * plan.i_lanes
         known = legal_codes(x, payload.data)
         for code in codes[tail:]:
             known = known & (~payload.last | (code == 0))
@@ -55,9 +73,8 @@ def layer(x, weight, out, mw, mh, depth, *, pe=0, simd=0, levels=None, latency=1
         {"i": i_beats}, {"o": o_beats}, expected, hang_cycles=i_beats * o_beats + 5,
         i_last=lambda name, k: k == i_beats - 1, legal=legal,
     )  # fmt: skip
-    what = f"{made.thresholds} thresholds" if out else "sums"
-    what += ", registers behind the weights" if latency > 1 else ""
-    sizes = f"{x} x {weight}, {mh} of {mw}, PE {pe}, SIMD {simd}, {what}"
+    what = (f"{made.thresholds} thresholds" if out else "sums") + what
+    sizes = f"{x} x {made.weight}, {mh} of {mw}, PE {pe}, SIMD {simd}, {what}"
     return StreamCase(
         ", ".join(type(unit).__name__ for unit in parts.values()), sizes,
         lambda: Chain([circuit(unit, held.get(part)) for part, unit in parts.items()]), spec, depth,
@@ -78,6 +95,9 @@ CASES = [
     layer(UINT2, INT3, None, 3, 1, 20, simd=2),
     layer(BIPOLAR, BIPOLAR, BIPOLAR, 4, 3, 28, pe=2, simd=2, levels=1),
     layer(TERNARY, TERNARY, UINT2, 3, 2, 22, pe=1, simd=2),
+    grouped(BIPOLAR, BIPOLAR, BIPOLAR, 4, 1, 1, 22, pe=2, simd=1),
+    grouped(TERNARY, BIPOLAR, None, 2, 2, 2, 17, pe=1, simd=2),
+    grouped(TERNARY, BIPOLAR, None, 2, 2, 2, 14, pe=4, simd=2),
     layer(BIPOLAR, BIPOLAR, None, 6, 3, 18, constant=True),
     layer(TERNARY, TERNARY, None, 4, 2, 18, constant=True),
 ]

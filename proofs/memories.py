@@ -97,9 +97,9 @@ def regrouped(beats, repeats, frames, depth):
     )  # fmt: skip
 
 
-def window(height, width, geometry, depth, *, channels=1, per_beat=1, channels_outer=False, tall=False):
-    """Case of a `SlidingWindow`, of 1 bit per channel, and 1 outside the map."""
-    unit = units.SlidingWindow(1, channels, per_beat, height, width, geometry, 1, channels_outer, tall, 0, "lutram")
+def window(height, width, geometry, depth, *, channels=1, per_beat=1, channels_outer=False, fill=1, tall=False):
+    """Case of a `SlidingWindow`, of 1 bit per channel, and 1 or a mark outside the map."""
+    unit = units.SlidingWindow(1, channels, per_beat, height, width, geometry, fill, channels_outer, tall, 0, "lutram")
     chunks, (kh, kw) = channels // per_beat, geometry.kernel
     beats = []  # of each window: the taps of each beat, its chunk, and whether it is the last
     for taps in windows(height, width, geometry):
@@ -118,14 +118,15 @@ def window(height, width, geometry, depth, *, channels=1, per_beat=1, channels_o
         found = []
         for tap in taps:
             if tap is None:
-                found.append(Any(per_beat) if channels_outer else (1 << per_beat) - 1)
+                found.append(Any(per_beat) if fill is None else (1 << per_beat) - 1)
             else:
                 found.append(seen["i"][(tap[0] * width + tap[1]) * chunks + chunk].data)
-        skip = {"skip": taps[0] is None} if channels_outer else {}
+        skip = {"skip": taps[0] is None} if fill is None else {}
         return [_bits(lane, per_beat) for lane in found], {"last": last, **skip}
 
     spec = Spec({"i": height * width * chunks}, {"o": len(beats)}, expected, hang_cycles=4)
     order = "columns" if tall else "taps of a channel" if channels_outer else "taps"
+    order += ", marked outside" if fill is None else ""
     pads = f", pads {geometry.pads}" if any(geometry.pads) else ""
     step = f" by {geometry.strides}" if geometry.strides != (1, 1) else ""
     apart = f" dilated by {geometry.dilations}" if geometry.dilations != (1, 1) else ""
@@ -150,7 +151,8 @@ CASES = [
     window(2, 1, Geometry((2, 1), (2, 1), pads=(1, 0, 1, 0)), 20),
     window(3, 1, Geometry((2, 1), dilations=(2, 1)), 16),
     window(1, 2, Geometry((1, 2), pads=(0, 1, 0, 0)), 26, channels=2),
-    window(1, 3, Geometry((1, 2)), 28, channels=2, channels_outer=True),
+    window(1, 3, Geometry((1, 2)), 28, channels=2, channels_outer=True, fill=None),
+    window(1, 2, Geometry((1, 2), pads=(0, 1, 0, 0)), 26, channels=2, channels_outer=True),
     window(2, 2, Geometry((2, 1), pads=(1, 0, 0, 0)), 18, tall=True),
     window(3, 2, Geometry((2, 2)), 18, tall=True),
 ]

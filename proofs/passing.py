@@ -29,6 +29,11 @@ def concatenated(name, k, seen):
     return [beats[k].data], {"last": k == len(beats) - 1}
 
 
+def sliced(name, k, seen):
+    """Of six beats the fourth and the last."""
+    return [seen["i"][(3, 5)[k]].data], {"last": k}
+
+
 def convert(unit):
     """Case of a `WidthConverter`: lanes in their order, those beyond the frame's elements are zero on both sides."""
     i_beats, o_beats = -(-unit.elements // unit.i_lanes), -(-unit.elements // unit.o_lanes)
@@ -151,6 +156,11 @@ CASES = [
         "Concat", "2 inputs, 2 and 1 beats", lambda: Concat([UINT2, UINT2], 1, [2, 1], UINT2),
         Spec({"i0": 2, "i1": 1}, {"o": 3}, concatenated, hang_cycles=2, i_last=lambda name, k: k == (name == "i0")),
         depth=12, covers=(units.Concat,), fast=True,
+    ),
+    StreamCase(
+        "Slice", "2 of 3 beats, of every other vector", built(units.Slice(2, (True, False, True), (False, True))),
+        Spec({"i": 6}, {"o": 2}, sliced, hang_cycles=4, i_last=lambda name, k: k % 3 == 2), depth=16,
+        covers=(units.Slice,), fast=True,
     ),
     StreamCase(
         "VectorSplit", "vectors of 3 beats", built(units.VectorSplit(2, 3)),

@@ -7,7 +7,7 @@ import numpy as np
 from bnnhw.arithmetic.formats import BIPOLAR, TERNARY, DataType, Float32
 from bnnhw.ir.geometry import Geometry
 from bnnhw.ir.graph import Graph, TensorType
-from bnnhw.ir.nodes import ArgMax, BipolarQuant, Dense, Dequant, Encode, Quant, Threshold, Window
+from bnnhw.ir.nodes import ArgMax, BipolarQuant, Dense, Dequant, Encode, GroupedDense, Quant, Threshold, Window
 from bnnhw.ir.shapes import infer
 from bnnhw.ir.spec import verify
 
@@ -43,12 +43,20 @@ class Builder:
         return self.tensors[name].shape
 
     def dense(self, name, mh, dtype=BIPOLAR):
-        codes = self.rng.integers(0, 1 << dtype.bits, (mh, self.shape(name)[-1]))
+        return self.add(Dense, name, **self._weights(mh, self.shape(name)[-1], dtype))
+
+    def _weights(self, mh, mw, dtype):
+        codes = self.rng.integers(0, 1 << dtype.bits, (mh, mw))
         weight = dtype.decode(np.where(codes == 1, 0, codes) if dtype == TERNARY else codes).astype(np.int16)
-        return self.add(Dense, name, weight=weight, weight_dtype=dtype, flip=np.zeros(mh, np.bool_))
+        return {"weight": weight, "weight_dtype": dtype, "flip": np.zeros(mh, np.bool_)}
 
     def conv(self, name, mh, kernel=(2, 2)):
         return self.dense(self.add(Window, name, geometry=Geometry(kernel), fill=0), mh)
+
+    def grouped(self, name, mh, groups, kernel=(2, 2), dtype=BIPOLAR):
+        name = self.add(Window, name, geometry=Geometry(kernel), fill=0, groups=groups)
+        weights = self._weights(mh, self.shape(name)[-1] // groups, dtype)
+        return self.add(GroupedDense, name, **weights, groups=groups)
 
     def threshold(self, name, dtype=UINT2, negate=False):
         """Thresholds within what the tensor can be, which differ from channel to channel; `negate` for every other

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from math import inf
+from math import inf, log10
 from xml.etree import ElementTree
 
 import pytest
 
-from bnnhw.charts import Bar, Roof, bars, intensity, rooflines
+from bnnhw.charts import Bar, Roof, bars, front, intensity, rooflines, scatter
 
 SVG = "{http://www.w3.org/2000/svg}"
 POINTS = [("one <b>", 1.0, 400.0), ("two", 1.0, 398.0), ("far", inf, 1300.0), ("low", 0.5, 3.0)]
@@ -62,3 +62,23 @@ def test_the_same_figures_give_the_same_bytes_in_any_order() -> None:
 def test_intensity() -> None:
     assert intensity(10, 4) == 2.5
     assert intensity(10, 0) == inf
+
+
+POINTS_OF_TWO_AXES = [("small", 1_500.0, 92.0), ("better", 2_500.0, 97.5), ("worse & larger", 3_000.0, 95.0)]
+
+
+def test_points_lie_where_the_axes_say() -> None:
+    root = ElementTree.fromstring(scatter(POINTS_OF_TWO_AXES, across="LUT4", down="accuracy"))
+    dots = sorted((float(dot.attrib["cx"]), float(dot.attrib["cy"])) for dot in root.iter(f"{SVG}circle"))
+    (a, low), (b, high), (c, middle) = dots
+    assert (b - a) / (c - b) == pytest.approx(log10(2_500 / 1_500) / log10(3_000 / 2_500), rel=0.01)
+    assert (low - high) / (low - middle) == pytest.approx(5.5 / 3, rel=0.01)
+    written = [text.text for text in root.iter(f"{SVG}text")]
+    assert {"small", "better", "worse & larger", "LUT4", "accuracy", "1,000", "2,000", "5,000", "92", "98"} <= set(
+        written
+    )
+
+
+def test_the_front_is_of_points_that_none_beats() -> None:
+    assert front(POINTS_OF_TWO_AXES) == [(1_500.0, 92.0), (2_500.0, 97.5)]
+    assert front([("a", 1.0, 2.0), ("b", 1.0, 3.0), ("c", 2.0, 3.0)]) == [(1.0, 3.0)]

@@ -20,6 +20,7 @@ BASE = {
     "parts",
     "resources",
     "cache",
+    "executor",
     "files",
     "hints",
     "packets",
@@ -47,6 +48,7 @@ TABLE: dict[str, set[str]] = {
     "verify": ABOVE_REFERENCE | HARDWARE | {"host", "design", "inputs"},
     "shipped": set(),
     "inputs": {"ir", "reference", "shipped"},
+    "quantisation": ABOVE_REFERENCE | {"inputs"},
     "compiler": ABOVE_REFERENCE | HARDWARE | {"design", "shipped"},
 }
 # The verbs stand above all parts, and the command line knows only them and the base.

@@ -91,6 +91,7 @@ def build(arguments: Namespace) -> int:
         seeds=arguments.seeds or (SEEDS if searching else 1),
         jobs=arguments.jobs,
         input_format=arguments.input_format,
+        output_tensor=arguments.output_tensor,
         progress=progress,
     )
     write(arguments.json, report, f"{report_text(report)}\n\nbitstream in {arguments.output / report['bitstream']}")

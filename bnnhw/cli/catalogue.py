@@ -10,14 +10,20 @@ from bnnhw.cli.terminal import percent, table, write
 
 
 def add_commands(commands: options.Commands) -> None:
-    options.add_command(commands, "models", models, "shipped models with size, accuracy and source")
+    command = options.add_command(commands, "models", models, "shipped models with size, accuracy and source")
+    command.add_argument("--families", action="store_true", help="the small networks of published families instead")
     options.add_command(commands, "boards", boards, "boards with part, logic, memory, clock and host link")
 
 
 def models(arguments: Namespace) -> int:
-    found = bnnhw.models()
+    found = bnnhw.models(families=arguments.families)
+    if arguments.families:
+        rows = [(m["name"], m["title"], percent(m["accuracy"]), m["samples"], m["paper"]) for m in found]
+        write(arguments.json, found, table(("name", "family", "accuracy", "of samples", "paper"), rows))
+        return 0
     rows = [(m["name"], m["task"], m["weight_bits"], percent(m["accuracy"]), m["samples"], m["data"]) for m in found]
-    write(arguments.json, found, table(("name", "task", "weight bits", "accuracy", "of samples", "data"), rows))
+    text = table(("name", "task", "weight bits", "accuracy", "of samples", "data"), rows)
+    write(arguments.json, found, f"{text}\n\nand families/NAME, a network of each published family: --families")
     return 0
 
 

@@ -36,7 +36,7 @@ def add_commands(commands: options.Commands) -> None:
 
 
 def check(arguments: Namespace) -> int:
-    found = bnnhw.check(arguments.model, input_format=arguments.input_format)
+    found = bnnhw.check(arguments.model, input_format=arguments.input_format, output_tensor=arguments.output_tensor)
     write(arguments.json, found, check_text(found))
     if not found["maps"]:
         raise ModelError(f"{found['file']}: {found['problem']}")
@@ -70,6 +70,7 @@ def compile_(arguments: Namespace) -> int:
         clock_mhz=arguments.clock_mhz,
         folding=arguments.folding,
         input_format=arguments.input_format,
+        output_tensor=arguments.output_tensor,
         progress=progress,
     )
     write(arguments.json, design.estimate, f"{estimate_text(design.estimate)}\n\nwritten to {arguments.output}")

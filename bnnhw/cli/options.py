@@ -40,6 +40,11 @@ def add_model(parser: argparse.ArgumentParser, *, or_folder: bool = True) -> Non
         metavar="FORMAT",
         help="of the input's values: bipolar, ternary, uint1..16 or int2..16; if the model file does not state one",
     )
+    parser.add_argument(
+        "--output-tensor",
+        metavar="NAME",
+        help="which output of a file with several is the answer (default: the first; of a TopK the classes)",
+    )
 
 
 def add_board(parser: argparse.ArgumentParser) -> None:

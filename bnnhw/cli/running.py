@@ -59,6 +59,7 @@ def simulate(arguments: Namespace) -> int:
         simulator=arguments.simulator,
         waves=arguments.waves,
         input_format=arguments.input_format,
+        output_tensor=arguments.output_tensor,
         progress=progress,
     )
     text = facts(
@@ -90,6 +91,7 @@ def compare(arguments: Namespace) -> int:
         trace=arguments.trace,
         port=arguments.port,
         input_format=arguments.input_format,
+        output_tensor=arguments.output_tensor,
         progress=progress,
     )
     unwritten = result.pop("not_written", None)
@@ -156,6 +158,7 @@ def infer(arguments: Namespace) -> int:
         port=arguments.port,
         board=arguments.board,
         input_format=arguments.input_format,
+        output_tensor=arguments.output_tensor,
         progress=progress,
     )
     write_npz(arguments.output, arrays)

@@ -61,8 +61,7 @@ def candidates_of(
     """Foldings of one layer within `interval` cycles, with each weight used `batch` times; `wanted` fixes what the user
     asks for; line buffers are `deep` where that costs nothing. `joins` tells whether frames may come from and go to its
     neighbours side by side."""
-    if wanted.get("weight_memory") == LOGIC:
-        wanted = {"pe": layer.mh, "simd": layer.mw, **wanted}
+    wanted = layer.completed(wanted)
     layer.check_folding(wanted)
     base = replace(layer.unfolded(), **wanted)
     base.check("--folding")

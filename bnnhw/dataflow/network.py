@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bnnhw.arithmetic.formats import MAX_BITS, DataType, Float32, value_width
-from bnnhw.dataflow.layers import INPUT, LAYERS, Layer, MatrixLayer
+from bnnhw.dataflow.layers import INPUT, LAYERS, Layer, WeightedLayer
 from bnnhw.errors import ModelError
 from bnnhw.ir.digest import digest
 from bnnhw.ir.graph import Graph
@@ -51,7 +51,7 @@ class Network:
         label = next(node for node in graph.nodes if isinstance(node, ArgMax) and node.scale is not None)
         assert label.scale is not None and label.bias is not None
         layers = _layers(graph, encode)
-        if not any(isinstance(layer, MatrixLayer) for layer in layers):
+        if not any(isinstance(layer, WeightedLayer) for layer in layers):
             raise ModelError(f"model {graph.name}: no layer with weights, so there is nothing to build")
         if value_width(layers[-1].dtype) > MAX_BITS:
             raise ModelError(
@@ -124,7 +124,7 @@ def _layer(graph: Graph, node: Node, made: dict[str, int], layers: list[Layer], 
     format_ = graph.tensors[output].format
     assert not isinstance(format_, Float32)
     inputs = tuple(made[name] for name in sources)
-    (kind,) = (kind for kind in LAYERS if isinstance(node, kind.nodes))
+    (kind,) = (kind for kind in LAYERS if type(node) in kind.nodes)
     layer = kind(
         name=node.name,
         inputs=inputs,

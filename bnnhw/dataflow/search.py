@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from bnnhw.dataflow.area import cost
 from bnnhw.dataflow.candidates import FRAMES, VECTORS, Candidate, Head, Tail, candidates_of
 from bnnhw.dataflow.folding_file import Folding
-from bnnhw.dataflow.layers import Layer, LayerPlan, MatrixLayer
+from bnnhw.dataflow.layers import Layer, LayerPlan, WeightedLayer
 from bnnhw.dataflow.network import Network
 from bnnhw.dataflow.pipeline import edge_units, joinable, label_select
 from bnnhw.dataflow.plan import lanes_within
@@ -242,8 +242,8 @@ def _too_large(network: Network, part: Part, interval: int, budget: Budget, fold
     """What the smallest plan needs and the part does not have."""
     fits_luts = solve(network, part, interval, Budget(np.inf, budget.block_ram), folding)
     if fits_luts is None:
-        matrices = [layer for layer in network.layers if isinstance(layer, MatrixLayer)]
-        bits = sum(layer.mw * layer.mh * layer.weight.bits for layer in matrices)
+        weighted = [layer for layer in network.layers if isinstance(layer, WeightedLayer)]
+        bits = sum(layer.node.weight.size * layer.weight.bits for layer in weighted)
         have = f"{budget.block_ram} block RAMs of {part.block_ram_bits} bits"
         return PlanError(
             f"model {network.model} does not fit {part.name}: {bits:,} weight bits do not go into {have} and its LUTs; "

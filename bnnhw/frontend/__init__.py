@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from bnnhw.arithmetic.formats import DataType
+from bnnhw.errors import ModelError
 from bnnhw.frontend.bnn_pynq import inspect_bnn_pynq, load_bnn_pynq
 from bnnhw.frontend.importer import Row, inspect_qonnx, load_qonnx
 from bnnhw.frontend.parameter_files import is_folder_or_archive
@@ -13,19 +14,23 @@ from bnnhw.ir.graph import Graph
 __all__ = ["Row", "inspect", "inspect_bnn_pynq", "inspect_qonnx", "load", "load_bnn_pynq", "load_qonnx"]
 
 
-def load(path: Path, *, input_format: DataType | None = None) -> Graph:
+def load(path: Path, *, input_format: DataType | None = None, output_tensor: str | None = None) -> Graph:
     """The imported graph of a QONNX file, or of a BNN-PYNQ parameter folder or archive.
+
+    `output_tensor` chooses one of the outputs of a file that has several.
 
     Raises
     ------
     ModelError
         As `load_qonnx` and `load_bnn_pynq`.
     """
-    load_format = load_bnn_pynq if is_folder_or_archive(path) else load_qonnx
-    return load_format(path, input_format=input_format)
+    if is_folder_or_archive(path):
+        _check_single(path, output_tensor)
+        return load_bnn_pynq(path, input_format=input_format)
+    return load_qonnx(path, input_format=input_format, output_tensor=output_tensor)
 
 
-def inspect(path: Path) -> list[Row]:
+def inspect(path: Path, *, output_tensor: str | None = None) -> list[Row]:
     """Every node of a QONNX file, or every layer of BNN-PYNQ parameters, with what becomes of it.
 
     Raises
@@ -33,4 +38,12 @@ def inspect(path: Path) -> list[Row]:
     ModelError
         As `inspect_qonnx` and `inspect_bnn_pynq`.
     """
-    return inspect_bnn_pynq(path) if is_folder_or_archive(path) else inspect_qonnx(path)
+    if is_folder_or_archive(path):
+        _check_single(path, output_tensor)
+        return inspect_bnn_pynq(path)
+    return inspect_qonnx(path, output_tensor=output_tensor)
+
+
+def _check_single(path: Path, output_tensor: str | None) -> None:
+    if output_tensor is not None:
+        raise ModelError(f"{path}: BNN-PYNQ parameters have one output without a name: leave --output-tensor out")

@@ -41,6 +41,27 @@ def hard_sigmoid(context: Context, node: onnx.NodeProto) -> str:
     return "activation"
 
 
+def exponential(context: Context, node: onnx.NodeProto) -> str:
+    """Elu, Celu and Selu: straight above zero, and an exponential below."""
+    selu = node.op_type == "Selu"
+    alpha = float(attribute(node, "alpha", 1.67326319217681884765625 if selu else 1.0))
+    gamma = float(attribute(node, "gamma", 1.05070102214813232421875))
+    if not (alpha > 0 and gamma > 0 and np.isfinite([alpha, gamma]).all()):
+        raise Refusal(f"an alpha of {alpha:g} and a gamma of {gamma:g}", "use positive ones")
+    made = Activation(
+        name="", inputs=(), output="", function=node.op_type.lower(),  # type: ignore[arg-type]
+        alpha=np.array(alpha, np.float32),
+        beta=gamma if selu else 0.0,
+    )  # fmt: skip
+    context.emit(node, made)
+    return "activation"
+
+
+def softplus(context: Context, node: onnx.NodeProto) -> str:
+    context.emit(node, Activation(name="", inputs=(), output="", function="softplus", alpha=np.ones((), np.float32)))
+    return "activation"
+
+
 def tanh(context: Context, node: onnx.NodeProto) -> str:
     context.emit(node, Activation(name="", inputs=(), output="", function="tanh", alpha=np.ones((), np.float32)))
     return "activation"

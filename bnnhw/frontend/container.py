@@ -67,7 +67,9 @@ class Container:
     batch
         The size of the input's batch axis in the file, 1 where it has none: shapes in nodes may hold it.
     output
-        The one output, or the classes of a TopK of which the model also outputs the values.
+        The answer among the outputs.
+    outputs
+        All of them, but the values of a TopK whose classes are the answer.
     opset
         Version of the standard operator set.
     """
@@ -80,6 +82,7 @@ class Container:
     input_format: DataType | None
     batch: int
     output: str
+    outputs: tuple[str, ...]
     opset: int
 
     @cached_property
@@ -88,13 +91,14 @@ class Container:
         return {self.input, *self.constants, *(name for node in self.nodes for name in node.output)}
 
 
-def read(path: Path) -> Container:
-    """The content of an .onnx or .onnx.gz file.
+def read(path: Path, output_tensor: str | None = None) -> Container:
+    """The content of an .onnx or .onnx.gz file; `output_tensor` is the answer among its outputs.
 
     Raises
     ------
     ModelError
-        If the file cannot be read, is no ONNX model, keeps data outside itself, or has more than one input or answer.
+        If the file cannot be read, is no ONNX model, keeps data outside itself, has more than one input or no such
+        output.
     """
     content = unpacked(path)
     if has_too_many_fields(content):
@@ -115,6 +119,7 @@ def read(path: Path) -> Container:
         inputs = [value for value in graph.input if value.name not in constants]
         if len(inputs) != 1:
             raise ModelError(f"{path}: {len(inputs)} inputs ({_names(inputs)}): export a model with one")
+        outputs = _outputs(path, graph, output_tensor)
         return Container(
             name=path.name.removesuffix(".gz").removesuffix(".onnx"),
             nodes=_sorted(path, graph, {*constants, inputs[0].name}),
@@ -123,24 +128,28 @@ def read(path: Path) -> Container:
             input_shape=_input_shape(path, inputs[0]),
             input_format=_input_format(path, graph, inputs[0]),
             batch=max(1, int(inputs[0].type.tensor_type.shape.dim[0].dim_value)),
-            output=_output(path, graph),
+            output=outputs[0],
+            outputs=outputs,
             opset=opset,
         )
     except (ValueError, TypeError, OverflowError) as error:
         raise ModelError(f"{path}: damaged: {error}: export it again") from None
 
 
-def _output(path: Path, graph: onnx.GraphProto) -> str:
-    """The answer: where a model outputs the values and the indices of a TopK, as FINN writes it, it is the indices."""
-    names = [value.name for value in graph.output]
-    if len(names) == 1:
-        return names[0]
+def _outputs(path: Path, graph: onnx.GraphProto, wanted: str | None) -> tuple[str, ...]:
+    """The outputs, the answer in front: the wanted or the first one.
+
+    Where a model outputs the values and the indices of a TopK, as FINN writes it, it is the indices, and they alone.
+    """
+    names = [str(value.name) for value in graph.output]
+    if wanted is not None:
+        if wanted not in names:
+            raise ModelError(f"{path}: no output {wanted!r}: --output-tensor takes one of {_names(graph.output)}")
+        return (wanted, *(name for name in names if name != wanted))
     for node in graph.node:
-        if node.op_type == "TopK" and sorted(names) == sorted(node.output):
-            return str(node.output[1])
-    raise ModelError(
-        f"{path}: {len(names)} outputs ({_names(graph.output)}): export a model with one of them as its only output"
-    )
+        if node.op_type == "TopK" and len(names) > 1 and sorted(names) == sorted(node.output):
+            return (str(node.output[1]),)
+    return tuple(names)
 
 
 def unpacked(path: Path) -> bytes:

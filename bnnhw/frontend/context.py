@@ -11,11 +11,26 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
+from bnnhw.arithmetic.formats import DataType
 from bnnhw.frontend.container import MAX_ELEMENTS, Container
 from bnnhw.frontend.refusal import Refusal
 from bnnhw.ir.geometry import Geometry
 from bnnhw.ir.graph import TensorType
-from bnnhw.ir.nodes import ArgMax, Concat, Conv, MatMul, MaxPool, Node, Pad, Reshape, Sigmoid, Softmax, Sum, SumPool
+from bnnhw.ir.nodes import (
+    ArgMax,
+    Concat,
+    Conv,
+    MatMul,
+    MaxPool,
+    Node,
+    Pad,
+    Reshape,
+    Sigmoid,
+    Slice,
+    Softmax,
+    Sum,
+    SumPool,
+)
 from bnnhw.ir.shapes import infer
 
 Array = NDArray[np.generic]
@@ -23,7 +38,7 @@ Array = NDArray[np.generic]
 # All constants that a file's expressions make, together.
 MAX_FOLDED = 2 * MAX_ELEMENTS
 # The one of a node's IR nodes that bears its name in reports, if there is one of these.
-_NAMED = (MatMul, Conv, MaxPool, SumPool, Sum, Concat, Pad)
+_NAMED = (MatMul, Conv, MaxPool, SumPool, Sum, Concat, Slice, Pad)
 
 
 class Unreached(Exception):
@@ -68,6 +83,8 @@ class Context:
         Type of every IR tensor.
     scales
         For constants that are whole multiples of a scale, that scale, as an array of their shape.
+    integers
+        The number formats of tensors of the file that QuantizeLinear made, up to what makes floats of them again.
     current
         The IR tensor that stands for a tensor of the file, where the names differ.
     windows
@@ -90,6 +107,7 @@ class Context:
     shapes: dict[str, tuple[int, ...] | None]
     types: dict[str, TensorType]
     scales: dict[str, Array] = field(default_factory=dict)
+    integers: dict[str, DataType] = field(default_factory=dict)
     current: dict[str, str] = field(default_factory=dict)
     windows: dict[str, Windows] = field(default_factory=dict)
     nodes: list[Node] = field(default_factory=list)
@@ -151,7 +169,10 @@ class Context:
         """
         end = next((self.ends[tensor] for tensor in tensors if tensor in self.ends), None)
         if end is not None and not isinstance(part, (ArgMax, Reshape)):
-            raise Refusal(f"stands after {end.op}", f"end the model with {end.op}, or with what goes into it")
+            raise Refusal(
+                f"stands after {end.op}, which does not map between layers yet",
+                f"end the model with {end.op}, or with what goes into it",
+            )
         stem = node_name(node)
         k = self.parts[stem]
         self.parts[stem] += 1

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from math import prod
-
 import numpy as np
 import onnx
 from numpy.typing import NDArray
 
 from bnnhw.arithmetic.formats import DataType
 from bnnhw.frontend.attributes import attribute, floats
-from bnnhw.frontend.container import MAX_ELEMENTS
 from bnnhw.frontend.context import Context, Windows, node_name
 from bnnhw.frontend.elementwise import arithmetic
 from bnnhw.frontend.maps import MapView, emit_on_map, of_channels_last, view_of
@@ -47,10 +44,11 @@ def conv(context: Context, node: onnx.NodeProto) -> str:
     if tuple(attribute(node, "kernel_shape", kernel)) != kernel:
         raise Refusal(f"a kernel_shape other than that of its weights, {kernel}", "export the model again")
     integers = integers.reshape(len(integers), *(*kernel, 1)[:2], -1)
-    group = int(attribute(node, "group", 1))
-    if group != 1:
-        integers, dtype = _written_out(integers, dtype, group)
-    return convolve(context, node, source, integers, dtype, scale, geometry_of(node, source, kernel), after=after)
+    groups = int(attribute(node, "group", 1))
+    if groups < 1 or len(integers) % groups:
+        raise Refusal(f"{len(integers)} outputs in {groups} groups", "use the same number of outputs in every group")
+    geometry = geometry_of(node, source, kernel)
+    return convolve(context, node, source, integers, dtype, scale, geometry, groups=groups, after=after)
 
 
 def im2col(context: Context, node: onnx.NodeProto) -> str:
@@ -81,38 +79,27 @@ def convolve(
     scale: NDArray[np.float64],
     geometry: Geometry,
     *,
+    groups: int = 1,
     value: float = 0.0,
     before: list[Node] | None = None,
     after: list[Node] | None = None,
 ) -> str:
-    """Appends a convolution with integer weights (MH, KH, KW, C) of the map `source`, padded with `value`.
+    """Appends a convolution with integer weights (MH, KH, KW, C / groups) of the map `source`, padded with `value`.
 
     `before` follows the padding, `after` the convolution, both channels last.
     """
     padding, bare = without_pads(geometry, value)
-    layer = Conv(name="", inputs=(), output="", weight=weight, weight_dtype=dtype, weight_scale=scale, geometry=bare)
-    if weight.shape[-1] != source.channels:
-        raise Refusal(f"weights of {weight.shape[-1]} channels on a map of {source.channels}", "export the model again")
+    layer = Conv(
+        name="", inputs=(), output="", weight=weight, weight_dtype=dtype, weight_scale=scale, geometry=bare,
+        groups=groups,
+    )  # fmt: skip
+    channels = weight.shape[-1] * groups
+    if channels != source.channels:
+        raise Refusal(f"weights of {channels} channels on a map of {source.channels}", "export the model again")
     emit_on_map(context, node, source, *padding, *(before or []), layer, *(after or []))
     context.layers += 1
-    return f"layer {context.layers - 1}: {source.channels} -> {len(weight)}, {named(geometry)}, {dtype} weights"
-
-
-def _written_out(weight: Integers, dtype: DataType, group: int) -> tuple[Integers, DataType]:
-    """Weights (MH, KH, KW, C / group) of a grouped convolution with zeros for the channels of other groups."""
-    outputs, *kernel, channels = weight.shape
-    if group < 1 or outputs % group:
-        raise Refusal(f"{outputs} outputs in {group} groups", "use the same number of outputs in every group")
-    if prod(weight.shape) * group > MAX_ELEMENTS:
-        raise Refusal(f"{group} groups of weights of shape {weight.shape}", "use fewer channels")
-    whole = np.zeros((outputs, *kernel, group * channels), np.int16)
-    each = outputs // group
-    for k in range(group):
-        rows = slice(k * each, (k + 1) * each)
-        whole[rows, ..., k * channels : (k + 1) * channels] = weight[rows]
-    if dtype.contains(whole):
-        return whole, dtype
-    return whole, DataType.smallest(int(whole.min()), int(whole.max()))
+    kind = "" if groups == 1 else " depthwise," if groups == channels else f" {groups} groups,"
+    return f"layer {context.layers - 1}: {channels} -> {len(weight)}, {named(geometry)},{kind} {dtype} weights"
 
 
 def _whole(node: onnx.NodeProto, name: str, default: int | None, count: int) -> list[int]:

@@ -8,10 +8,18 @@ from difflib import get_close_matches
 from bnnhw.frontend.refusal import Refusal
 
 _INTEGER_OPERATORS = (
-    "ONNX's own quantised operators, which do not map yet",
-    "export with Quant nodes (qonnx's QCDQToQuant makes them of QuantizeLinear, Clip and DequantizeLinear)",
+    "a layer of integers in one operator, which does not map yet",
+    "export in QDQ form, with QuantizeLinear and DequantizeLinear around plain layers (onnxruntime.quantization: "
+    "quantize_static with quant_format=QuantFormat.QDQ)",
 )
-_MONOTONE = ("an activation that does not map yet", "use Relu, LeakyRelu, PRelu, Clip, HardSigmoid, Tanh or Softsign")
+_DYNAMIC = (
+    "scales that depend on the sample",
+    "quantise with fixed scales (onnxruntime.quantization: quantize_static instead of quantize_dynamic)",
+)
+_MONOTONE = (
+    "an activation that does not map yet",
+    "use Relu, PRelu, Clip, Elu, Softplus, HardSigmoid, Sigmoid or Tanh",
+)
 _TURNING = (
     "an activation that rises and falls, for which no thresholds stand",
     "use one that never falls, such as Relu or Clip",
@@ -21,8 +29,8 @@ _CONTROL = ("control flow, which does not map", "export the model with fixed sha
 _SAMPLE = ("factors that depend on the sample", "use BatchNormalization")
 _ATTENTION = ("attention, which multiplies tensors by each other", "use layers with constant weights")
 _PARTS = (
-    "parts of a tensor, which do not map yet",
-    "read the whole tensor, with weights of 0 for what a layer leaves out",
+    "parts of a tensor at places of any order, which do not map yet",
+    "use Slice, Split or Gather along one axis",
 )
 _RESIZING = ("a map that is made larger or resampled", "change its size with the strides of a Conv or with pools")
 _EXTREME = ("a reduction that does not map", "use GlobalMaxPool, or MaxPool with the whole map as its kernel")
@@ -32,11 +40,15 @@ _SHAPES = ("a shape that depends on the data", "export the model with fixed shap
 # fmt: off
 _GROUPS: dict[tuple[str, str], tuple[str, ...]] = {
     _INTEGER_OPERATORS: (
-        "QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear", "QLinearConv", "QLinearMatMul", "QLinearAdd",
-        "MatMulInteger", "ConvInteger",
+        "QLinearConv", "QLinearMatMul", "QGemm", "QLinearAdd", "QLinearMul", "QLinearConcat", "QLinearAveragePool",
+        "QLinearGlobalAveragePool", "QLinearSigmoid", "QLinearLeakyRelu", "QLinearSoftmax", "QLinearReduceMean",
+    ),
+    _DYNAMIC: (
+        "DynamicQuantizeLinear", "MatMulInteger", "ConvInteger", "DynamicQuantizeMatMul", "MatMulIntegerToFloat",
+        "DynamicQuantizeLSTM",
     ),
     _MONOTONE: (
-        "Softplus", "Elu", "Selu", "Celu", "ThresholdedRelu", "Exp", "Log", "Sqrt", "Atan", "Asinh", "Sinh",
+        "ThresholdedRelu", "Exp", "Log", "Sqrt", "Atan", "Asinh", "Sinh",
     ),
     _TURNING: ("Abs", "Gelu", "Erf", "Silu", "Swish", "HardSwish", "Mish", "Sin", "Cos", "Pow", "Reciprocal", "Shrink"),
     _RECURRENT: ("LSTM", "GRU", "RNN"),
@@ -46,7 +58,7 @@ _GROUPS: dict[tuple[str, str], tuple[str, ...]] = {
         "MeanVarianceNormalization", "LRN",
     ),
     _ATTENTION: ("Attention", "MultiHeadAttention", "Einsum"),
-    _PARTS: ("Gather", "GatherElements", "GatherND", "Slice", "Split", "ScatterElements", "ScatterND", "Compress"),
+    _PARTS: ("GatherElements", "GatherND", "ScatterElements", "ScatterND", "Compress"),
     _RESIZING: ("Resize", "Upsample", "DepthToSpace", "SpaceToDepth", "Tile", "Expand"),
     _EXTREME: ("ReduceMax", "ReduceMin", "ReduceL1", "ReduceL2", "ReduceProd", "ReduceSumSquare", "ReduceLogSumExp"),
     _LOGIC: ("Equal", "And", "Or", "Xor", "IsNaN", "IsInf"),
@@ -54,9 +66,6 @@ _GROUPS: dict[tuple[str, str], tuple[str, ...]] = {
     ("a transposed convolution", "use Conv"): ("ConvTranspose",),
     ("a pool that squares", "use MaxPool or AveragePool"): ("LpPool", "GlobalLpPool"),
     ("integers cut short", "use Quant with rounding mode FLOOR"): ("Trunc",),
-    ("a logarithm of Softmax", "end the model with what goes into it, or with Softmax: the class is the same"): (
-        "LogSoftmax",
-    ),
     ("one of the classes marked", "end the model with ArgMax, or with what goes into it"): ("Hardmax",),
 }
 # fmt: on

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +18,7 @@ from bnnhw.frontend.attributes import attribute
 from bnnhw.frontend.constants import fold, folded_scale
 from bnnhw.frontend.context import Context, Unreached, node_name
 from bnnhw.frontend.explanations import explain_unknown
+from bnnhw.frontend.linear_quantisers import check_integers
 from bnnhw.frontend.operators import CONSTANT_QUANTISERS, HANDLERS
 from bnnhw.frontend.refusal import Refusal
 from bnnhw.ir.graph import Graph, TensorType
@@ -43,7 +44,7 @@ class Row:
     ok: bool
 
 
-def load_qonnx(path: Path, *, input_format: DataType | None = None) -> Graph:
+def load_qonnx(path: Path, *, input_format: DataType | None = None, output_tensor: str | None = None) -> Graph:
     """The imported graph of a QONNX file.
 
     Parameters
@@ -52,18 +53,23 @@ def load_qonnx(path: Path, *, input_format: DataType | None = None) -> Graph:
         An .onnx file, or one compressed with gzip.
     input_format
         The integer format of the input's values, where the file does not tell and no quantiser follows.
+    output_tensor
+        Which of the file's outputs is the answer; None for the first, or the classes of a TopK.
 
     Raises
     ------
     ModelError
         If the file cannot be read; or with every node that does not map, its reason and its remedy.
     """
-    context, rows = _walk(path)
+    context, rows = walk(path, output_tensor)
+    file = context.file
+    others = ", ".join(map(repr, file.outputs[1:]))
+    chosen = f"output {file.output!r} is the answer, and {others} not computed: --output-tensor chooses another"
     # A line each, whatever the names in the file are.
     problems = tuple(" ".join(f"{row.node} ({row.op}): {row.becomes}".split()) for row in rows if not row.ok)
     if problems:
-        raise ModelError(f"{path}: {len(problems)} of {len(rows)} nodes do not map to hardware", problems)
-    file = context.file
+        several = f" ({chosen})" if others else ""
+        raise ModelError(f"{path}: {len(problems)} of {len(rows)} nodes do not map to hardware{several}", problems)
     output = context.current.get(file.output, file.output)
     if output not in context.types or output == file.input:
         raise ModelError(f"{path}: output {file.output!r} does not depend on the input: export the model again")
@@ -71,18 +77,29 @@ def load_qonnx(path: Path, *, input_format: DataType | None = None) -> Graph:
         raise ModelError(
             f"{path}: holds no layer with weights (Conv, MatMul, Gemm): there is nothing to make hardware of"
         )
+    # The answer has its name of the file, under which other executors know it.
+    names = {output: file.output}
+    nodes = [
+        replace(
+            node,
+            inputs=tuple(names.get(name, name) for name in node.inputs),
+            output=names.get(node.output, node.output),
+        )
+        for node in context.nodes
+    ]
+    types = {names.get(name, name): type_ for name, type_ in context.types.items()}
     return Graph(
         name=file.name,
         input=file.input,
-        nodes=tuple(context.nodes),
-        tensors={file.input: context.types[file.input], **{n.output: context.types[n.output] for n in context.nodes}},
-        outputs={"outputs": output},
-        notes=tuple(context.notes),
+        nodes=tuple(nodes),
+        tensors={file.input: types[file.input], **{node.output: types[node.output] for node in nodes}},
+        outputs={"outputs": file.output},
+        notes=(*context.notes, *([chosen] if others else [])),
         input_format=input_format or file.input_format,
     )
 
 
-def inspect_qonnx(path: Path) -> list[Row]:
+def inspect_qonnx(path: Path, *, output_tensor: str | None = None) -> list[Row]:
     """Every node of a QONNX file with what becomes of it, in the order of the file as far as the data allows.
 
     Raises
@@ -90,11 +107,11 @@ def inspect_qonnx(path: Path) -> list[Row]:
     ModelError
         If the file cannot be read.
     """
-    return _walk(path)[1]
+    return walk(path, output_tensor)[1]
 
 
-def _walk(path: Path) -> tuple[Context, list[Row]]:
-    file = container.read(path)
+def walk(path: Path, output_tensor: str | None = None) -> tuple[Context, list[Row]]:
+    file = container.read(path, output_tensor)
     context = Context(
         file=file,
         constants=dict(file.constants),
@@ -126,6 +143,7 @@ def _translate(context: Context, node: onnx.NodeProto) -> str:
             return _fold(context, node)
         if node.op_type not in HANDLERS:
             raise explain_unknown(node.op_type, HANDLERS)
+        check_integers(context, node)
         return HANDLERS[node.op_type](context, node)
     except (ValueError, IndexError, KeyError, TypeError, OverflowError, MemoryError) as error:
         # A malformed node: its parameters are not what its operator needs.

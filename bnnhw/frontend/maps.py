@@ -9,7 +9,7 @@ import onnx
 from bnnhw.frontend.context import Context
 from bnnhw.frontend.refusal import Refusal
 from bnnhw.ir.elementwise import ELEMENTWISE
-from bnnhw.ir.nodes import Concat, Conv, MaxPool, Node, Pad, Reshape, Sum, SumPool, Transpose
+from bnnhw.ir.nodes import Concat, Conv, MaxPool, Node, Pad, Reshape, Slice, Sum, SumPool, Transpose
 
 # qonnx's variants of standard operators, for data of the shape (N, H, W, C).
 _CHANNELS_LAST = "channels_last"
@@ -102,14 +102,15 @@ def lies_channels_last(context: Context, name: str) -> bool | None:
     size 1. Of a single pixel such an axis may be on either side.
     """
     maker = context.makers.get(context.tensor(name))
-    while isinstance(maker, (*ELEMENTWISE, Reshape)):
+    while isinstance(maker, (*ELEMENTWISE, Reshape, Slice)):
         if isinstance(maker, Reshape):
             before, after = (_sizes(context, tensor) for tensor in (*maker.inputs, maker.output))
             if before != after or len(after) < 2:
                 return None
         maker = context.makers.get(maker.inputs[0])
     if isinstance(maker, Transpose):
-        return maker.perm[-1] == 0 or (False if maker.perm == TO_FIRST else None)
+        pixel = len(_sizes(context, maker.output)) < 2
+        return maker.perm[-1] == 0 or (False if maker.perm == TO_FIRST and not pixel else None)
     return True if isinstance(maker, _MAPS) else None
 
 

@@ -1,4 +1,4 @@
-"""What may follow the last layer: Softmax, Sigmoid, ArgMax, TopK."""
+"""What may follow the last layer: Softmax, LogSoftmax, Sigmoid, ArgMax, TopK."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ import onnx
 from bnnhw.frontend.attributes import attribute
 from bnnhw.frontend.context import Context, node_name
 from bnnhw.frontend.refusal import Refusal
-from bnnhw.ir.nodes import ArgMax, Sigmoid, Softmax
+from bnnhw.ir.nodes import Activation, ArgMax, Sigmoid, Softmax
+
+# What may follow an answer.
+_KEEPING = ("ArgMax", "TopK", "Cast", "Dropout", "Flatten", "Identity", "Reshape", "Squeeze", "Unsqueeze")
 
 
 def _over_classes(context: Context, node: onnx.NodeProto, axis: int) -> None:
@@ -18,16 +21,29 @@ def _over_classes(context: Context, node: onnx.NodeProto, axis: int) -> None:
 
 
 def softmax(context: Context, node: onnx.NodeProto) -> str:
+    """Softmax and LogSoftmax."""
     _over_classes(context, node, int(attribute(node, "axis", -1)))
-    context.emit(node, Softmax(name="", inputs=(), output=""))
-    context.notes.append(f"{node_name(node)}: Softmax keeps the order; hardware leaves it out, software computes it")
+    context.emit(node, Softmax(name="", inputs=(), output="", log=node.op_type == "LogSoftmax"))
+    context.notes.append(
+        f"{node_name(node)}: {node.op_type} keeps the order; hardware leaves it out, software computes it"
+    )
     return "software, after the hardware (the class is the same without it)"
 
 
 def sigmoid(context: Context, node: onnx.NodeProto) -> str:
+    """The last layer's, or an activation, where something else than the choice of a class follows."""
+    if not _answers(context, node.output[0]):
+        context.emit(node, Activation(name="", inputs=(), output="", function="sigmoid", alpha=np.ones((), np.float32)))
+        return "activation"
     context.emit(node, Sigmoid(name="", inputs=(), output=""))
     context.notes.append(f"{node_name(node)}: Sigmoid keeps the order; hardware leaves it out, software computes it")
     return "software, after the hardware (the class is the same without it)"
+
+
+def _answers(context: Context, tensor: str) -> bool:
+    """Whether what follows a tensor chooses a class at most."""
+    readers = [node for node in context.file.nodes if tensor in node.input and context.needed & set(node.output)]
+    return all(node.op_type in _KEEPING and all(_answers(context, name) for name in node.output) for node in readers)
 
 
 def argmax(context: Context, node: onnx.NodeProto) -> str:

@@ -30,9 +30,33 @@ LAYOUTS = {2: "NC", 3: "NWC", 4: "NCHW"}
 def quant(context: Context, node: onnx.NodeProto) -> str:
     scale, zero = _scale(context, node), _parameter(context, node, 2, "zero point")
     width = _parameter(context, node, 3, "bit width")
-    bits, most = int(width.flat[0]), MAX_CONSTANT_BITS if node.input[0] in context.constants else MAX_DATA_BITS
-    if (width != bits).any() or not 1 <= bits <= most:
-        raise Refusal(f"its bit width is {width.flat[0]:g}", f"use one whole number of bits from 1 to {most}")
+    constant = node.input[0] in context.constants
+    most = MAX_CONSTANT_BITS if constant else MAX_DATA_BITS
+    for bits in np.unique(width):
+        if not 1 <= bits <= most or bits != int(bits):
+            raise Refusal(f"its bit width is {bits:g}", f"use a whole number of bits from 1 to {most}")
+    if np.ptp(width) and not constant:
+        shown = ", ".join(f"{bits:g}" for bits in np.unique(width)[:4])
+        raise Refusal(f"its bit width is {shown}, by channel", "use one for an activation; weights may have several")
+    if np.ptp(width):
+        return _per_channel(context, node, scale, zero, width)
+    return _place(context, node, _quantiser(node, int(width.flat[0]), scale, zero), scale, zero)
+
+
+def _per_channel(context: Context, node: onnx.NodeProto, scale: Float, zero: Float, width: Float) -> str:
+    """Weights of several bit widths: each is quantised to the one that is its own."""
+    name, found = node.output[0], np.zeros((), np.float32)
+    for bits in np.unique(width):
+        _place(context, node, _quantiser(node, int(bits), scale, zero), scale, zero)
+        if np.broadcast_shapes(width.shape, context.constants[name].shape) != context.constants[name].shape:
+            raise Refusal(f"bit widths of shape {width.shape} that do not fit its input", "export the model again")
+        found = np.where(width == bits, context.constants[name], found)
+    context.constants[name] = found
+    return "constant, quantised"
+
+
+def _quantiser(node: onnx.NodeProto, bits: int, scale: Float, zero: Float) -> Callable[..., Node]:
+    """What makes the quantiser of a scale and a zero point."""
     signed, narrow = bool(attribute(node, "signed", 1)), bool(attribute(node, "narrow", 0))
     rounding = str(attribute(node, "rounding_mode", "ROUND")).upper().replace("HALF_EVEN", "ROUND")
     if rounding not in ROUNDINGS:
@@ -40,7 +64,7 @@ def quant(context: Context, node: onnx.NodeProto) -> str:
     if bits == 1 and signed:
         if zero.any() or (scale < 0).any():
             raise Refusal("one signed bit with a zero point or a negative scale", "use neither")
-        return _place(context, node, _bipolar, scale)
+        return lambda scale, zero: _bipolar(scale)
     if bits == 1 and narrow:
         raise Refusal("one narrow unsigned bit, which holds only 0", "use a wider or not narrow format")
 
@@ -57,7 +81,7 @@ def quant(context: Context, node: onnx.NodeProto) -> str:
             rounding=rounding,
         )
 
-    return _place(context, node, make, scale, zero)
+    return make
 
 
 def bipolar_quant(context: Context, node: onnx.NodeProto) -> str:

@@ -23,6 +23,7 @@ from bnnhw.ir.nodes import (
     Quant,
     Reshape,
     Round,
+    Slice,
     Sum,
     SumPool,
     Transpose,
@@ -60,7 +61,9 @@ def range_of(context: Context, tensor: str) -> Range:
     if isinstance(node, MultiThreshold):
         ends = node.out_bias, node.out_bias + node.out_scale * len(node.thresholds)
         return _around([np.array(end) for end in ends], np.array(node.out_scale), np.array(node.out_bias))
-    if isinstance(node, (Clip, Round, Activation, Arithmetic, Reshape, Transpose, MaxPool, Pad, SumPool, Sum, Concat)):
+    if isinstance(
+        node, (Clip, Round, Activation, Arithmetic, Reshape, Transpose, MaxPool, Pad, SumPool, Sum, Concat, Slice)
+    ):
         return _through(node, [range_of(context, name) for name in node.inputs])
     return ANY
 

@@ -11,9 +11,13 @@ from bnnhw.frontend.refusal import Refusal
 Float = NDArray[np.float64]
 Grid = tuple[NDArray[np.int64], Float]
 
-MAX_WEIGHT_BITS = 8
-# The largest integer of any weight format.
-MAX_STEPS = (1 << MAX_WEIGHT_BITS) - 1
+MAX_WEIGHT_BITS = 16
+# The largest integer of a weight.
+MAX_STEPS = (1 << (MAX_WEIGHT_BITS - 1)) - 1
+# Grids of no more steps may be off by the rounding of an expression, finer ones at first by that of their products
+# alone; but sums of a few scaled sign matrices are rounded more than once as well.
+COARSE_STEPS = 255
+MERGED_STEPS = 4095
 # Float32 products of an integer and the scale of a quantiser are this near to whole multiples of the scale.
 MULTIPLE_TOLERANCE = 1e-3
 # Of the largest weight: what the float32 operations of an expression may have moved another one by.
@@ -42,13 +46,14 @@ def split(weight: NDArray[np.generic], scales: NDArray[np.generic] | None) -> tu
         # A negative scale where it makes the format smaller: 8 bits hold -128, but not 128.
         options = [(_format(sign * integers), sign) for sign in (1, -1)]
         dtype, sign = min(options, key=lambda option: option[0].bits)
-        if dtype.bits <= MAX_WEIGHT_BITS:
+        if dtype.bits <= MAX_WEIGHT_BITS and np.abs(integers).max(initial=0) <= MAX_STEPS + 1:
             signed = sign * scale
             return (sign * integers).astype(np.int16), dtype, signed if np.ptp(signed) else signed.reshape(-1)[0]
-        raise Refusal(f"weights of {dtype.bits} bits", f"quantise them to {MAX_WEIGHT_BITS} bits or fewer")
+        bits = DataType.smallest(min(-1, int(integers.min())), int(integers.max())).bits
+        raise Refusal(f"weights of {bits} bits with their sign", f"quantise them to {MAX_WEIGHT_BITS} bits or fewer")
     raise Refusal(
         "weights that are not quantised: no whole multiples of a scale",
-        f"quantise them with BipolarQuant or Quant of up to {MAX_WEIGHT_BITS} bits",
+        f"quantise them with BipolarQuant or Quant of up to {MAX_WEIGHT_BITS} bits, or the model with `bnnhw quantize`",
     )
 
 
@@ -89,7 +94,8 @@ def _on(values: Float, scale: Float) -> Grid:
 def _scale(values: Float) -> float | None:
     """The largest number of which all `values` are whole multiples, to the rounding of float32; 1 if all are zero.
 
-    Grids with 1 to `MAX_STEPS` steps up to the largest magnitude are tried.
+    Grids with 1 to `MAX_STEPS` steps up to the largest magnitude are tried. Up to about four magnitudes always have
+    one: float32 cannot tell them from its points.
     """
     sizes = np.unique(np.abs(values))
     sizes = sizes[sizes > 0]
@@ -97,20 +103,29 @@ def _scale(values: Float) -> float | None:
         return 1.0
     if len(sizes) > MAX_STEPS:
         return None
-    steps = np.arange(1, MAX_STEPS + 1)[:, None]
-    ratio = sizes * (steps / sizes[-1])
-    multiples = np.rint(ratio)
-    fits = ((np.abs(ratio - multiples) <= steps * ROUNDING) & (multiples > 0)).all(axis=1)
-    if not fits.any():
-        return None
-    return _fitted(sizes, multiples[np.argmax(fits)])
+    steps = np.arange(1.0, MAX_STEPS + 1)
+    for size in sizes:
+        ratio = size * (steps / sizes[-1])
+        multiples = np.rint(ratio)
+        steps = steps[(np.abs(ratio - multiples) <= steps * ROUNDING) & (multiples > 0)]
+        if not len(steps):
+            return None
+    merged: float | None = None
+    for count in steps:
+        scale, exact = _fitted(sizes, np.rint(sizes * (count / sizes[-1])))
+        if exact or count <= COARSE_STEPS:
+            return scale
+        if merged is None and count <= MERGED_STEPS:
+            merged = scale
+    return merged
 
 
-def _fitted(sizes: Float, multiples: Float) -> float:
-    """The scale of which float32 products with `multiples` are `sizes`, if there is one: a float32 where possible."""
+def _fitted(sizes: Float, multiples: Float) -> tuple[float, bool]:
+    """The scale of which float32 products with `multiples` are `sizes`, a float32 where possible; False where there is
+    none, and the scale comes near."""
     half = np.spacing(sizes.astype(np.float32)).astype(np.float64) / 2
     low, high = ((sizes - half) / multiples).max(), ((sizes + half) / multiples).min()
     if low > high:  # they were rounded more than once
-        return float(sizes[-1] / multiples[-1])
+        return float(sizes[-1] / multiples[-1]), False
     nearest = float(np.float32((low + high) / 2))
-    return nearest if low <= nearest <= high else float((low + high) / 2)
+    return (nearest if low <= nearest <= high else float((low + high) / 2)), True

@@ -15,6 +15,7 @@ from bnnhw.gateware.streams.frame_gather import FrameGather
 from bnnhw.gateware.streams.frame_guard import FrameGuard
 from bnnhw.gateware.streams.frame_scatter import FrameScatter
 from bnnhw.gateware.streams.frame_status import FrameStatus
+from bnnhw.gateware.streams.slice import Slice
 from bnnhw.gateware.streams.stream_fifo import StreamFifo
 from bnnhw.gateware.streams.vector_buffer import VectorBuffer
 from bnnhw.gateware.streams.vector_marks import VectorJoin, VectorSplit
@@ -39,6 +40,7 @@ CIRCUITS: dict[type[units.Unit], type[wiring.Component]] = {
     units.ConstantMatrixUnit: ConstantMatrixUnit,
     units.AddStreams: AddStreams,
     units.Concat: Concat,
+    units.Slice: Slice,
     units.ThresholdDifference: ThresholdDifference,
     units.ThresholdUnit: ThresholdUnit,
     units.VectorScatter: VectorScatter,

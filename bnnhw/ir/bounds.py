@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from bnnhw.arithmetic.formats import Float32, Integers
 from bnnhw.ir.graph import TensorType
-from bnnhw.ir.nodes import Dense, MaxPool, Node, Reshape
+from bnnhw.ir.nodes import Dense, MaxPool, Node, Reshape, Slice
 
 
 def reach(weight: NDArray[np.int16], format_: Integers) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -30,6 +30,10 @@ def reachable(
         return reach(node.weight, source)
     if isinstance(node, MaxPool):
         return reachable(node.inputs[0], tensors, makers)
+    if isinstance(node, Slice):
+        channels = node.kept.any(axis=tuple(range(node.kept.ndim - 1)))
+        low, high = reachable(node.inputs[0], tensors, makers)
+        return low[channels], high[channels]
     if isinstance(node, Reshape):
         low, high = reachable(node.inputs[0], tensors, makers)
         shape = tensors[node.inputs[0]].shape

@@ -42,7 +42,7 @@ ROUNDINGS: dict[str, Callable[[Float], Float]] = {
 
 QUANTISERS = (Quant, BipolarQuant, MultiThreshold, Round)
 # Executors compute these with errors of a few units in the last place.
-INEXACT = ("tanh", "hard_sigmoid", "softsign")
+INEXACT = ("hard_sigmoid", "elu", "celu", "selu", "sigmoid", "softplus", "tanh", "softsign")
 # The arrays of each kind that broadcast against a sample.
 PARAMETERS: dict[type[Node], tuple[str, ...]] = {
     Activation: ("alpha",),
@@ -88,10 +88,30 @@ def apply(node: Node, x: NDArray[Any]) -> NDArray[Any]:
         if isinstance(node, Activation):
             return _activation(node, value)
         if isinstance(node, Sigmoid):
-            return np.float32(1) / (np.float32(1) + np.exp(-value))
+            return _sigmoid(value)
         if isinstance(node, Encode):
             return np.rint(value / node.scale.astype(np.float32)).astype(np.int32)
     raise TypeError(f"{node.op} is not elementwise")
+
+
+def apply_exactly(node: Node, x: NDArray[Any]) -> NDArray[np.float64]:
+    """`node` on `x` as `apply`, in float64: what float32 stands for.
+
+    Raises
+    ------
+    TypeError
+        If the operation is not piecewise linear.
+    """
+    if isinstance(node, Dequant):
+        return x * node.scale
+    if isinstance(node, Arithmetic):
+        operand = node.operand.astype(np.float64)
+        return x + operand if node.operation == "add" else x * operand if node.operation == "mul" else x / operand
+    if isinstance(node, Clip):
+        return np.clip(x, node.low, node.high)
+    if isinstance(node, Activation) and node.function == "leaky_relu":
+        return np.where(x < 0, x * node.alpha.astype(np.float64), x)
+    raise TypeError(f"{node.op} is not piecewise linear")
 
 
 def _multi_threshold(node: MultiThreshold, value: Float) -> Float:
@@ -106,8 +126,23 @@ def _activation(node: Activation, value: Float) -> Float:
         return np.where(value < 0, value * node.alpha, value).astype(np.float32)
     if node.function == "hard_sigmoid":
         return np.clip(value * node.alpha + np.float32(node.beta), np.float32(0), np.float32(1)).astype(np.float32)
-    found = np.tanh(value) if node.function == "tanh" else value / (np.float32(1) + np.abs(value))
-    return np.asarray(found, np.float32)
+    return np.asarray(_FUNCTIONS[node.function](value, node.alpha, np.float32(node.beta)), np.float32)
+
+
+# Of x, alpha and beta.
+_FUNCTIONS: dict[str, Callable[[Float, Float, np.float32], Float]] = {
+    "elu": lambda x, alpha, _: np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0))),
+    "celu": lambda x, alpha, _: np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0) / alpha)),
+    "selu": lambda x, alpha, gamma: gamma * np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0))),
+    "sigmoid": lambda x, *_: _sigmoid(x),
+    "softplus": lambda x, *_: np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x))),
+    "tanh": lambda x, *_: np.tanh(x),
+    "softsign": lambda x, *_: x / (np.float32(1) + np.abs(x)),
+}
+
+
+def _sigmoid(x: Float) -> Float:
+    return np.float32(1) / (np.float32(1) + np.exp(-x))
 
 
 def parameters(node: Node) -> list[NDArray[Any]]:

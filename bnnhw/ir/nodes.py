@@ -103,12 +103,13 @@ class MultiThreshold(Node):
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Activation(Node):
     """A float function that never falls, as ONNX defines it: ``leaky_relu`` (slope `alpha` below zero; a PRelu with a
-    slope per channel as well), ``hard_sigmoid`` (``clip(alpha * x + beta, 0, 1)``), ``tanh`` or ``softsign``.
+    slope per channel as well), ``hard_sigmoid`` (``clip(alpha * x + beta, 0, 1)``), ``elu``, ``celu``, ``selu`` (its
+    gamma is `beta`), ``sigmoid``, ``softplus``, ``tanh`` or ``softsign``.
 
     `alpha` is float32, scalar or broadcastable, and never negative.
     """
 
-    function: Literal["leaky_relu", "hard_sigmoid", "tanh", "softsign"]
+    function: Literal["leaky_relu", "hard_sigmoid", "elu", "celu", "selu", "sigmoid", "softplus", "tanh", "softsign"]
     alpha: NDArray[np.float32]
     beta: float = 0.0
 
@@ -127,7 +128,9 @@ class Sigmoid(Node):
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Softmax(Node):
-    """Softmax over the last axis; only after the last layer."""
+    """Softmax over the last axis, or its logarithm; only after the last layer."""
+
+    log: bool = False
 
 
 # ---- float operations, others ------------------------------------------------------------------
@@ -163,14 +166,16 @@ class MatMul(Node):
 class Conv(Node):
     """Convolution of a feature map (H, W, C) to (OH, OW, MH); cross-correlation, as in ONNX.
 
-    `weight` holds integers (MH, KH, KW, C); grouped convolutions are written out with zeros. `weight_scale` is as in
-    `MatMul`. `geometry` has no padding: that is a `Pad` of its own.
+    `weight` holds integers (MH, KH, KW, C / groups): outputs and channels are in `groups` of consecutive ones, and an
+    output sees only the channels of its own group; as many groups as channels are a depthwise convolution.
+    `weight_scale` is as in `MatMul`. `geometry` has no padding: that is a `Pad` of its own.
     """
 
     weight: NDArray[np.int16]
     weight_dtype: DataType
     weight_scale: NDArray[np.float64]
     geometry: Geometry
+    groups: int = 1
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -214,6 +219,14 @@ class Sum(Node):
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Concat(Node):
     """Joins feature maps or vectors along their last axis, the channels; on floats or integers."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Slice(Node):
+    """The elements of a map or a vector that are `kept`, an array of its shape: of each axis certain places, in their
+    order. On floats or integers."""
+
+    kept: NDArray[np.bool_]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -265,13 +278,15 @@ class Dequant(Node):
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Window(Node):
-    """The windows of a feature map (H, W, C) as vectors (OH, OW, KH * KW * C), ordered by row, column, channel.
+    """The windows of a feature map (H, W, C) as vectors (OH, OW, KH * KW * C), ordered by row, column, channel; with
+    several `groups` of channels by group, row, column, channel in the group.
 
     Positions outside the map hold `fill`.
     """
 
     geometry: Geometry
     fill: int
+    groups: int = 1
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -288,6 +303,14 @@ class Dense(Node):
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
+class GroupedDense(Dense):
+    """A `Dense` of which each of `groups` groups of consecutive outputs sees only its own of as many groups of
+    consecutive inputs: weight (MH, MW / groups)."""
+
+    groups: int
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Threshold(Node):
     """``offset + step * count(x >= T[channel])``; T int64 (C, n), ascending in each row, C the channels (last axis).
 
@@ -295,8 +318,9 @@ class Threshold(Node):
     reachable range, never wrapped. Channels where `negate` (scalar or (C,)) is set compare the negated input; after a
     Dense there are none, as the weights are negated instead, unless something else reads its sums as well.
 
-    `doubtful` (C, n, 2), or empty where there are none, marks the integers just below and on a threshold at which
-    float32 itself decides by its rounding: another executor of the model may decide otherwise there.
+    `doubtful` (C, n, 2), or empty where there are none, holds first and past of the integers, as they are compared,
+    around each threshold at which float32 itself decides by its rounding: another executor of the model may decide
+    otherwise there.
     """
 
     thresholds: NDArray[np.int64]
@@ -304,4 +328,4 @@ class Threshold(Node):
     step: int
     dtype: DataType
     negate: NDArray[np.bool_] = field(default_factory=lambda: np.zeros((), np.bool_))
-    doubtful: NDArray[np.bool_] = field(default_factory=lambda: np.zeros((0, 0, 2), np.bool_))
+    doubtful: NDArray[np.int64] = field(default_factory=lambda: np.zeros((0, 0, 2), np.int64))

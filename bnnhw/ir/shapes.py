@@ -18,11 +18,13 @@ from bnnhw.ir.nodes import (
     Conv,
     Dense,
     Encode,
+    GroupedDense,
     MatMul,
     MaxPool,
     Node,
     Pad,
     Reshape,
+    Slice,
     Softmax,
     Sum,
     SumPool,
@@ -59,8 +61,13 @@ def _of_one(node: Node, x: TensorType) -> TensorType:
         if sorted(node.perm) != list(range(len(x.shape))):
             raise ValueError(f"cannot permute the axes of {x.shape} by {node.perm}")
         return TensorType(tuple(x.shape[axis] for axis in node.perm), x.format)
+    if isinstance(node, Slice):
+        return TensorType(_part(node, x.shape), x.format)
     if isinstance(node, (MatMul, Dense)):
         mh, mw = node.weight.shape
+        if isinstance(node, GroupedDense):
+            _check_groups(node.groups, mh)
+            mw *= node.groups
         if not x.shape or x.shape[-1] != mw:
             raise ValueError(f"weights of {mw} inputs do not fit a tensor of shape {x.shape}")
         return TensorType((*x.shape[:-1], mh), _accumulator(node, x.format) if isinstance(node, Dense) else FLOAT32)
@@ -79,6 +86,17 @@ def _of_one(node: Node, x: TensorType) -> TensorType:
     raise ValueError(f"no shape rule for {node.op}")
 
 
+def _part(node: Slice, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """The shape of what a slice keeps, which is all that certain places of the axes have in common."""
+    kept = node.kept
+    if kept.shape != shape:
+        raise ValueError(f"a slice of a tensor of shape {kept.shape} does not fit {shape}")
+    axes = [np.flatnonzero(kept.any(axis=tuple(k for k in range(kept.ndim) if k != axis))) for axis in range(kept.ndim)]
+    if not kept.any() or not kept[np.ix_(*axes)].all():
+        raise ValueError("a slice of nothing, or of places that do not make a whole")
+    return tuple(len(places) for places in axes)
+
+
 def _of_map(node: Conv | Pad | MaxPool | SumPool | Window, x: TensorType) -> TensorType:
     if len(x.shape) != 3:
         raise ValueError(f"{node.op} needs a feature map (height, width, channels), not a tensor of shape {x.shape}")
@@ -88,11 +106,13 @@ def _of_map(node: Conv | Pad | MaxPool | SumPool | Window, x: TensorType) -> Ten
         return TensorType((height + above + below, width + left + right, channels), x.format)
     rows, columns = node.geometry.output(height, width)
     if isinstance(node, Conv):
-        mh, *window = node.weight.shape
-        if tuple(window) != (*node.geometry.kernel, channels):
+        mh, *kernel, inputs = node.weight.shape
+        _check_groups(node.groups, mh)
+        if tuple(kernel) != node.geometry.kernel or inputs * node.groups != channels:
             raise ValueError(f"weights of shape {node.weight.shape} do not fit a tensor of shape {x.shape}")
         return TensorType((rows, columns, mh))
     if isinstance(node, Window):
+        _check_groups(node.groups, channels)
         return TensorType((rows, columns, node.geometry.taps * channels), x.format)
     if isinstance(node, MaxPool):
         if node.minimum.shape not in ((), (channels,)):
@@ -103,12 +123,24 @@ def _of_map(node: Conv | Pad | MaxPool | SumPool | Window, x: TensorType) -> Ten
     return TensorType((rows, columns, channels), _summed(np.array([[node.geometry.taps]]), [x.format], least=1))
 
 
+def _check_groups(groups: int, channels: int) -> None:
+    if groups < 1 or channels % groups:
+        raise ValueError(f"{channels} channels do not come in {groups} groups")
+
+
 def _accumulator(node: Dense, x: Format) -> Format:
     """What a layer's sums can reach."""
     if isinstance(x, Float32):
         return x
     low, high = reach(node.weight, x)
-    return IntegerRange(int(low.min()), int(high.max()))
+    return _integers(int(low.min()), int(high.max()))
+
+
+def _integers(low: int, high: int) -> IntegerRange:
+    """A range that 32 bits hold with a sign, as the reference and every stream have it."""
+    if high >> 31:
+        raise ValueError(f"integers from {low} to {high} need more than 32 bits with their sign")
+    return IntegerRange(low, high)
 
 
 def _summed(factors: NDArray[np.int64], formats: Sequence[Format], least: int | None = None) -> Format:
@@ -120,7 +152,7 @@ def _summed(factors: NDArray[np.int64], formats: Sequence[Format], least: int | 
         most = [factor] if least is None else [factor, np.full_like(factor, least)]
         ends = np.stack([k * end for k in most for end in (format_.min, format_.max)])
         low, high = low + ends.min(axis=0), high + ends.max(axis=0)
-    return IntegerRange(int(low.min()), int(high.max()))
+    return _integers(int(low.min()), int(high.max()))
 
 
 def _join(node: Sum | Concat, inputs: tuple[TensorType, ...]) -> TensorType:

@@ -17,11 +17,13 @@ from bnnhw.ir.nodes import (
     Dense,
     Dequant,
     Encode,
+    GroupedDense,
     MatMul,
     MaxPool,
     Node,
     Pad,
     Reshape,
+    Slice,
     Softmax,
     Sum,
     SumPool,
@@ -35,12 +37,12 @@ Stage = Literal["imported", "lowered", "integer"]
 
 _FLOAT = (*(kind for kind in ELEMENTWISE if kind not in (Encode, Dequant)), Reshape, Transpose, Softmax, ArgMax)
 # What becomes hardware: a Reshape moves nothing there, it only counts differently.
-HARDWARE = (Window, Dense, Threshold, MaxPool, SumPool, Sum, Concat, Reshape)
-_EITHER = (MaxPool, SumPool, Sum, Concat)  # on floats and on integers
+HARDWARE = (Window, Dense, GroupedDense, Threshold, MaxPool, SumPool, Sum, Concat, Slice, Reshape)
+_EITHER = (MaxPool, SumPool, Sum, Concat, Slice)  # on floats and on integers
 ALLOWED: dict[Stage, tuple[type[Node], ...]] = {
     "imported": (*_FLOAT, *_EITHER, MatMul, Conv, Pad),
-    "lowered": (*_FLOAT, *_EITHER, Pad, Encode, Window, Dense, Threshold, Dequant),
-    "integer": (*_FLOAT, *_EITHER, Pad, Encode, Window, Dense, Threshold, Dequant),
+    "lowered": (*_FLOAT, *_EITHER, Pad, Encode, Window, Dense, GroupedDense, Threshold, Dequant),
+    "integer": (*_FLOAT, *_EITHER, Pad, Encode, Window, Dense, GroupedDense, Threshold, Dequant),
 }
 
 

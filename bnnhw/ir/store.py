@@ -21,7 +21,7 @@ from bnnhw.ir.nodes import Node
 from bnnhw.ir.spec import verify
 from bnnhw.reading import conforms, read_json, read_npz
 
-SCHEMA = 2
+SCHEMA = 3
 GRAPH, TENSORS = "graph.json", "tensors.npz"
 
 _KINDS = {

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from bnnhw.errors import ModelError
 from bnnhw.ir.elementwise import ELEMENTWISE, QUANTISERS, with_parameters
 from bnnhw.ir.graph import Graph
-from bnnhw.ir.nodes import Concat, Conv, MatMul, MaxPool, Node, Pad, Reshape, Sum, SumPool, Transpose
+from bnnhw.ir.nodes import Concat, Conv, MatMul, MaxPool, Node, Pad, Reshape, Slice, Sum, SumPool, Transpose
 from bnnhw.passes.rewrite import Builder, label
 
 Index = NDArray[np.intp]
@@ -24,12 +24,12 @@ class _View:
     """A tensor of the old graph as another arrangement of a tensor of the new one.
 
     Element k of the old tensor, counted in row-major order, is element ``index.flat[k]`` of `tensor`; `moves` are the
-    operations that make the one of the other.
+    operations that make the one of the other, None where there are none that do.
     """
 
     tensor: str
     index: Index
-    moves: tuple[Layout, ...] = ()
+    moves: tuple[Layout, ...] | None = ()
 
     def same(self, other: _View) -> bool:
         return self.index.shape == other.index.shape and np.array_equal(self.index, other.index)
@@ -80,7 +80,8 @@ class _Arrange:
         if wanted is None or (wanted.index.shape == whole.index.shape and wanted.in_order):
             return whole
         shape = wanted.index.shape
-        moved = self._shaped(name, shape, wanted.moves[0]) if wanted.in_order else self._replayed(wanted)
+        assert wanted.moves is not None
+        moved = self._shaped(name, shape, wanted.moves[0]) if wanted.in_order else self._replayed(name, wanted.moves)
         back = np.argsort(wanted.index.reshape(-1))
         return _View(moved, back.reshape(whole.index.shape))
 
@@ -93,13 +94,21 @@ class _Arrange:
             return replace(views[0], tensor=self._new.add(rearranged, views[0].tensor))
         if isinstance(node, MatMul):
             return self._dense(node, views[0])
-        same = self._new.tensors[views[0].tensor].shape
-        if isinstance(node, Sum) and all(
-            view.same(views[0]) and self._new.tensors[view.tensor].shape == same for view in views
-        ):
-            return replace(views[0], tensor=self._new.add(node, *(view.tensor for view in views)))
+        if isinstance(node, Slice):
+            return self._slice(node, views[0])
+        if isinstance(node, (Sum, Concat)) and (joined := self._flat_join(node, views)) is not None:
+            return joined
+        if isinstance(node, Sum) and all(view.same(views[0]) for view in views):
+            return self._sum(node, views)
         made = self._new.add(node, *(self._materialise(name, node.name, node) for name in node.inputs))
         return _View(made, _row_major(self._new.tensors[made].shape))
+
+    def _sum(self, node: Sum, views: list[_View]) -> _View:
+        """Tensors with their elements in one order; a vector and a map are added as vectors."""
+        shapes = {self._new.tensors[view.tensor].shape for view in views}
+        shape = max(shapes, key=lambda shape: shape[-1])
+        made = self._new.add(node, *(self._shaped(view.tensor, shape, node, f"{node.name}.shape") for view in views))
+        return replace(views[0], tensor=made, moves=views[0].moves if len(shapes) == 1 else None)
 
     def _dense(self, node: MatMul, view: _View) -> _View:
         mw = node.weight.shape[1]
@@ -108,29 +117,79 @@ class _Arrange:
                 f"model {self._graph.name}: {label(node)}: weights of {mw} inputs are applied along "
                 f"the last axis of {view.index.shape}: flatten the tensor before it"
             )
-        # The order of a flattened map is one of the weights' columns.
+        # The order of a flattened map is one of the weights' columns, and that of what the sums are added to one of
+        # their rows.
         weight = np.empty_like(node.weight)
         weight[:, view.index.reshape(-1)] = node.weight
         source = self._shaped(view.tensor, (mw,), node)
-        shape = self._graph.tensors[node.output].shape
-        return _View(self._new.add(replace(node, weight=weight), source), _row_major(shape))
+        order = self._wanted(node.output)
+        if order is None:
+            shape = self._graph.tensors[node.output].shape
+            return _View(self._new.add(replace(node, weight=weight), source), _row_major(shape))
+        rows = np.argsort(order)
+        scale = node.weight_scale[rows] if node.weight_scale.ndim else node.weight_scale
+        return _View(self._new.add(replace(node, weight=weight[rows], weight_scale=scale), source), order, None)
+
+    def _wanted(self, name: str) -> Index | None:
+        """The order of the vectors that vector `name` is added to, where it is one of a map's elements."""
+        for node in self._graph.consumers(name):
+            if isinstance(node, ELEMENTWISE):
+                return self._wanted(node.output)
+            if isinstance(node, Sum):
+                for view in (self._views[other] for other in node.inputs if other in self._views):
+                    if view.index.ndim == 1 and not view.in_order:
+                        return view.index
+        return None
+
+    def _flat_join(self, node: Sum | Concat, views: list[_View]) -> _View | None:
+        """Vectors in an order of elements that their readers follow: a sum of ones in one order, a concatenation of
+        ones in any; else None."""
+        ordered = all(view.in_order for view in views) or any(view.index.ndim > 1 for view in views)
+        if ordered or self._software >= set(node.inputs) or not self._before_hardware[node.output]:
+            return None
+        if isinstance(node, Sum) and not all(view.same(views[0]) for view in views):
+            return None
+        tensors = [self._shaped(view.tensor, view.index.shape, node, f"{node.name}.flatten") for view in views]
+        index = views[0].index
+        if isinstance(node, Concat):
+            starts = np.cumsum([0, *(view.index.size for view in views)])
+            index = np.concatenate([view.index + start for view, start in zip(views, starts, strict=False)])
+        return _View(self._new.add(node, *tensors), index, None)
+
+    def _slice(self, node: Slice, view: _View) -> _View:
+        """The same elements of the tensor behind the view, in the order that they have there."""
+        shape = self._new.tensors[view.tensor].shape
+        chosen = view.index[node.kept]  # (elements,)
+        kept = np.zeros(view.index.size, np.bool_)
+        kept[chosen] = True
+        made = replace(node, kept=kept.reshape(shape))
+        axes = [kept.reshape(shape).any(axis=tuple(k for k in range(len(shape)) if k != a)) for a in range(len(shape))]
+        if len(chosen) != prod(int(places.sum()) for places in axes):
+            raise ModelError(
+                f"model {self._graph.name}: {label(node)}: a part that is scattered over the tensor before it; take it "
+                "before that is reshaped"
+            )
+        tensor = self._new.add(made, view.tensor)
+        place = np.cumsum(kept) - 1
+        index = place[chosen].reshape(self._graph.tensors[node.output].shape)
+        moves = None if any(isinstance(move, Reshape) for move in view.moves or ()) else view.moves
+        return _View(tensor, index, moves)
 
     def _materialise(self, name: str, user: str, node: Node | None = None) -> str:
         """A new tensor with the old one's own elements in its own order."""
         view = self._views[name]
         if view.in_order:
             return self._shaped(view.tensor, view.index.shape, node, f"{user}.shape")
-        if name in self._software or not self._before_hardware[name]:
-            return self._replayed(view)
+        if view.moves is not None and (name in self._software or not self._before_hardware[name]):
+            return self._replayed(view.tensor, view.moves)
         raise ModelError(
             f"model {self._graph.name}: {label(node) if node else user}: axes are swapped between layers; "
             "permute the weights instead"
         )
 
-    def _replayed(self, view: _View) -> str:
-        """The tensor that the operations of `view` make."""
-        tensor = view.tensor
-        for move in view.moves:
+    def _replayed(self, tensor: str, moves: tuple[Layout, ...]) -> str:
+        """What `moves` make of a tensor."""
+        for move in moves:
             name = self._unique(f"{move.name}.arranged")
             tensor = self._new.add(replace(move, name=name, output=name), tensor)
         return tensor
@@ -157,22 +216,26 @@ def _row_major(shape: tuple[int, ...]) -> Index:
 
 def _moved_view(view: _View, node: Layout) -> _View:
     moved = view.index.reshape(node.shape) if isinstance(node, Reshape) else view.index.transpose(node.perm)
-    return _View(view.tensor, moved, (*view.moves, node))
+    return _View(view.tensor, moved, None if view.moves is None else (*view.moves, node))
 
 
 def _first_taken(graph: Graph, whole: _View) -> _View | None:
-    """The input as the first layer, pool or join takes it; None if something else stands before that."""
+    """The input as the first layer, pool or join takes it, or a part of it; None if something else stands before
+    that."""
     views = {graph.input: whole}
+    parts: set[str] = set()
     for node in graph.nodes:
         view = views.get(node.inputs[0])
         if view is None:
             continue
-        if isinstance(node, (Reshape, Transpose)):
+        if isinstance(node, Transpose) or (isinstance(node, Reshape) and node.inputs[0] not in parts):
             views[node.output] = _moved_view(view, node)
-        elif isinstance(node, ELEMENTWISE):
+        elif isinstance(node, (*ELEMENTWISE, Slice)):
             views[node.output] = view
         else:
             return view
+        if isinstance(node, Slice) or node.inputs[0] in parts:
+            parts.add(node.output)
     return None
 
 
@@ -180,7 +243,10 @@ def _before_hardware(graph: Graph) -> dict[str, bool]:
     """Whether a layer, a pool, a join or a quantiser depends on a tensor."""
     found = dict.fromkeys(graph.tensors, False)
     for node in reversed(graph.nodes):
-        if isinstance(node, (MatMul, Conv, Pad, MaxPool, SumPool, Sum, Concat, *QUANTISERS)) or found[node.output]:
+        if (
+            isinstance(node, (MatMul, Conv, Pad, MaxPool, SumPool, Sum, Concat, Slice, *QUANTISERS))
+            or found[node.output]
+        ):
             found.update(dict.fromkeys(node.inputs, True))
     return found
 

@@ -1,32 +1,79 @@
-"""Scales as whole multiples of one unit."""
+"""Scales of any ratio as whole multiples of one unit."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from math import gcd
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
 
 from bnnhw.errors import ModelError
+from bnnhw.passes.rounding import ROUNDING, lowest_bit
 
-MAX_RATIO = 128  # between scales that have a common unit
+Array = NDArray[np.float64]
+
+# What sums may reach: 32 bits, signed, less what multiples rounded up may add.
+MAX_SUM = 2**31 - 2**12
+# What the 32 bits of a sum may leave out, relative to the largest sum.
+MAX_ERROR = 2.0**-16
+# Parts of a scale that are tried as a unit one by one.
+MAX_PARTS = 1 << 14
+BLOCK = 1 << 9
 
 
-def common_unit(scales: Sequence[float]) -> tuple[float, tuple[int, ...]]:
-    """A positive unit of which all `scales` are whole multiples, and these multiples.
+def common_unit(scales: Array, largest: Array, noise: float, most: float = MAX_SUM) -> tuple[float, NDArray[np.int64]]:
+    """A positive unit, and the multiples of it that stand for `scales` (n,), each of which counts integers of up to
+    `largest` (n,).
+
+    Where float32 adds the products exactly, the multiples are exact. Elsewhere they are the smallest ones found whose
+    sums are off by no more than `noise`, that of float32, or where those reach beyond `most`, the finest that do not.
 
     Raises
     ------
     ModelError
-        If there is none with multiples of up to `MAX_RATIO`.
+        If sums up to `most` are far from exact.
     """
-    sizes = [abs(scale) for scale in scales]
-    smallest = min((size for size in sizes if size), default=1.0)
-    for parts in range(1, MAX_RATIO + 1):
-        unit = smallest / parts
-        multiples = [round(scale / unit) for scale in scales]
-        if all(abs(k * unit - scale) <= 1e-6 * abs(scale) for k, scale in zip(multiples, scales, strict=True)):
-            common = gcd(*multiples) or 1
-            if max(abs(k) for k in multiples) // common > MAX_RATIO:
+    sizes, largest = np.abs(scales), np.maximum(largest, 1.0)
+    if not sizes.any():
+        return 1.0, np.zeros(len(scales), np.int64)
+    total = float(sizes @ largest)
+    grain = float(lowest_bit(sizes).min())
+    if total * ROUNDING <= grain and total / grain <= most:
+        return _reduced(grain, scales)
+    finest = total / (most - float(largest.sum()) / 2)
+    units = np.array([*_units(sizes, largest, max(noise, ROUNDING * total), finest), finest])
+    errors = _error(sizes, largest, units)
+    near = errors <= max(noise, ROUNDING * total)
+    found = float(units[near].max() if near.any() else units[errors.argmin()])
+    if finest < 0 or errors.min() > MAX_ERROR * total:
+        shown = ", ".join(f"{scale:g}" for scale in scales[:4])
+        raise ModelError(f"scales {shown}, whose sums take more than 32 bits; quantise further, or to nearer scales")
+    return _reduced(found, scales)
+
+
+def _units(sizes: Array, largest: Array, allowed: float, finest: float) -> Iterator[float]:
+    """Units from `finest` on of which `sizes` are multiples but for errors of `allowed`, altogether, or nearly: parts
+    of the scales that count the most integers, as they come out exact."""
+    for base in np.argsort(-largest, kind="stable")[:3]:
+        # Half a unit for each of the other integers is the most that multiples may be off.
+        enough = np.ceil(sizes[base] * (largest.sum() - largest[base]) / (2 * allowed))
+        parts = min(max(1, enough), sizes[base] // finest)
+        if parts < 1:
+            continue
+        yield float(sizes[base] / parts)
+        for first in range(1, int(min(parts, MAX_PARTS)), BLOCK):
+            units = sizes[base] / np.arange(first, first + BLOCK)
+            if (near := (_error(sizes, largest, units) <= allowed) & (units >= finest)).any():
+                yield float(units[near.argmax()])
                 break
-            return unit * common, tuple(k // common for k in multiples)
-    shown = ", ".join(f"{scale:g}" for scale in list(scales)[:4])
-    raise ModelError(f"scales {shown}, which have no common unit; use one quantiser, or scales with a small ratio")
+
+
+def _error(sizes: Array, largest: Array, units: Array) -> Array:
+    """How far sums in whole `units` (m,) may be off, (m,)."""
+    return np.abs(np.rint(sizes / units[:, None]) * units[:, None] - sizes) @ largest
+
+
+def _reduced(unit: float, scales: Array) -> tuple[float, NDArray[np.int64]]:
+    multiples = np.rint(scales / unit).astype(np.int64)
+    common = int(np.gcd.reduce(multiples)) or 1
+    return unit * common, multiples // common

@@ -6,38 +6,38 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bnnhw.ir.nodes import Concat, Sum
-from bnnhw.passes.common_unit import common_unit
+from bnnhw.passes.common_unit import MAX_SUM, common_unit
 from bnnhw.passes.lowered import Lowered
+from bnnhw.passes.rounding import added
 from bnnhw.passes.values import Affine, Value, affine, uniform
-
-# The error of one float32 operation, relative to what comes out.
-ROUNDING = 2.0**-24
 
 
 def summed(made: Lowered, node: Sum, parts: Sequence[Value]) -> Value:
-    """The sum of `parts`, all of which are affine functions of integers.
+    """The sum of `parts`, all of which are affine functions of integers, with the smallest coefficients that keep it.
 
     Raises
     ------
     ModelError
-        If their scales have no common unit.
+        If its integers take more than 32 bits.
     """
     functions = _functions(parts)
     channels = parts[0].shape[-1]
     scales = np.stack([np.broadcast_to(function.scale, (channels,)) for function in functions])
-    units = [common_unit([float(scale) for scale in column]) for column in scales.T]
-    unit = np.array([size for size, _ in units])
-    multiples = np.array([found for _, found in units], np.int64).T
+    largest = np.array([made.largest(part.tensor) for part in parts])
+    noise = added([made.rounded(part) for part in parts]).error + np.zeros(channels)
+    most = MAX_SUM / made.later_taps[node.output]
+    kinds, which = np.unique(np.vstack([scales, noise]), axis=1, return_inverse=True)
+    units = [common_unit(np.array(column), largest, off, most) for *column, off in kinds.T]
+    unit = np.array([size for size, _ in units])[which]
+    multiples = np.array([found for _, found in units]).T[:, which]
+    noise = noise + np.abs(multiples * unit - scales).T @ largest
     if (multiples == multiples[:, :1]).all():
         multiples = multiples[:, :1]
-    coefficients = multiples * node.coefficients
-    tensor = made.add(replace(node, coefficients=coefficients), *(part.tensor for part in parts))
+    tensor = made.add(replace(node, coefficients=multiples * node.coefficients), *(part.tensor for part in parts))
     offset = sum((function.offset for function in functions), np.zeros(()))
-    noise = sum((_noise(made, part, function) for part, function in zip(parts, functions, strict=True)), np.zeros(()))
-    return made.value(tensor, parts[0].shape, Affine(uniform(unit), offset), noise, node.name)
+    return made.value(tensor, parts[0].shape, Affine(uniform(unit), offset), uniform(noise), node.name)
 
 
 def concatenated(made: Lowered, node: Concat, parts: Sequence[Value]) -> Value:
@@ -50,7 +50,7 @@ def concatenated(made: Lowered, node: Concat, parts: Sequence[Value]) -> Value:
         for arrays in (
             [function.scale for function in functions],
             [function.offset for function in functions],
-            [part.noise for part in parts],
+            [made.rounded(part).error for part in parts],
         )
     )
     shape = (*parts[0].shape[:-1], sum(sizes))
@@ -64,14 +64,3 @@ def _functions(parts: Sequence[Value]) -> list[Affine]:
         assert function is not None
         found.append(function)
     return found
-
-
-def _noise(made: Lowered, part: Value, function: Affine) -> NDArray[np.float64]:
-    """How far a part of a sum may be off: its own noise, and the roundings of its scale and of the addition."""
-    format_ = made.integers(part.tensor)
-    largest = np.abs(function.scale) * max(abs(format_.min), abs(format_.max)) + np.abs(function.offset)
-    exact = not function.offset.any() and (np.frexp(np.abs(function.scale))[0] == 0.5).all()  # powers of two
-    first = affine(part.steps[:1])
-    assert first is not None
-    gain = np.abs(function.scale / first.scale)
-    return np.asarray(part.noise * gain + (0.0 if exact else 2 * ROUNDING * largest))

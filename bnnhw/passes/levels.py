@@ -16,10 +16,16 @@ SPACING_TOLERANCE = 1e-2
 SAME_LEVEL = 1e-6
 
 
+# Of a grid that holds levels which are not evenly spaced: how many steps it has at most, ..
+MAX_GRID = 255
+# .. and how far float32 levels may be from it, relative to the largest.
+GRID_TOLERANCE = 2.0**-22
+
+
 @dataclass(frozen=True, eq=False)
 class Levels:
-    """Values ``(offset + step * k) * scale`` for k in 0 .. count - 1; the integers are of format `dtype`, `scale` is a
-    float64 scalar or, where it differs by channel, (C,)."""
+    """Values ``(offset + step * k) * scale`` for k in 0 .. count - 1, of which some may not occur; the integers are of
+    format `dtype`, `scale` is a float64 scalar or, where it differs by channel, (C,)."""
 
     dtype: DataType
     offset: int
@@ -39,30 +45,54 @@ class Levels:
         return replace(self, dtype=DataType.smallest(min(ends), max(ends)))
 
 
-def spaced(values: NDArray[np.float32]) -> Levels:
+def spaced(values: NDArray[np.float32], *, grid: bool = False) -> Levels:
     """The integers of values (levels,), or (levels, C) where they differ by channel.
+
+    With `grid`, values that are not evenly spaced get integers as well, if there is a fine enough grid.
 
     Raises
     ------
     ModelError
-        If the values are not evenly spaced, or neither whole nor half-odd multiples of their distance; or if channels
-        need different integers.
+        If the values are not evenly spaced, or neither whole nor half-odd multiples of their distance, nor on a `grid`.
     """
     if values.ndim == 1:
-        return _spaced(np.unique(values.astype(np.float64)))
-    channels = [_spaced(np.unique(column.astype(np.float64))) for column in values.T]
+        return _spaced(values, grid)
+    channels = [_spaced(column, grid) for column in values.T]
     first = channels[0]
-    if any((c.offset, c.step, c.count) != (first.offset, first.step, first.count) for c in channels):
-        raise ModelError("its input takes levels that differ from channel to channel; use one quantiser for all")
-    return replace(first, scale=np.array([float(c.scale) for c in channels]))
+    scale = np.array([float(c.scale) for c in channels])
+    if all((c.offset, c.step, c.count) == (first.offset, first.step, first.count) for c in channels):
+        return replace(first, scale=scale)
+    # The integers of any channel.
+    low, high = min(c.offset for c in channels), max(c.offset + c.step * (c.count - 1) for c in channels)
+    return Levels(DataType.smallest(low, high), low, 1, high - low + 1, scale)
 
 
-def _spaced(values: NDArray[np.float64]) -> Levels:
-    values = values[np.diff(values, prepend=-np.inf) > SAME_LEVEL * np.abs(values).max()]
-    offset, step, scale = _integers(values)
-    codes = offset + step * np.arange(len(values))
-    dtype = BIPOLAR if codes.tolist() == [-1, 1] else DataType.smallest(int(codes[0]), int(codes[-1]))
-    return Levels(dtype, offset, step, len(values), np.array(scale))
+def _spaced(values: NDArray[np.float32], grid: bool) -> Levels:
+    found = np.unique(values.astype(np.float64))
+    found = found[np.diff(found, prepend=-np.inf) > SAME_LEVEL * np.abs(found).max()]
+    try:
+        offset, step, scale = _integers(found)
+        count = len(found)
+    except ModelError:
+        if not grid or (unit := _grid(found)) is None:
+            raise
+        codes = np.rint(found / unit).astype(int)
+        offset, step, scale, count = int(codes[0]), 1, unit, int(codes[-1] - codes[0]) + 1
+    last = offset + step * (count - 1)
+    dtype = BIPOLAR if (offset, step, last) == (-1, 2, 1) else DataType.smallest(offset, last)
+    return Levels(dtype, offset, step, count, np.array(scale))
+
+
+def _grid(values: NDArray[np.float64]) -> float | None:
+    """The largest unit of which ascending, distinct `values` are whole multiples; None where that is too small."""
+    smallest = np.abs(values[values != 0]).min()
+    for parts in range(1, MAX_GRID + 1):
+        unit = smallest / parts
+        if (values[-1] - values[0]) / unit > MAX_GRID:
+            return None
+        if np.abs(np.rint(values / unit) * unit - values).max() <= GRID_TOLERANCE * np.abs(values).max():
+            return float(unit)
+    return None
 
 
 def _integers(values: NDArray[np.float64]) -> tuple[int, int, float]:

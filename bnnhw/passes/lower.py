@@ -9,13 +9,16 @@ import numpy as np
 
 from bnnhw.arithmetic.formats import Integers
 from bnnhw.errors import ModelError
-from bnnhw.ir.elementwise import ELEMENTWISE
+from bnnhw.ir.elementwise import ELEMENTWISE, with_parameters
+from bnnhw.ir.geometry import Geometry
 from bnnhw.ir.graph import Graph
-from bnnhw.ir.nodes import Arithmetic, Concat, Conv, MatMul, MaxPool, Node, Pad, Reshape, Sum, SumPool, Transpose
+from bnnhw.ir.nodes import Arithmetic, Concat, Conv, MatMul, MaxPool, Node, Pad, Reshape, Slice, Sum, SumPool, Transpose
 from bnnhw.passes.joining import concatenated, summed
 from bnnhw.passes.layers import MAX_BITS, MAX_INPUT_BITS, dense
 from bnnhw.passes.lowered import Lowered
 from bnnhw.passes.rewrite import label
+from bnnhw.passes.rounding import repeated
+from bnnhw.passes.stepped import piecewise_linear, stepped
 from bnnhw.passes.values import Affine, Value, affine, flattened, positional
 
 Pads = tuple[int, int, int, int]
@@ -69,7 +72,7 @@ class _Lowering:
         """Codes are made where a quantised tensor forks, so that its readers share them."""
         if name in self._forks and name not in self._pads and self._made.coded_at_fork(name):
             with suppress(ModelError):  # each reader asks for its own, and tells why there are none
-                self._made.codes(name)
+                self._made.codes(name, grid=False)
 
     def _translate(self, node: Node) -> None:
         if isinstance(node, (MatMul, Conv)):
@@ -98,11 +101,13 @@ class _Lowering:
         elif isinstance(node, SumPool):
             self._sum_pool(node)
         elif isinstance(node, Sum):
-            parts = [self._part(name, node) for name in node.inputs]
+            parts = [self._part(name) for name in node.inputs]
             self._made.values[node.output] = summed(self._made, node, parts)
         elif isinstance(node, Concat):
-            parts = [self._part(name, node) for name in node.inputs]
+            parts = [self._part(name) for name in node.inputs]
             self._made.values[node.output] = concatenated(self._made, node, parts)
+        elif isinstance(node, Slice):
+            self._slice(node)
         elif isinstance(node, Reshape):
             self._reshape(node)
         else:
@@ -125,23 +130,42 @@ class _Lowering:
         self._made.add_floats(node, [self._padded(name) for name in node.inputs])
 
     def _padded(self, name: str) -> str:
-        """The float tensor `name`, with the padding in front of it carried out by software."""
+        """The tensor `name`, with the padding in front of it carried out: by software, or on integers."""
         if name in self._pads:
             pad = self._pads[name]
             source = self._padded(pad.inputs[0])
-            if not self._made.is_float(source):
-                raise ModelError(
-                    f"{label(pad)}: padding that no convolution or pool takes; pad right before one of these"
-                )
-            self._made.add_floats(pad, [source])
+            if self._made.is_float(source):
+                self._made.add_floats(pad, [source])
+            else:
+                self._made.values[name] = self._surrounded(pad, source)
             del self._pads[name]
         return name
+
+    def _surrounded(self, pad: Pad, source: str) -> Value:
+        """A padded map of integers: the sums of windows of one pixel, for which padding counts zero."""
+        if pad.value:
+            raise ModelError(
+                f"{label(pad)}: padding with {pad.value:g} that no layer takes; pad with zeros, or before a layer"
+            )
+        value = self._part(source)
+        function = affine(value.steps)
+        if function is None or function.offset.any():
+            self._made.codes(source, {0.0})
+            value = self._made.values[source]
+            function = affine(value.steps)
+        assert function is not None
+        surround = SumPool(
+            name=pad.name, inputs=(), output=pad.output, source=pad.source, geometry=Geometry((1, 1), pads=pad.pads)
+        )
+        noise = self._made.rounded(value).error
+        shape = self._graph.tensors[pad.output].shape
+        return self._made.value(self._made.add(surround, value.tensor), shape, function, noise, pad.name)
 
     def _elementwise(self, node: Node) -> None:
         name = self._padded(node.inputs[0])
         if self._made.is_float(name) and self._made.listed(name) and _scales_channels(node):
             with suppress(ModelError):  # software can go on with floats
-                self._made.codes(name)
+                self._made.codes(name, grid=False)
         if self._made.is_float(name):
             self._made.add_floats(node, [name])
             return
@@ -164,24 +188,34 @@ class _Lowering:
         self._made.values[node.output] = dense(self._made, node, value, pads, fill)
 
     def _multiplied(self, source: str, padding: set[float]) -> Value:
-        """What a layer takes: codes that only need a scale, or where there are none such, and no padding, codes with an
-        offset, which becomes one of the layer's sums."""
-        try:
-            if not padding and self._made.wider_than(source, MAX_BITS):
-                raise ModelError("its codes without an offset are wider than its levels need")
-            self._made.codes(source, padding)
-        except ModelError:
-            if padding or self._made.is_float(source) or not self._made.listed(source):
-                raise
-            value = self._made.part(source)
-            if self._made.new.tensors[value.tensor].shape != value.shape:
-                raise
-            return value
+        """What a layer takes: codes that only need a scale, or where there are none such, codes with an offset, which
+        becomes one of the layer's sums. What pads them is then one of these codes."""
+        if not self._made.is_float(source) and self._made.listed(source):
+            with suppress(ModelError):
+                return self._with_offset(source, padding)
+        self._made.codes(source, padding)
         return self._made.values[source]
+
+    def _with_offset(self, source: str, padding: set[float]) -> Value:
+        """The narrower of codes that only need a scale, and of codes with an offset.
+
+        Raises
+        ------
+        ModelError
+            If values are not evenly spaced, or differ from position to position.
+        """
+        with suppress(ModelError):
+            if not self._made.wider_than(source, MAX_BITS):
+                self._made.codes(source, padding, grid=bool(padding))
+                return self._made.values[source]
+        value = self._made.part(source)
+        if self._made.new.tensors[value.tensor].shape != value.shape:
+            raise ModelError("")
+        return value
 
     def _max_pool(self, node: MaxPool) -> None:
         source, pads, padding = self._pooled(node)
-        value = self._part(source, node)
+        value = self._part(source)
         if any(pads):
             # Padding with the lowest value is the pool's own, which it leaves out.
             format_ = self._made.integers(value.tensor)
@@ -192,12 +226,10 @@ class _Lowering:
                 and not node.minimum.any()
                 and padding <= np.min(scale.scale * format_.min)
             )
-            if not lowest:
-                raise ModelError(
-                    f"padding with {padding:g} in front of it, which may be its largest value; leave the padding to "
-                    "the pool"
-                )
-            node = replace(node, geometry=replace(node.geometry, pads=pads))
+            if lowest:
+                node = replace(node, geometry=replace(node.geometry, pads=pads))
+            else:
+                value = self._part(self._padded(node.inputs[0]))
         falls = self._made.falling(value)
         if falls.any():
             node = replace(node, minimum=node.minimum ^ falls)
@@ -206,24 +238,20 @@ class _Lowering:
 
     def _sum_pool(self, node: SumPool) -> None:
         source, pads, padding = self._pooled(node)
-        value = self._part(source, node)
+        value = self._part(source)
         found = affine(value.steps)
+        if any(pads) and (padding or found is None or found.offset.any()):
+            value, pads = self._part(self._padded(node.inputs[0])), (0, 0, 0, 0)
+            found = affine(value.steps)
         if found is None:
             raise ModelError(self._made.why(source))
-        if any(pads):
-            if padding:
-                raise ModelError(f"padding with {padding:g} in front of it; pad with zeros")
-            if found.offset.any():
-                raise ModelError(
-                    "it pads with zeros what has an offset, so that means at the edges have another; put the offset "
-                    "behind it"
-                )
-            node = replace(node, geometry=replace(node.geometry, pads=pads))
+        node = replace(node, geometry=replace(node.geometry, pads=pads)) if any(pads) else node
         tensor = self._made.add(node, value.tensor)
         taps = node.geometry.taps
         shape = self._graph.tensors[node.output].shape
         total = Affine(found.scale, found.offset * taps)
-        self._made.values[node.output] = self._made.value(tensor, shape, total, value.noise * taps, node.name)
+        noise = repeated(self._made.rounded(value), taps).error
+        self._made.values[node.output] = self._made.value(tensor, shape, total, noise, node.name)
 
     def _pooled(self, node: MaxPool | SumPool) -> tuple[str, Pads, float]:
         """What a pool takes, and the padding in front of it; software pads what it has."""
@@ -232,37 +260,74 @@ class _Lowering:
             return self._padded(node.inputs[0]), (0, 0, 0, 0), 0.0
         return source, pads, padding
 
+    def _slice(self, node: Slice) -> None:
+        value = self._part(self._padded(node.inputs[0]))
+        channels = node.kept.any(axis=tuple(range(node.kept.ndim - 1)))
+        steps = tuple(
+            with_parameters(step, lambda array: array[channels] if array.ndim and array.shape[-1] > 1 else array)
+            for step in value.steps
+        )
+        tensor = self._made.add(node, value.tensor)
+        self._made.values[node.output] = Value(tensor, self._graph.tensors[node.output].shape, steps)
+
     def _reshape(self, node: Reshape) -> None:
-        value = self._part(self._padded(node.inputs[0]), node)
+        name = self._padded(node.inputs[0])
+        if self._is_flat(name) and self._made.listed(name):
+            self._made.codes(name)
+        if self._is_flat(name) and len(node.shape) == 1:
+            self._made.values[node.output] = replace(self._made.values[name], shape=node.shape)
+            return
+        value = self._part(name)
         shape = self._made.new.tensors[value.tensor].shape
         steps = tuple(flattened(step, shape) for step in value.steps) if shape != node.shape else value.steps
         tensor = self._made.add(node, value.tensor)
         self._made.values[node.output] = Value(tensor, node.shape, steps)
 
+    def _is_flat(self, name: str) -> bool:
+        """Whether a tensor's integers are a vector, as something differs from position to position."""
+        if self._made.is_float(name):
+            return False
+        value = self._made.values[name]
+        return self._made.new.tensors[value.tensor].shape != value.shape
+
     # ---- values between them -------------------------------------------------------------------
 
-    def _part(self, name: str, node: Node) -> Value:
+    def _part(self, name: str) -> Value:
         """What a pool, a sum or a join takes: codes of quantised values, else what a layer or a sum gives."""
-        if name in self._pads:
-            pad = self._pads[name]
-            raise ModelError(f"{label(pad)}: padding in front of {label(node)}; pad right before a convolution")
+        name = self._padded(name)
         if self._made.is_float(name):
             self._made.codes(name)
-        value = self._made.part(name)
+        try:
+            value = self._made.part(name)
+        except ModelError:
+            if (found := self._piecewise(name)) is None:
+                raise
+            value = found
         if self._made.new.tensors[value.tensor].shape != value.shape:
             raise ModelError(
                 "a parameter before it differs from position to position; quantise in between, or use one per channel"
             )
         return value
 
+    def _piecewise(self, name: str) -> Value | None:
+        """A tensor as a sum of steps, where it is piecewise linear behind its last quantiser; None elsewhere."""
+        value = self._made.values[name]
+        if value.quantised:
+            value = self._made.split(value, name)
+        if self._made.new.tensors[value.tensor].shape == value.shape and all(map(piecewise_linear, value.steps)):
+            value = self._made.values[name] = stepped(self._made, value, name)
+            return value
+        return None
+
     def _unpadded(self, name: str) -> tuple[str, Pads, float]:
         """The tensor behind the Pads that make `name`, their pads together, and their value."""
         total, values = np.zeros(4, np.int64), set[float]()
         while name in self._pads:
             pad = self._pads[name]
-            if values and pad.value not in values and self._made.is_float(self._unpadded(name)[0]):
-                self._padded(name)
-                break
+            if values and pad.value not in values:
+                with suppress(ModelError):
+                    self._padded(name)
+                    break
             total += pad.pads
             values.add(pad.value)
             name = pad.inputs[0]
@@ -275,10 +340,11 @@ class _Lowering:
         """The integer that stands for a padding of `value`."""
         function = affine(codes.steps)
         assert function is not None
-        scale = float(function.scale.reshape(-1)[0])
-        code = round(value / scale) if np.isfinite(value) else format_.min
-        off = np.isfinite(value) and abs(code * scale - value) > 1e-6 * abs(scale)
-        if off or (value and function.scale.ndim) or not format_.contains(code):
+        scale, offset = float(function.scale.reshape(-1)[0]), float(function.offset.reshape(-1)[0])
+        code = round((value - offset) / scale) if np.isfinite(value) else format_.min
+        off = np.isfinite(value) and abs(code * scale + offset - value) > 1e-6 * abs(scale)
+        varies = function.offset.ndim or ((value or offset) and function.scale.ndim)
+        if off or varies or not format_.contains(code):
             raise ModelError(f"padding with {value:g}, which is no value of its {format_} input; pad with such a value")
         return code
 

@@ -11,43 +11,34 @@ from numpy.typing import NDArray
 from bnnhw.arithmetic.formats import Float32, Integers
 from bnnhw.errors import ModelError
 from bnnhw.ir.bounds import reachable
-from bnnhw.ir.elementwise import ELEMENTWISE, QUANTISERS, apply
 from bnnhw.ir.graph import Graph
 from bnnhw.ir.nodes import (
     Arithmetic,
-    Concat,
     Dense,
     Dequant,
     Encode,
-    MaxPool,
-    MultiThreshold,
     Node,
-    Pad,
     Reshape,
-    Round,
     Threshold,
-    Transpose,
 )
 from bnnhw.passes import thresholds
+from bnnhw.passes.later import later_taps, paddings
 from bnnhw.passes.levels import Levels, spaced
 from bnnhw.passes.rewrite import Builder, label
+from bnnhw.passes.rounding import EXACT, Rounded, rounded
+from bnnhw.passes.software import Software
 from bnnhw.passes.values import (
     Affine,
     Value,
     affine,
     all_codes,
-    collapsed,
     evaluate,
     flattened,
     levels,
-    positional,
-    quantiser_levels,
-    reached,
-    whole_numbers,
 )
 
-NOT_QUANTISED = "its input is not quantised; put a quantiser before it, or state the format of the network's input"
-EXACT = np.zeros(())
+QUANTISE = "put a quantiser before it (`bnnhw quantize` does)"
+NOT_QUANTISED = f"its input is not quantised; {QUANTISE}, or state the format of the network's input"
 # Widest format of codes that come from levels.
 MAX_CODE_BITS = 16
 
@@ -77,18 +68,11 @@ class Lowered:
         self.new = Builder(graph)
         self.values: dict[str, Value] = {}
         self._codes: dict[str, Codes] = {}
-        # Of floats: the values that they take, where these are known, and why not.
-        self._levels: dict[str, NDArray[np.float32]] = {}
-        self._why: dict[str, str] = {}
-        # Between which values they lie, (2, 1), or (2, C).
-        self._ends = {graph.input: np.array([[-np.inf], [np.inf]], np.float32)}
-        # Of software behind the last integers.
-        self._behind: set[str] = set()
+        self._software = Software(graph)
         self._refused: set[str] = set()
-        self._padding = _paddings(graph)
-        if graph.input_format is not None:
-            self._levels[graph.input] = all_codes(graph.input_format).astype(np.float32)
-            self._ends[graph.input] = self._levels[graph.input][[0, -1], None]
+        self._padding = paddings(graph)
+        # By how many taps of pools a tensor is added up before it is quantised.
+        self.later_taps = later_taps(graph)
 
     # ---- software ------------------------------------------------------------------------------
 
@@ -111,51 +95,10 @@ class Lowered:
     def add_floats(self, node: Node, inputs: Sequence[str]) -> None:
         """A node that software computes, or that follows the last integers."""
         self.new.add(node, *(self.floats(name) for name in inputs))
-        if isinstance(node, ELEMENTWISE) and not positional(node) and inputs[0] in self._ends:
-            self._ends[node.output] = np.asarray(apply(node, self._ends[inputs[0]]), np.float32)
-        elif isinstance(node, (Reshape, Transpose)) and inputs[0] in self._ends:
-            self._ends[node.output] = self._ends[inputs[0]]
         if inputs[0] in self.values:
-            self._why[node.output] = (
-                f"{label(node)} ({node.op}) between layers, which is neither a pool, a sum nor monotone, element by "
-                "element; leave it out, or end the network with it"
-            )
-            self._behind.add(node.output)
-            return
-        if inputs[0] in self._behind:
-            self._why[node.output] = self._why[inputs[0]]
-            self._behind.add(node.output)
-            return
-        found, why = self._levels.get(inputs[0]), self._why.get(inputs[0])
-        if isinstance(node, Pad) and found is not None:
-            found = np.concatenate([found, np.full_like(found[:1], node.value)])
-        elif isinstance(node, ELEMENTWISE):
-            found, why = self._through(node, found, why)
-        elif not isinstance(node, (Reshape, Transpose, MaxPool)):
-            found = None
-        if found is not None:
-            self._levels[node.output] = found
-        elif why is not None:
-            self._why[node.output] = why
-
-    def _through(
-        self, node: Node, found: NDArray[np.float32] | None, why: str | None
-    ) -> tuple[NDArray[np.float32] | None, str | None]:
-        """The levels behind an elementwise node of software, given those before it."""
-        if found is None and not isinstance(node, QUANTISERS):
-            return None, why
-        if isinstance(node, Round):
-            rounded = whole_numbers(self._ends[node.output]) if node.output in self._ends else None
-            if rounded is None:
-                return None, f"{label(node)}: it rounds values of any size; clip them first"
-            return rounded[:, 0], None
-        if positional(node) and not isinstance(node, MultiThreshold):
-            return None, f"{label(node)}: a parameter that differs from position to position; use one per channel"
-        if isinstance(node, QUANTISERS):
-            whole = collapsed(quantiser_levels(node))
-            return (whole if found is None or positional(node) else reached((node,), found, whole)), None
-        assert found is not None
-        return collapsed(np.asarray(apply(node, found if found.ndim > 1 else found[:, None]), np.float32)), None
+            self._software.begin_again(node)
+        else:
+            self._software.follow(node, inputs[0])
 
     def floats(self, name: str) -> str:
         """The float tensor `name` in the new graph: software computes it of integers, where there are some."""
@@ -180,7 +123,7 @@ class Lowered:
         last = value.last_quantiser
         assert last is not None
         before = replace(value, steps=value.steps[: last + 1])
-        codes = self._threshold(before, name, set())
+        codes = self._threshold(before, name, set(), grid=False)
         scaled = self.value(codes.tensor, value.shape, codes.affine, codes.noise, name)
         return replace(scaled, steps=(*scaled.steps, *value.steps[last + 1 :]))
 
@@ -197,26 +140,40 @@ class Lowered:
         assert not isinstance(found, Float32)
         return found
 
+    def largest(self, tensor: str) -> float:
+        """Of the magnitudes of an integer tensor."""
+        format_ = self.integers(tensor)
+        return float(max(abs(format_.min), abs(format_.max)))
+
+    def rounded(self, value: Value) -> Rounded:
+        """How far float32 may take a piecewise linear `value`."""
+        return rounded(value.steps, self.integers(value.tensor))
+
+    def reachable(self, tensor: str) -> thresholds.Reach:
+        """Lowest and highest integer of each channel of a tensor."""
+        return reachable(tensor, self.new.tensors, self.new.makers)
+
     def value(
         self, tensor: str, shape: tuple[int, ...], function: Affine, noise: NDArray[np.float64], name: str
     ) -> Value:
         """The value ``tensor * scale + offset``."""
-        steps: list[Node] = [Dequant(name=f"{name}.scale", inputs=(), output="", scale=function.scale, noise=noise)]
+        scale, noise = np.asarray(function.scale), np.asarray(noise)
+        steps: list[Node] = [Dequant(name=f"{name}.scale", inputs=(), output="", scale=scale, noise=noise)]
         if function.offset.any():
-            operand = function.offset.astype(np.float32)
+            operand = np.asarray(function.offset, np.float32)
             steps.append(Arithmetic(name=f"{name}.offset", inputs=(), output="", operation="add", operand=operand))
         return Value(tensor, shape, tuple(steps))
 
     def listed(self, name: str) -> bool:
         """Whether it is known which values a tensor takes: codes can stand for them."""
         if self.is_float(name):
-            return name in self._levels
+            return name in self._software.levels
         value = self.values[name]
         return name in self._codes or value.quantised or self._narrow(value)
 
     def coded_at_fork(self, name: str) -> bool:
         """Whether codes serve all readers of a tensor: a quantiser made it, or the input tells its format."""
-        return name in self._levels if self.is_float(name) else self.values[name].quantised
+        return name in self._software.levels if self.is_float(name) else self.values[name].quantised
 
     def part(self, name: str) -> Value:
         """A tensor as a factor and an addend on integers: on codes, where it is quantised.
@@ -241,33 +198,37 @@ class Lowered:
             return False
         value = self.values[name]
         found = levels(value.steps, self.integers(value.tensor))
-        return found is not None and len(found) <= 1 << bits < 1 << spaced(found).dtype.bits
+        if found is None:
+            return False
+        target = spaced(found)
+        return target.count <= 1 << bits < 1 << target.dtype.bits
 
     def why(self, name: str) -> str:
         """Why no codes stand for a tensor."""
-        return self._why.get(name, NOT_QUANTISED)
+        return self._software.why.get(name, NOT_QUANTISED)
 
-    def codes(self, name: str, padding: set[float] | None = None) -> Codes:
+    def codes(self, name: str, padding: set[float] | None = None, *, grid: bool = True) -> Codes:
         """The integers that stand for a tensor, made where they are not there yet.
 
         Raises
         ------
         ModelError
-            If its values are not known, or not evenly spaced.
+            If its values are not known, or neither evenly spaced nor on a `grid`.
         """
         wanted = self._padding[name] | (padding or set())
         if name not in self._codes:
-            codes = self._encode(name, wanted) if self.is_float(name) else self._integer_codes(name, wanted)
+            make = self._encode if self.is_float(name) else self._integer_codes
+            codes = make(name, wanted, grid)
             self._codes[name] = codes
             # Whatever else reads the tensor goes on from these.
             shape = self._graph.tensors[name].shape
             self.values[name] = self.value(codes.tensor, shape, codes.affine, codes.noise, name)
         return self._codes[name]
 
-    def _encode(self, name: str, padding: set[float]) -> Codes:
-        if name not in self._levels:
+    def _encode(self, name: str, padding: set[float], grid: bool) -> Codes:
+        if name not in self._software.levels:
             raise ModelError(self.why(name))
-        found = spaced(self._levels[name]).holding(padding)
+        found = spaced(self._software.levels[name], grid=grid).holding(padding)
         made = self._unique(f"{name}.encoded")
         encode = Encode(
             name=made, inputs=(), output=made, dtype=found.dtype, scale=found.scale, offset=found.offset,
@@ -275,7 +236,7 @@ class Lowered:
         )  # fmt: skip
         return Codes(self.new.add(encode, name), found.scale)
 
-    def _integer_codes(self, name: str, padding: set[float]) -> Codes:
+    def _integer_codes(self, name: str, padding: set[float], grid: bool) -> Codes:
         value = self.values[name]
         if not value.quantised and not self._narrow(value):
             bits = self.integers(value.tensor).bits
@@ -288,29 +249,27 @@ class Lowered:
             extra = [round(p / float(function.scale)) for p in padding] if not function.scale.ndim else []
             if format_.contains([*extra, format_.max]):
                 return self._shaped(Codes(value.tensor, function.scale, value.noise), value, name)
-        return self._shaped(self._threshold(value, name, padding), value, name)
+        return self._shaped(self._threshold(value, name, padding, grid), value, name)
 
     def _shaped(self, codes: Codes, value: Value, name: str) -> Codes:
-        """`codes` in the shape of `value`, where they are flat."""
-        if self.new.tensors[codes.tensor].shape == value.shape:
+        """`codes` in the shape of `value`; flat where what they are worth differs from position to position."""
+        if codes.scale.ndim or self.new.tensors[codes.tensor].shape == value.shape:
             return codes
-        if codes.scale.ndim:
-            raise ModelError("a factor before it differs from position to position; use one per channel")
         shaped = self._unique(f"{name}.map")
         reshape = Reshape(name=shaped, inputs=(), output=shaped, shape=value.shape)
         return replace(codes, tensor=self.new.add(reshape, codes.tensor))
 
-    def _threshold(self, value: Value, name: str, padding: set[float]) -> Codes:
+    def _threshold(self, value: Value, name: str, padding: set[float], grid: bool) -> Codes:
         """Codes of the levels that a chain gives, by thresholds; flat where the integers behind it are."""
         found = levels(value.steps, self.integers(value.tensor))
         if found is None:
             raise ModelError(self.why(name))
-        target = spaced(found).holding(padding)
+        target = spaced(found, grid=grid).holding(padding)
         if target.dtype.bits > MAX_CODE_BITS:
             raise ModelError(f"values of {target.dtype.bits} bits; quantise to {MAX_CODE_BITS} bits or fewer")
         if self._keeps(value, target):
             return Codes(value.tensor, target.scale)
-        cuts = thresholds.find(value.steps, reachable(value.tensor, self.new.tensors, self.new.makers), target)
+        cuts = thresholds.find(value.steps, self.reachable(value.tensor), target)
         output = self._unique(f"{name}.codes")
         threshold = Threshold(
             name=self._unique(f"{self.new.makers[value.tensor].name}.thresholds"),
@@ -322,7 +281,7 @@ class Lowered:
             step=target.step,
             dtype=target.dtype,
             negate=cuts.negate if cuts.negate.any() else np.zeros((), np.bool_),
-            doubtful=cuts.doubtful if cuts.doubtful.any() else np.zeros((0, 0, 2), np.bool_),
+            doubtful=cuts.doubtful if np.diff(cuts.doubtful).any() else np.zeros((0, 0, 2), np.int64),
         )
         return Codes(self.new.add(threshold, value.tensor), target.scale)
 
@@ -357,7 +316,7 @@ class Lowered:
 
     def _notes(self) -> Iterator[str]:
         for node in self.new.makers.values():
-            count = int(node.doubtful.any(axis=2).sum()) if isinstance(node, Threshold) else 0
+            count = int(np.diff(node.doubtful).astype(bool).sum()) if isinstance(node, Threshold) else 0
             if count:
                 yield (
                     f"{label(node)}: sums can come so close to {count} thresholds that float32 decides by its "
@@ -376,15 +335,3 @@ class Lowered:
 
     def _unique(self, name: str) -> str:
         return self.new.unique(name, self._graph.tensors)
-
-
-def _paddings(graph: Graph) -> dict[str, set[float]]:
-    """Which values pad a tensor somewhere on, where nothing but other paddings, pools and joins is in between."""
-    padding: dict[str, set[float]] = {name: set() for name in graph.tensors}
-    for node in reversed(graph.nodes):
-        for name in node.inputs:
-            if isinstance(node, (Pad, MaxPool, Concat, Reshape)):
-                padding[name] |= padding[node.output]
-            if isinstance(node, Pad) and np.isfinite(node.value):
-                padding[name].add(node.value)
-    return padding

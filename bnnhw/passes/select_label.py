@@ -21,6 +21,10 @@ from bnnhw.passes.rewrite import Builder, label
 MAX_SCALE_BITS = 36
 # Integers of one class times classes that are checked one by one; beyond, every 2^k-th integer is.
 MAX_PAIRS = 1 << 21
+# Of those, so many are looked at first: most scales fail with them.
+FIRST_PAIRS = 1 << 15
+# From here on, float32's Sigmoid is 1, or as good as that.
+SATURATED = 14.0
 
 
 def run(graph: Graph) -> Graph:
@@ -62,6 +66,12 @@ def run(graph: Graph) -> Graph:
             *notes,
             f"{label(last)}: classes with equal or nearly equal scores may be ordered differently where float32 rounds "
             "the sums; the hardware takes the first of equal ones, and `compare` counts such samples separately",
+        )
+    if len(scale) > 1 and any(isinstance(node, Sigmoid) for node in suffix) and floats.max() > SATURATED:
+        notes = (
+            *notes,
+            f"{label(last)}: scores beyond {SATURATED:g} have one and the same Sigmoid in float32; the hardware still "
+            "orders them, and `compare` counts such samples separately",
         )
     prediction = ArgMax(
         name="prediction", inputs=(last.output,), output="prediction", scale=scale, bias=bias, margin=margin
@@ -116,12 +126,16 @@ def _affine(
     gain = (floats[-1] - floats[0]) / span
     start = floats[0] - gain * values[0]
     largest = np.abs(gain).max()
+    some = slice(None, None, max(1, values.size // FIRST_PAIRS))
     for tolerance in (0.0, 2 * float(np.finfo(np.float32).eps)):
+        error = tolerance * np.abs(floats).max(axis=0)
         for bits in range(MAX_SCALE_BITS):
             unit = largest / (1 << bits)
             scale = np.rint(gain / unit).astype(np.int64)
             bias = np.rint((start - start.min()) / unit).astype(np.int64)
-            if _same_order(values * scale + bias, floats, tolerance):
+            scores = values * scale + bias
+            _, value, _, near = _sorted(scores[some], floats[some], error)
+            if _rises(value, near) and _same_order(scores, floats, error):
                 return scale, bias, 1 / unit, tolerance == 0.0
     raise ModelError(
         f"model {graph.name}: layer {label(last)}: what follows it is not a scale and a bias per class; "
@@ -129,19 +143,30 @@ def _affine(
     )
 
 
-def _same_order(scores: NDArray[np.int64], floats: NDArray[np.float64], tolerance: float) -> bool:
-    """Whether scores of different classes compare as their floats do, but for floats that differ by no more than the
-    share `tolerance` of the largest of their classes."""
-    shape = scores.shape
-    classes = np.broadcast_to(np.arange(shape[1]), shape).reshape(-1)
-    error = np.broadcast_to(tolerance * np.abs(floats).max(axis=0), shape).reshape(-1)
-    score, value = scores.reshape(-1), floats.reshape(-1)
-    order = np.lexsort((value, score))
-    score, value, classes, error = score[order], value[order], classes[order], error[order]
-    if (np.maximum.accumulate(value - error)[:-1] > (value + error)[1:]).any():
+Sorted = tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.intp], NDArray[np.float64]]
+
+
+def _same_order(scores: NDArray[np.int64], floats: NDArray[np.float64], error: NDArray[np.float64]) -> bool:
+    """Whether scores (integers, classes) of different classes compare as their floats do, but for floats that differ
+    by no more than the `error` of their classes."""
+    score, value, classes, error = _sorted(scores, floats, error)
+    if not _rises(value, error):
         return False
     differ = classes[1:] != classes[:-1]
     tie = score[1:] == score[:-1]
     near = value[1:] - value[:-1] <= error[1:] + error[:-1]
     # Equal scores must be equal floats; without tolerance, equal floats must be equal scores as well.
-    return not (differ & tie & ~near).any() and (tolerance > 0 or not (differ & ~tie & near).any())
+    return not (differ & tie & ~near).any() and (bool(error.any()) or not (differ & ~tie & near).any())
+
+
+def _sorted(scores: NDArray[np.int64], floats: NDArray[np.float64], error: NDArray[np.float64]) -> Sorted:
+    """Scores, floats, classes and errors in the order of the scores."""
+    classes = np.broadcast_to(np.arange(scores.shape[1]), scores.shape).reshape(-1)
+    errors = np.broadcast_to(error, scores.shape).reshape(-1)
+    order = np.lexsort((floats.reshape(-1), scores.reshape(-1)))
+    return scores.reshape(-1)[order], floats.reshape(-1)[order], classes[order], errors[order]
+
+
+def _rises(value: NDArray[np.float64], error: NDArray[np.float64]) -> bool:
+    """Whether no float is above one behind it."""
+    return not bool((np.maximum.accumulate(value - error)[:-1] > (value + error)[1:]).any())

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from bnnhw.arithmetic.floats import first_where, numbered
 from bnnhw.arithmetic.formats import FLOAT32, DataType
 from bnnhw.errors import ModelError
-from bnnhw.ir.elementwise import ELEMENTWISE, apply, direction, parameters
+from bnnhw.ir.elementwise import ELEMENTWISE, apply, direction, parameters, with_parameters
 from bnnhw.ir.graph import Graph
 from bnnhw.ir.nodes import Encode, MultiThreshold, Node, Reshape, Threshold
 from bnnhw.passes.rewrite import Builder, label
@@ -47,7 +47,7 @@ def run(graph: Graph) -> Graph:
 
 @dataclass(frozen=True, eq=False)
 class _Way:
-    """How the input, `steps` behind `source`, becomes the integers of `encode`."""
+    """How the input, `steps` behind `source`, becomes the integers of `encode`, whatever shape they then get."""
 
     source: str
     steps: tuple[Node, ...]
@@ -70,7 +70,7 @@ def _ways(graph: Graph, encodes: list[Encode]) -> list[_Way]:
     chains: list[list[Node]] = []
     for encode in encodes:
         chain: list[Node] = [encode]
-        while isinstance(producer := graph.producer(chain[0].inputs[0]), ELEMENTWISE):
+        while isinstance(producer := graph.producer(chain[0].inputs[0]), (*ELEMENTWISE, Reshape)):
             chain.insert(0, producer)
         chains.append(chain)
     starts = [[node.inputs[0] for node in chain] for chain in chains]
@@ -82,10 +82,24 @@ def _ways(graph: Graph, encodes: list[Encode]) -> list[_Way]:
             "first, and once"
         )
     source = common[-1]
-    return [
-        _Way(source, tuple(chain[names.index(source) : -1]), encode)
-        for chain, names, encode in zip(chains, starts, encodes, strict=True)
-    ]
+    shape = graph.tensors[source].shape
+    ways = []
+    for chain, before in zip(chains, starts, strict=True):
+        *steps, last = (
+            _shaped(node, graph.tensors[node.inputs[0]].shape, shape)
+            for node in chain[before.index(source) :]
+            if not isinstance(node, Reshape)
+        )
+        assert isinstance(last, Encode)
+        ways.append(_Way(source, tuple(steps), last))
+    return ways
+
+
+def _shaped(node: Node, old: tuple[int, ...], new: tuple[int, ...]) -> Node:
+    """`node` for a tensor of another shape, of the same elements in the same order."""
+    if old == new:
+        return node
+    return with_parameters(node, lambda a: np.broadcast_to(a, old).reshape(new) if a.ndim else a)
 
 
 def _share(graph: Graph, builder: Builder, ways: list[_Way]) -> None:
@@ -109,9 +123,8 @@ def _share(graph: Graph, builder: Builder, ways: list[_Way]) -> None:
             levels=len(union) + 1,
         )
     )
-    flat = union.ndim > 2
     for way, (found, falls) in zip(ways, cuts, strict=True):
-        _recode(graph, builder, way, codes, found, falls, union, flat)
+        _recode(graph, builder, way, codes, found, falls, union)
 
 
 def _united(cuts: list[NDArray[np.float32]]) -> NDArray[np.float32]:
@@ -132,10 +145,10 @@ def _recode(
     cuts: NDArray[np.float32],
     falls: NDArray[np.bool_],
     union: NDArray[np.float32],
-    flat: bool,
 ) -> None:
     """The codes of one way, from those that all share."""
-    encode, shape = way.encode, graph.tensors[way.source].shape
+    encode, shape, wanted = way.encode, graph.tensors[way.source].shape, graph.tensors[way.encode.output].shape
+    flat = union.ndim > 2
     # The code at a cut: how many cuts are not above it.
     reached = np.stack([(union <= cut).sum(axis=0) for cut in _spread(cuts, union.shape[1:])])
     # Where the way falls, level j is reached below the cut: by codes whose negative is above the negative of it.
@@ -151,7 +164,8 @@ def _recode(
     if flat:
         name = builder.unique(f"{encode.name}.flat", graph.tensors)
         source = builder.add(Reshape(name=name, inputs=(codes,), output=name, shape=(size,)))
-    made = builder.unique(f"{encode.name}.thresholds", graph.tensors) if flat else encode.output
+    shaped = flat or wanted != shape
+    made = builder.unique(f"{encode.name}.thresholds", graph.tensors) if shaped else encode.output
     builder.add(
         Threshold(
             name=builder.unique(f"{encode.name}.thresholds", graph.tensors),
@@ -165,8 +179,8 @@ def _recode(
             negate=negate if negate.any() else np.zeros((), np.bool_),
         )
     )
-    if flat:
-        builder.add(Reshape(name=encode.name, inputs=(made,), output=encode.output, shape=shape))
+    if shaped:
+        builder.add(Reshape(name=encode.name, inputs=(made,), output=encode.output, shape=wanted))
 
 
 def _cuts(way: _Way, shape: tuple[int, ...]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,13 +32,13 @@ class Cuts:
     negate
         (C,): the chain falls as the integer rises.
     doubtful
-        (C, n, 2): whether the integer below the threshold, and the one on it, lie within float32's own error of the
-        cut, so that an executor that adds in another order may decide otherwise.
+        (C, n, 2), first and past: the integers, negated as well, that lie within float32's own error of the cut, so
+        that an executor that adds in another order may decide otherwise there.
     """
 
     thresholds: NDArray[np.int64]
     negate: NDArray[np.bool_]
-    doubtful: NDArray[np.bool_]
+    doubtful: NDArray[np.int64]
 
 
 def directions(steps: tuple[Node, ...], channels: int) -> NDArray[np.int8]:
@@ -77,42 +78,53 @@ def find(steps: tuple[Node, ...], reach: Reach, target: Levels) -> Cuts:
         low, high = np.where(negate, -high, low), np.where(negate, -low, high)
     sign = np.where(negate, -1, 1)
     levels = (target.offset + target.step * np.arange(1, target.count))[:, None]
-    found = np.repeat(low[None, :], len(levels), axis=0)
-    beyond = np.repeat(high[None, :] + 1, len(levels), axis=0)
+
+    def first(off: int) -> NDArray[np.int64]:
+        return _first(lambda x: _codes(_moved(steps, sign * x, off), target) >= levels, low, high, len(levels))
+
+    found = first(0)
+    moved = [found, *(first(off) for off in ((-1, 1) if _inexact(steps) else ()))]
+    ends = np.stack([np.minimum.reduce(moved), np.maximum.reduce(moved)])
+    return Cuts(found.T, negate, ends.T)
+
+
+def _first(
+    reached: Callable[[NDArray[np.int64]], NDArray[np.bool_]],
+    low: NDArray[np.int64],
+    high: NDArray[np.int64],
+    count: int,
+) -> NDArray[np.int64]:
+    """The first integers from `low` to `high` that reach each of `count` levels, (count, C); one past them where none
+    does."""
+    found = np.repeat(low[None, :], count, axis=0)
+    beyond = np.repeat(high[None, :] + 1, count, axis=0)
     while (found < beyond).any():
         middle = (found + beyond) // 2
         # Where the search is over, `middle` may be one past the reachable range; what the chain makes of it is not
         # used.
-        reached = _codes(evaluate(steps, sign * middle), target) >= levels
+        enough = reached(middle)
         searching = found < beyond
-        beyond = np.where(searching & reached, middle, beyond)
-        found = np.where(searching & ~reached, middle + 1, found)
-    return Cuts(found.T, negate, _doubtful(steps, found, sign, (low, high), target, levels))
+        beyond = np.where(searching & enough, middle, beyond)
+        found = np.where(searching & ~enough, middle + 1, found)
+    return found
 
 
 def _codes(values: NDArray[np.float32], target: Levels) -> NDArray[np.int64]:
     return np.rint(values / target.scale).astype(np.int64)
 
 
-def _doubtful(
-    steps: tuple[Node, ...],
-    found: NDArray[np.int64],
-    sign: NDArray[np.int64],
-    reach: Reach,
-    target: Levels,
-    levels: NDArray[np.int64],
-) -> NDArray[np.bool_]:
-    """See `Cuts.doubtful`: whether values that are off by its noise behind the first step are on the other side."""
-    sides = np.stack([found - 1, found])
+def _inexact(steps: tuple[Node, ...]) -> bool:
+    """Whether executors may get other values than exact integers give."""
+    first = steps[0]
+    assert isinstance(first, Dequant)
+    return bool(first.noise.any()) or any(isinstance(s, Activation) and s.function in INEXACT for s in steps)
+
+
+def _moved(steps: tuple[Node, ...], integers: NDArray[np.int64], off: int) -> NDArray[np.float32]:
+    """What `steps` make of `integers` (n, C), -1 or +1 times their error `off`."""
+    if not off:
+        return evaluate(steps, integers)
     first, rest = steps[0], steps[1:]
     assert isinstance(first, Dequant)
-    inexact = any(isinstance(step, Activation) and step.function in INEXACT for step in rest)
-    if not first.noise.any() and not inexact:
-        return np.zeros(sides.T.shape, np.bool_)
-    exact = sign * sides * first.scale
-    changed = np.zeros(sides.shape, np.bool_)
-    plain = _codes(evaluate(steps, sign * sides), target) >= levels
-    for side in (-1, 1):
-        moved = np.asarray(exact + side * first.noise, np.float32)
-        changed |= (_codes(evaluate(rest, moved, side * FUNCTION_ERROR), target) >= levels) != plain
-    return (changed & (sides >= reach[0]) & (sides <= reach[1])).T
+    moved = np.asarray(integers * first.scale + off * first.noise, np.float32)
+    return evaluate(rest, moved, off * FUNCTION_ERROR)

@@ -78,9 +78,9 @@ def _evaluate_all(graph: Graph, values: NDArray[np.float32], packed: bool) -> di
     tensors: dict[str, Array] = {graph.input: values}
     for node in graph.nodes:
         before = graph.producer(node.inputs[0])
-        if packed and isinstance(node, Window) and all(isinstance(n, Dense) for n in graph.consumers(node.output)):
+        if packed and isinstance(node, Window) and all(type(n) is Dense for n in graph.consumers(node.output)):
             continue  # the layer after it takes its own windows
-        if packed and isinstance(node, Dense):
+        if packed and type(node) is Dense:  # groups are too short for words of bits
             source = before.inputs[0] if isinstance(before, Window) else node.inputs[0]
             dtype = graph.tensors[source].format
             assert not isinstance(dtype, Float32)
@@ -102,9 +102,13 @@ def doubtful(graph: Graph, inputs: ArrayLike) -> NDArray[np.bool_]:
     found = np.zeros(len(next(iter(tensors.values()))), np.bool_)
     for node in graph.nodes:
         values = tensors.get(node.inputs[0])
-        if isinstance(node, Threshold) and node.doubtful.any():
+        if isinstance(node, Threshold) and node.doubtful.size:
             assert values is not None
             found |= _on_edge(node, values)
+        elif (
+            isinstance(node, Sigmoid) and (scores := np.sort(tensors[node.output].reshape(len(found), -1))).shape[1] > 1
+        ):
+            found |= scores[:, -1] == scores[:, -2]  # that far up, float32 has 1 for all
         elif isinstance(node, ArgMax) and node.scale is not None and node.bias is not None and node.margin >= 0:
             assert values is not None
             scores = np.sort(np.asarray(values, np.int64).reshape(len(found), -1) * node.scale + node.bias, axis=1)
@@ -116,10 +120,9 @@ def doubtful(graph: Graph, inputs: ArrayLike) -> NDArray[np.bool_]:
 def _on_edge(node: Threshold, values: Array) -> NDArray[np.bool_]:
     compared = np.where(node.negate, -values, values).reshape(len(values), -1, node.thresholds.shape[0])
     found = np.zeros(len(values), np.bool_)
-    for level in np.flatnonzero(node.doubtful.any(axis=(0, 2))):
-        for side in (0, 1):
-            edge = node.thresholds[:, level] - 1 + side
-            found |= ((compared == edge) & node.doubtful[:, level, side]).any(axis=(1, 2))
+    first, past = np.moveaxis(node.doubtful, 2, 0)
+    for level in np.flatnonzero((first < past).any(axis=0)):
+        found |= ((compared >= first[:, level]) & (compared < past[:, level])).any(axis=(1, 2))
     return found
 
 

@@ -14,11 +14,13 @@ from bnnhw.ir.nodes import (
     Concat,
     Conv,
     Dense,
+    GroupedDense,
     MatMul,
     MaxPool,
     Node,
     Pad,
     Reshape,
+    Slice,
     Softmax,
     Sum,
     SumPool,
@@ -53,18 +55,19 @@ def evaluate(node: Node, *inputs: Array) -> Array:
         above, left, below, right = node.pads
         return np.pad(x, ((0, 0), (above, below), (left, right), (0, 0)), constant_values=node.value)
     if isinstance(node, Window):
-        found = windows(x, node.geometry, node.fill)
-        return found.reshape(*found.shape[:3], -1)
+        return window_vectors(windows(x, node.geometry, node.fill), node.groups)
     if isinstance(node, MaxPool):
         return max_pool(node, x)
     if isinstance(node, SumPool):
         return sum_pool(node, x)
     if isinstance(node, Threshold):
         return threshold(node, x)
+    if isinstance(node, Slice):
+        return part(node, x)
     if isinstance(node, ArgMax):
         return argmax(node, x)
     if isinstance(node, Softmax):
-        return softmax(x)
+        return log_softmax(x) if node.log else softmax(x)
     raise TypeError(f"no meaning for {node.op}")
 
 
@@ -84,11 +87,25 @@ def windows(x: Array, geometry: Geometry, fill: float) -> Array:
     return views[:, ::down, ::across, :, ::row, ::column].transpose(0, 1, 2, 4, 5, 3)
 
 
+def window_vectors(found: Array, groups: int) -> Array:
+    """Windows (N, OH, OW, KH, KW, C) as vectors, group of channels by group."""
+    apart = found.reshape(*found.shape[:5], groups, -1)
+    return np.moveaxis(apart, 5, 3).reshape(*found.shape[:3], -1)
+
+
+def product(x: Array, weight: Array, groups: int) -> Array:
+    """The products of each group's part of vectors x (.., MW) with its rows of weight (MH, MW / groups): (.., MH)."""
+    if groups == 1:
+        return np.asarray(x @ weight.T)
+    parts, rows = x.reshape(*x.shape[:-1], groups, -1), weight.reshape(groups, -1, weight.shape[1])
+    return np.einsum("...gk,gmk->...gm", parts, rows).reshape(*x.shape[:-1], -1)
+
+
 def conv(node: Conv, x: Array) -> NDArray[np.float32]:
     """The product of every window with ``weight * scale``, summed in float64, so that it is rounded once."""
-    found = windows(np.asarray(x, np.float64), node.geometry, 0)
+    found = window_vectors(windows(np.asarray(x, np.float64), node.geometry, 0), node.groups)
     weight = node.weight.reshape(len(node.weight), -1) * np.reshape(node.weight_scale, (-1, 1))
-    return (found.reshape(*found.shape[:3], -1) @ weight.T).astype(np.float32)
+    return product(found, weight, node.groups).astype(np.float32)
 
 
 def max_pool(node: MaxPool, x: Array) -> Array:
@@ -116,7 +133,8 @@ def add(node: Sum, inputs: tuple[Array, ...]) -> Array:
 
 def dense(node: Dense, x: Array) -> NDArray[np.int32]:
     """Exact integers (N, .., MH) of integers (N, .., MW)."""
-    return (np.asarray(x, np.int64) @ node.weight.T.astype(np.int64)).astype(np.int32)
+    groups = node.groups if isinstance(node, GroupedDense) else 1
+    return product(np.asarray(x, np.int64), node.weight.astype(np.int64), groups).astype(np.int32)
 
 
 def threshold(node: Threshold, x: Array) -> NDArray[np.int32]:
@@ -137,8 +155,22 @@ def argmax(node: ArgMax, x: Array) -> NDArray[np.int64]:
     return found[:, None] if node.keepdims else found
 
 
+def part(node: Slice, x: Array) -> Array:
+    """The elements that a slice keeps."""
+    kept = node.kept
+    axes = (np.flatnonzero(kept.any(axis=tuple(k for k in range(kept.ndim) if k != axis))) for axis in range(kept.ndim))
+    return x[np.ix_(np.arange(len(x)), *axes)]
+
+
 def softmax(x: Array) -> NDArray[np.float32]:
     """Softmax over the last axis, its maximum taken off first."""
     value = np.asarray(x, np.float32)
     power = np.exp(value - value.max(axis=-1, keepdims=True))
     return power / power.sum(axis=-1, keepdims=True)
+
+
+def log_softmax(x: Array) -> NDArray[np.float32]:
+    """The logarithm of `softmax`, without its rounding to zero."""
+    value = np.asarray(x, np.float32)
+    value = value - value.max(axis=-1, keepdims=True)
+    return value - np.log(np.exp(value).sum(axis=-1, keepdims=True))

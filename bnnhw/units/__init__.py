@@ -17,6 +17,7 @@ from bnnhw.units.frame_status import FrameStatus
 from bnnhw.units.label_select import LabelSelect
 from bnnhw.units.matrix_vector import MatrixVectorUnit
 from bnnhw.units.pool import Pool
+from bnnhw.units.slice import Slice
 from bnnhw.units.sliding_window import SlidingWindow
 from bnnhw.units.stream_fifo import StreamFifo
 from bnnhw.units.threshold import ThresholdUnit
@@ -42,6 +43,7 @@ __all__ = [
     "LabelSelect",
     "MatrixVectorUnit",
     "Pool",
+    "Slice",
     "SlidingWindow",
     "StreamFifo",
     "ThresholdDifference",
@@ -70,6 +72,7 @@ UNITS: tuple[type[Unit], ...] = (
     ConstantMatrixUnit,
     AddStreams,
     Concat,
+    Slice,
     ThresholdDifference,
     ThresholdUnit,
     VectorScatter,

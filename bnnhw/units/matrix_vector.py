@@ -38,6 +38,8 @@ class MatrixVectorUnit(Unit):
         Adders between two registers of the popcounts.
     vectors
         Vectors side by side that each weight is used for.
+    groups
+        Groups of rows that see `simd` columns of their own in each beat.
     weight_memory, bias_memory
         ``block`` or ``lut``.
     weight_latency
@@ -60,6 +62,7 @@ class MatrixVectorUnit(Unit):
     divisor: int
     levels: int | None
     vectors: int
+    groups: int
     weight_memory: str
     weight_latency: int
     bias_memory: str
@@ -86,16 +89,16 @@ class MatrixVectorUnit(Unit):
         return FoldedPasses(self.sf, self.nf, self._stages, registered=self.registered)
 
     def features(self) -> Features:
-        product, sums = self.product, self.pe * self.vectors
-        # A count that all PEs share is one for each vector.
-        lanes = self.simd * (sums * len(product.weights) + self.vectors * bool(product.shared))
+        product, sums, inputs = self.product, self.pe * self.vectors, self.vectors * self.groups
+        # A count that all PEs share is one for each group of each vector.
+        lanes = self.simd * (sums * len(product.weights) + inputs * bool(product.shared))
         stages = popcount_latency(self.simd, self.levels)
         features: Features = {
             "layer": 1.0,
             "lane": lanes,
             "registered_lane": lanes * min(stages, 2) / 2,
             "accumulator_bit": sums * self.width,
-            "input_bit": self.vectors * self.simd * self.input_dtype.bits,
+            "input_bit": inputs * self.simd * self.input_dtype.bits,
         }
         if not product.matches:
             features["masked_lane"] = lanes

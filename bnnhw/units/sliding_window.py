@@ -16,8 +16,8 @@ from bnnhw.units.memories import block_rams, power_of_two
 class SlidingWindow(Unit):
     """The windows of a map of `height` x `width` pixels of `channels` channels of `lane_bits` bits, `lanes` at a time.
 
-    Tap after tap, or column after column (`tall`), with `fill` outside the map; those of a pool channel by channel
-    (`channels_outer`). The lines have room for at least `depth` beats, in a memory of `kind`.
+    Tap after tap, or column after column (`tall`), or channel by channel (`channels_outer`); with `fill` outside the
+    map, or None for a mark there. The lines have room for at least `depth` beats, in a memory of `kind`.
     """
 
     lane_bits: int
@@ -26,7 +26,7 @@ class SlidingWindow(Unit):
     height: int
     width: int
     geometry: Geometry
-    fill: int
+    fill: int | None
     channels_outer: bool
     tall: bool
     depth: int

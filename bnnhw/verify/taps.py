@@ -15,14 +15,23 @@ from numpy.typing import NDArray
 
 from bnnhw.arithmetic.bits import as_signed, unpack_words
 from bnnhw.arithmetic.formats import DataType
-from bnnhw.dataflow.layers import LayerPlan, MatrixLayer
+from bnnhw.dataflow.layers import LayerPlan, WeightedLayer
 from bnnhw.dataflow.network import Network
 from bnnhw.dataflow.pipeline import Stage, pipeline
 from bnnhw.dataflow.plan import Plan
 from bnnhw.ir.graph import Graph
 from bnnhw.ir.nodes import Node
 from bnnhw.reference import traced
-from bnnhw.units import AddStreams, Concat, ConstantMatrixUnit, FrameGather, MatrixVectorUnit, Pool, ThresholdUnit
+from bnnhw.units import (
+    AddStreams,
+    Concat,
+    ConstantMatrixUnit,
+    FrameGather,
+    MatrixVectorUnit,
+    Pool,
+    Slice,
+    ThresholdUnit,
+)
 from bnnhw.verify.record import Record
 
 Integers = NDArray[np.int64]
@@ -135,21 +144,21 @@ def _result(stage: Stage, network: Network) -> Result | None:
     gives no tensor of the network."""
     unit, layer = stage.unit, network.layers[stage.layer]
     if isinstance(unit, (MatrixVectorUnit, ConstantMatrixUnit)):
-        assert isinstance(layer, MatrixLayer)
+        assert isinstance(layer, WeightedLayer)
         if isinstance(unit, ConstantMatrixUnit) and layer.thresholds == 1:
             return None  # its sums are signs only
         return layer.node, layer.width, _accumulator(layer)
-    if not stage.part or not isinstance(unit, (ThresholdUnit, Pool, AddStreams, Concat)):
+    if not stage.part or not isinstance(unit, (ThresholdUnit, Pool, AddStreams, Concat, Slice)):
         return None
     made: Node = layer.node
-    if isinstance(layer, MatrixLayer):
+    if isinstance(layer, WeightedLayer):
         assert layer.threshold is not None
         made = layer.threshold
     dtype = layer.given(final=layer is network.layers[-1])
     return made, dtype.bits, _codes(dtype)
 
 
-def _accumulator(layer: MatrixLayer) -> Callable[[Integers, Integers], Integers]:
+def _accumulator(layer: WeightedLayer) -> Callable[[Integers, Integers], Integers]:
     """From what a matrix-vector unit gives, less its first threshold and divided, to the sum in the model file."""
     folded = layer.folded()
     signs = np.where(np.broadcast_to(layer.node.flip, (layer.mh,)), -1, 1)

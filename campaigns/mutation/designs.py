@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from math import prod
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,8 +12,11 @@ from numpy.typing import NDArray
 from bnnhw import reference
 from bnnhw.arithmetic.formats import BIPOLAR, TERNARY
 from bnnhw.dataflow import Network, Plan
+from bnnhw.ir.geometry import Geometry
+from bnnhw.ir.graph import Graph
+from bnnhw.ir.nodes import Conv, MatMul, Pad, Reshape
 from bnnhw.passes import to_integers
-from campaigns.random_maps import random_map_network
+from campaigns.random_maps import UNNAMED, Maker, random_map_network
 from campaigns.random_networks import (
     forward,
     layer_plan,
@@ -95,10 +99,32 @@ def dense() -> Small:
 
 def convolutional() -> Small:
     """A padded convolution, one of constant weights, a pool, a matrix; no channel is always the same."""
-    seed = 722
-    graph = to_integers(random_map_network(np.random.default_rng(seed)))
+    seed, blocks = 722, ("plain", "plain", "pool first", "pool", "residual", "concat")
+    graph = to_integers(random_map_network(np.random.default_rng(seed), blocks))
     network = Network.of(graph)
     plan = random_folding(np.random.default_rng(seed), network, most_cycles=150)
+    return _on_maps("convolutional", graph, network, plan)
+
+
+def grouped() -> Small:
+    """A padded depthwise convolution, two channels at a time, and one in two groups, three passes over each."""
+    make = Maker(np.random.default_rng(3), (4, 4, 4))
+    name = make.quantiser("x", "ternary")
+    name = make.add(Pad(**UNNAMED, pads=(1, 1, 1, 0), value=0.0), name)
+    for kernel, outputs, groups in (((3, 2), 4, 4), ((2, 2), 6, 2)):
+        weights = make.weights((outputs, *kernel, 4 // groups))
+        name = make.add(Conv(**UNNAMED, **weights, geometry=Geometry(kernel), groups=groups), name)
+        name = make.quantiser(make.normalisation(name, 2.5), "bipolar")
+    name = make.add(Reshape(**UNNAMED, shape=(prod(make.shape(name)),)), name)
+    weights = {**make.weights((3, *make.shape(name))), "weight_scale": np.array(1.0)}
+    graph = to_integers(make.graph(make.add(MatMul(**UNNAMED, **weights), name)))
+    network = Network.of(graph)
+    foldings = {"grouped": [{"pe": 2}, {"pe": 1, "simd": 2}], "matrix": [{"pe": 1, "simd": 6}]}
+    folded = [replace(layer.unfolded(), **foldings[layer.kind].pop(0)) for layer in network.layers]
+    return _on_maps("grouped", graph, network, plan_of(network, folded))
+
+
+def _on_maps(name: str, graph: Graph, network: Network, plan: Plan) -> Small:
     shape = graph.tensors["x"].shape
     x = np.random.default_rng(1).normal(0, 2, (MANY, *shape)).astype(np.float32)
     answers = reference.run(graph, x)
@@ -108,7 +134,7 @@ def convolutional() -> Small:
         np.asarray(answers["prediction"], np.int64).reshape(-1),
     )
     what = f"a map of {'x'.join(map(str, shape))}, {len(network.layers)} layers"
-    return Small("convolutional", what, network, plan, many, f"{MANY:,} inputs")
+    return Small(name, what, network, plan, many, f"{MANY:,} inputs")
 
 
-DESIGNS: dict[str, Callable[[], Small]] = {"dense": dense, "convolutional": convolutional}
+DESIGNS: dict[str, Callable[[], Small]] = {"dense": dense, "convolutional": convolutional, "grouped": grouped}

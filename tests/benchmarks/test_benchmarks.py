@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks import compile, constants, figures, gap, measure, roofline, simulation, tables, units
+from benchmarks import compile, constants, figures, gap, measure, quantize, roofline, simulation, tables, units
 from benchmarks.entries import BOARDS, Entry, entries
 from benchmarks.pages import ROOT, tables_of
 from bnnhw.errors import PlanError, ToolError
@@ -114,3 +114,12 @@ def test_machines_and_plot_hold_what_the_results_say() -> None:
     document = json.loads((ROOT / figures.MACHINES).read_text())
     assert document == {"schema": figures.SCHEMA, "designs": json.loads(json.dumps(KNOWN))}
     assert roofline.PLOT.read_text() == roofline.plot(KNOWN)
+
+
+def test_the_table_of_quantised_networks_is_that_of_its_rows() -> None:
+    rows = quantize.results()
+    assert not rows.missing
+    assert tables_of(ROOT / quantize.PAGE)["quantize"] == quantize.table(rows.all)
+    exact = rows[quantize.FLOAT]["accuracy"]
+    assert exact - rows["int8", "uint8", "none"]["accuracy"] < 0.002
+    assert exact - rows["int4", "uint4", "none"]["accuracy"] < 0.01

@@ -26,7 +26,7 @@ from bnnhw.shipped import shipped_models
 from bnnhw.toolchain.report import SCHEMA
 from tests.cli.conftest import CLI
 from tests.data import CNV, shared
-from tests.onnx_models import Net
+from tests.onnx_models import Net, inputs_for, small_classifier
 
 MODEL = "digits-binary"
 
@@ -74,6 +74,15 @@ def test_check_lists_nodes_and_layers(cli: CLI) -> None:
     assert "maps to hardware: 17,024 multiply-accumulates" in text
 
 
+def test_check_names_layers_of_the_same_weights(cli: CLI, tmp_path: Path) -> None:
+    net = Net((1, 8))
+    x, weight = net.bipolar("x"), net.constant(np.sign(net.random.normal(size=(8, 8))).astype(np.float32))
+    for k in range(3):
+        x = net.bipolar(net.node("MatMul", x, weight if k else net.bipolar(net.weights(8, 8))))
+    found = cli("check", net.save(tmp_path), "--json").json
+    assert found["notes"][-1].startswith("MatMul_4, MatMul_6: layers with the same weights; each keeps them")
+
+
 def test_check_says_what_does_not_map(cli: CLI, tmp_path: Path) -> None:
     net = Net((1, 4, 5, 6))
     net.node("ConvTranspose", net.quant("x"), net.bipolar(net.weights(4, 2, 2, 2)))
@@ -86,6 +95,20 @@ def test_check_says_what_does_not_map(cli: CLI, tmp_path: Path) -> None:
     outcome = cli("check", path, "--json")
     assert outcome.status == 2
     assert not outcome.json["maps"]
+
+
+def test_output_tensor(cli: CLI, tmp_path: Path, folder: Path) -> None:
+    """Of a file with two outputs, the second is asked for, at two levels; a compiled design has but one."""
+    net = small_classifier()
+    hidden, last = net.nodes[-4].output[0], net.nodes[-1].output[0]
+    path, x, out = net.save(tmp_path, last, hidden), tmp_path / "x.npz", tmp_path / "out.npz"
+    np.savez(x, inputs=inputs_for(net))
+    assert f"note: output '{last}' is the answer, and '{hidden}' not computed" in cli("check", path).out
+    for level in ("reference", "source"):
+        cli("infer", path, "--inputs", x, "-o", out, "--level", level, "--output-tensor", hidden)
+        assert np.load(out)["outputs"].shape == (8, 8)
+    refused = cli("infer", folder, "--inputs", x, "-o", out, "--output-tensor", hidden)
+    assert refused.status == 2 and "give --output-tensor with the model" in refused.err
 
 
 @pytest.mark.parametrize("file", ["cnvW1A2_cifar10_qonnx.onnx.gz", "cnvW1A2_cifar10_params.tar.gz"])

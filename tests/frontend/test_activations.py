@@ -31,6 +31,11 @@ ACTIVATIONS: dict[str, Body] = {
     ),
     "HardSigmoid": lambda net, x: net.node("HardSigmoid", x),
     "HardSigmoid of a slope": lambda net, x: net.node("HardSigmoid", x, alpha=0.5, beta=0.25),
+    "Elu": lambda net, x: net.node("Elu", x, alpha=0.7),
+    "Celu": lambda net, x: net.node("Celu", x, alpha=1.5),
+    "Selu": lambda net, x: net.node("Selu", x),
+    "Softplus": lambda net, x: net.node("Softplus", x),
+    "Sigmoid": lambda net, x: net.node("Sigmoid", x),
     "Tanh": lambda net, x: net.node("Tanh", x),
     "Softsign": lambda net, x: net.node("Softsign", x),
 }

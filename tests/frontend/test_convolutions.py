@@ -115,10 +115,15 @@ def bare(net: Net, x: str) -> str:
     return net.node("Conv", x, net.constant(net.random.choice([-1.0, 1.0], (4, 6, 3, 3)).astype(np.float32)))
 
 
+def grouped_of_columns(net: Net, x: str) -> str:
+    return net.conv(x, inputs=3, outputs=2, kernel=(2, 1), group=2, strides=[2, 1], dilations=[2, 1])
+
+
 WEIGHTS: dict[Body, DataType] = {
     grouped: TERNARY,
+    grouped_of_columns: TERNARY,
     depthwise: TERNARY,
-    depthwise_bipolar: TERNARY,
+    depthwise_bipolar: BIPOLAR,
     scale_per_output: TERNARY,
     negative_bipolar: BIPOLAR,
     four_bits: DataType("int", 4),
@@ -133,7 +138,7 @@ def test_weights(body: Body, tmp_path: Path) -> None:
     path = net.save(tmp_path, body(net, x))
     assert_as_executed(path, inputs_for(net))
     found = only_conv(path)
-    assert found.weight.shape[-1] == 6 and found.weight_dtype == WEIGHTS[body]
+    assert found.weight.shape[-1] * found.groups == 6 and found.weight_dtype == WEIGHTS[body]
 
 
 # ---- other layouts -----------------------------------------------------------------------------

@@ -91,7 +91,7 @@ def test_grids(weights: Weights, tmp_path: Path) -> None:
     np.testing.assert_allclose(layer.weight_scale, scale, rtol=1e-7)
 
 
-@pytest.mark.parametrize("top", [1, 3, 7, 100, 127, 255])
+@pytest.mark.parametrize("top", [1, 3, 7, 100, 127, 255, 4095, 32767])
 def test_every_grid_is_found(top: int) -> None:
     """Float32 products of integers and a scale give back both, to the last bit of the scale."""
     random = np.random.default_rng(top)
@@ -115,14 +115,37 @@ def test_negative_scale_where_the_format_is_smaller() -> None:
     assert (integers.tolist(), dtype, scale) == ([[-128, 127, -1]], DataType("int", 8), -1)
 
 
+def test_merged_bases_are_a_fine_grid() -> None:
+    """Sums of three scaled sign matrices, as ABC-Net has them: rounded more than once."""
+    random = np.random.default_rng(4)
+    signs = random.integers(0, 2, (3, 6, 20)) * 2 - 1
+    first, second, third = (np.float32(alpha) * part for alpha, part in zip((0.43, 0.21, 0.113), signs, strict=True))
+    found, dtype, scale = split(np.float32(first) + np.float32(second) + np.float32(third), None)
+    np.testing.assert_array_equal(found, 430 * signs[0] + 210 * signs[1] + 113 * signs[2])
+    assert dtype == DataType("int", 11) and scale == pytest.approx(0.001)
+
+
+def test_two_magnitudes_of_any_ratio() -> None:
+    """TTQ's positive and negative ones: float32 cannot tell them from multiples of a fine scale."""
+    weights = np.random.default_rng(2).choice(np.float32([-0.7313, 0, 0.4142]), (4, 12))
+    found, dtype, scale = split(weights, None)
+    assert dtype.bits <= 16
+    np.testing.assert_array_equal(np.float32(found * scale), weights)
+
+
+def test_weights_wider_than_sixteen_bits() -> None:
+    with pytest.raises(Refusal, match="weights of 17 bits with their sign; quantise them to 16"):
+        split(np.float32([[40000.0, 1.0]]), np.ones((1, 2)))
+
+
 @pytest.mark.parametrize(
     "weights",
     [
         np.random.default_rng(0).normal(size=(3, 12)),
         # Tiny, but no rounding of a zero.
         [[1.0, -1.0, 1e-9]],
-        # 256 steps.
-        [[256.0, 1.0, 255.0]],
+        # 32768 steps.
+        [[32768.0, 1.0, 32767.0]],
         [[1.0, 0.5000005]],
     ],
 )

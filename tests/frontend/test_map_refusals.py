@@ -69,7 +69,10 @@ REFUSED: dict[str, tuple[Callable[[Net], str], str]] = {
     "misfit": (lambda net: net.conv("x", inputs=3), "weights of 3 channels on a map of 4"),
     "uneven groups": (lambda net: net.conv("x", inputs=2, outputs=3, group=2), "3 outputs in 2 groups"),
     "no groups": (lambda net: net.conv("x", inputs=4, group=0), "4 outputs in 0 groups"),
-    "huge groups": (lambda net: net.conv("x", inputs=1, outputs=1 << 14, kernel=(1, 1), group=1 << 14), "16384 groups"),
+    "huge groups": (
+        lambda net: net.conv("x", inputs=1, outputs=1 << 14, kernel=(1, 1), group=1 << 14),
+        "weights of 16384 channels on a map of 4",
+    ),
     "other kernel": (lambda net: net.conv("x", inputs=4, kernel_shape=[2, 2]), "a kernel_shape other than"),
     "negative pads": (lambda net: net.conv("x", inputs=4, pads=[-1, 0, 0, 0]), "pads .* not negative"),
     "two pads": (lambda net: net.conv("x", inputs=4, pads=[1, 1]), "its pads are \\[1, 1\\]; use 4 numbers"),

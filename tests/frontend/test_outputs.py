@@ -10,10 +10,10 @@ from onnx import TensorProto
 
 from bnnhw import reference
 from bnnhw.errors import ModelError
-from bnnhw.frontend import load_qonnx
+from bnnhw.frontend import load, load_qonnx
 from bnnhw.ir.nodes import ArgMax, Softmax
 from tests.frontend.compare import assert_as_executed, assert_same_content
-from tests.onnx_models import Net, inputs_for, small_classifier
+from tests.onnx_models import Net, executor_outputs, inputs_for, small_classifier
 
 
 def ended(op: str, *more: str, outputs: int = 1, **attributes: object) -> Net:
@@ -24,11 +24,11 @@ def ended(op: str, *more: str, outputs: int = 1, **attributes: object) -> Net:
     return net
 
 
-@pytest.mark.parametrize("op", ["Softmax", "Sigmoid"])
+@pytest.mark.parametrize("op", ["Softmax", "LogSoftmax", "Sigmoid"])
 def test_order_keeping_ends(op: str, tmp_path: Path) -> None:
-    net = ended(op, **({"axis": 1} if op == "Softmax" else {}))
+    net = ended(op, **({"axis": 1} if op != "Sigmoid" else {}))
     graph = assert_as_executed(net.save(tmp_path), inputs_for(net), tolerance=1e-6)
-    assert graph.nodes[-1].op == op
+    assert graph.nodes[-1].op == op.removeprefix("Log")
     assert graph.notes == (
         f"{graph.nodes[-1].name}: {op} keeps the order; hardware leaves it out, software computes it",
     )
@@ -63,8 +63,11 @@ def test_values_and_indices_of_topk(turned: bool, tmp_path: Path) -> None:
 
 def test_topk_and_another_output(tmp_path: Path) -> None:
     net = ended("TopK", "k", outputs=2, axis=-1)
-    with pytest.raises(ModelError, match="3 outputs"):
-        load_qonnx(net.save(tmp_path, *net.nodes[-1].output, net.nodes[0].output[0]))
+    value, index = net.nodes[-1].output
+    path = net.save(tmp_path, value, index, net.nodes[0].output[0])
+    with pytest.raises(ModelError, match="--output-tensor chooses another"):
+        load_qonnx(path)
+    assert load_qonnx(path, output_tensor=index).outputs["outputs"] == index
 
 
 def test_softmax_then_topk_then_layout(tmp_path: Path) -> None:
@@ -122,19 +125,48 @@ def test_several_largest(tmp_path: Path) -> None:
         load_qonnx(net.save(tmp_path, net.nodes[-1].output[1]))
 
 
-@pytest.mark.parametrize("op", ["Softmax", "Sigmoid", "ArgMax"])
+@pytest.mark.parametrize("op", ["Softmax", "ArgMax"])
 def test_nothing_may_follow_the_answer(op: str, tmp_path: Path) -> None:
-    net = ended(op, **({} if op == "Sigmoid" else {"axis": 1}))
+    net = ended(op, axis=1)
     net.node("Relu", net.node("Cast", net.nodes[-1].output[0], to=TensorProto.FLOAT))
     with pytest.raises(ModelError, match=rf"stands after {op}"):
         load_qonnx(net.save(tmp_path))
 
 
 def test_two_outputs(tmp_path: Path) -> None:
+    """The first is the answer, if none is chosen."""
     net = small_classifier()
-    path = net.save(tmp_path, net.nodes[-1].output[0], net.nodes[0].output[0])
-    with pytest.raises(ModelError, match=r"2 outputs \('t\d+', 't\d+'\): export a model with one of them"):
+    last, hidden = net.nodes[-1].output[0], net.node("Identity", net.nodes[-4].output[0])
+    path = net.save(tmp_path, last, hidden)
+    graph = assert_as_executed(path, inputs_for(net))
+    assert graph.outputs["outputs"] == last
+    assert graph.notes == (
+        f"output {last!r} is the answer, and {hidden!r} not computed: --output-tensor chooses another",
+    )
+    other = load_qonnx(path, output_tensor=hidden)
+    assert other.outputs["outputs"] == hidden
+    np.testing.assert_array_equal(
+        reference.run(other, inputs_for(net))["outputs"],
+        executor_outputs(net.save(tmp_path, hidden), inputs_for(net)),
+    )
+
+
+def test_output_that_the_file_has_not(tmp_path: Path) -> None:
+    net = small_classifier()
+    path = net.save(tmp_path)
+    with pytest.raises(ModelError, match=r"no output 'y': --output-tensor takes one of 't\d+'"):
+        load_qonnx(path, output_tensor="y")
+    with pytest.raises(ModelError, match="leave --output-tensor out"):
+        load(tmp_path, output_tensor="y")
+
+
+def test_refusals_name_the_chosen_output(tmp_path: Path) -> None:
+    net = small_classifier()
+    last = net.nodes[-1].output[0]
+    path = net.save(tmp_path, net.node("Erf", last), last)
+    with pytest.raises(ModelError, match=rf"is the answer, and '{last}' not computed: --output-tensor"):
         load_qonnx(path)
+    assert load_qonnx(path, output_tensor=last).outputs["outputs"] == last
 
 
 def test_output_that_is_the_input_or_a_constant(tmp_path: Path) -> None:

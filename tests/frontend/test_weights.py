@@ -213,3 +213,21 @@ def test_popcount_of_bits(tmp_path: Path) -> None:
     np.testing.assert_array_equal(
         reference.run(to_integers(graph), inputs)["outputs"], reference.run(graph, inputs)["outputs"]
     )
+
+
+def test_bit_width_per_channel(tmp_path: Path) -> None:
+    """The executor takes one width for all: it gets the channels side by side."""
+    net, x = quantised_input()
+    raw = net.random.normal(0, 0.6, (12, 8)).astype(np.float32)
+    widths = np.float32([[1, 1, 2, 2, 2, 4, 8, 8]])
+    net.node("MatMul", x, net.quant(net.constant(raw), bits=widths, scale=0.125, narrow=0))
+    found = layer(net.save(tmp_path)).weight
+    other, x = quantised_input()
+    parts = [
+        other.quant(other.constant(raw[:, widths[0] == bits]), bits=bits, scale=0.125, narrow=0)
+        for bits in (1.0, 2.0, 4.0, 8.0)
+    ]
+    other.node("MatMul", x, other.node("Concat", *parts, axis=1))
+    path = other.save(tmp_path)
+    np.testing.assert_array_equal(found, layer(path).weight)
+    assert_as_executed(path, inputs_for(other))

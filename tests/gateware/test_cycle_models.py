@@ -22,11 +22,11 @@ UINT4, INT4 = DataType("uint", 4), DataType("int", 4)
 PADDED = Geometry((3, 2), (2, 1), pads=(1, 0, 1, 1))
 
 
-def matrix(sf, nf, simd=3, levels=None, registered=True, latency=1):
+def matrix(sf, nf, simd=3, levels=None, registered=True, latency=1, groups=1):
     unit = units.MatrixVectorUnit(
-        1, simd, sf, nf, BIPOLAR, BIPOLAR, 8, 1, levels, 1, "block", latency, "lut", registered, "ice40", 8
+        groups, simd, sf, nf, BIPOLAR, BIPOLAR, 8, 1, levels, 1, groups, "block", latency, "lut", registered, "ice40", 8
     )
-    return unit, MatrixContents([k % (1 << simd) for k in range(sf * nf)], [[0]] * nf)
+    return unit, MatrixContents([k % (1 << simd) for k in range(sf * nf)], [[0] * groups] * nf)
 
 
 def constant(levels):
@@ -44,7 +44,8 @@ def difference():
 
 
 def window(channels_outer, tall=False):
-    return units.SlidingWindow(1, 4, 2, 5, 4, PADDED, 0, channels_outer, tall, 0, "registers"), None
+    fill = None if channels_outer else 0
+    return units.SlidingWindow(1, 4, 2, 5, 4, PADDED, fill, channels_outer, tall, 0, "registers"), None
 
 
 def pool(chunks, operation):
@@ -73,6 +74,7 @@ CASES = {
     "matrix, unregistered": (matrix(3, 2, registered=False), [3]),
     "matrix, unregistered, pipelined": (matrix(2, 3, 12, 1, registered=False), [2]),
     "matrix, unregistered, a row a beat": (matrix(1, 2, 8, 2, registered=False), [1]),
+    "matrix of groups": (matrix(4, 3, 1, groups=2), [4]),
     "constant matrix": (constant(2), [1]),
     "constant matrix without registers": (constant(None), [1]),
     "one threshold": (thresholds(1), [3]),
@@ -94,6 +96,9 @@ CASES = {
     "add, a coefficient a channel": ((units.AddStreams((BIPOLAR,) * 2, 1, INT4), SumContents([1, [1, 2, -3]])), [3, 3]),
     "concat": ((units.Concat((BIPOLAR,) * 3, 2, (2, 6, 4), BIPOLAR), None), [1, 3, 2]),
     "concat of one": ((units.Concat((BIPOLAR,), 2, (6,), TERNARY), None), [3]),
+    "slice": ((units.Slice(2, (True, False, True, True), (True, True, False)), None), [4]),
+    "slice of vectors": ((units.Slice(2, (True,), (False, False, True)), None), [1]),
+    "slice of beats": ((units.Slice(2, (False, True, True, False), (True,)), None), [4]),
     "join": ((units.VectorJoin(4, 3), None), [2]),
     "split": ((units.VectorSplit(4, 3), None), [12]),
     "fifo": ((units.StreamFifo(4, 3, "block"), None), [3]),

@@ -65,3 +65,9 @@ def test_mvu_rows():
             biases=[[0], [0]],
             width=3,
         )
+
+
+def test_mvu_groups():
+    numbers = {"input_dtype": BIPOLAR, "weight_dtype": BIPOLAR, "weights": [0], "biases": [[0] * 3], "width": 3}
+    with pytest.raises(ValueError, match="groups must divide the 3 rows, not 2"):
+        MatrixVectorUnit(pe=3, simd=1, sf=1, nf=1, groups=2, **numbers)

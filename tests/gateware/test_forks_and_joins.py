@@ -9,6 +9,7 @@ from bnnhw.arithmetic.formats import BIPOLAR, TERNARY, DataType
 from bnnhw.gateware.arithmetic.add_streams import AddStreams
 from bnnhw.gateware.streams.concat import Concat
 from bnnhw.gateware.streams.fork import Fork
+from bnnhw.gateware.streams.slice import Slice
 from tests.gateware.bench import run_streams, stalls
 
 UINT3, INT4, INT31, INT32 = DataType("uint", 3), DataType("int", 4), DataType("int", 31), DataType("int", 32)
@@ -141,6 +142,30 @@ def test_concatenates_pixels(channels, rate):
     assert sorted(c for port in seen_in.values() for c in port.cycles) == outs["o"].cycles
     if not rate:
         assert outs["o"].cycles == list(range(len(wanted)))
+
+
+@pytest.mark.parametrize("rate", [0.0, 0.4])
+@pytest.mark.parametrize(
+    ("chunks", "vectors"), [([1, 0, 1], [1]), ([0, 1, 0], [0, 1]), ([1], [0, 1, 1, 0]), ([1, 1, 0, 0], [1, 0, 1])]
+)
+def test_slices(chunks, vectors, rate):
+    """Two frames; beats that are kept come out as they come in, in the same cycle."""
+    count = 2 * len(vectors)
+    given = numbered(count * len(chunks), len(chunks))
+    last = max(k for k, kept in enumerate(chunks) if kept)
+    kept = [v and c for v in vectors * 2 for c in chunks]
+    wanted = [{**beat, "last": int(k % len(chunks) == last)} for k, beat in enumerate(given) if kept[k]]
+    seen_in, outs = run_streams(
+        Slice(8, [bool(c) for c in chunks], [bool(v) for v in vectors]),
+        {"i": given},
+        ["o"],
+        i_stalls={"i": stalls(1, rate)},
+        o_stalls={"o": stalls(8, rate)},
+    )
+    assert outs["o"].beats == wanted
+    assert [cycle for cycle, k in zip(seen_in["i"].cycles, kept, strict=True) if k] == outs["o"].cycles
+    if not rate:
+        assert seen_in["i"].cycles == list(range(len(given)))
 
 
 @pytest.mark.parametrize("rate", [0.0, 0.4])

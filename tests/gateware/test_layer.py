@@ -1,5 +1,7 @@
 """One layer of hardware, vector buffer to thresholds, over the grid of formats, foldings and stalls."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from amaranth.hdl import Module
@@ -10,7 +12,15 @@ from bnnhw.arithmetic.formats import BIPOLAR, DataType
 from bnnhw.arithmetic.popcount_tree import popcount_latency
 from bnnhw.gateware.frame_layout import frame_layout
 from bnnhw.generate.circuits import circuit
-from campaigns.random_networks import ACTIVATIONS, INPUTS, WEIGHTS, layer_plan, random_layer, random_values
+from campaigns.random_networks import (
+    ACTIVATIONS,
+    INPUTS,
+    WEIGHTS,
+    grouped_layer,
+    layer_plan,
+    random_layer,
+    random_values,
+)
 from tests.gateware.bench import run_stream, stalls
 
 
@@ -23,7 +33,7 @@ class LayerUnits(wiring.Component):
         width = plan.pe * layer.dtype.bits
         super().__init__(
             {
-                "i": In(stream.Signature(frame_layout(plan.simd * layer.input.bits))),
+                "i": In(stream.Signature(frame_layout(plan.i_lanes * layer.input.bits))),
                 "o": Out(stream.Signature(frame_layout(width))),
             }
         )
@@ -118,3 +128,52 @@ def test_timing(pe, simd, levels):
     assert (steady == plan.sf).all()
     if plan.nf == 1:
         assert seen.emit_cycles[0] - seen.accept_cycles[plan.sf - 1] == 3 + popcount_latency(simd - (simd == 4), levels)
+
+
+# Groups, and channels and outputs of each; PE and SIMD.
+GROUPS = [
+    ((4, 1, 1), (1, 1)),
+    ((4, 1, 1), (4, 1)),
+    ((6, 1, 2), (1, 1)),
+    ((6, 1, 2), (6, 1)),
+    ((3, 4, 6), (2, 2)),
+    ((3, 4, 6), (6, 4)),
+    ((4, 3, 2), (4, 3)),
+]
+
+
+@pytest.mark.parametrize("x", INPUTS, ids=str)
+@pytest.mark.parametrize("weight", WEIGHTS, ids=str)
+def test_groups(weight, x):
+    """Each group's own matrix on its own channels, over the grid of formats."""
+    case = WEIGHTS.index(weight) * len(INPUTS) + INPUTS.index(x)
+    rng = np.random.default_rng(case)
+    (groups, channels, outputs), (pe, simd) = GROUPS[case % len(GROUPS)]
+    activation = [None, *ACTIVATIONS][int(rng.integers(len(ACTIVATIONS) + 1))]
+    layer = grouped_layer(rng, weight, x, activation, groups, channels, outputs)
+    plan = replace(layer.unfolded(), pe=pe, simd=simd, popcount_levels=[None, 1][case % 2])
+    plan.check("here")
+    values = random_values(rng, x, (5, groups * channels))
+    codes = x.encode(values).reshape(-1, plan.i_lanes)
+    given = [{"data": sum(int(code) << (lane * x.bits) for lane, code in enumerate(beat))} for beat in codes]
+    seen = run_stream(LayerUnits(layer, plan), given, i_stall=stalls(1, 0.3), o_stall=stalls(2, 0.3), count=5 * plan.nf)
+    assert [beat["last"] for beat in seen.beats] == ([0] * (plan.nf - 1) + [1]) * 5
+    matrices = layer.node.weight.reshape(groups, outputs, channels).astype(np.int64)
+    parts = values.reshape(5, groups, channels)
+    sums = np.concatenate([parts[:, g] @ matrices[g].T for g in range(groups)], axis=1)
+    found, node = unpack(plan, layer.dtype.bits, seen.beats), layer.threshold
+    if node is None:
+        bits = layer.dtype.bits
+        assert (found - ((found >> (bits - 1)) << bits) == sums).all()
+    else:
+        expected = node.offset + node.step * (sums[:, :, None] >= node.thresholds[None]).sum(axis=-1)
+        assert (node.dtype.decode(found) == expected).all()
+
+
+def test_timing_of_groups():
+    """As that of a matrix: a beat per cycle, and two rows' sums each after the taps of their channels."""
+    layer = grouped_layer(np.random.default_rng(1), BIPOLAR, BIPOLAR, BIPOLAR, 4, 6, 1)
+    plan = replace(layer.unfolded(), pe=2, simd=6, popcount_levels=None)
+    seen = run_stream(LayerUnits(layer, plan), [{"data": 0}] * 20, count=20)
+    assert seen.emit_cycles[0] - seen.accept_cycles[0] == 3
+    assert (np.diff(seen.emit_cycles) == 1).all()

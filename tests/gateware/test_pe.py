@@ -100,13 +100,23 @@ def run(pe, x, w, rows, *, rng, stall, family):
 @pytest.mark.parametrize("x", FORMATS, ids=str)
 @pytest.mark.parametrize("w", FORMATS, ids=str)
 def test_every_pair_of_formats(x, w, family):
+    check_pair(x, w, family, ((1, None, 0.0), (4, 1, 0.3), (6, 2, 0.3), (8, 2, 0.0), (9, None, 0.3)), width=16)
+
+
+@pytest.mark.parametrize("w", ["int9", "uint12", "int16"])
+@pytest.mark.parametrize("x", ["bipolar", "ternary", "int3"])
+def test_wide_weights(x, w):
+    check_pair(DataType.parse(x), DataType.parse(w), "ecp5", ((3, 1, 0.3),), width=24)
+
+
+def check_pair(x, w, family, cases, *, width):
     rng = random.Random(f"{x} {w}")
 
     def value(dtype):
         return rng.choice((-1, 1)) if dtype.kind == "bipolar" else rng.randint(dtype.min, dtype.max)
 
-    for simd, levels, stall in ((1, None, 0.0), (4, 1, 0.3), (6, 2, 0.3), (8, 2, 0.0), (9, None, 0.3)):
-        pe = PE(simd, x, w, width=16, levels=levels, family=family)
+    for simd, levels, stall in cases:
+        pe = PE(simd, x, w, width=width, levels=levels, family=family)
         rows = []
         for _ in range(6):
             lanes = [

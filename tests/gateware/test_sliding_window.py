@@ -37,20 +37,21 @@ CASES = {
 
 # What a window gives in a beat, and in which order.
 ORDERS = {
-    "tap by tap": {"channels_outer": False, "tall": False},
-    "channel by channel": {"channels_outer": True, "tall": False},
-    "column by column": {"channels_outer": False, "tall": True},
+    "tap by tap": {"fill": FILL, "channels_outer": False, "tall": False},
+    "channel by channel": {"fill": FILL, "channels_outer": True, "tall": False},
+    "channel by channel, marked": {"fill": None, "channels_outer": True, "tall": False},
+    "column by column": {"fill": FILL, "channels_outer": False, "tall": True},
 }
-TAPS, CHANNELS, COLUMNS = ORDERS.values()
+TAPS, _, _, COLUMNS = ORDERS.values()
 
 
-def window(*sizes, channels_outer=False, tall=False, depth=0):
-    return units.SlidingWindow(*sizes, FILL, channels_outer, tall, depth, "registers")
+def window(*sizes, fill, channels_outer, tall):
+    return units.SlidingWindow(*sizes, fill, channels_outer, tall, 0, "registers")
 
 
 def unit(case, cf, lanes, order=TAPS, *, kind="registers"):
     height, width, geometry = CASES[case]
-    dut = SlidingWindow(3, cf * lanes, lanes, height, width, geometry, fill=FILL, kind=kind, **order)
+    dut = SlidingWindow(3, cf * lanes, lanes, height, width, geometry, kind=kind, **order)
     return dut, window(3, cf * lanes, lanes, height, width, geometry, **order).cycle_model()
 
 
@@ -76,7 +77,7 @@ def expected_beats(x, geometry, lanes, order):
     if order is COLUMNS:
         found = found.transpose(0, 2, 3, 1, 4)  # columns, then chunks; each beat a column
         found = found.reshape(len(found), -1, kh, lanes)
-    elif order is CHANNELS:
+    elif order["channels_outer"]:
         found = found.transpose(0, 3, 1, 2, 4).reshape(-1, geometry.taps, 1, lanes)
     else:
         found = found.reshape(len(found), -1, 1, lanes)
@@ -102,7 +103,7 @@ def seen_beats(seen, order, geometry, lanes):
 
 def filled(beats, order, lanes):
     """`beats` with the fill for taps outside the map, where the unit puts it there."""
-    if order is CHANNELS:
+    if order["fill"] is None:
         return beats
     return [([pack([FILL] * lanes) if tap is None else tap for tap in taps], last) for taps, last in beats]
 
@@ -144,7 +145,7 @@ def test_random_windows(seed, tall):
     order = COLUMNS if tall else TAPS
     lanes, cf = int(rng.integers(1, 3)), int(rng.integers(1, 4))
     x = rng.integers(0, 8, (3, height, width, lanes * cf))
-    dut = SlidingWindow(3, lanes * cf, lanes, height, width, geometry, fill=FILL, kind="lutram", **order)
+    dut = SlidingWindow(3, lanes * cf, lanes, height, width, geometry, kind="lutram", **order)
     model = window(3, lanes * cf, lanes, height, width, geometry, **order).cycle_model()
     expected = expected_beats(x, geometry, lanes, order)
     i_stall, o_stall = (stalls(seed + k, float(rng.choice([0, 0.3]))) for k in range(2))
@@ -211,6 +212,7 @@ def test_no_gap_with_unbroken_lines(size, tall):
         ({"fill": 8}, "fill must be a code of 3 bits, not 8"),
         ({"height": 2}, "do not fit a map"),
         ({"tall": True, "channels_outer": True}, "a tall window has the channels of a column together"),
+        ({"tall": True, "fill": None}, "a tall window needs a fill"),
     ],
 )
 def test_parameters_are_checked(change, message):

@@ -8,9 +8,9 @@ import pytest
 from bnnhw import reference
 from bnnhw.arithmetic.formats import BIPOLAR
 from bnnhw.dataflow import Network, cycles
-from bnnhw.dataflow.layers import matrix
+from bnnhw.dataflow.layers import weighted
 from bnnhw.ir.geometry import Geometry
-from bnnhw.ir.nodes import BipolarQuant, Conv, MatMul, Reshape, Sum, SumPool
+from bnnhw.ir.nodes import BipolarQuant, Conv, MatMul, Pad, Reshape, Sum, SumPool
 from bnnhw.passes import to_integers
 from bnnhw.toolchain.verilog import accelerator_verilog
 from bnnhw.verify import RtlSimulation
@@ -64,7 +64,7 @@ def test_random_networks(seed):
 @pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (1, 2))])
 def test_skid_buffer_behind_many_lanes(seed, monkeypatch):
     """Which only large designs have, so here a few lanes are many."""
-    monkeypatch.setattr(matrix, "MANY_LANES", 4)
+    monkeypatch.setattr(weighted, "MANY_LANES", 4)
     graph = to_integers(random_map_network(np.random.default_rng(seed)))
     check(graph, seed, frames=8, damaged=(2, 5))
 
@@ -104,6 +104,19 @@ def test_a_tensor_added_to_itself():
     name = make.add(Sum(**UNNAMED, coefficients=np.ones((2, 1), np.int64)), name, name)
     name = make.quantiser(make.normalisation(name, 2.0), "ternary")
     check(to_integers(make.graph(classifier(make, name))), 3, frames=5)
+
+
+@pytest.mark.parametrize(("groups", "outputs"), [(4, 4), (4, 8), (2, 6)], ids=["depthwise", "multiplied", "groups"])
+def test_separable_convolutions(groups, outputs):
+    """Padded, strided and dilated ones in groups, and single pixels after them."""
+    make = Maker(np.random.default_rng(groups + outputs), (6, 7, 4))
+    name = make.add(Pad(**UNNAMED, pads=(1, 1, 1, 0), value=0.0), make.quantiser("x", "int3"))
+    geometry = Geometry((3, 2), (1, 2), (1, 2))
+    weights = make.weights((outputs, 3, 2, 4 // groups))
+    name = make.add(Conv(**UNNAMED, **weights, geometry=geometry, groups=groups), name)
+    name = make.quantiser(make.normalisation(name, 2.5), "ternary")
+    name = make.quantiser(make.convolution(name, 3, (1, 1), same=True), "bipolar")
+    check(to_integers(make.graph(classifier(make, name))), 5, frames=5)
 
 
 @pytest.mark.parametrize("head", ["pool", "convolution, pool"])

@@ -109,6 +109,95 @@ def mean_at_the_end() -> Net:
     return net
 
 
+def sum_of_any_ratio() -> Net:
+    net = Net((1, 12))
+    x = net.bipolar("x")
+    parts = [net.node("Mul", net.dense(x), net.constant(scale)) for scale in (0.43, 0.21, 0.113)]
+    return flat(net, net.bipolar(net.batch_norm(net.node("Sum", *parts), 8)), 8)
+
+
+def residual_chain() -> Net:
+    """Sums that stay integers from block to block, and a mean of them."""
+    net = Net((1, 4, 4, 4))
+    total = net.quant("x", scale=0.1, bits=4.0, narrow=0)
+    for _ in range(3):
+        sums = net.conv(net.bipolar(total), 4, 4, pads=[1, 1, 1, 1])
+        total = net.node("Add", total, net.batch_norm(sums, 4))
+    net.dense(net.quant(net.node("Flatten", net.node("GlobalAveragePool", total), axis=1)), 4, 3)
+    return net
+
+
+def scale_per_channel() -> Net:
+    net = Net((1, 3, 4, 4))
+    scales = net.constant(np.array([0.261, 0.203, 0.157], np.float32).reshape(1, 3, 1, 1))
+    x = net.node("Mul", net.quant("x", scale=0.5, bits=3.0, narrow=0), scales)
+    return flat(net, net.bipolar(net.conv(x, 3, 2)), 8)
+
+
+def clipped_between_levels() -> Net:
+    net = Net((1, 12))
+    x = net.node("Clip", net.quant("x", scale=0.5, bits=3.0), net.constant(-0.4), net.constant(1.2))
+    net.dense(net.bipolar(net.dense(x)), 8, 3)
+    return net
+
+
+def flattened_ways() -> Net:
+    """Two quantisers of one map, each of which is flattened on its own."""
+    net = Net((1, 2, 2, 2))
+    shift = net.constant(np.linspace(-0.5, 0.5, 8, dtype=np.float32))
+    first = net.bipolar(net.node("Add", net.node("Flatten", "x", axis=1), shift))
+    second = net.node("Flatten", net.quant("x", scale=0.5, bits=3.0), axis=1)
+    x = net.node("Concat", *(net.bipolar(net.dense(y, 8, 5)) for y in (first, second)), axis=1)
+    net.dense(x, 10, 3)
+    return net
+
+
+def mean_of_relu() -> Net:
+    """Sums with a bias per channel that a Relu cuts off between two integers, then a mean and a sign."""
+    net = Net((1, 2, 4, 4))
+    sums = net.conv(net.bipolar("x"), 2, 3, (1, 1))
+    cut = net.node("Relu", net.node("Add", sums, net.constant(np.array([0.3, -0.7, 1.1], np.float32).reshape(3, 1, 1))))
+    mean = net.node("AveragePool", cut, kernel_shape=[2, 2], strides=[2, 2])
+    return flat(net, net.bipolar(net.batch_norm(mean, 3)), 12)
+
+
+def sum_of_prelu() -> Net:
+    net = Net((1, 12))
+    x = net.bipolar("x")
+    slopes = net.constant(np.linspace(0.1, 0.8, 8, dtype=np.float32))
+    total = net.node("Add", net.node("PRelu", net.dense(x), slopes), net.dense(x))
+    net.dense(net.bipolar(net.batch_norm(total, 8)), 8, 3)
+    return net
+
+
+def padded_sum() -> Net:
+    """Padding that no window takes, of quantised values and of a layer's sums."""
+    net = Net((1, 2, 3, 3))
+    pads = net.constant(np.array([0, 0, 1, 0, 0, 0, 0, 1], np.int64))
+    x = net.bipolar("x")
+    parts = [net.node("Pad", x, pads), net.node("Pad", net.conv(x, 2, 2, (1, 1)), pads)]
+    return flat(net, net.bipolar(net.node("Add", *parts)), 32)
+
+
+def flattened_join(op: str) -> Build:
+    """A map, flattened, and the sums of a layer."""
+
+    def build() -> Net:
+        net = Net((1, 2, 3, 3))
+        x = net.node("Flatten", net.bipolar(net.conv(net.bipolar("x"), 2, 2, (1, 1))), axis=1)
+        shift = net.constant(np.linspace(-1, 1, 18, dtype=np.float32))
+        y = (
+            net.node("Add", net.quant(net.dense(x, 18, 18), scale=2.0), shift)
+            if op == "Add"
+            else net.bipolar(net.dense(x, 18, 5))
+        )
+        made = net.node(op, x, y, **({"axis": 1} if op == "Concat" else {}))
+        net.dense(net.bipolar(made) if op == "Add" else made, 18 if op == "Add" else 23, 3)
+        return net
+
+    return build
+
+
 KINDS: dict[str, Build] = {
     "row": positional((3,)),
     "column": positional((3, 1)),
@@ -128,6 +217,16 @@ KINDS: dict[str, Build] = {
     "padded input": padded_input,
     "shared sum": shared_sum,
     "mean at the end": mean_at_the_end,
+    "sum of any ratio": sum_of_any_ratio,
+    "residual chain": residual_chain,
+    "scale per channel": scale_per_channel,
+    "clipped between levels": clipped_between_levels,
+    "flattened ways": flattened_ways,
+    "mean of relu": mean_of_relu,
+    "sum of prelu": sum_of_prelu,
+    "padded sum": padded_sum,
+    "flattened map in a sum": flattened_join("Add"),
+    "flattened map in a concatenation": flattened_join("Concat"),
 }
 
 

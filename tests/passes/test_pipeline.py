@@ -14,7 +14,7 @@ from bnnhw.frontend import load_qonnx
 from bnnhw.ir.bounds import reach
 from bnnhw.ir.elementwise import apply
 from bnnhw.ir.graph import Graph
-from bnnhw.ir.nodes import ArgMax, Dense, Encode, MatMul, Sigmoid, Softmax, Threshold
+from bnnhw.ir.nodes import ArgMax, Dense, Encode, MatMul, Sigmoid, Softmax, Sum, Threshold
 from bnnhw.ir.spec import verify
 from bnnhw.passes import PIPELINE, to_integers
 from bnnhw.resources import folder
@@ -73,10 +73,10 @@ def test_real_models(name: str) -> None:
 @pytest.mark.parametrize("quantiser", QUANTISERS)
 def test_thresholds_for_every_reachable_accumulator(quantiser: str) -> None:
     floats = verify(random_graph(5, quantiser), "imported")
-    for step, _ in PIPELINE[:2]:
+    for step, _ in PIPELINE[:3]:
         floats = step(floats)
     integers = floats
-    for step, _ in PIPELINE[2:5]:
+    for step, _ in PIPELINE[3:6]:
         integers = step(integers)
     x = np.random.default_rng(0).uniform(0, 1, (40, *floats.tensors[floats.input].shape)).astype(np.float32)
     values, codes = reference.run_all(floats, x), reference.run_all(integers, x)
@@ -179,15 +179,31 @@ def test_scales_per_channel_go_into_the_weights() -> None:
     assert (np.abs(dense.weight) == [1] * 7 + [2]).all()
 
 
+@pytest.mark.parametrize("most", [8, 16])
+def test_weights_wider_than_a_layer_takes_are_layers_of_their_digits(
+    most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bnnhw.passes.layers.MAX_WEIGHT_BITS", most)
+    rng = np.random.default_rng(1)
+    nodes = [quant(3, 0.25), arithmetic("mul", [1.0] * 7 + [-0.317]), matmul(rng, 8, 2, BIPOLAR)]
+    done = check_every_pass(graph_of(nodes, (8,)), rng.uniform(-2, 2, (40, 8)).astype(np.float32))
+    digits = [node for node in done.nodes if isinstance(node, Dense)]
+    sums = [node.coefficients for node in done.nodes if isinstance(node, Sum)]
+    factors = sums[0][:, 0] if most == 8 else np.array([1])
+    weight = sum(factor * digit.weight.astype(np.int64) for factor, digit in zip(factors, digits, strict=True))
+    ratio = np.abs(weight[:, 7] / weight[:, 0])
+    np.testing.assert_allclose(ratio, 0.317, rtol=1e-5)
+    assert all(digit.weight_dtype.bits <= most for digit in digits)
+    assert (len(digits), len(sums)) == ((2, 1) if most == 8 else (1, 0))
+
+
 @pytest.mark.parametrize(
     ("nodes", "message"),
     [
         (lambda rng: [matmul(rng, 8, 3, BIPOLAR)], "not quantised"),
         (lambda rng: [quant(9, 0.1), matmul(rng, 8, 4, BIPOLAR), matmul(rng, 4, 2, BIPOLAR)], "not quantised"),
         (lambda rng: [bipolar(), matmul(rng, 8, 4, BIPOLAR), quant(9, 0.1), matmul(rng, 4, 2, BIPOLAR)], "9 bits"),
-        (lambda rng: [bipolar(), arithmetic("mul", [1.0] * 7 + [0.317]), matmul(rng, 8, 2, BIPOLAR)], "no common unit"),
-        (lambda rng: [bipolar(), arithmetic("mul", [1.0] * 7 + [128.0]), matmul(rng, 8, 2, BIPOLAR)], "scale per channel"),
-        (lambda rng: [multi_threshold([[0.0]], 1.0, 0.7), matmul(rng, 8, 2, BIPOLAR)], "no multiples"),
+        (lambda rng: [multi_threshold([[0.0]], 1.0, 0.3141), matmul(rng, 8, 2, BIPOLAR)], "no multiples"),
         (
             lambda rng: [bipolar(), matmul(rng, 8, 4, BIPOLAR), Softmax(name="", inputs=(), output=""), bipolar(), matmul(rng, 4, 2, BIPOLAR)],
             "between layers",

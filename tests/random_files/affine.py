@@ -121,13 +121,17 @@ def batch_norm(b: Builder, x: Value) -> Value:
 def _unary(b: Builder, x: Value) -> Value:
     """Relu or Clip."""
     if b.chance(0.6):
-        b.tell("Relu")
-        return b.put("Relu", x, mean=x.mean + x.spread / 3, spread=x.spread * 0.7, unit=None, bare=False, grid=None)
+        return relu(b, x)
     low, high = sorted((x.mean - 1.5 * x.power, x.mean + b.rng.uniform(0.5, 2) * x.power))
     if b.chance(0.3):
         low = 0.0 if high > 0 else low
     b.tell(f"Clip {low:g} {high:g}")
     return clip(b, x, float(low), float(high), unit=None, bare=False, grid=None)
+
+
+def relu(b: Builder, x: Value) -> Value:
+    b.tell("Relu")
+    return b.put("Relu", x, mean=x.mean + x.spread / 3, spread=x.spread * 0.7, unit=None, bare=False, grid=None)
 
 
 def clip(b: Builder, x: Value, low: float, high: float, **known: object) -> Value:

@@ -60,18 +60,27 @@ def residual(b: Builder, x: Value) -> Value:
     return activation(b, made, bits=3)
 
 
-def added(b: Builder, parts: list[Value]) -> Value:
-    """The sum of tensors of one shape, mostly of ones that have a common unit."""
-    if b.chance(0.9):
+def residual_chain(b: Builder, x: Value) -> Value:
+    """A sum that stays as it is from block to block: each adds its own sums, with a factor and an addend of their own,
+    to what it quantises."""
+    for _ in range(b.between(2, 3)):
+        taken = x if x.grid is not None and b.chance(0.5) else activation(b, x, bits=2)
+        made = branch(b, taken, x.channels, quantised=False)
+        if b.chance(0.7):
+            made = affine(b, made, clips=b.chance(0.3))
+        x = added(b, [made, x], align=0.1)
+    return activation(b, x, bits=4)
+
+
+def added(b: Builder, parts: list[Value], *, align: float = 0.7) -> Value:
+    """The sum of tensors of one shape; with a chance of `align` they are quantised to have a common unit."""
+    if b.chance(align):
         parts = aligned(b, parts)
     known = [unit for unit in map(unit_of, parts) if unit is not None]
     if any(part.grid is None and not part.bare for part in parts):
         b.traits.add("arithmetic before a sum")
-    elif len(known) < len(parts):
-        b.traits.add("sum of scales per channel")
+    b.traits.add("sum")
     unit, factors = common_unit(known)
-    if unit is None:
-        b.traits.add("sum without a common unit")
     reach = sum(reach_of(part) * factor for part, factor in zip(parts, factors or [1] * len(parts), strict=False))
     if reach >= MAX_SUM:
         b.traits.add("wide sum")
@@ -129,7 +138,7 @@ def joined(b: Builder, parts: list[Value]) -> Value:
         parts = aligned(b, parts, equal=b.chance(0.7))
     units = [unit for unit in map(unit_of, parts) if unit is not None]
     if max(units) > 1.0001 * min(units):
-        b.traits.add("concat of scales" if common_unit(units)[0] else "concat without a common unit")
+        b.traits.add("concat of scales")
     b.rng.shuffle(parts)  # type: ignore[arg-type]
     axis = 1 + parts[0].axis % len(parts[0].shape)
     name = b.net.node("Concat", *(part.name for part in parts), axis=axis)

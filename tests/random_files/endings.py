@@ -42,7 +42,7 @@ def ending(b: Builder, x: Value) -> Ending:
     if x.is_map:
         b.tell("ends with a map")
         return Ending((x.name,), x.name, x.channels if x.size == x.channels else 0)
-    kind = b.weighted(plain=5, affine=4, softmax=2, sigmoid=1, topk=3, argmax=2, quantised=2, relu=0.1)
+    kind = b.weighted(plain=5, affine=4, softmax=2, log_softmax=1, sigmoid=1, topk=3, argmax=2, quantised=2, relu=0.1)
     if kind == "relu":
         x = affine(b, b.put("Relu", x, unit=None, bare=False), clips=False) if b.chance(0.3) else b.put("Relu", x)
         b.traits.add("clip behind the last layer")
@@ -53,11 +53,12 @@ def ending(b: Builder, x: Value) -> Ending:
     if kind == "quantised":
         x = activation(b, x, bits=3)
         return Ending((x.name,), x.name, classes)
-    if kind in ("softmax", "sigmoid"):
+    if kind in ("softmax", "log_softmax", "sigmoid"):
         if kind == "sigmoid":
             made = b.net.node("Sigmoid", x.name)
         else:
-            made = b.net.node("Softmax", x.name, axis=b.pick(last, -1) if b.opset >= 11 else last)
+            op = "Softmax" if kind == "softmax" else "LogSoftmax"
+            made = b.net.node(op, x.name, axis=b.pick(last, -1) if b.opset >= 11 else last)
         return Ending((made,), x.name, classes)
     scores = x.name
     if kind in ("topk", "argmax") and b.chance(0.25):

@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 from onnx import TensorProto
 
 from tests.onnx_models import Net
-from tests.random_files.affine import affine, between_quantiser_and_layer
-from tests.random_files.branches import branch, concatenation, joined, residual, sum_of_layers
+from tests.random_files.affine import affine, between_quantiser_and_layer, relu
+from tests.random_files.branches import branch, concatenation, joined, residual, residual_chain, sum_of_layers
 from tests.random_files.builder import Builder, Grid, Value
 from tests.random_files.endings import Ending, ending
 from tests.random_files.inputs import draw
 from tests.random_files.layers import layer
-from tests.random_files.layouts import as_map, channels_last, flat
+from tests.random_files.layouts import as_map, channels_last, flat, part
 from tests.random_files.quantisers import activation
 from tests.random_files.windows import pad, pool
 
@@ -162,13 +162,17 @@ def _network(b: Builder, x: Value) -> Value:
             x = pad(b, x)
         if b.chance(0.15):
             x = between_quantiser_and_layer(b, x)
-        kind = b.weighted(chain=6, residual=2, concat=1.5, layers=1)
+        if b.chance(0.1):
+            x = part(b, x)
+        kind = b.weighted(chain=6, residual=2, concat=1.5, layers=1, stream=1)
         if kind == "residual":
             x = residual(b, x)
         elif kind == "concat":
             x = concatenation(b, x)
         elif kind == "layers":
             x = sum_of_layers(b, x)
+        elif kind == "stream":
+            x = residual_chain(b, x)
         else:
             x = _chain(b, x)
         if x.grid is not None and x.grid.bits > 8:
@@ -196,6 +200,8 @@ def _chain(b: Builder, x: Value) -> Value:
     x = layer(b, x, outputs)
     where = b.weighted(none=6, before=1, between=1) if x.is_map else "none"
     if where == "before":
+        if b.chance(0.3):
+            x = relu(b, affine(b, x) if b.chance(0.5) else x)
         x = pool(b, x)
     for _ in range(b.pick(0, 1, 1, 1, 2)):
         x = affine(b, x)

@@ -60,6 +60,8 @@ class Intervals(Executor):
             return [_added(parts)]
         if node.op_type == "Softmax":
             return [_softmax(*parts[0], int(attribute(node, "axis", -1)))]
+        if node.op_type == "LogSoftmax":
+            return [_log_softmax(*parts[0], int(attribute(node, "axis", -1)))]
         low = self.execute(node, [part[0] for part in parts])
         high = self.execute(node, [part[1] for part in parts])
         pairs = [(np.asarray(np.minimum(a, b)), np.asarray(np.maximum(a, b))) for a, b in zip(low, high, strict=True)]
@@ -134,9 +136,26 @@ def _softmax(low: Array, high: Array, axis: int) -> tuple[Array, Array]:
     low, high = np.float64(low), np.float64(high)
     top = high.max(axis, keepdims=True)
     a, b = np.exp(np.maximum(low - top, -700)), np.exp(np.maximum(high - top, -700))
-    others = np.maximum(b.sum(axis, keepdims=True) - b, 0.0), np.maximum(a.sum(axis, keepdims=True) - a, 0.0)
+    others = _of_others(b, axis), _of_others(a, axis)
     least, most = a / (a + others[0]), b / (b + others[1])
     return _outward(least * (1 - APPROXIMATED) - TINY, most * (1 + APPROXIMATED) + TINY)
+
+
+def _log_softmax(low: Array, high: Array, axis: int) -> tuple[Array, Array]:
+    """As `_softmax`, in logarithms, which executors find by a difference."""
+    low, high = np.float64(low), np.float64(high)
+    top = high.max(axis, keepdims=True)
+    a, b = np.exp(np.maximum(low - top, -700)), np.exp(np.maximum(high - top, -700))
+    others = _of_others(b, axis), _of_others(a, axis)
+    least, most = low - top - np.log(a + others[0]), high - top - np.log(b + others[1])
+    error = APPROXIMATED * (1 + np.abs(low - top) + np.abs(high - top))
+    return _outward(least - error, most + error)
+
+
+def _of_others(values: Array, axis: int) -> Array:
+    """The sum of all others but each one: a difference would lose the small ones."""
+    sums = [np.delete(values, k, axis).sum(axis) for k in range(values.shape[axis])]
+    return np.stack(sums, axis)
 
 
 def _outward(low: Array, high: Array) -> tuple[Array, Array]:

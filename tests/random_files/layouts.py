@@ -57,6 +57,40 @@ def _computed(b: Builder, x: Value, shape: tuple[int, ...]) -> Value:
     return b.put("Reshape", x, target, shape=shape, axis=0)
 
 
+def part(b: Builder, x: Value) -> Value:
+    """A part of a tensor along one of its axes, by Slice, Split or Gather."""
+    axes = [axis for axis, size in enumerate(x.shape) if size > 1]
+    if not axes:
+        return x
+    axis = b.pick(*axes)
+    size = x.shape[axis]
+    kind = b.pick("Slice", "Split", "Gather")
+    start = b.between(0, size - 1)
+    length = b.between(1, size - start)
+    b.traits.add("part")
+    b.tell(f"{kind} {x.shape} along axis {axis}")
+    if kind == "Split" and (size % 2 == 0 or b.opset < 18):
+        sizes = [size // 2, size - size // 2]
+        given = [b.whole(*sizes)] if b.opset >= 13 else []
+        options = {"split": sizes} if b.opset < 13 else {}
+        name = b.net.node("Split", x.name, *given, outputs=2, axis=axis + 1, **options)
+        chosen = b.pick(0, 1)
+        name, length = name + ".1" * chosen, sizes[chosen]
+    elif kind == "Gather":
+        places = sorted(b.rng.permutation(size)[:length].tolist())
+        name = b.net.node("Gather", x.name, b.whole(*places), axis=b.pick(axis + 1, axis - len(x.shape)))
+    else:
+        step = b.pick(1, 1, 2)
+        ranges = {"starts": [start], "ends": [start + length], "axes": [axis + 1]}
+        if b.opset < 10:
+            step, name = 1, b.net.node("Slice", x.name, **ranges)
+        else:
+            name = b.net.node("Slice", x.name, *(b.whole(*values) for values in ranges.values()), b.whole(step))
+        length = -(-length // step)
+    shape = (*x.shape[:axis], length, *x.shape[axis + 1 :])
+    return replace(x, name=name, shape=shape)
+
+
 def as_map(b: Builder, x: Value) -> Value:
     """A vector as a map, or a sequence as a map of one column."""
     if len(x.shape) == 2:

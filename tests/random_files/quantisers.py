@@ -31,7 +31,7 @@ def scale_near(b: Builder, wanted: float) -> float:
 
 def activation(b: Builder, x: Value, *, bits: int = 4, kind: str = "") -> Value:
     """`x` quantised, to `bits` at most."""
-    kind = kind or b.weighted(bipolar=4, quant=9, thresholds=5, sign=1, comparison=0.1)
+    kind = kind or b.weighted(bipolar=4, quant=9, thresholds=5, sign=1, qdq=2, comparison=0.1)
     if kind == "sign":
         b.tell("Sign")
         return _cut(b, x, [0.0], b.put("Sign", x, **_of(Grid(1.0, -1.0, 1.0))))
@@ -41,6 +41,8 @@ def activation(b: Builder, x: Value, *, bits: int = 4, kind: str = "") -> Value:
         return _comparison(b, x)
     if kind == "thresholds":
         return _thresholds(b, x, bits)
+    if kind == "qdq" and b.opset >= 13:
+        return _quantise_linear(b, x, bits)
     return _quant(b, x, bits)
 
 
@@ -139,6 +141,25 @@ def _quant(b: Builder, x: Value, most: int) -> Value:
     return _cut(b, x, (codes - zero) * scale, made)
 
 
+def _quantise_linear(b: Builder, x: Value, most: int) -> Value:
+    """QuantizeLinear, perhaps a Clip to fewer bits than eight, and DequantizeLinear."""
+    bits = b.between(2, most)
+    signed = b.chance(0.6) if x.mean - x.spread < 0 else b.chance(0.2)
+    element = np.int8 if signed else np.uint8
+    low, high = (-(1 << (bits - 1)), (1 << (bits - 1)) - 1) if signed else (0, (1 << bits) - 1)
+    scale = scale_near(b, 3 * x.power / (high - low + 1))
+    zero = b.between(low, high) if b.chance(0.3) else 0
+    parameters = [b.constant(scale), b.net.constant(np.array(zero, element))]
+    name = b.net.node("QuantizeLinear", x.name, *parameters)
+    if bits < 8:
+        name = b.net.node("Clip", name, *(b.net.constant(np.array(end, element)) for end in (low, high)))
+    b.tell(f"QuantizeLinear and back, {'u' * (not signed)}int{bits} scale {scale:g} zero {zero}")
+    grid = Grid(scale, (low - zero) * scale, (high - zero) * scale)
+    made = replace(x, name=b.net.node("DequantizeLinear", name, *parameters), **_of(grid))
+    codes = np.arange(2 * low - 1, 2 * high + 2) / 2
+    return _cut(b, x, (codes - zero) * scale, made)
+
+
 def _thresholds(b: Builder, x: Value, most: int) -> Value:
     steps = b.between(1, b.pick(1, 3, 7, min((1 << most) - 1, 120)))
     layout, rows = _layout(b, x)
@@ -232,7 +253,9 @@ class Weight:
 
 def weights(b: Builder, shape: tuple[int, ...], axis: int) -> Weight:
     """Weights of `shape` with their outputs along `axis`, made by a quantiser or bare."""
-    kind = b.weighted(bipolar=3, ternary=3, quant=4, bare_signs=2, bare_ternary=1, bare_whole=1, product=0.3)
+    kind = b.weighted(
+        bipolar=3, ternary=3, quant=4, bare_signs=2, bare_ternary=1, bare_whole=1, product=0.3, stored=1.5
+    )
     per_output = b.chance(0.3)
     scale = scale_near(b, b.pick(1.0, 0.5, 0.25))
     scales = np.full(_row(shape, axis) if per_output else b.pick((), (1,)), scale, np.float32)
@@ -248,7 +271,15 @@ def weights(b: Builder, shape: tuple[int, ...], axis: int) -> Weight:
     if kind == "bipolar":
         name = b.net.node("BipolarQuant", b.constant(b.normal(shape, scale)), b.constant(scales))
         return Weight(name, single, 1, average)
-    if kind in ("ternary", "quant"):
+    if kind == "stored" and b.opset >= 13:
+        largest = b.pick(1, 7, 100)
+        codes = _filled(b.rng.integers(-largest, largest + 1, shape), axis).astype(np.int8)
+        along = {"axis": b.pick(axis, axis - len(shape))} if per_output else {}
+        flat = np.reshape(scales, (-1,) if per_output else ())
+        zeros = [b.net.constant(np.zeros(flat.shape, np.int8))] if b.chance(0.7) else []
+        name = b.net.node("DequantizeLinear", b.net.constant(codes), b.constant(flat), *zeros, **along)
+        return Weight(name, single, largest, average * 0.6 * largest)
+    if kind in ("ternary", "quant", "stored"):
         bits = 2 if kind == "ternary" else b.pick(2, 3, 4, 4, 8)
         narrow = kind == "ternary" or b.chance(0.5)
         largest = (1 << (bits - 1)) - narrow

@@ -28,28 +28,18 @@ class Known:
 LEGITIMATE = (
     Known(
         "activation scale per channel",
-        r"a scale per channel|not evenly spaced|levels that differ from channel|have no common unit|no multiples of it",
-        "an integer product needs one scale for all inputs of a sum",
+        r"not evenly spaced|no multiples of it|take more than 32 bits|need \d+ bits",
+        "levels off one grid have no integers, and weights that take scales over have sums of up to 32 bits",
     ),
     Known(
-        "sum of scales per channel",
-        r"have no common unit",
-        "integers of channels with scales of their own have no common unit",
-    ),
-    Known(
-        "sum without a common unit",
-        r"have no common unit",
-        "integers of scales such as 0.25 and 0.3141 cannot be added",
-    ),
-    Known(
-        "concat without a common unit",
-        r"have no common unit|levels that differ from channel",
-        "the layer behind it multiplies integers of one scale",
+        "sum",
+        r"take more than 32 bits|need \d+ bits",
+        "sums of 32 bits do not hold scales that are far apart, of integers of many bits",
     ),
     Known(
         "arithmetic before a sum",
-        r"its input is not quantised|have no common unit",
-        "only integers can be added exactly: sums with a bias of their own are floats",
+        r"not quantised",
+        "a function of many steps before a sum takes more thresholds than there are",
     ),
     Known(
         "map at the end",
@@ -82,18 +72,18 @@ LEGITIMATE = (
 FOR_NOW = (
     Known(
         "arithmetic before a mean",
-        r"its input is not quantised|pads with zeros what has an offset",
-        "a mean of sums that are clipped is one of floats; a scale and an offset before it map",
+        r"not quantised",
+        "sums behind an activation of many steps take a unit that scales and clips them",
+    ),
+    Known(
+        "concat of scales",
+        r"no multiples of it|no value of its",
+        "a layer that pads with zeros takes no offset off the grid of one part: it would differ at the edges",
     ),
     Known(
         "clip of a quantised tensor",
         r"not evenly spaced",
         "levels that are cut off between two steps take a table of codes",
-    ),
-    Known(
-        "concat of scales",
-        r"a scale per channel|levels that differ from channel|have no common unit",
-        "a common unit exists, but the weights get wider than 8 bits by it, or the parts are off its grid",
     ),
     Known(
         "pool of integers behind arithmetic",
@@ -106,10 +96,14 @@ FOR_NOW = (
         "the stream's order of a map is pixel by pixel: weights follow, sums and joins with other vectors do not",
     ),
     Known(
+        "part",
+        r"a part that is scattered over the tensor before it",
+        "a range of a map that was flattened with its channels first is no range of the stream",
+    ),
+    Known(
         "padding",
-        r"padding that no convolution or pool takes|padding in front of|paddings of different values|"
-        r"padding with -?[0-9.]+ in front of it",
-        "no unit pads a map but the window in front of a convolution or a pool",
+        r"that no layer takes|paddings of different values",
+        "a map that no convolution reads is padded with zeros alone",
     ),
 )
 

@@ -27,7 +27,7 @@ ACCURACY = {
 
 
 @pytest.mark.parametrize("x", FORMATS, ids=str)
-@pytest.mark.parametrize("weight", FORMATS[:-1], ids=str)
+@pytest.mark.parametrize("weight", [*FORMATS[:-1], DataType("int", 10)], ids=str)
 def test_packed_product_is_the_plain_one(weight: DataType, x: DataType) -> None:
     rng = np.random.default_rng(1)
     for mw in (1, 63, 64, 65, 130):

@@ -10,6 +10,7 @@ import pytest
 
 import bnnhw
 from tests.data import CNV, shared
+from tests.onnx_models import Net
 
 pytestmark = pytest.mark.sim
 
@@ -27,6 +28,36 @@ def check(design: Any, inputs: Any, samples: int) -> None:
 
 def test_mnist_cnn() -> None:
     check(bnnhw.compile("mnist-cnn", board="icebreaker", fps=400, clock_mhz=24), None, 8)
+
+
+def separable(path: Path, channels: int, size: int) -> Path:
+    """A small network as MobileNet has them: twice a depthwise 3x3 and a 1x1 after it, binary weights and ternary
+    numbers."""
+    net = Net((1, 3, size, size))
+    x = net.quant("x", bits=4, scale=0.25, narrow=0)
+    x = net.node("Conv", x, net.bipolar(net.weights(channels, 3, 3, 3)), pads=[1, 1, 1, 1])
+    x = net.quant(net.batch_norm(x, channels))
+    for stride in (1, 2):
+        weight = net.bipolar(net.weights(channels, 1, 3, 3))
+        x = net.node("Conv", x, weight, group=channels, pads=[1, 1, 1, 1], strides=[stride, stride])
+        x = net.quant(net.batch_norm(x, channels))
+        x = net.node("Conv", x, net.bipolar(net.weights(channels, channels, 1, 1)))
+        x = net.quant(net.batch_norm(x, channels))
+    x = net.node("Flatten", net.node("GlobalAveragePool", x))
+    net.dense(x, channels, 10)
+    return net.save(path)
+
+
+@pytest.mark.parametrize("levels", [["rtl"], pytest.param(["rtl", "netlist"], marks=pytest.mark.slow)], ids="-".join)
+def test_depthwise_separable(levels: list[str], tmp_path: Path) -> None:
+    channels, size = (4, 4) if levels == ["rtl"] else (32, 8)
+    path = separable(tmp_path, channels, size)
+    design = bnnhw.compile(path, board="ulx3s-85f", fps=9000, clock_mhz=25)
+    assert [layer.kind for layer in design.plan.layers].count("grouped") == 2
+    inputs = np.random.default_rng(1).normal(0, 1.5, (4, 3, size, size)).astype(np.float32)
+    result = bnnhw.compare(design, inputs=inputs, levels=["source", "reference", *levels])
+    assert result["mismatches"] == 0
+    assert all(result["levels"][level]["samples"] == 4 for level in levels)
 
 
 @pytest.mark.slow

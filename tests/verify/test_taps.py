@@ -56,7 +56,7 @@ def test_maps_and_pools() -> None:
     name = make.add(Sum(**UNNAMED, coefficients=np.ones((2, 1), np.int64)), name, start)
     name = make.quantiser(name, "int3")
     name = make.add(MaxPool(**UNNAMED, geometry=Geometry((2, 2), (2, 2)), minimum=np.array(False)), name)
-    name = make.quantiser(make.convolution(name, 4, (2, 2), same=True), "uint2")
+    name = make.quantiser(make.convolution(name, 4, (2, 2), same=True, groups=2), "uint2")
     name = make.add(Reshape(**UNNAMED, shape=(36,)), name)
     last = MatMul(**UNNAMED, **{**make.weights((3, 36)), "weight_scale": np.array(1.0)})
     check(make_design(make.graph(make.add(last, name)), board="icebreaker", fps=20_000), 4)

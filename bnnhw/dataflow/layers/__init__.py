@@ -3,10 +3,14 @@
 from bnnhw.dataflow.layers.add import AddLayer
 from bnnhw.dataflow.layers.base import INPUT, LOGIC, MAX_BEATS, MEMORIES, Layer, LayerPlan
 from bnnhw.dataflow.layers.concat import ConcatLayer
+from bnnhw.dataflow.layers.grouped import GroupedLayer
+from bnnhw.dataflow.layers.grouped_plan import GroupedPlan
 from bnnhw.dataflow.layers.matrix import MatrixLayer
 from bnnhw.dataflow.layers.matrix_plan import MAX_FRAMES, MatrixPlan
 from bnnhw.dataflow.layers.pool import PoolLayer
+from bnnhw.dataflow.layers.slice import SliceLayer
 from bnnhw.dataflow.layers.threshold import ThresholdLayer
+from bnnhw.dataflow.layers.weighted import WeightedLayer
 
 __all__ = [
     "INPUT",
@@ -17,12 +21,24 @@ __all__ = [
     "MEMORIES",
     "AddLayer",
     "ConcatLayer",
+    "GroupedLayer",
+    "GroupedPlan",
     "Layer",
     "LayerPlan",
     "MatrixLayer",
     "MatrixPlan",
     "PoolLayer",
+    "SliceLayer",
     "ThresholdLayer",
+    "WeightedLayer",
 ]
 
-LAYERS: tuple[type[Layer], ...] = (MatrixLayer, PoolLayer, AddLayer, ConcatLayer, ThresholdLayer)
+LAYERS: tuple[type[Layer], ...] = (
+    MatrixLayer,
+    GroupedLayer,
+    PoolLayer,
+    AddLayer,
+    ConcatLayer,
+    SliceLayer,
+    ThresholdLayer,
+)

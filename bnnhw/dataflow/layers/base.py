@@ -195,7 +195,7 @@ class Layer(ABC):
 
     @property
     def mw(self) -> int:
-        """Elements of an input vector, without the taps of a pool's window."""
+        """Elements of an input vector, without the taps of windows that are taken channel by channel."""
         return self.i_shapes[0][-1]
 
     @property
@@ -205,7 +205,7 @@ class Layer(ABC):
 
     @property
     def taps(self) -> int:
-        """Taps of each of a pool's windows."""
+        """Taps of each window that is taken channel by channel."""
         return 1
 
     @property
@@ -259,6 +259,10 @@ class Layer(ABC):
     def within(self, plan: LayerPlan, interval: int) -> bool:
         """Whether all its units keep within `interval` cycles per inference."""
         return plan.cycles <= interval
+
+    def completed(self, wanted: Mapping[str, Any]) -> Mapping[str, Any]:
+        """What the user asks for, and what follows from it."""
+        return wanted
 
     def check_folding(self, wanted: Mapping[str, Any]) -> None:
         """Refuses what no plan of this layer can have.

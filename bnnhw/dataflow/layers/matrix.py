@@ -9,20 +9,13 @@ from itertools import product
 from math import gcd
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from bnnhw.arithmetic.adder_graphs import Netlist
-from bnnhw.arithmetic.formats import DataType
-from bnnhw.arithmetic.plane_products import SMALL_TABLE, Product
+from bnnhw.arithmetic.plane_products import SMALL_TABLE
 from bnnhw.arithmetic.thresholds import (
     MAX_PARALLEL_THRESHOLDS,
-    FoldedThresholds,
-    fold_thresholds,
     threshold_cycles,
-    total_width,
 )
-from bnnhw.dataflow.layers.base import LOGIC, MEMORIES, Layer, LayerPlan, NamedUnit
+from bnnhw.dataflow.layers.base import LOGIC, MEMORIES, LayerPlan, NamedUnit
 from bnnhw.dataflow.layers.matrix_contents import (
     constant_netlist,
     element_order,
@@ -30,136 +23,42 @@ from bnnhw.dataflow.layers.matrix_contents import (
 )
 from bnnhw.dataflow.layers.matrix_foldings import matrix_foldings
 from bnnhw.dataflow.layers.matrix_plan import MatrixPlan
-from bnnhw.dataflow.layers.thresholded import threshold_contents, threshold_unit
+from bnnhw.dataflow.layers.thresholded import threshold_contents
+from bnnhw.dataflow.layers.weighted import POPCOUNT_LEVELS, WeightedLayer
 from bnnhw.dataflow.layers.window import sliding_window
 from bnnhw.errors import PlanError
-from bnnhw.ir.bounds import reach
-from bnnhw.ir.geometry import Geometry
-from bnnhw.ir.nodes import Dense, Threshold, Window
+from bnnhw.ir.nodes import Dense
 from bnnhw.units import (
     ConstantMatrixUnit,
     Contents,
     FrameGather,
     FrameScatter,
-    MatrixVectorUnit,
-    StreamFifo,
     VectorBuffer,
     VectorScatter,
     WidthConverter,
 )
 from bnnhw.units.memories import written_kind
 
-# Adders between the registers of a popcount. Two levels of carry chains are about what the rest of a PE, an
-# accumulator, takes.
-POPCOUNT_LEVELS = 2
-# So many lanes freeze together when their sums have to wait. That takes most of a cycle, so whether they do must not
-# depend on what stands behind, unit after unit: registers tell, those of a skid buffer.
-MANY_LANES = 512
-
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class MatrixLayer(Layer):
-    """A matrix-vector product with the thresholds after it, on the input vector or on each window of a map.
-
-    Parameters
-    ----------
-    node
-        The product.
-    threshold
-        What follows it; None where its sums go on as they are.
-    window
-        What makes the vectors; None where they come.
-    """
-
-    node: Dense
-    threshold: Threshold | None
-    window: Window | None
+class MatrixLayer(WeightedLayer):
+    """A matrix-vector product with the thresholds after it, on the input vector or on each window of a map."""
 
     plan_type = MatrixPlan
     nodes = (Dense,)
-
-    @property
-    def windowed(self) -> bool:  # type: ignore[override]
-        return self.window is not None
-
-    @property
-    def dtype(self) -> DataType:
-        # Sums are two's complement numbers, be none of them negative.
-        return DataType("int", self.width) if self.threshold is None else self.threshold.dtype
-
-    @property
-    def mh(self) -> int:
-        return int(self.node.weight.shape[0])
 
     @property
     def mw(self) -> int:
         return int(self.node.weight.shape[1])
 
     @property
-    def weight(self) -> DataType:
-        """Format of the weights."""
-        return self.node.weight_dtype
-
-    @property
-    def product(self) -> Product:
-        """How lanes are multiplied."""
-        return Product(self.input, self.weight)
-
-    @property
-    def macs(self) -> int:
-        return self.mh * self.mw * self.vectors
-
-    @property
-    def work(self) -> int:
-        return self.macs
-
-    @property
     def framed(self) -> bool:
         return self.vectors == 1
-
-    @property
-    def thresholds(self) -> int:
-        """Thresholds per channel."""
-        return 0 if self.threshold is None else int(self.threshold.thresholds.shape[1])
-
-    @property
-    def divisor(self) -> int:
-        """What the weights of all counts have in common; sums that go on as they are stay whole."""
-        return 1 if self.threshold is None else self.product.divisor
-
-    @cached_property
-    def reach(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Lowest and highest accumulator of each channel, (MH,) each."""
-        return reach(self.node.weight, self.input)
-
-    @cached_property
-    def width(self) -> int:
-        """Bits of what the PEs accumulate: the accumulator, less its first threshold."""
-        low, high = self.reach
-        return total_width(low, high, self._cuts, self.divisor)
-
-    @property
-    def _cuts(self) -> NDArray[np.int64] | None:
-        return None if self.threshold is None else self.threshold.thresholds
-
-    def folded(self) -> FoldedThresholds:
-        """The thresholds, and what the sums of PEs start from."""
-        return fold_thresholds(self._cuts, self.product.constant(self.node.weight, padding=0), self.divisor)
-
-    @cached_property
-    def fill(self) -> int:
-        """Storage code outside the map."""
-        value = 0 if self.window is None else self.window.fill
-        return int(self.input.encode(value)) if self.input.contains(value) else 0
 
     @cached_property
     def netlist(self) -> Netlist:
         """The matrix folded into adders. It takes seconds to find."""
         return constant_netlist(self.node.weight, self.input, self._cuts, self.divisor)
-
-    @property
-    def _geometry(self) -> Geometry | None:
-        return None if self.window is None else self.window.geometry
 
     def unfolded(self) -> MatrixPlan:
         return MatrixPlan(
@@ -223,6 +122,9 @@ class MatrixLayer(Layer):
         rows, channels = self.window.geometry.kernel[0], self.i_shapes[0][-1]
         return plan.window_rows in (1, rows) and plan.lanes > 0 and channels % plan.lanes == 0
 
+    def completed(self, wanted: Mapping[str, Any]) -> Mapping[str, Any]:
+        return {"pe": self.mh, "simd": self.mw, **wanted} if wanted.get("weight_memory") == LOGIC else wanted
+
     def check_folding(self, wanted: Mapping[str, Any]) -> None:
         super().check_folding(wanted)
         if self.window is not None and "window_rows" in wanted:
@@ -278,19 +180,11 @@ class MatrixLayer(Layer):
             yield "buffer", VectorBuffer(width, plan.sf, plan.nf, plan.batch, self.vectors, kind)
 
     def _multiplied(self, plan: MatrixPlan, family: str, *, final: bool) -> Iterator[NamedUnit]:
-        yield "mvu", self._constant(plan, family) if plan.weight_memory == LOGIC else self._folded(plan, family)
-        if self.threshold is None:
-            return
-        given = self.given(final=final)
-        yield (
-            "thresholds",
-            threshold_unit(
-                self.threshold, given, pe=plan.pe, nf=plan.nf, width=self.width, vectors=plan.batch,
-                memory=plan.threshold_memory,
-            ),
-        )  # fmt: skip
-        if plan.pe * plan.batch * plan.simd * self.product.terms >= MANY_LANES:
-            yield "skid", StreamFifo(plan.pe * plan.batch * given.bits, 2, "registers")
+        if plan.weight_memory == LOGIC:
+            yield "mvu", self._constant(plan, family)
+        else:
+            yield "mvu", self._folded(plan, family, vectors=plan.batch)
+        yield from self._thresholded(plan, final=final)
 
     def _held_after(self, plan: MatrixPlan, family: str, *, closes: int, final: bool) -> Iterator[NamedUnit]:
         width, kind = plan.pe * self.given(final=final).bits, written_kind(plan.buffer_memory, family)
@@ -300,28 +194,6 @@ class MatrixLayer(Layer):
                 yield "scatter", FrameScatter(width, plan.nf, plan.frames, closes + 3, kind)
         elif plan.batch > 1:
             yield "scatter", VectorScatter(width, plan.nf, plan.batch, self.vectors, kind)
-
-    def _folded(self, plan: MatrixPlan, family: str) -> MatrixVectorUnit:
-        return MatrixVectorUnit(
-            pe=plan.pe,
-            simd=plan.simd,
-            sf=plan.sf,
-            nf=plan.nf,
-            input_dtype=self.input,
-            weight_dtype=self.weight,
-            width=self.width,
-            divisor=self.divisor,
-            levels=plan.popcount_levels,
-            vectors=plan.batch,
-            weight_memory=plan.weight_memory,
-            # A single row is a constant, read by nobody.
-            weight_latency=plan.weight_latency if plan.nf * plan.sf > 1 else 1,
-            bias_memory=plan.threshold_memory,
-            # Not before thresholds that have registers; a single one has none.
-            registered=self.thresholds <= 1,
-            family=family,
-            read_bits=self.width if self.threshold is None else 1,
-        )
 
     def _constant(self, plan: MatrixPlan, family: str) -> ConstantMatrixUnit:
         return ConstantMatrixUnit(

@@ -21,6 +21,7 @@ from bnnhw.arithmetic.plane_products import Product
 from bnnhw.arithmetic.thresholds import fold_thresholds
 from bnnhw.arithmetic.weight_coding import padded_matrix, weight_words
 from bnnhw.dataflow.layers.matrix_plan import MatrixPlan
+from bnnhw.dataflow.layers.weighted_plan import WeightedPlan
 from bnnhw.ir.geometry import Geometry
 from bnnhw.units.matrix_vector import MatrixContents
 
@@ -30,10 +31,11 @@ def matrix_contents(
     product: Product,
     thresholds: NDArray[np.int64] | None,
     divisor: int,
-    plan: MatrixPlan,
+    plan: WeightedPlan,
     family: str,
 ) -> MatrixContents:
-    """The memories of a matrix-vector unit: `weight` (MH, MW) with its columns in the order in which elements come."""
+    """The memories of a matrix-vector unit: `weight` (MH, MW) with its columns in the order in which elements come; of
+    a layer in groups (MH, MW / groups), each row with the columns of its own group."""
     mh, mw = weight.shape
     whole = padded_matrix(weight, product.weight, pe=plan.pe, simd=plan.simd)
     words = weight_words(whole, product, pe=plan.pe, simd=plan.simd, family=family)

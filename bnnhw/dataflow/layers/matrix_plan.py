@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bnnhw.arithmetic.formats import DataType
-from bnnhw.dataflow.layers.base import LOGIC, MAX_BEATS, MEMORIES, LayerPlan
+from bnnhw.dataflow.layers.base import LOGIC, MEMORIES
+from bnnhw.dataflow.layers.weighted_plan import WeightedPlan
 from bnnhw.errors import PlanError
 
 # Frames that may share a fetched weight.
@@ -13,13 +14,11 @@ MAX_FRAMES = 8
 
 
 @dataclass(frozen=True, kw_only=True)
-class MatrixPlan(LayerPlan):
-    """Folding of a layer with weights.
+class MatrixPlan(WeightedPlan):
+    """Folding of a matrix.
 
     Parameters
     ----------
-    weight
-        Format of the weights.
     pe, simd
         Outputs and inputs at a time; they need not divide `mh` and `mw`.
     batch
@@ -29,30 +28,14 @@ class MatrixPlan(LayerPlan):
         Channels that a window's pixels come and go in at a time, a divisor of the channels; 0 without a window.
     window_rows
         Taps of a window that come at a time: 1, or all those of a column, one in each row.
-    window_depth
-        Beats that the lines of a map have room for; 0 for as few as will do.
-    weight_memory, buffer_memory, threshold_memory, window_memory
-        ``block`` or ``lut``: where the weights, the repeated input vector, the biases with the thresholds, and the
-        lines of a map lie. `weight_memory` may also be ``logic``, which takes a whole matrix at a time: each vector is
-        multiplied in one cycle by adders made for these weights, and `buffer_memory` is where results wait.
-    weight_latency
-        Cycles from the address of weights to the weights: 1, or 2 with registers behind the memory.
-    popcount_levels
-        Adders between two registers of the popcount; None for no registers.
+    weight_memory, buffer_memory
+        `weight_memory` may also be ``logic``, which takes a whole matrix at a time: each vector is multiplied in one
+        cycle by adders made for these weights, and `buffer_memory` is where results wait.
     """
 
-    weight: str
-    simd: int
     batch: int
     lanes: int
     window_rows: int
-    window_depth: int
-    weight_memory: str
-    buffer_memory: str
-    threshold_memory: str
-    window_memory: str
-    weight_latency: int
-    popcount_levels: int | None
 
     kind = "matrix"
     choices = (
@@ -71,10 +54,6 @@ class MatrixPlan(LayerPlan):
     )
 
     @property
-    def columns(self) -> int:
-        return self.simd
-
-    @property
     def side_by_side(self) -> int:
         return self.batch
 
@@ -86,11 +65,6 @@ class MatrixPlan(LayerPlan):
     def window_lanes(self) -> int:
         """Elements of a beat of its windows."""
         return self.lanes * self.window_rows
-
-    @property
-    def sf(self) -> int:
-        """Beats per vector pass."""
-        return -(-self.mw // self.simd)
 
     @property
     def cycles(self) -> int:
@@ -118,17 +92,12 @@ class MatrixPlan(LayerPlan):
                 f"{where}: layer {self.name}: weight_memory logic is for a whole matrix: pe must be {self.mh}, simd "
                 f"{self.mw} and batch 1, or take another memory"
             )
-        levels = self.popcount_levels
-        if levels is not None and levels < 1:
-            raise PlanError(f"{where}: layer {self.name}: popcount_levels must be null or 1 and more, not {levels!r}")
 
     def _ranges(self) -> dict[str, tuple[int, int]]:
         return {
             **super()._ranges(),
             "simd": (1, self.mw),
             "batch": (1, self.vectors if self.vectors > 1 else MAX_FRAMES),
-            "window_depth": (0, MAX_BEATS),
-            "weight_latency": (1, 2),
         }
 
     def _memories(self) -> dict[str, tuple[str, ...]]:

@@ -73,7 +73,7 @@ class PoolLayer(Layer):
         yield (
             "window",
             sliding_window(
-                self.input, self.i_shapes[0], self.node.geometry, family, lanes=plan.pe, channels_outer=True,
+                self.input, self.i_shapes[0], self.node.geometry, family, lanes=plan.pe, fill=None, channels_outer=True,
                 depth=plan.window_depth, memory=plan.window_memory,
             ),
         )  # fmt: skip

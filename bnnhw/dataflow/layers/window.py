@@ -15,7 +15,7 @@ def sliding_window(
     family: str,
     *,
     lanes: int,
-    fill: int = 0,
+    fill: int | None,
     channels_outer: bool = False,
     tall: bool = False,
     depth: int,

@@ -38,6 +38,9 @@ class MatrixVectorUnit(wiring.Component):
         See `PE`.
     vectors : int
         Vectors that come side by side; each weight is used for all of them.
+    groups : int
+        Groups of rows that see columns of their own, `simd` of each group in a beat, side by side. With more than one,
+        each group has ``pe / groups`` rows at a time; with one row in each it is a vector-vector unit (VVAU).
     weight_memory, bias_memory : str
         Kinds of memory, see `Bank`.
     weight_latency : int
@@ -50,7 +53,7 @@ class MatrixVectorUnit(wiring.Component):
 
     Members
     -------
-    i : In(stream), payload ``{data: vectors * simd * input_dtype.bits, last: 1}``
+    i : In(stream), payload ``{data: vectors * groups * simd * input_dtype.bits, last: 1}``
         `last` closes each vector pass; it is not needed here, because the frame was checked at the input.
     o : Out(stream), payload ``{data: (vectors * pe) x signed(width), last: 1}``
         The `pe` sums of the first vector come first. `last` closes each vector: the sums of its last `pe` rows.
@@ -63,7 +66,7 @@ class MatrixVectorUnit(wiring.Component):
     Raises
     ------
     ValueError
-        If there are not ``sf * nf`` weight words and `nf` rows of `pe` biases.
+        If there are not ``sf * nf`` weight words and `nf` rows of `pe` biases, or `groups` does not divide `pe`.
     """
 
     def __init__(
@@ -81,6 +84,7 @@ class MatrixVectorUnit(wiring.Component):
         divisor=1,
         levels=None,
         vectors=1,
+        groups=1,
         weight_memory="block",
         weight_latency=1,
         bias_memory="lut",
@@ -92,6 +96,8 @@ class MatrixVectorUnit(wiring.Component):
                 f"{len(weights)!r} weight words and {len(biases)!r} rows of biases do not fit {nf!r} passes of {sf!r} "
                 f"beats and {pe!r} rows"
             )
+        if groups < 1 or pe % groups:
+            raise ValueError(f"groups must divide the {pe!r} rows, not {groups!r}")
         self._pe = pe
         self._simd = simd
         self._nf = nf
@@ -103,7 +109,9 @@ class MatrixVectorUnit(wiring.Component):
         self._width = width
         self._divisor = divisor
         self._levels = levels
-        self._vectors = vectors
+        self._groups = groups
+        # What rows see comes side by side, for each group of each vector.
+        self._sources = vectors * groups
         self._memories = weight_memory, bias_memory
         self._weight_latency = weight_latency
         self._family = family = logic_family(family, len(weights))
@@ -114,7 +122,7 @@ class MatrixVectorUnit(wiring.Component):
         ]
         super().__init__(
             {
-                "i": In(stream.Signature(frame_layout(vectors * simd * input_dtype.bits))),
+                "i": In(stream.Signature(frame_layout(self._sources * simd * input_dtype.bits))),
                 "o": Out(stream.Signature(frame_layout(data.ArrayLayout(signed(width), vectors * pe)))),
             }
         )
@@ -149,13 +157,13 @@ class MatrixVectorUnit(wiring.Component):
 
         # The beat with its weights, then its flags alongside the popcounts.
         x_bits = self._simd * self._input.bits
-        x = Signal(x_bits * self._vectors, reset_less=True)
+        x = Signal(x_bits * self._sources, reset_less=True)
         flags = data.StructLayout({"valid": 1, "first": 1, "last": 1, "ends_vector": 1, "fold": len(fold)})
         stage, folds = Signal(flags), [fold]
-        lanes = [self.i.payload.data.word_select(vector, x_bits) for vector in range(self._vectors)]
+        lanes = [self.i.payload.data.word_select(k, x_bits) for k in range(self._sources)]
         with m.If(enable):
             m.d.sync += [
-                x.eq(Cat(self._rows[0].prepared(vector) for vector in lanes)),
+                x.eq(Cat(self._rows[0].prepared(some) for some in lanes)),
                 stage.valid.eq(self.i.valid),
                 stage.first.eq(column == 0),
                 stage.last.eq(ends_pass),
@@ -182,10 +190,10 @@ class MatrixVectorUnit(wiring.Component):
         self._output(m, enable, done, last)
         shared = self._shared_counts(m, x, enable)
         for k, pe in enumerate(self._rows):
-            vector, p = divmod(k, self._pe)
+            source, p = k // (self._pe // self._groups), k % self._pe
             m.submodules[f"pe{k}"] = pe
             m.d.comb += [
-                pe.x.eq(x.word_select(vector, x_bits)),
+                pe.x.eq(x.word_select(source, x_bits)),
                 pe.w.eq(weights[p * row_bits : (p + 1) * row_bits]),
                 pe.valid.eq(stage.valid),
                 pe.first.eq(stage.first),
@@ -193,7 +201,7 @@ class MatrixVectorUnit(wiring.Component):
                 pe.en.eq(enable),
             ]
             if shared:
-                m.d.comb += pe.shared.eq(shared[vector])
+                m.d.comb += pe.shared.eq(shared[source])
         return m
 
     def _output(self, m, enable, done, last):
@@ -223,14 +231,14 @@ class MatrixVectorUnit(wiring.Component):
         return biases.data
 
     def _shared_counts(self, m, x, enable):
-        """What the PEs of each vector share, where their formats do."""
+        """What the PEs of each group of each vector share, where their formats do."""
         product = Product(self._input, self._weight)
         counts = []
-        for vector in range(self._vectors if product.shared else 0):
+        for k in range(self._sources if product.shared else 0):
             popcount = Popcount(self._simd, levels=self._levels, spare=product.spare, family=self._family)
-            m.submodules[f"shared{vector}"] = popcount
-            masks = x.word_select(vector, self._simd * self._input.bits)[1 :: self._input.bits]
-            count = Signal.like(popcount.o, name=f"zeros{vector}")
+            m.submodules[f"shared{k}"] = popcount
+            masks = x.word_select(k, self._simd * self._input.bits)[1 :: self._input.bits]
+            count = Signal.like(popcount.o, name=f"zeros{k}")
             m.d.comb += [
                 popcount.i.eq(~masks),
                 popcount.en.eq(enable),

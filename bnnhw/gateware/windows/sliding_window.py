@@ -37,11 +37,11 @@ class SlidingWindow(wiring.Component):
         Rows and columns of the map.
     geometry : Geometry
         Where the windows lie.
-    fill : int
-        Storage code of every channel outside the map.
+    fill : int or None
+        Storage code of every channel outside the map; None where taps outside are marked instead (for pools).
     channels_outer : bool
-        Order within a window: all taps for one beat's channels, then for the next (for pools), instead of all
-        channels of one tap, then of the next (the columns of a matrix).
+        Order within a window: all taps for one beat's channels, then for the next (for what works channel by channel),
+        instead of all channels of one tap, then of the next (the columns of a matrix).
     depth : int
         Beats that the memory holds at least; 0, or one that is too small, stands for as few as will do.
     kind : str
@@ -52,8 +52,8 @@ class SlidingWindow(wiring.Component):
     i : In(stream), payload ``{data: lane_bits * lanes, last: 1}``
         `last` is not needed: pixels are counted.
     o : Out(stream), payload ``{data: lane_bits * lanes, last: 1}``, `data` a kernel's height wider where `tall`
-        `last` closes each window. With `channels_outer` the payload is ``{data, skip: 1, last: 1}``: `last` closes
-        the taps of the same channels, `skip` marks a tap outside the map, whose data mean nothing.
+        `last` closes each window, or with `channels_outer` the taps of the same channels. Without a `fill` the payload
+        is ``{data, skip: 1, last: 1}``: `skip` marks a tap outside the map, whose data mean nothing.
 
     Timing
     ------
@@ -66,7 +66,7 @@ class SlidingWindow(wiring.Component):
     ------
     ValueError
         If no window fits, `lanes` does not divide `channels`, `fill` has too many bits, the kind of memory is
-        unknown, or both orders are asked for.
+        unknown, both orders are asked for, or a mark for all taps of a column.
     """
 
     def __init__(
@@ -86,9 +86,11 @@ class SlidingWindow(wiring.Component):
     ):
         if tall and channels_outer:
             raise ValueError("a tall window has the channels of a column together, not outside")
+        if tall and fill is None:
+            raise ValueError("a tall window needs a fill: one mark is not enough for a column")
         if channels % lanes:
             raise ValueError(f"lanes must divide the {channels!r} channels, not {lanes!r}")
-        if fill < 0 or fill >> lane_bits:
+        if fill is not None and (fill < 0 or fill >> lane_bits):
             raise ValueError(f"fill must be a code of {lane_bits!r} bits, not {fill!r}")
         self._windows = geometry.output(height, width)
         self._schedule = geometry.schedule(height)
@@ -106,7 +108,7 @@ class SlidingWindow(wiring.Component):
         self._tall = tall
         self._kind = kind
         ram_attributes(kind)
-        layout = taps_layout if channels_outer else frame_layout
+        layout = taps_layout if fill is None else frame_layout
         rows = geometry.kernel[0] if tall else 1
         super().__init__(
             {
@@ -216,7 +218,7 @@ class SlidingWindow(wiring.Component):
             m.d.sync += self.o.valid.eq(enough)
         with m.If(moving):
             m.d.sync += self.o.payload.last.eq(closes[window])
-        if self._channels_outer:
+        if self._fill is None:
             with m.If(moving):
                 m.d.sync += self.o.payload.skip.eq(Cat(skips).any())
             return Mux(closes["column"], free, 0)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import gzip
 import time
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+import onnx
 
 from bnnhw import reference
 from bnnhw.design import Design
 from bnnhw.errors import InputError, ToolError
+from bnnhw.executor import batched, qonnx_model
 from bnnhw.verify.levels.base import Answer, Array, Level, Task
 
 
@@ -50,9 +51,9 @@ def check(task: Task, found: Answer, expected: Answer) -> Level:
     return level
 
 
-def _answer_name(design: Design) -> str | None:
-    """The output of the file that is the model's answer; None where only the file can tell."""
-    return None if design.source is None else design.source.outputs["outputs"]
+def _answer_name(design: Design) -> str:
+    """The output of the file that is the model's answer."""
+    return (design.source or design.graph).outputs["outputs"]
 
 
 def model_file(design: Design) -> Path:
@@ -73,32 +74,19 @@ def model_file(design: Design) -> Path:
     return path
 
 
-def _execute(path: Path, inputs: Array, wanted: str | None) -> tuple[dict[str, Array], str]:
+def _execute(path: Path, inputs: Array, wanted: str) -> tuple[dict[str, Array], str]:
     """Every tensor of the model by name, (N, ...) each, and the name of its answer: `wanted`, if the file has that."""
-    try:
-        import onnx
-        from qonnx.core.modelwrapper import ModelWrapper
-        from qonnx.core.onnx_exec import execute_onnx
-        from qonnx.transformation.fold_constants import FoldConstants
-        from qonnx.transformation.infer_shapes import InferShapes
-    except ImportError as error:
-        raise ToolError(f'level source needs qonnx ({error}): pip install "bnnhw[dev]"') from None
     raw = gzip.decompress(path.read_bytes()) if path.name.endswith(".gz") else path.read_bytes()
     proto = onnx.load_from_string(raw)
-    constants = {tensor.name for tensor in proto.graph.initializer}
-    source = next(value for value in proto.graph.input if value.name not in constants)
+    source = batched(proto)
     names = [value.name for value in proto.graph.output]
     output = str(wanted if wanted in names else names[-1])
-    batch = source.type.tensor_type.shape.dim[0]
-    if not batch.dim_value:
-        batch.dim_value = 1  # symbolic
     element = onnx.helper.tensor_dtype_to_np_dtype(source.type.tensor_type.elem_type)
     parts: dict[str, list[Array]] = {}
     try:
-        model: Any = ModelWrapper(proto)
-        # The executor wants all shapes. qonnx's own clean-up would rename the tensors.
-        for step in (InferShapes(), FoldConstants(), InferShapes()):
-            model = model.transform(step)
+        from qonnx.core.onnx_exec import execute_onnx
+
+        model = qonnx_model(proto)
         shape = model.get_tensor_shape(source.name)
         for sample in inputs:
             # A file of a fixed batch gets the sample for all of it, and answers for the first.
@@ -109,6 +97,8 @@ def _execute(path: Path, inputs: Array, wanted: str | None) -> tuple[dict[str, A
                 # What does not depend on the sample, such as weights, has no axis for it.
                 if value.ndim and value.shape[0] == shape[0]:
                     parts.setdefault(key, []).append(value[:1])
+    except ImportError as error:
+        raise ToolError(f'level source needs qonnx ({error}): pip install "bnnhw[quantize]"') from None
     except Exception as error:  # whatever a file makes a third party's executor raise
         raise ToolError(f"qonnx cannot execute {path}: {(str(error) or repr(error)).splitlines()[0][:200]}") from None
     return {key: np.concatenate(values) for key, values in parts.items()}, output

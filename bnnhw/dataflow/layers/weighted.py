@@ -1,0 +1,155 @@
+"""What the layers with weights share: sums of products with the thresholds after them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bnnhw.arithmetic.formats import DataType
+from bnnhw.arithmetic.plane_products import Product
+from bnnhw.arithmetic.thresholds import FoldedThresholds, fold_thresholds, total_width
+from bnnhw.dataflow.layers.base import Layer, NamedUnit
+from bnnhw.dataflow.layers.thresholded import threshold_unit
+from bnnhw.dataflow.layers.weighted_plan import WeightedPlan
+from bnnhw.ir.bounds import reach
+from bnnhw.ir.geometry import Geometry
+from bnnhw.ir.nodes import Dense, Threshold, Window
+from bnnhw.units import MatrixVectorUnit, StreamFifo
+
+# Adders between the registers of a popcount. Two levels of carry chains are about what the rest of a PE, an
+# accumulator, takes.
+POPCOUNT_LEVELS = 2
+# So many lanes freeze together when their sums have to wait. That takes most of a cycle, so whether they do must not
+# depend on what stands behind, unit after unit: registers tell, those of a skid buffer.
+MANY_LANES = 512
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class WeightedLayer(Layer):
+    """Products of weights with the input vector, or with each window of a map, and the thresholds after them.
+
+    Parameters
+    ----------
+    node
+        The product.
+    threshold
+        What follows it; None where its sums go on as they are.
+    window
+        What makes the vectors; None where they come.
+    """
+
+    node: Dense
+    threshold: Threshold | None
+    window: Window | None
+
+    @property
+    def windowed(self) -> bool:  # type: ignore[override]
+        return self.window is not None
+
+    @property
+    def dtype(self) -> DataType:
+        # Sums are two's complement numbers, be none of them negative.
+        return DataType("int", self.width) if self.threshold is None else self.threshold.dtype
+
+    @property
+    def mh(self) -> int:
+        return int(self.node.weight.shape[0])
+
+    @property
+    def weight(self) -> DataType:
+        """Format of the weights."""
+        return self.node.weight_dtype
+
+    @property
+    def product(self) -> Product:
+        """How lanes are multiplied."""
+        return Product(self.input, self.weight)
+
+    @property
+    def macs(self) -> int:
+        return int(self.node.weight.size) * self.vectors
+
+    @property
+    def work(self) -> int:
+        return self.macs
+
+    @property
+    def thresholds(self) -> int:
+        """Thresholds per channel."""
+        return 0 if self.threshold is None else int(self.threshold.thresholds.shape[1])
+
+    @property
+    def divisor(self) -> int:
+        """What the weights of all counts have in common; sums that go on as they are stay whole."""
+        return 1 if self.threshold is None else self.product.divisor
+
+    @cached_property
+    def reach(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Lowest and highest accumulator of each channel, (MH,) each."""
+        return reach(self.node.weight, self.input)
+
+    @cached_property
+    def width(self) -> int:
+        """Bits of what the PEs accumulate: the accumulator, less its first threshold."""
+        low, high = self.reach
+        return total_width(low, high, self._cuts, self.divisor)
+
+    @property
+    def _cuts(self) -> NDArray[np.int64] | None:
+        return None if self.threshold is None else self.threshold.thresholds
+
+    def folded(self) -> FoldedThresholds:
+        """The thresholds, and what the sums of PEs start from."""
+        return fold_thresholds(self._cuts, self.product.constant(self.node.weight, padding=0), self.divisor)
+
+    @cached_property
+    def fill(self) -> int:
+        """Storage code outside the map."""
+        value = 0 if self.window is None else self.window.fill
+        return int(self.input.encode(value)) if self.input.contains(value) else 0
+
+    @property
+    def _geometry(self) -> Geometry | None:
+        return None if self.window is None else self.window.geometry
+
+    def _folded(self, plan: WeightedPlan, family: str, *, vectors: int = 1, groups: int = 1) -> MatrixVectorUnit:
+        return MatrixVectorUnit(
+            pe=plan.pe,
+            simd=plan.simd,
+            sf=plan.sf,
+            nf=plan.nf,
+            input_dtype=self.input,
+            weight_dtype=self.weight,
+            width=self.width,
+            divisor=self.divisor,
+            levels=plan.popcount_levels,
+            vectors=vectors,
+            groups=groups,
+            weight_memory=plan.weight_memory,
+            # A single row is a constant, read by nobody.
+            weight_latency=plan.weight_latency if plan.nf * plan.sf > 1 else 1,
+            bias_memory=plan.threshold_memory,
+            # Not before thresholds that have registers; a single one has none.
+            registered=self.thresholds <= 1,
+            family=family,
+            read_bits=self.width if self.threshold is None else 1,
+        )
+
+    def _thresholded(self, plan: WeightedPlan, *, final: bool) -> Iterator[NamedUnit]:
+        """What follows the sums."""
+        if self.threshold is None:
+            return
+        given, sums = self.given(final=final), plan.pe * plan.side_by_side
+        yield (
+            "thresholds",
+            threshold_unit(
+                self.threshold, given, pe=plan.pe, nf=plan.nf, width=self.width, vectors=plan.side_by_side,
+                memory=plan.threshold_memory,
+            ),
+        )  # fmt: skip
+        if sums * plan.simd * self.product.terms >= MANY_LANES:
+            yield "skid", StreamFifo(sums * given.bits, 2, "registers")
