@@ -212,7 +212,10 @@ def run(options: argparse.Namespace) -> int:
             rows.add(row)
     if not rows.complete(PAGE):
         return 0
-    for table, text in tables(models, rows).items():
-        put(PAGE, table, text)
+    found = tables(models, rows)
+    put(PAGE, "ideas", found["ideas"])
+    put(PAGE, "equal_speed", found["equal_speed"])
+    put(PAGE, "equal_area", found["equal_area"])
+    put(PAGE, "left_out", found["left_out"])
     write_text(PLOT, plot(list(models.values()), rows))
     return 0
