@@ -202,6 +202,8 @@ class _Lowering:
     def _layer(self, node: MatMul | Conv) -> None:
         source, pads, padding = self._unpadded(node.inputs[0])
         value = self._multiplied(source, {padding} if any(pads) else set())
+        if self._is_flat(source):
+            raise ModelError("a factor before it differs from position to position; use one per channel")
         format_ = self._made.integers(value.tensor)
         if format_.bits > MAX_BITS:
             raise ModelError(f"its input has {format_.bits} bits; at most {MAX_BITS} are possible: quantise it further")

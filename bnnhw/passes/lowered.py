@@ -40,6 +40,7 @@ from bnnhw.passes.values import (
     flattened,
     levels,
     one_way,
+    uniform,
 )
 
 QUANTISE = "put a quantiser before it (`bnnhw quantize` does)"
@@ -250,13 +251,17 @@ class Lowered:
     def _encode(self, name: str, padding: set[float], grid: bool) -> Codes:
         if name not in self._software.levels:
             raise ModelError(self.why(name))
+        values = self._software.levels[name].astype(np.float64)
         found = spaced(self._software.levels[name], grid=grid).holding(padding)
+        codes = np.rint(values / found.scale) * found.scale
+        # The values are a float32 division's, say, of which products with a scale are a last bit off.
+        off = np.where(codes.astype(np.float32) == values, 0.0, np.abs(codes - values)).max(axis=0)
         made = self._unique(f"{name}.encoded")
         encode = Encode(
             name=made, inputs=(), output=made, dtype=found.dtype, scale=found.scale, offset=found.offset,
             step=found.step, levels=found.count,
         )  # fmt: skip
-        return Codes(self.new.add(encode, name), found.scale)
+        return Codes(self.new.add(encode, name), found.scale, off)
 
     def _integer_codes(self, name: str, padding: set[float], grid: bool) -> Codes:
         value = self.values[name]
@@ -275,6 +280,7 @@ class Lowered:
 
     def _shaped(self, codes: Codes, value: Value, name: str) -> Codes:
         """`codes` in the shape of `value`; flat where what they are worth differs from position to position."""
+        codes = replace(codes, scale=uniform(codes.scale))
         if codes.scale.ndim or self.new.tensors[codes.tensor].shape == value.shape:
             return codes
         shaped = self._unique(f"{name}.map")

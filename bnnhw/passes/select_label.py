@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import prod
 from typing import Any
 
@@ -78,8 +79,12 @@ def run(graph: Graph) -> Graph:
     )
     outputs = {**graph.outputs, "integers": last.output, "prediction": "prediction"}
     builder = Builder(graph)
-    for node in (*graph.nodes, prediction):
+    for node in graph.nodes:
+        # A Sigmoid or Softmax keeps the order, but float32 may round two scores to one.
+        if isinstance(node, ArgMax) and isinstance(before := graph.producer(node.inputs[0]), (Sigmoid, Softmax)):
+            node = replace(node, inputs=before.inputs)
         builder.add(node)
+    builder.add(prediction)
     return builder.graph(outputs, notes=notes)
 
 
