@@ -69,6 +69,8 @@ PRIOR = {
     "fork": 8,
     "fifo": 40,
     "fifo_bit": 1,
+    "scale_bit": 1.3,
+    "multiplier_bit": 2.9,
 }
 # On ECP5 a register shares the cell of the LUT before it, which is what is counted.
 PRIOR_OF = {"ice40": PRIOR, "ecp5": {**PRIOR, "constant_register": 0.05}}

@@ -169,7 +169,7 @@ def _weight_bits(rows: Rows, model: ShippedModel) -> str:
 
 def _cells(row: Row) -> list[str]:
     if "lut4" not in row:
-        return ["does not fit", "-", "-", "-"]
+        return ["-"] * 4
     luts = f"{row['lut4']:,}"
     return [
         f"**{luts}**" if row["routed"] else luts,

@@ -56,14 +56,15 @@ def measure(network: Network, board: Board) -> dict[str, Any]:
     part = board.device
     budget = unasked(budget_of(part, network))
     started = time.monotonic()
-    found = search.fastest(network, part, budget, {})
+    found = search.Search(network, part, {}).fastest(budget)
     seconds = time.monotonic() - started
     cycles = max(layer.cycles for layer in found.layers)
     low, high = 0, cycles  # the bound is above `low`, and `high` can be reached
     with relaxed():
+        bound = search.Search(network, part, {})
         while low < high - 1:
             middle = (low + high) // 2
-            if search.solve(network, part, middle, budget, {}) is None:
+            if bound.solve(middle, budget) is None:
                 low = middle
             else:
                 high = middle

@@ -16,6 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from amaranth.back import rtlil
 from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib import wiring
@@ -24,10 +25,14 @@ from benchmarks.commands import add_again, add_only
 from benchmarks.pages import ROOT, markdown, put
 from benchmarks.rows import Row, Rows
 from bnnhw.arithmetic.formats import DataType
+from bnnhw.dataflow.layers.scaled import scale_contents, scale_unit, stand_in
+from bnnhw.dataflow.layers.thresholded import threshold_contents, threshold_unit
 from bnnhw.gateware.arithmetic.adder_chain import BIT, MATCH
 from bnnhw.gateware.arithmetic.mvu import MatrixVectorUnit
 from bnnhw.gateware.arithmetic.pe import PE
 from bnnhw.gateware.arithmetic.popcount import Popcount
+from bnnhw.generate.circuits import circuit
+from bnnhw.ir.nodes import Threshold
 from bnnhw.toolchain import flow, tools
 from bnnhw.toolchain.boards import find_board
 
@@ -125,6 +130,31 @@ def mvu(
     return Framed(unit, [unit.i.payload], [unit.o.payload, unit.o.valid, unit.i.ready], [unit.i.valid, unit.o.ready])
 
 
+def quantiser(family: str, *, multiplier: str | None = None) -> Framed:
+    """Sums of 16 bits and four channels to 8-bit codes, one a beat: thresholds, or a scale unit with a `multiplier`."""
+    channels, width, count, given = 4, 16, 255, DataType("uint", 8)
+    source = np.random.default_rng(1)
+    ends = np.stack([np.full(channels, -(1 << 15)), np.full(channels, (1 << 15) - 1)])
+    slopes, offsets = source.uniform(0.006, 0.012, channels), source.uniform(90, 160, channels)
+    cuts = np.ceil((np.arange(1, count + 1) - 0.5 - offsets[:, None]) / slopes[:, None]).astype(np.int64)
+    node = Threshold(
+        name="", inputs=(), output="", thresholds=np.clip(cuts, *ends[:, :1]), offset=0, step=1, dtype=given
+    )
+    built: Any
+    if multiplier is None:
+        relative = node.thresholds - node.thresholds[:, :1]
+        counted = threshold_unit(node, given, pe=1, nf=channels, width=width + 1, vectors=1, memory="lut")
+        built = circuit(counted, threshold_contents(node, relative, given, pe=1, nf=channels))
+    else:
+        scale = stand_in(node, node.thresholds, *ends, np.ones(channels, np.int64))
+        assert scale is not None
+        x = DataType("int", width)
+        made = scale_unit(scale, x, given, pe=1, nf=channels, vectors=1, memory="lut", multiplier=multiplier)
+        built = circuit(made, scale_contents(scale, pe=1, nf=channels))
+    outputs = [built.o.payload, built.o.valid, built.i.ready]
+    return Framed(built, [built.i.payload], outputs, [built.i.valid, built.o.ready])
+
+
 # Name -> lanes (of all PEs together), and what makes the unit for a family.
 UNITS: dict[str, tuple[int, Callable[[str], Framed]]] = {
     **{f"popcount of {n} bits": (n, partial(popcount, n, BIT)) for n in (16, 64, 256)},
@@ -134,6 +164,9 @@ UNITS: dict[str, tuple[int, Callable[[str], Framed]]] = {
     # Of 144 cycles per pixel, and of 256: the matrix in 144 needs more block RAMs than the UP5K has.
     "depthwise 3x3 of 64 channels": (4, partial(mvu, "bipolar", "bipolar", 4, 1, 9, 16, groups=4, width=5)),
     "the same as a full matrix": (8 * 18, partial(mvu, "bipolar", "ternary", 8, 18, 32, 8, width=5)),
+    "255 thresholds of 4 channels": (1, quantiser),
+    "scale unit of the same codes": (1, partial(quantiser, multiplier="hard")),
+    "scale unit of adders": (1, partial(quantiser, multiplier="lut")),
 }
 
 

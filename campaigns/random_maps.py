@@ -11,6 +11,7 @@ from bnnhw.arithmetic.formats import BIPOLAR, TERNARY, DataType
 from bnnhw.ir.geometry import Geometry
 from bnnhw.ir.graph import Graph, TensorType
 from bnnhw.ir.nodes import (
+    Activation,
     Arithmetic,
     BipolarQuant,
     Clip,
@@ -68,15 +69,23 @@ class Maker:
     def quantiser(self, name: str, kind: str | None = None) -> str:
         """Scales are powers of two, so that sums of floats are exact."""
         scale = np.float32(self.pick(0.5, 1.0, 2.0))
-        kind = kind or self.pick("bipolar", "ternary", "uint2", "int3")
+        if self.chance(0.2):
+            # It falls and rises, and in channels of a factor below 0 it rises and falls.
+            turned = Activation(**UNNAMED, function="abs", alpha=np.ones((), np.float32))
+            name = self.normalisation(self.add(turned, name), 2.0)
+        kind = kind or self.pick(*2 * ("bipolar", "ternary", "uint2", "int3"), "int10", "int5")
         if kind == "bipolar":
             return self.add(BipolarQuant(**UNNAMED, scale=scale), name)
         if kind == "uint2":
             name = self.add(Clip(**UNNAMED, low=0.0, high=np.inf), name)
-        bits = {"ternary": 2, "uint2": 2, "int3": 3}[kind]
+        if kind == "int10" and self.chance(0.5):
+            slopes = self.rng.choice([0.0, 0.25, 0.7], self.shape(name)[-1]).astype(np.float32)
+            name = self.add(Activation(**UNNAMED, function="leaky_relu", alpha=slopes), name)
+        bits = {"ternary": 2, "uint2": 2, "int3": 3, "int5": 5, "int10": 10}[kind]
+        rounding = self.pick("ROUND", "ROUND_TO_ZERO", "CEIL") if bits > 3 else "ROUND"
         node = Quant(
-            **UNNAMED, scale=scale, zero_point=np.float32(0), bits=bits, signed=kind != "uint2",
-            narrow=kind == "ternary", rounding="ROUND",
+            **UNNAMED, scale=scale / np.float32(16 if bits > 3 else 1), zero_point=np.float32(0), bits=bits,
+            signed=kind != "uint2", narrow=kind == "ternary", rounding=rounding,
         )  # fmt: skip
         return self.add(node, name)
 

@@ -14,13 +14,22 @@ from numpy.typing import NDArray
 
 from bnnhw.arithmetic.formats import BIPOLAR, TERNARY, DataType, IntegerRange
 from bnnhw.dataflow import Network, Plan, planned
-from bnnhw.dataflow.layers import LOGIC, MAX_FRAMES, GroupedLayer, Layer, LayerPlan, MatrixLayer, MatrixPlan
+from bnnhw.dataflow.layers import (
+    LOGIC,
+    MAX_FRAMES,
+    MULTIPLIERS,
+    GroupedLayer,
+    Layer,
+    LayerPlan,
+    MatrixLayer,
+    MatrixPlan,
+)
 from bnnhw.ir.bounds import reach
 from bnnhw.ir.nodes import Dense, GroupedDense, Threshold
 
 WEIGHTS = (BIPOLAR, TERNARY, DataType("uint", 2), DataType("int", 3), DataType("int", 8))
 ACTIVATIONS = (BIPOLAR, TERNARY, DataType("uint", 1), DataType("uint", 2), DataType("int", 2), DataType("uint", 4))
-MEMORY_KEYS = ("weight_memory", "buffer_memory", "threshold_memory", "window_memory")
+MEMORY_KEYS = ("weight_memory", "buffer_memory", "threshold_memory", "window_memory", "scale_memory")
 INPUTS = (*ACTIVATIONS, DataType("int", 8), DataType("uint", 3))
 
 
@@ -65,6 +74,10 @@ def _random_layer_folding(rng: np.random.Generator, layer: Layer) -> LayerPlan:
     plan = layer.unfolded()
     memories = {key: ["lut", "block"][rng.integers(2)] for key in MEMORY_KEYS}
     plan = replace(plan, **{key: memory for key, memory in memories.items() if key in plan.choices})
+    if "multiplier" in plan.choices:
+        plan = replace(plan, multiplier=MULTIPLIERS[rng.integers(2)])  # type: ignore[call-arg]
+    if layer.multiplies and "threshold_memory" in plan.choices and rng.integers(2):
+        plan = replace(plan, threshold_memory=["multiplier", "adders"][rng.integers(2)])  # type: ignore[call-arg]
     channels = math.gcd(*(shape[-1] for shape in layer.i_shapes))
     even = [n for n in range(1, channels + 1) if channels % n == 0]
     if isinstance(layer, GroupedLayer):
@@ -208,6 +221,7 @@ def forward(network: Network, x: NDArray[np.int64]) -> tuple[NDArray[np.int64], 
         value = value @ layer.node.weight.T.astype(np.int64)
         node = layer.threshold
         if node is not None:
-            value = node.offset + node.step * (value[:, :, None] >= node.thresholds[None]).sum(axis=-1)
+            count = (value[:, :, None] >= node.thresholds[None]).sum(axis=-1)
+            value = np.broadcast_to(node.table, (layer.mh, node.table.shape[1]))[np.arange(layer.mh), count]
     scores = value * np.array(network.score_scales) + np.array(network.score_biases)
     return value, scores.argmax(axis=1)

@@ -5,11 +5,14 @@ from amaranth.hdl import Array, Cat, Const, Mux, Value, signed
 from bnnhw import units
 from bnnhw.arithmetic.formats import BIPOLAR, TERNARY, DataType
 from bnnhw.gateware.arithmetic.add_streams import AddStreams
+from bnnhw.gateware.arithmetic.code_table import CodeTable
 from bnnhw.gateware.arithmetic.label_select import LabelSelect
 from bnnhw.gateware.arithmetic.threshold import ThresholdUnit
 from bnnhw.gateware.arithmetic.threshold_difference import ThresholdDifference
 from bnnhw.gateware.streams.concat import Concat
 from bnnhw.gateware.windows.pool import Pool
+from bnnhw.generate.circuits import circuit
+from bnnhw.units.scale import ScaleContents
 from proofs.case import StreamCase
 from proofs.harness import Spec
 from proofs.models import counted, lanes, legal_codes, number, storage
@@ -103,6 +106,64 @@ def thresholds(rows, codes, bits, tail, depth, *, width=4, fast=False):
     )  # fmt: skip
 
 
+def table(rows, bits, depth, *, memory="lut"):
+    """Case of a `CodeTable`: for each channel the code that its own table has for a count."""
+    pe, beats, count = len(rows[0]), len(rows), len(rows[0][0]) - 1
+    width = count.bit_length()
+
+    def expected(name, k, seen):
+        counts = lanes(seen["i"][k], width)
+        return [Cat(Array(Const(code, bits) for code in row)[n] for row, n in zip(rows[k], counts, strict=True))], {
+            "last": k == beats - 1
+        }
+
+    spec = Spec(
+        {"i": beats}, {"o": beats}, expected, hang_cycles=2, i_last=lambda name, k: k == beats - 1,
+        legal=lambda name, payload: Cat(n <= count for n in lanes(payload, width)).all(),
+    )  # fmt: skip
+    return StreamCase(
+        "CodeTable", f"counts up to {count}, {bits} bits, {pe} rows, {beats} beats, {memory}",
+        lambda: CodeTable(pe=pe, nf=beats, count=count, codes=rows, bits=bits, memory=memory), spec, depth,
+        covers=(units.CodeTable,), fast=memory == "lut",
+    )  # fmt: skip
+
+
+def scale(dtype, contents, *, pe, shift, even=False, width=8, bits=4, multiplier="lut", fast=False):
+    """Case of a `ScaleUnit`, `pe` rows at a time: the quotient of the piece that each number is in, cut off."""
+    pieces, rows = len(contents.biases), len(contents.biases[0])
+    beats, one = rows // pe, contents.factors == []
+    limits = 0 if len(contents.lows) == 1 else 5
+    unit = units.ScaleUnit(
+        dtype, pe, beats, pe, 1, pieces, 3 if one else None, 4, width, shift, even, limits, bits, "lut", multiplier
+    )
+
+    def quotient(x, row, piece):
+        total = x * (3 if one else contents.factors[piece][row]) + contents.biases[piece][row]
+        quotient = total >> shift
+        if even:
+            quotient = Mux((total == quotient << shift) & quotient[0], quotient - 1, quotient)
+        low, high = (side[row % len(side)] for side in (contents.lows, contents.highs))
+        return Mux(quotient < low, low, Mux(quotient > high, high, quotient))
+
+    def expected(name, k, seen):
+        found = []
+        for p, code in enumerate(lanes(seen["i"][k], dtype.bits)):
+            x, row = number(dtype, code), k * pe + p
+            value = quotient(x, row, pieces - 1)
+            if pieces > 1:
+                value = Mux(x < contents.pivots[0][row], quotient(x, row, 0), value)
+            found.append((contents.offset + contents.step * value)[:bits])
+        return found, {"last": k == beats - 1}
+
+    spec = Spec(
+        {"i": beats}, {"o": beats}, expected, hang_cycles=pieces + 4, i_last=lambda name, k: k == beats - 1
+    )  # fmt: skip
+    return StreamCase(
+        "ScaleUnit", f"{dtype}, {rows} rows, {pe} at a time, {pieces} pieces, shift {shift}{' to even' * even}",
+        lambda: circuit(unit, contents), spec, depth=2 * pieces + 10, covers=(units.ScaleUnit,), fast=fast,
+    )  # fmt: skip
+
+
 def lanes_of_sums(payload, width):
     """The sums of a beat as numbers."""
     word = Value.cast(payload.data)
@@ -182,6 +243,14 @@ CASES = [
     thresholds([[[0, 2, 2], [0, 0, 7]], [[0, 1, 5], [0, 3, 4]]], [2, 0, 3, 1], 2, 1, 9, fast=True),
     thresholds([[[0, 5, 1 << 31]]], [0, 1, 2, 3], 2, 1, 10, width=32),
     thresholds([[[0, 1, 3, 6, 6]], [[0, 0, 2, 4, 7]]], [3, 4, 5, 6, 7, 0], 3, 1, 16),
+    table([[[1, 0], [0, 1]], [[1, 1], [0, 0]]], 1, 8),
+    table([[[2, 1, 0, 1, 3]], [[0, 5, 7, 6, 4]], [[4, 0, 3, 0, 4]]], 3, 12),
+    table([[[2, 1, 0, 1, 3]], [[0, 5, 7, 6, 4]]], 3, 10, memory="block"),
+    scale(INT3, ScaleContents([], [[2, -1]], [], [-3], [4], 0, 1), pe=2, shift=2, even=True, fast=True),
+    scale(INT3, ScaleContents([[5, -7]], [[6, -3]], [], [-3, -2], [4, 5], 1, -1), pe=1, shift=1, multiplier="hard"),
+    scale(
+        UINT2, ScaleContents([[1, 4], [7, -2]], [[0, 5], [3, 9]], [[2, 1]], [0], [7], 0, 1), pe=2, shift=1, fast=True
+    ),
     pool(BIPOLAR, "max", 3, [False, True], BIPOLAR, lanes_per_beat=2, depth=12, fast=True),
     pool(TERNARY, "max", 2, [True, False], TERNARY, lanes_per_beat=1, depth=12),
     pool(INT3, "max", 2, [False, True], INT3, lanes_per_beat=1, depth=12),

@@ -42,7 +42,9 @@ def test_every_recipe_has_its_files() -> None:
 def test_a_recipe_says_what_its_model_says(name: str) -> None:
     """Read, not imported: torch is not part of the test environment."""
     tree = ast.parse(RECIPES[name].read_text())
-    (call,) = (node.value for node in tree.body if isinstance(node, ast.Assign) and node.targets[0].id == "FAMILY")
+    (call,) = (
+        node.value for node in tree.body if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "FAMILY"
+    )
     told = {
         word.arg: ast.literal_eval(word.value)
         for word in call.keywords
@@ -97,3 +99,27 @@ def test_rtl(name: str) -> None:
 def test_what_does_not_map_yet_says_why(name: str) -> None:
     with pytest.raises(bnnhw.errors.ModelError, match=NOT_YET[name]):
         to_integers(load_model(f"families/{name}", None))
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_torch_and_the_file_agree(name: str) -> None:
+    """An untrained network, as torch computes it and as another executor reads its file."""
+    torch = pytest.importorskip("torch", reason="the extra train is not installed")
+    from models.families import golden
+    from models.families.family import CLASSES, Images, families
+    from models.families.training import logits
+    from models.families.writer import Writer
+
+    torch.manual_seed(3)
+    net = families()[name].network(Images(8, 16.0))
+    x = np.random.default_rng(3).integers(0, 17, (16, 1, 8, 8)).astype(np.float32)
+    net.train()(torch.from_numpy(x))  # so that batch normalisation has seen something
+    trained = logits(net, x)
+    writer = Writer((1, 1, 8, 8))
+    found = golden.outputs(writer.model(name, net.write(writer, "x"), CLASSES), x)
+    if np.allclose(np.exp(found).sum(1), 1, atol=1e-4):  # LogSoftmax, of a quarter of the logits
+        found, trained = found * 4, trained - trained.max(1, keepdims=True)
+        found = found - found.max(1, keepdims=True)
+    elif np.allclose(found.sum(1), 1, atol=1e-4):
+        found, trained = np.log(found), trained - np.log(np.exp(trained).sum(1, keepdims=True))
+    np.testing.assert_allclose(found, trained, atol=2e-3 * max(1.0, np.abs(trained).max()))

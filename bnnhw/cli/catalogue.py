@@ -18,8 +18,8 @@ def add_commands(commands: options.Commands) -> None:
 def models(arguments: Namespace) -> int:
     found = bnnhw.models(families=arguments.families)
     if arguments.families:
-        rows = [(m["name"], m["title"], percent(m["accuracy"]), m["samples"], m["paper"]) for m in found]
-        write(arguments.json, found, table(("name", "family", "accuracy", "of samples", "paper"), rows))
+        families = [(m["name"], m["title"], percent(m["accuracy"]), m["samples"], m["paper"]) for m in found]
+        write(arguments.json, found, table(("name", "family", "accuracy", "of samples", "paper"), families))
         return 0
     rows = [(m["name"], m["task"], m["weight_bits"], percent(m["accuracy"]), m["samples"], m["data"]) for m in found]
     text = table(("name", "task", "weight bits", "accuracy", "of samples", "data"), rows)

@@ -15,7 +15,7 @@ from bnnhw.dataflow.layers import INPUT, LayerPlan
 from bnnhw.dataflow.network import Network
 from bnnhw.dataflow.pipeline import pipeline
 from bnnhw.dataflow.plan import Plan, lanes_within, load_plan
-from bnnhw.dataflow.search import Budget, fastest, within
+from bnnhw.dataflow.search import Budget, Search
 from bnnhw.errors import PlanError
 from bnnhw.parts import MAX_CLOCK_MHZ, Part
 
@@ -75,18 +75,18 @@ def make_plan(
     check_clock(clock)
     if fps is not None and not fps > 0:
         raise PlanError(f"--fps must be a positive number, not {fps}")
-    budget = budget_of(part, network, link=bool(board))
+    budget, search = budget_of(part, network, link=bool(board)), Search(network, part, wanted)
     if fps is not None:
         interval = int(clock * 1e6 / fps)
         if interval < 1:
             raise PlanError(
                 f"--fps {fps:g} at {clock:g} MHz is less than a cycle per inference: ask for at most {clock * 1e6:,.0f}"
             )
-        return _reaching(network, part, interval, budget, wanted, board=board, clock_mhz=clock)
+        return _reaching(network, part, interval, budget, search, board=board, clock_mhz=clock)
     if all({"pe", "simd"} & {*layer.plan_type.choices} <= {*wanted.get(layer.name, {})} for layer in network.layers):
-        layers = within(network, part, 1 << 40, budget, wanted).layers
+        layers = search.within(1 << 40, budget).layers
     else:
-        layers = fastest(network, part, unasked(budget), wanted).layers
+        layers = search.fastest(unasked(budget)).layers
     return planned(network, layers, board=board, part=part.name, clock_mhz=clock)
 
 
@@ -116,7 +116,7 @@ def unasked(budget: Budget) -> Budget:
 
 
 def _reaching(
-    network: Network, part: Part, interval: int, budget: Budget, folding: Folding, *, board: str, clock_mhz: float
+    network: Network, part: Part, interval: int, budget: Budget, search: Search, *, board: str, clock_mhz: float
 ) -> Plan:
     """The plan that takes no more than `interval` cycles per inference with the fewest LUTs.
 
@@ -125,7 +125,7 @@ def _reaching(
     """
     wanted = interval
     for _ in range(TRIES):
-        layers = within(network, part, wanted, budget, folding).layers
+        layers = search.within(wanted, budget).layers
         plan = planned(network, layers, board=board, part=part.name, clock_mhz=clock_mhz)
         found = measure(plan, network).interval
         if found <= interval:

@@ -49,6 +49,11 @@ def cost(part: Part, units: Iterable[Unit]) -> Cost:
     return Cost(total, used)
 
 
+def multipliers(part: Part, units: Iterable[Unit]) -> int:
+    """Hard multipliers that some units take of `part`."""
+    return sum(unit.multipliers(part) for unit in units)
+
+
 def luts(part: Part, features: Features) -> float:
     """LUTs that the model gives to `features`."""
     weights = coefficients(part.family)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from itertools import product
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
-from bnnhw.dataflow.area import cost
-from bnnhw.dataflow.layers import INPUT, LOGIC, MEMORIES, Layer, LayerPlan, MatrixPlan
+from bnnhw.dataflow.area import cost, multipliers
+from bnnhw.dataflow.layers import INPUT, MEMORIES, Layer, LayerPlan, MatrixPlan
+from bnnhw.dataflow.layers.base import Section
 from bnnhw.parts import Part
 from bnnhw.units import SlidingWindow
 
@@ -38,86 +39,191 @@ class Head(NamedTuple):
 
 
 class Candidate(NamedTuple):
-    """A folding with its cost; `buffer_memory` is what the plan's should be, where it has one."""
+    """A folding with its cost; `memories` are what the plan's should be."""
 
-    plan: LayerPlan
     luts: float
     block_ram: int
     head: Head
     tail: Tail
-    buffer_memory: str | None
+    folded: LayerPlan
+    memories: tuple[dict[str, Any], ...]
+
+    @property
+    def plan(self) -> LayerPlan:
+        return replace(self.folded, **{key: kind for some in self.memories for key, kind in some.items()})
 
 
-def candidates_of(
-    layer: Layer,
-    part: Part,
-    interval: int,
-    wanted: Mapping[str, Any],
-    batch: int,
-    *,
-    joins: tuple[bool, bool],
-    deep: bool,
-) -> list[Candidate]:
-    """Foldings of one layer within `interval` cycles, with each weight used `batch` times; `wanted` fixes what the user
-    asks for; line buffers are `deep` where that costs nothing. `joins` tells whether frames may come from and go to its
-    neighbours side by side."""
-    wanted = layer.completed(wanted)
-    layer.check_folding(wanted)
-    base = replace(layer.unfolded(), **wanted)
-    base.check("--folding")
-    deepened = deep and layer.windowed and "window_depth" not in wanted
-    found: list[Candidate] = []
-    for folding in layer.foldings(interval, wanted, batch):
-        plan = replace(base, **folding)
-        if not layer.within(plan, interval):
-            continue
-        outer = _outer(layer, part, plan, wanted, joins)
-        for memories in layer.memories(plan, wanted):
-            option = replace(plan, **memories)
-            for deepest in _window_depths(layer, part, option, interval) if deepened else (option,):
-                luts, used = cost(part, (unit for _, unit in layer.inner_units(deepest, part.family)))
-                for some in outer:
-                    memory = some.buffer_memory
-                    if isinstance(deepest, MatrixPlan) and deepest.weight_memory == LOGIC:
-                        # It is part of what multiplies.
-                        memory = deepest.buffer_memory
-                    total = luts + some.luts, used + some.block_ram
-                    found.append(Candidate(deepest, *total, some.head, some.tail, memory))
-    return _frontier(found)
+class Option(NamedTuple):
+    """Memories of some units, and what these take then. Where a line buffer is among them and has a depth of its own,
+    `window` is what it belongs to."""
+
+    luts: float
+    block_ram: int
+    memories: tuple[dict[str, Any], ...]
+    window: SlidingWindow | None
 
 
-def _outer(
-    layer: Layer, part: Part, plan: LayerPlan, wanted: Mapping[str, Any], joins: tuple[bool, bool]
-) -> list[Candidate]:
-    """The choices of what holds vectors before and after they are multiplied, and their cost alone."""
-    if not isinstance(plan, MatrixPlan):
-        return [Candidate(plan, 0.0, 0, Head(plan.i_lanes, 1, 1), Tail(plan.pe, 1, 1), None)]
-    found = []
-    heads, tails = (sorted({1, plan.frames if some else 1}) for some in joins)
-    free = (plan.nf > 1 or plan.batch > 1) and "buffer_memory" not in wanted
-    options = [replace(plan, buffer_memory=memory) for memory in MEMORIES] if free else [plan]
-    for option, i_frames, o_frames in product(options, heads, tails):
-        units = layer.outer_units(option, part.family, opens=i_frames == 1, closes=int(o_frames == 1))
-        luts, used = cost(part, (unit for _, unit in units))
-        head, tail = Head(plan.i_lanes, plan.frames, i_frames), Tail(plan.pe, plan.frames, o_frames)
-        found.append(Candidate(option, luts, used, head, tail, option.buffer_memory))
-    return _frontier(found)
+# What takes LUTs and block RAMs.
+Taking = TypeVar("Taking", Candidate, Option)
 
 
-def _window_depths(layer: Layer, part: Part, plan: LayerPlan, interval: int) -> Iterator[LayerPlan]:
-    """`plan` with line buffers of a depth with which it keeps within `interval`."""
-    window = next(unit for _, unit in layer.inner_units(plan, part.family) if isinstance(unit, SlidingWindow))
-    for depth in window.depths(part):
-        wait = replace(window, depth=depth).wait(interval, first=layer.inputs == (INPUT,))
-        if plan.cycles + wait <= interval:
-            yield replace(plan, window_depth=depth)  # type: ignore[call-arg]
+class Held(NamedTuple):
+    """Memories of what holds vectors before and after they are multiplied, and what these units take where a layer
+    takes and gives so many frames side by side."""
+
+    luts: float
+    block_ram: int
+    memories: dict[str, Any]
+    i_frames: int
+    o_frames: int
 
 
-def _frontier(candidates: list[Candidate]) -> list[Candidate]:
-    """Those that no other of the same head and tail beats in both LUTs and block RAMs."""
-    kept: dict[tuple[Head, Tail], list[Candidate]] = {}
-    for candidate in sorted(candidates, key=lambda c: (c.block_ram, c.luts)):
-        rivals = kept.setdefault((candidate.head, candidate.tail), [])
-        if not rivals or candidate.luts < rivals[-1].luts:
-            rivals.append(candidate)
-    return [candidate for rivals in kept.values() for candidate in rivals]
+class Candidates:
+    """Foldings of one layer that are worth a look, for any interval.
+
+    What units take is reckoned once for each of their sizes: most foldings of an interval are made of parts that
+    others have as well.
+
+    Parameters
+    ----------
+    layer, part
+        What is folded, and for what.
+    wanted
+        What the user asks for.
+    joins
+        Whether frames may come from and go to its neighbours side by side.
+    deep
+        Whether line buffers are deep where that costs nothing.
+    share
+        How many hard multipliers it may take.
+
+    Raises
+    ------
+    PlanError
+        If the layer cannot have what is `wanted`.
+    """
+
+    def __init__(
+        self,
+        layer: Layer,
+        part: Part,
+        wanted: Mapping[str, Any],
+        *,
+        joins: tuple[bool, bool],
+        deep: bool,
+        share: int,
+    ) -> None:
+        wanted = layer.completed(wanted)
+        layer.check_folding(wanted)
+        self._layer, self._part, self._wanted = layer, part, wanted
+        self._base = replace(layer.unfolded(), **wanted)
+        self._base.check("--folding")
+        self._joins, self._share = joins, share
+        self._deepened = deep and layer.windowed and "window_depth" not in wanted
+        self._options: dict[tuple[int, tuple[int, ...]], list[Option]] = {}
+        self._held: dict[tuple[int, ...], list[Held]] = {}
+        # Of each folding: what it is made of, and what comes of it where some of its line buffers are too shallow.
+        self._folded: dict[tuple[int, ...], tuple[LayerPlan, list[list[Option]]]] = {}
+        self._made: dict[tuple[tuple[int, ...], tuple[bool, ...]], list[Candidate]] = {}
+
+    def within(self, interval: int, batch: int) -> list[Candidate]:
+        """Those within `interval` cycles, with each weight used `batch` times."""
+        found: dict[tuple[Head, Tail], list[Candidate]] = {}
+        layer, first = self._layer, self._layer.inputs == (INPUT,)
+        for folding in layer.foldings(interval, self._wanted, batch):
+            key = tuple(folding.values())
+            if key not in self._folded:
+                plan = replace(self._base, **folding)
+                self._folded[key] = plan, [self._section(*some, plan) for some in enumerate(layer.sections(plan))]
+            plan, sections = self._folded[key]
+            if not layer.within(plan, interval):
+                continue
+            slack = interval - plan.cycles
+            shallow = tuple(
+                option.window is not None and option.window.wait(interval, first=first) > slack
+                for options in sections
+                for option in options
+            )
+            if (key, shallow) not in self._made:
+                self._made[key, shallow] = self._together(plan, sections, shallow)
+            for candidate in self._made[key, shallow]:
+                found.setdefault((candidate.head, candidate.tail), []).append(candidate)
+        return [candidate for rivals in found.values() for candidate in _frontier(rivals)]
+
+    def _together(self, plan: LayerPlan, sections: list[list[Option]], shallow: tuple[bool, ...]) -> list[Candidate]:
+        """The choices of all units of `plan`, of which some line buffers are too `shallow`."""
+        left = iter(shallow)
+        made = [Option(0.0, 0, (), None)]
+        for options in sections:
+            some = _frontier([option for option in options if not next(left)])
+            made = [
+                Option(a.luts + b.luts, a.block_ram + b.block_ram, a.memories + b.memories, None)
+                for a in made
+                for b in some
+            ]
+        made = _frontier(made)
+        lanes, pe, frames = plan.i_lanes, plan.pe, plan.frames
+        found: dict[tuple[Head, Tail], list[Candidate]] = {}
+        for held in self._around(plan):
+            ends = Head(lanes, frames, held.i_frames), Tail(pe, frames, held.o_frames)
+            found.setdefault(ends, []).extend(
+                Candidate(a.luts + held.luts, a.block_ram + held.block_ram, *ends, plan, (*a.memories, held.memories))
+                for a in made
+            )
+        return [candidate for rivals in found.values() for candidate in _frontier(rivals)]
+
+    def _section(self, k: int, section: Section, plan: LayerPlan) -> list[Option]:
+        """The choices of section `k` of the units of `plan` that compute."""
+        key = k, section.sizes
+        if key not in self._options:
+            free = {name: kinds for name, kinds in section.memories.items() if name not in self._wanted}
+            found: list[Option] = []
+            for choice in product(*free.values()):
+                memories: dict[str, Any] = dict(zip(free, choice, strict=True))
+                option = replace(plan, **memories) if memories else plan
+                for depth in self._depths(section, option):
+                    deep = replace(option, **depth) if depth else option
+                    units = [unit for _, unit in section.units(deep, self._part.family)]
+                    if multipliers(self._part, units) > self._share:
+                        continue
+                    window = next((unit for unit in units if isinstance(unit, SlidingWindow)), None)
+                    found.append(Option(*cost(self._part, units), (memories, depth), window if depth else None))
+            # A deeper line buffer may be needed where a cheaper one is too shallow.
+            self._options[key] = found if any(option.window for option in found) else _frontier(found)
+        return self._options[key]
+
+    def _depths(self, section: Section, plan: LayerPlan) -> list[dict[str, Any]]:
+        """The choices of the depth of the section's line buffer."""
+        units = (unit for _, unit in section.units(plan, self._part.family)) if self._deepened else ()
+        for unit in units:
+            if isinstance(unit, SlidingWindow):
+                return [{"window_depth": depth} for depth in unit.depths(self._part)]
+        return [{}]
+
+    def _around(self, plan: LayerPlan) -> list[Held]:
+        """The choices of what holds vectors before and after they are multiplied."""
+        if not isinstance(plan, MatrixPlan):
+            return [Held(0.0, 0, {}, 1, 1)]
+        key = plan.pe, plan.simd, plan.batch
+        if key not in self._held:
+            heads, tails = (sorted({1, plan.frames if some else 1}) for some in self._joins)
+            free = (plan.nf > 1 or plan.batch > 1) and "buffer_memory" not in self._wanted
+            choices: list[dict[str, Any]] = [{"buffer_memory": memory} for memory in MEMORIES] if free else [{}]
+            found = self._held[key] = []
+            for memories, i_frames, o_frames in product(choices, heads, tails):
+                option = replace(plan, **memories) if memories else plan
+                units = self._layer.outer_units(
+                    option, self._part.family, opens=i_frames == 1, closes=int(o_frames == 1)
+                )
+                some = cost(self._part, (unit for _, unit in units))
+                found.append(Held(*some, memories, i_frames, o_frames))
+        return self._held[key]
+
+
+def _frontier(choices: list[Taking]) -> list[Taking]:
+    """Those that no other beats in both LUTs and block RAMs."""
+    kept: list[Taking] = []
+    for choice in sorted(choices, key=lambda c: (c.block_ram, c.luts)):
+        if not kept or choice.luts < kept[-1].luts:
+            kept.append(choice)
+    return kept

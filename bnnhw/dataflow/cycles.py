@@ -11,13 +11,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import lru_cache
+from typing import Any
 
 from bnnhw.dataflow.layers import INPUT
 from bnnhw.dataflow.network import Network
 from bnnhw.dataflow.pipeline import pipeline
 from bnnhw.dataflow.plan import Plan
 from bnnhw.units import FrameStatus
-from bnnhw.units.cycle_model import ENDLESS, GOING, LAST, NONE, STALLED, TAKEN, Beat, CycleModel
+from bnnhw.units.cycle_model import ENDLESS, GOING, LAST, NONE, STALLED, TAKEN, Beat, CycleModel, Wire
 from bnnhw.units.frame_gather import GatheredFrames
 from bnnhw.units.stream_fifo import WaitingBeats
 
@@ -97,6 +98,11 @@ class Run:
                 edges.setdefault(source, len(edges))
         self._last = edges[len(stages) - 1, 0] = len(edges)
         models = {k: stage.unit.cycle_model() for k, stage in enumerate(stages) if k not in apart}
+        # What goes into wires comes out of them.
+        wires = [k for k, model in models.items() if isinstance(model, Wire)]
+        for k in wires:
+            edges[k, 0] = edges[inputs[k][0]]
+            del models[k]
         # Those between layers; a skid buffer is part of one.
         self._fifos = [m for k, m in models.items() if isinstance(m, WaitingBeats) and not stages[k].part]
         self._gathers = [model for model in models.values() if isinstance(model, GatheredFrames)]
@@ -104,6 +110,8 @@ class Run:
         gathered = [edges[inputs[k][0]] for k, model in models.items() if isinstance(model, GatheredFrames)]
         self._edges = [*gathered, self._last]
         self._ends: dict[int, list[int]] = {edge: [] for edge in self._edges}
+        # When the units were in a state, and how many frames had ended.
+        self._seen: dict[tuple[Any, ...], tuple[int, int]] = {}
         self._start: int | None = None
         self._group = plan.group
         self._work = [
@@ -118,7 +126,9 @@ class Run:
     def settle(self, groups: int | None = None) -> Cycles:
         """Runs until it is clear what goes on for ever, or for the given number of `groups` of frames.
 
-        That is when the ends of frames have come three times in the same pattern. A gather whose groups are not full
+        That is when all units are as they were at the end of an earlier frame: what came between goes on for ever. It
+        is also taken to be when the ends of frames have come three times in the same pattern, which is sooner where
+        something fills up and nothing waits for it, or where groups of frames come. A gather whose groups are not full
         keeps up with what comes, in a pattern of its own that may be long: then the pattern of what comes is looked at
         instead. So it is where more frames go than come, for that has an end. Behind a FIFO that is never full, a
         gather need not get full, however slow what follows it is.
@@ -126,11 +136,24 @@ class Run:
         interval, ends = None, self._ends[self._last]
         while interval is None:
             self.ends(len(ends) + 1)
-            interval = self._interval(len(self._gathers))
+            interval = self._interval(len(self._gathers)) or self._recurred()
             if interval is None and groups is not None and len(ends) > groups * self._group:
                 interval = Fraction(ends[-1] - ends[-1 - self._group], self._group)
         total, frames = interval.as_integer_ratio()
         return Cycles(self.ends(1)[0], total if frames == 1 else total / frames)
+
+    def _recurred(self) -> Fraction | None:
+        """The mean interval of frames since all units were as they are now at a frame's end, or None.
+
+        Not where frames are gathered: their groups would have to be as they were as well, which takes longer than it
+        takes to see what becomes of them.
+        """
+        if self._gathers:
+            return None
+        self._catch_up()
+        state, now = tuple(place.state() for place in self._work), (self._cycles, len(self._ends[self._last]))
+        cycles, frames = self._seen.setdefault(state, now)
+        return Fraction(now[0] - cycles, now[1] - frames) if frames < now[1] else None
 
     def ends(self, frames: int) -> list[int]:
         """Cycles from the first beat of the first frame to the last one of each of `frames` frames."""
@@ -154,6 +177,7 @@ class Run:
         before = self._interval(section - 1)
         if before is None or (here is not None and here <= before):
             return before
+        self._catch_up()
         if self._gathers[section - 1].crowded >= 3 * self._group:
             return here
         # Either what follows the gather is slower, and it will be full, or no pattern is to be expected.
@@ -161,53 +185,67 @@ class Run:
 
     def fifo_levels(self) -> list[int]:
         """The most beats that each FIFO held, in the order of the plan."""
+        self._catch_up()
         return [model.deepest for model in self._fifos]
 
     def _clock(self) -> None:
         """One clock cycle, or as many as pass until something changes.
 
-        The time goes here, so units with one input and one output, nearly all, are handled without a list of theirs,
-        and those that only react are left alone while there is nothing to react to.
+        The time goes here. So a unit is left alone until its own time is up or what its neighbours say changes, and
+        then makes up for the cycles since with one step; what they say is compared by identity, as models hand out the
+        same few objects. Units with one input and one output, nearly all, are handled without a list of theirs.
         """
-        beats, ready = self._beats, self._ready
-        awake = []
+        beats, ready, now = self._beats, self._ready, self._cycles
         for place in self._work:
+            offered = beats[place.i] if place.simple else [beats[k][0] for k in place.ins]
+            if now < place.until and (offered is place.offered if place.simple else offered == place.offered):
+                continue
+            if place.since < now:
+                place.step(place.took, place.offered, place.gave, now - place.since)
+            place.since, place.offered, place.moves = now, offered, True
             if place.simple:
-                offered = beats[place.i]
-                if place.asleep and not offered[0][0]:
-                    continue
                 beats[place.o] = place.offers(offered)
             else:
-                for edge, beat in zip(place.outs, place.offers([beats[k][0] for k in place.ins]), strict=True):
+                for edge, beat in zip(place.outs, place.offers(offered), strict=True):
                     beats[edge] = [beat]
-            awake.append(place)
-        for place in reversed(awake):
+        moved = []
+        for place in reversed(self._work):
+            taken = ready[place.o] if place.simple else [ready[k][0] for k in place.outs]
+            if not place.moves:
+                if taken is place.taken if place.simple else taken == place.taken:
+                    continue
+                if place.since < now:
+                    place.step(place.took, place.offered, place.gave, now - place.since)
+                    place.since = now
+            place.taken, place.moves = taken, False
+            moved.append(place)
             if place.simple:
-                ready[place.i] = place.accepts(beats[place.i], ready[place.o])
+                ready[place.i] = place.accepts(place.offered, taken)
             else:
-                taken = place.accepts([beats[k][0] for k in place.ins], [ready[k][0] for k in place.outs])
-                for edge, takes in zip(place.ins, taken, strict=True):
-                    ready[edge] = [takes]
-        times, work = ENDLESS, []
-        for place in awake:
+                for edge, takes in zip(place.ins, place.accepts(place.offered, taken), strict=True):
+                    ready[edge] = TAKEN if takes else STALLED
+        soonest = ENDLESS
+        for place in moved:
+            offered, taken = place.offered, place.taken
             if place.simple:
-                i, o = place.i, place.o
-                took = TAKEN if ready[i][0] and beats[i][0][0] else STALLED
-                gave = TAKEN if ready[o][0] and beats[o][0][0] else STALLED
-                offered = beats[i]
-                place.asleep = place.reactive and took is STALLED and not beats[o][0][0]
+                place.took = TAKEN if offered[0][0] and ready[place.i][0] else STALLED
+                place.gave = TAKEN if taken[0] and beats[place.o][0][0] else STALLED
             else:
-                took = [ready[k][0] and beats[k][0][0] for k in place.ins]
-                gave = [ready[k][0] and beats[k][0][0] for k in place.outs]
-                offered = [beats[k][0] for k in place.ins]
-            work.append((place.step, took, offered, gave))
-            if times > 1:
-                times = min(times, place.leap(took, offered, gave))
-        if times == ENDLESS:
-            raise RuntimeError(f"deadlock after {self._cycles} cycles")
-        for step, took, offered, gave in work:
-            step(took, offered, gave, times)
-        self._cycles += times
+                place.took = [ready[k][0] and beat[0] for k, beat in zip(place.ins, offered, strict=True)]
+                place.gave = [takes and beats[k][0][0] for k, takes in zip(place.outs, taken, strict=True)]
+            leap = place.leap(place.took, offered, place.gave)
+            place.until = now + leap
+            soonest = min(soonest, leap)
+        self._cycles = now + 1 if soonest == 1 else min(place.until for place in self._work)
+        if self._cycles >= ENDLESS:
+            raise RuntimeError(f"deadlock after {now} cycles")
+
+    def _catch_up(self) -> None:
+        """Brings all units to the present."""
+        for place in self._work:
+            if place.since < self._cycles:
+                place.step(place.took, place.offered, place.gave, self._cycles - place.since)
+                place.since = self._cycles
 
 
 def _repeated(ends: list[int], group: int) -> Fraction | None:
@@ -220,14 +258,26 @@ def _repeated(ends: list[int], group: int) -> Fraction | None:
 
 
 class _Place:
-    """A cycle model among the others: its methods, and the numbers of its edges."""
+    """A cycle model among the others: its methods, the numbers of its edges, and how it stands.
 
-    __slots__ = ("accepts", "asleep", "i", "ins", "leap", "o", "offers", "outs", "reactive", "simple", "step")
+    From cycle `since` on, it is `offered` the same, what it offers is `taken` alike, and so it `took` and `gave`; left
+    alone, it goes on so `until` another cycle. `moves` tells that this is being looked at.
+    """
+
+    __slots__ = (
+        "accepts", "gave", "i", "ins", "leap", "moves", "o", "offered", "offers", "outs", "simple", "since", "state",
+        "step", "taken", "took", "until",
+    )  # fmt: skip
 
     def __init__(self, model: CycleModel, ins: list[int], outs: list[int]) -> None:
         self.offers, self.accepts, self.step, self.leap = model.offers, model.accepts, model.step, model.leap
+        self.state = model.state
         self.ins, self.outs = ins, outs
         self.simple = len(ins) == len(outs) == 1
         self.i, self.o = (ins[0], outs[0]) if self.simple else (0, 0)
-        self.reactive = model.reactive
-        self.asleep = False
+        self.since = self.until = 0
+        self.moves = False
+        self.offered: Sequence[Beat] = ()
+        self.taken: Sequence[bool] = ()
+        self.took: Sequence[bool] = ()
+        self.gave: Sequence[bool] = ()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from bnnhw.arithmetic.formats import MAX_BITS, DataType, Float32, value_width
+from bnnhw.arithmetic.formats import DataType, Float32
 from bnnhw.dataflow.layers import INPUT, LAYERS, Layer, WeightedLayer
 from bnnhw.errors import ModelError
 from bnnhw.ir.digest import digest
@@ -45,7 +45,7 @@ class Network:
         Raises
         ------
         ModelError
-            If the graph has no layer with weights, or what it gives needs more than 32 bits with a sign.
+            If the graph has no layer with weights.
         """
         encode = next(node for node in graph.nodes if isinstance(node, Encode))
         label = next(node for node in graph.nodes if isinstance(node, ArgMax) and node.scale is not None)
@@ -53,11 +53,6 @@ class Network:
         layers = _layers(graph, encode)
         if not any(isinstance(layer, WeightedLayer) for layer in layers):
             raise ModelError(f"model {graph.name}: no layer with weights, so there is nothing to build")
-        if value_width(layers[-1].dtype) > MAX_BITS:
-            raise ModelError(
-                f"model {graph.name}: {layers[-1].name}: its integers are given with a sign, and of {MAX_BITS} bits at "
-                f"most, but those up to {layers[-1].dtype.max:,} need more: make its scales or its sums smaller"
-            )
         return cls(
             model=graph.name,
             digest=digest(graph),

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bnnhw.dataflow.area import cost
-from bnnhw.dataflow.candidates import FRAMES, VECTORS, Candidate, Head, Tail, candidates_of
+from bnnhw.dataflow.candidates import FRAMES, VECTORS, Candidate, Candidates, Head, Tail
 from bnnhw.dataflow.folding_file import Folding
 from bnnhw.dataflow.layers import Layer, LayerPlan, WeightedLayer
 from bnnhw.dataflow.network import Network
@@ -48,113 +48,137 @@ class Solution:
     block_ram: int
 
 
-def fastest(network: Network, part: Part, budget: Budget, folding: Folding) -> Solution:
-    """The plan with the smallest interval that fits `budget`.
+class Search:
+    """Finds the foldings of all layers of a network on a part.
+
+    Parameters
+    ----------
+    network, part
+        What is folded, and for what.
+    folding
+        What the user asks of single layers.
 
     Raises
     ------
     PlanError
-        If even the slowest plan does not fit.
+        If a layer cannot have what `folding` asks for.
     """
-    slow = 2 * max(layer.work for layer in network.layers)
-    best = solve(network, part, slow, budget, folding)
-    if best is None:
-        raise _too_large(network, part, slow, budget, folding)
-    # First without frames side by side, which is quick. They make it faster by no more than their number, if at all.
-    low, high = 0, slow
-    for frames in ((1,), FRAMES):
-        low, middle = low // max(frames), high - 1
-        while low < middle < high:
-            found = solve(network, part, middle, budget, folding, frames)
-            if found is not None:
-                best, high = found, middle
-            elif middle == high - 1:
-                break
-            else:
-                low = middle
-            middle = (low + high) // 2
-    return best
 
-
-def within(network: Network, part: Part, interval: int, budget: Budget, folding: Folding) -> Solution:
-    """The smallest plan whose interval is at most `interval` cycles.
-
-    Raises
-    ------
-    PlanError
-        If no such plan fits `budget`; it tells what is too small.
-    """
-    found = solve(network, part, interval, budget, folding)
-    if found is not None:
-        return found
-    if solve(network, part, interval, Budget(np.inf, PLENTY), folding) is None:
-        raise PlanError(
-            f"model {network.model}: no folding reaches {interval} cycles per inference: ask for fewer --fps"
-        )
-    raise _too_large(network, part, interval, budget, folding)
-
-
-def solve(
-    network: Network,
-    part: Part,
-    interval: int,
-    budget: Budget,
-    folding: Folding,
-    frames: tuple[int, ...] = FRAMES,
-) -> Solution | None:
-    """The fewest LUTs within `interval` cycles and `budget`, or None.
-
-    The layers are taken in their order, and the width converter between each two of them is part of the choice. Where a
-    layer reads others than the one before it, those converters are left out of the choice, and only counted at the end.
-    Weights are used for as many `frames` as is best, but for several vectors of a frame only where block RAM is what is
-    missing: that is all that it saves.
-    """
-    choices = _Choices(network, part, interval, folding, frames)
-    found = _solve(network, part, interval, budget, choices.of((1,)))
-    if found is None and any(layer.vectors > 1 for layer in network.layers):
-        plenty = replace(budget, block_ram=PLENTY)
-        if _solve(network, part, interval, plenty, choices.of((1,))) is not None:
-            found = _solve(network, part, interval, budget, choices.of(VECTORS))
-    return found
-
-
-class _Choices:
-    """The candidates of each layer within an interval, made when they are asked for."""
-
-    def __init__(self, network: Network, part: Part, interval: int, folding: Folding, frames: tuple[int, ...]) -> None:
-        self._network, self._part, self._interval, self._folding = network, part, interval, folding
-        self._frames = frames
+    def __init__(self, network: Network, part: Part, folding: Folding) -> None:
+        self._network, self._part = network, part
+        self._wanted = [folding.get(layer.name, {}) for layer in network.layers]
         # A deep line buffer on one branch asks for as deep a FIFO on the other.
-        self._deep = all(len(layer.inputs) <= 1 for layer in network.layers)
-        self._made: dict[tuple[int, int], list[Candidate]] = {}
+        deep = all(len(layer.inputs) <= 1 for layer in network.layers)
+        # Hard multipliers are shared out beforehand: layers that could use some get equal parts.
+        share = part.dsp // max(1, sum(layer.multiplies for layer in network.layers))
+        self._candidates = [
+            Candidates(
+                layer, part, wanted, joins=(joinable(network, k), joinable(network, k + 1)), deep=deep, share=share
+            )
+            for k, (layer, wanted) in enumerate(zip(network.layers, self._wanted, strict=True))
+        ]
 
-    def of(self, vectors: tuple[int, ...]) -> list[list[Candidate]]:
-        """Each layer's, with weights used for `vectors` vectors of a frame, or else for as many frames as may be."""
-        found = []
-        for k, layer in enumerate(self._network.layers):
-            batches = layer.batches(self._folding.get(layer.name, {}), self._frames, vectors)
-            found.append([candidate for batch in batches for candidate in self._one(k, batch)])
+    def fastest(self, budget: Budget) -> Solution:
+        """The plan with the smallest interval that fits `budget`.
+
+        Raises
+        ------
+        PlanError
+            If even the slowest plan does not fit.
+        """
+        slow = 2 * max(layer.work for layer in self._network.layers)
+        best = self.solve(slow, budget)
+        if best is None:
+            raise self._too_large(slow, budget)
+        # First without frames side by side, which is quick. They make it faster by no more than their number, if at
+        # all.
+        low, high = 0, slow
+        for frames in ((1,), FRAMES):
+            low, middle = low // max(frames), high - 1
+            while low < middle < high:
+                found = self.solve(middle, budget, frames)
+                if found is not None:
+                    best, high = found, middle
+                elif middle == high - 1:
+                    break
+                else:
+                    low = middle
+                middle = (low + high) // 2
+        return best
+
+    def within(self, interval: int, budget: Budget) -> Solution:
+        """The smallest plan whose interval is at most `interval` cycles.
+
+        Raises
+        ------
+        PlanError
+            If no such plan fits `budget`; it tells what is too small.
+        """
+        found = self.solve(interval, budget)
+        if found is not None:
+            return found
+        if self.solve(interval, Budget(np.inf, PLENTY)) is None:
+            raise PlanError(
+                f"model {self._network.model}: no folding reaches {interval} cycles per inference: ask for fewer --fps"
+            )
+        raise self._too_large(interval, budget)
+
+    def solve(self, interval: int, budget: Budget, frames: tuple[int, ...] = FRAMES) -> Solution | None:
+        """The fewest LUTs within `interval` cycles and `budget`, or None.
+
+        The layers are taken in their order, and the width converter between each two of them is part of the choice.
+        Where a layer reads others than the one before it, those converters are left out of the choice, and only counted
+        at the end. Weights are used for as many `frames` as is best, but for several vectors of a frame only where
+        block RAM is what is missing: that is all that it saves.
+        """
+        network, part = self._network, self._part
+        made: dict[tuple[int, int], list[Candidate]] = {}
+
+        def one(k: int, batch: int) -> list[Candidate]:
+            if (k, batch) not in made:
+                made[k, batch] = self._candidates[k].within(interval, batch)
+            return made[k, batch]
+
+        def each(vectors: tuple[int, ...]) -> list[list[Candidate]]:
+            """Of each layer, with weights used for `vectors` vectors of a frame, or else for as many frames as may
+            be."""
+            batches = [
+                layer.batches(wanted, frames, vectors)
+                for layer, wanted in zip(network.layers, self._wanted, strict=True)
+            ]
+            return [[candidate for batch in some for candidate in one(k, batch)] for k, some in enumerate(batches)]
+
+        found = _solve(network, part, interval, budget, each((1,)))
+        if found is None and any(layer.vectors > 1 for layer in network.layers):
+            plenty = replace(budget, block_ram=PLENTY)
+            if _solve(network, part, interval, plenty, each((1,))) is not None:
+                found = _solve(network, part, interval, budget, each(VECTORS))
         return found
 
-    def _one(self, k: int, batch: int) -> list[Candidate]:
-        if (k, batch) not in self._made:
-            layer, network = self._network.layers[k], self._network
-            self._made[k, batch] = candidates_of(
-                layer,
-                self._part,
-                self._interval,
-                self._folding.get(layer.name, {}),
-                batch,
-                joins=(joinable(network, k), joinable(network, k + 1)),
-                deep=self._deep,
+    def _too_large(self, interval: int, budget: Budget) -> PlanError:
+        """What the smallest plan needs and the part does not have."""
+        network, part = self._network, self._part
+        fits_luts = self.solve(interval, Budget(np.inf, budget.block_ram))
+        if fits_luts is None:
+            weighted = [layer for layer in network.layers if isinstance(layer, WeightedLayer)]
+            bits = sum(layer.node.weight.size * layer.weight.bits for layer in weighted)
+            have = f"{budget.block_ram} block RAMs of {part.block_ram_bits} bits and its LUTs"
+            return PlanError(
+                f"model {network.model} does not fit {part.name}: {bits:,} weight bits do not go into {have}; "
+                "take a larger board, or a smaller model"
             )
-        return self._made[k, batch]
+        return PlanError(
+            f"model {network.model} does not fit {part.name} at {interval:,} cycles per inference: "
+            f"about {fits_luts.luts:,.0f} LUTs are needed and {budget.luts:,.0f} may be used; "
+            "take a larger board, fewer --fps or a smaller model"
+        )
 
 
 def _solve(
     network: Network, part: Part, interval: int, budget: Budget, everything: list[list[Candidate]]
 ) -> Solution | None:
     columns = budget.block_ram + 1
+    ram = np.arange(columns)
     choices = [[candidate for candidate in some if candidate.block_ram < columns] for some in everything]
     if not all(choices):
         return None
@@ -168,27 +192,27 @@ def _solve(
         layer = network.layers[k]
         before = network.layers[k - 1] if k and layer.inputs == (k - 1,) else None
         now_tails = list(dict.fromkeys(c.tail for c in candidates))
-        rows = {tail: row for row, tail in enumerate(now_tails)}
+        heads = {head: row for row, head in enumerate(dict.fromkeys(c.head for c in candidates))}
+        # Of each head: the fewest LUTs up to this layer with b block RAMs, in column `columns + b`, and whose they are.
+        reached = np.full((len(heads), 2 * columns), np.inf)
+        sources = np.zeros((len(heads), columns), np.int64)
+        for head, row in heads.items():
+            costs = np.array([_join(part, before, layer, tail, head, interval) for tail in tails])
+            joined = best + costs[:, None]
+            sources[row] = joined.argmin(axis=0)
+            reached[row, columns:] = joined[sources[row], ram]
         now = np.full((len(now_tails), columns), np.inf)
-        chosen = np.full(now.shape, -1)
-        came = np.full(now.shape, -1)
-        joins: dict[Head, tuple[NDArray[np.int64], NDArray[np.float64]]] = {}
-        for index, candidate in enumerate(candidates):
-            head = candidate.head
-            if head not in joins:
-                costs = np.array([_join(part, before, layer, tail, head, interval) for tail in tails])
-                reached = best + costs[:, None]
-                source = reached.argmin(axis=0)
-                joins[head] = source, reached[source, np.arange(columns)]
-            source, reached = joins[head]
-            value = reached + candidate.luts
-            row, used = rows[candidate.tail], candidate.block_ram
-            shifted = np.full(columns, np.inf)
-            shifted[used:] = value[: columns - used]
-            better = shifted < now[row]
-            now[row][better] = shifted[better]
-            chosen[row][better] = index
-            came[row, used:][better[used:]] = source[: columns - used][better[used:]]
+        chosen, came = np.zeros(now.shape, np.int64), np.zeros(now.shape, np.int64)
+        for row, tail in enumerate(now_tails):
+            indices = np.array([index for index, candidate in enumerate(candidates) if candidate.tail == tail])
+            some = [candidates[index] for index in indices]
+            taken = np.array([candidate.block_ram for candidate in some])
+            head_rows = np.array([heads[candidate.head] for candidate in some])
+            luts = np.array([candidate.luts for candidate in some])
+            values = reached[head_rows[:, None], columns + ram - taken[:, None]] + luts[:, None]
+            least = values.argmin(axis=0)
+            now[row], chosen[row] = values[least, ram], indices[least]
+            came[row] = sources[head_rows[least], ram - taken[least]]
         trail.append((chosen, came))
         best, tails = now, now_tails
 
@@ -201,8 +225,7 @@ def _solve(
     for candidates, (chosen, came) in zip(reversed(choices), reversed(trail), strict=True):
         candidate = candidates[int(chosen[row, used])]
         row, used = int(came[row, used]), used - candidate.block_ram
-        memory = candidate.buffer_memory
-        plans.append(candidate.plan if memory is None else replace(candidate.plan, buffer_memory=memory))  # type: ignore[call-arg]
+        plans.append(candidate.plan)
     return Solution(tuple(reversed(plans)), total, total_used)
 
 
@@ -236,21 +259,3 @@ def _brought(
     converters = [unit for unit in units if isinstance(unit, WidthConverter) and not unit.wires]
     luts, _ = cost(part, (unit for unit in units if unit in converters or not isinstance(unit, WidthConverter)))
     return luts, max((unit.cycles(prod(made) // unit.elements) for unit in converters), default=0)
-
-
-def _too_large(network: Network, part: Part, interval: int, budget: Budget, folding: Folding) -> PlanError:
-    """What the smallest plan needs and the part does not have."""
-    fits_luts = solve(network, part, interval, Budget(np.inf, budget.block_ram), folding)
-    if fits_luts is None:
-        weighted = [layer for layer in network.layers if isinstance(layer, WeightedLayer)]
-        bits = sum(layer.node.weight.size * layer.weight.bits for layer in weighted)
-        have = f"{budget.block_ram} block RAMs of {part.block_ram_bits} bits"
-        return PlanError(
-            f"model {network.model} does not fit {part.name}: {bits:,} weight bits do not go into {have} and its LUTs; "
-            "take a larger board, or a smaller model"
-        )
-    return PlanError(
-        f"model {network.model} does not fit {part.name} at {interval:,} cycles per inference: "
-        f"about {fits_luts.luts:,.0f} LUTs are needed and {budget.luts:,.0f} may be used; "
-        "take a larger board, fewer --fps or a smaller model"
-    )

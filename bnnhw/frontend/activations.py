@@ -1,6 +1,8 @@
-"""Activations that never fall, which thresholds stand for once a quantiser follows; and rounding, which is one."""
+"""Activations, which thresholds stand for once a quantiser follows; and rounding, which is one."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 import onnx
@@ -8,10 +10,9 @@ from numpy.typing import NDArray
 
 from bnnhw.frontend.attributes import attribute, floats, of_sample
 from bnnhw.frontend.context import Context
+from bnnhw.frontend.elementwise import arithmetic
 from bnnhw.frontend.refusal import Refusal
-from bnnhw.ir.nodes import Activation, Round
-
-_FALLS = "keep its slope at 0 or above: thresholds stand for functions that never fall"
+from bnnhw.ir.nodes import Activation, Node, Product, Round
 
 
 def leaky_relu(context: Context, node: onnx.NodeProto) -> str:
@@ -24,16 +25,16 @@ def p_relu(context: Context, node: onnx.NodeProto) -> str:
 
 
 def _rectifier(context: Context, node: onnx.NodeProto, slope: NDArray[np.float32]) -> str:
-    if not (slope >= 0).all():
-        raise Refusal(f"a slope of {slope.min():g} below 0", _FALLS)
+    if not np.isfinite(slope).all():
+        raise Refusal(f"a slope of {slope.flat[0]:g}", "export the model again")
     context.emit(node, Activation(name="", inputs=(), output="", function="leaky_relu", alpha=slope))
     return "activation"
 
 
 def hard_sigmoid(context: Context, node: onnx.NodeProto) -> str:
     alpha, beta = float(attribute(node, "alpha", 0.2)), float(attribute(node, "beta", 0.5))
-    if not alpha >= 0 or not np.isfinite([alpha, beta]).all():
-        raise Refusal(f"a slope of {alpha:g} and an offset of {beta:g}", _FALLS)
+    if not np.isfinite([alpha, beta]).all():
+        raise Refusal(f"a slope of {alpha:g} and an offset of {beta:g}", "export the model again")
     made = Activation(
         name="", inputs=(), output="", function="hard_sigmoid", alpha=np.array(alpha, np.float32), beta=beta
     )
@@ -57,19 +58,57 @@ def exponential(context: Context, node: onnx.NodeProto) -> str:
     return "activation"
 
 
-def softplus(context: Context, node: onnx.NodeProto) -> str:
-    context.emit(node, Activation(name="", inputs=(), output="", function="softplus", alpha=np.ones((), np.float32)))
+def function(context: Context, node: onnx.NodeProto) -> str:
+    """A function without parameters."""
+    context.emit(node, _plain(_PLAIN[node.op_type]))
     return "activation"
 
 
-def tanh(context: Context, node: onnx.NodeProto) -> str:
-    context.emit(node, Activation(name="", inputs=(), output="", function="tanh", alpha=np.ones((), np.float32)))
-    return "activation"
+_PLAIN = {"Tanh": "tanh", "Softsign": "softsign", "Softplus": "softplus", "Erf": "erf", "Abs": "abs"}
 
 
-def softsign(context: Context, node: onnx.NodeProto) -> str:
-    context.emit(node, Activation(name="", inputs=(), output="", function="softsign", alpha=np.ones((), np.float32)))
-    return "activation"
+def _plain(name: str, alpha: float = 1.0, beta: float = 0.0) -> Activation:
+    made: Any = name
+    return Activation(name="", inputs=(), output="", function=made, alpha=np.array(alpha, np.float32), beta=beta)
+
+
+def gated(context: Context, node: onnx.NodeProto) -> str:
+    """HardSwish, Mish, Gelu and Swish: x times a function of x, as ONNX writes them out."""
+    x = context.tensor(context.data(node))
+    gate = x
+    for part in _gate(node):
+        gate = context.place(node, part, gate)
+    product = Product(name="", inputs=(), output="")
+    if node.op_type == "Gelu":
+        context.emit(node, product, arithmetic("mul", np.array(0.5)), inputs=[x, gate])
+    else:
+        context.emit(node, product, inputs=[x, gate])
+    return "activation that falls somewhere"
+
+
+def _gate(node: onnx.NodeProto) -> list[Node]:
+    if node.op_type == "HardSwish":
+        return [_plain("hard_sigmoid", 1 / 6, 0.5)]
+    if node.op_type == "Mish":
+        return [_plain("softplus"), _plain("tanh")]
+    if node.op_type == "Gelu":
+        if attribute(node, "approximate", "none") != "none":
+            raise Refusal("an approximation of Gelu by Tanh", "use the plain one, or export it in single operators")
+        return [arithmetic("mul", np.sqrt(np.array(0.5))), _plain("erf"), arithmetic("add", np.array(1))]
+    alpha = float(attribute(node, "alpha", 1.0))
+    return [*([] if alpha == 1 else [arithmetic("mul", np.array(alpha))]), _plain("sigmoid")]
+
+
+def power(context: Context, node: onnx.NodeProto) -> str:
+    """Squares and cubes are products."""
+    exponent = floats(context.constant(node, 1, "exponent"), "exponent")
+    if (exponent != exponent.flat[0]).any() or exponent.flat[0] not in (2, 3):
+        raise Refusal(f"a power of {exponent.flat[0]:g}", "only squares and cubes map")
+    x = context.tensor(context.data(node))
+    product = Product(name="", inputs=(), output="")
+    square = [x] if exponent.flat[0] == 2 else [context.place(node, product, x, x)]
+    context.emit(node, product, inputs=[*square, x])
+    return "product"
 
 
 def rounding(context: Context, node: onnx.NodeProto) -> str:

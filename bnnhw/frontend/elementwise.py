@@ -10,14 +10,16 @@ from bnnhw.frontend.attributes import attribute, floats, of_sample
 from bnnhw.frontend.context import Context
 from bnnhw.frontend.maps import of_channels_last
 from bnnhw.frontend.refusal import Refusal
-from bnnhw.ir.nodes import Arithmetic, Clip
+from bnnhw.ir.elementwise import ELEMENTWISE
+from bnnhw.ir.nodes import Arithmetic, Clip, Product, Reshape, Sum, Transpose
 
 
 def operand(context: Context, node: onnx.NodeProto) -> tuple[NDArray[np.float32], bool]:
     """The constant of a binary operator, and whether it stands on the left."""
     if len(context.all_data(node)) > 1:
         what = {"Mul": "a product", "Div": "a quotient"}.get(node.op_type, node.op_type)
-        raise Refusal(f"{what} of two tensors, which does not map yet", "use a constant for one of them")
+        functions = ", or functions of one tensor, as in x * Sigmoid(x)" if node.op_type == "Mul" else ""
+        raise Refusal(f"{what} of two tensors, which does not map yet", f"use a constant for one of them{functions}")
     data = context.data(node)
     left = node.input[0] != data
     constant = context.constants[node.input[0 if left else 1]]
@@ -49,9 +51,26 @@ def sub(context: Context, node: onnx.NodeProto) -> str:
 
 
 def mul(context: Context, node: onnx.NodeProto) -> str:
+    names = context.all_data(node)
+    if len(names) == 2 and _same_source(context, names):
+        context.emit(node, Product(name="", inputs=(), output=""), inputs=[context.tensor(name) for name in names])
+        return "product of two functions of one tensor"
     constant, _ = operand(context, node)
     context.emit(node, arithmetic("mul", constant))
     return "arithmetic"
+
+
+def _same_source(context: Context, names: list[str]) -> bool:
+    """Whether tensors of one shape are functions of one tensor, element by element."""
+    if context.shape(names[0]) != context.shape(names[1]):
+        return False
+    sources: dict[str, str] = {}
+    for made in context.nodes:
+        found = {sources.get(name, name) for name in made.inputs}
+        if isinstance(made, (*ELEMENTWISE, Product, Sum, Reshape, Transpose)) and len(found) == 1:
+            sources[made.output] = found.pop()
+    first, second = (context.tensor(name) for name in names)
+    return sources.get(first, first) == sources.get(second, second)
 
 
 def div(context: Context, node: onnx.NodeProto) -> str:

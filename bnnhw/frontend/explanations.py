@@ -16,13 +16,9 @@ _DYNAMIC = (
     "scales that depend on the sample",
     "quantise with fixed scales (onnxruntime.quantization: quantize_static instead of quantize_dynamic)",
 )
-_MONOTONE = (
-    "an activation that does not map yet",
-    "use Relu, PRelu, Clip, Elu, Softplus, HardSigmoid, Sigmoid or Tanh",
-)
-_TURNING = (
-    "an activation that rises and falls, for which no thresholds stand",
-    "use one that never falls, such as Relu or Clip",
+_FUNCTIONS = (
+    "a function that does not map yet",
+    "use Relu, PRelu, Clip, Elu, Softplus, HardSigmoid, Sigmoid, Tanh, Abs, HardSwish, Gelu or Mish",
 )
 _RECURRENT = ("a recurrent layer, which does not map", "unroll it, or use convolutions over time")
 _CONTROL = ("control flow, which does not map", "export the model with fixed shapes and without loops")
@@ -47,10 +43,9 @@ _GROUPS: dict[tuple[str, str], tuple[str, ...]] = {
         "DynamicQuantizeLinear", "MatMulInteger", "ConvInteger", "DynamicQuantizeMatMul", "MatMulIntegerToFloat",
         "DynamicQuantizeLSTM",
     ),
-    _MONOTONE: (
-        "ThresholdedRelu", "Exp", "Log", "Sqrt", "Atan", "Asinh", "Sinh",
+    _FUNCTIONS: (
+        "ThresholdedRelu", "Exp", "Log", "Sqrt", "Atan", "Asinh", "Sinh", "Sin", "Cos", "Reciprocal", "Shrink",
     ),
-    _TURNING: ("Abs", "Gelu", "Erf", "Silu", "Swish", "HardSwish", "Mish", "Sin", "Cos", "Pow", "Reciprocal", "Shrink"),
     _RECURRENT: ("LSTM", "GRU", "RNN"),
     _CONTROL: ("Scan", "Loop", "If", "NonZero", "Unique"),
     _SAMPLE: (

@@ -81,7 +81,9 @@ def _reduced(context: Context, node: onnx.NodeProto) -> MapView:
     # The axis that is left is that of the channels.
     source = view(context, name, channels_last=reduced == inner[:-1])
     if reduced not in (inner[:-1], inner[1:]):
-        raise Refusal(f"over axes {axes} of {shape}", "reduce over rows and columns, and over nothing else")
+        raise Refusal(
+            f"over axes {axes} of {shape}, which does not map", "reduce over rows and columns, and over nothing else"
+        )
     return source
 
 

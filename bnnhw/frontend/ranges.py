@@ -72,7 +72,9 @@ def _through(node: Node, inputs: list[Range]) -> Range:
     """The range behind a node that keeps, moves, joins or adds values of known ranges."""
     first = inputs[0]
     if isinstance(node, (Round, Activation)):
-        ends = [apply(node, np.array(end)) for end in (first.low, first.high)]
+        # A function that turns does so at 0.
+        inner = [0.0] if first.low < 0 < first.high else []
+        ends = [apply(node, np.array(end)) for end in (first.low, first.high, *inner)]
         return _around(ends, whole=isinstance(node, Round))
     if isinstance(node, Clip):
         return _around(

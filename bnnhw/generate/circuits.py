@@ -4,9 +4,11 @@ from amaranth.lib import wiring
 
 from bnnhw import units
 from bnnhw.gateware.arithmetic.add_streams import AddStreams
+from bnnhw.gateware.arithmetic.code_table import CodeTable
 from bnnhw.gateware.arithmetic.constant_mvu import ConstantMatrixUnit
 from bnnhw.gateware.arithmetic.label_select import LabelSelect
 from bnnhw.gateware.arithmetic.mvu import MatrixVectorUnit
+from bnnhw.gateware.arithmetic.scale import ScaleUnit
 from bnnhw.gateware.arithmetic.threshold import ThresholdUnit
 from bnnhw.gateware.arithmetic.threshold_difference import ThresholdDifference
 from bnnhw.gateware.streams.concat import Concat
@@ -43,6 +45,8 @@ CIRCUITS: dict[type[units.Unit], type[wiring.Component]] = {
     units.Slice: Slice,
     units.ThresholdDifference: ThresholdDifference,
     units.ThresholdUnit: ThresholdUnit,
+    units.CodeTable: CodeTable,
+    units.ScaleUnit: ScaleUnit,
     units.VectorScatter: VectorScatter,
     units.FrameScatter: FrameScatter,
     units.LabelSelect: LabelSelect,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from math import erf
 from typing import Any
 
 import numpy as np
@@ -42,7 +43,7 @@ ROUNDINGS: dict[str, Callable[[Float], Float]] = {
 
 QUANTISERS = (Quant, BipolarQuant, MultiThreshold, Round)
 # Executors compute these with errors of a few units in the last place.
-INEXACT = ("hard_sigmoid", "elu", "celu", "selu", "sigmoid", "softplus", "tanh", "softsign")
+INEXACT = ("hard_sigmoid", "elu", "celu", "selu", "sigmoid", "softplus", "tanh", "softsign", "erf")
 # The arrays of each kind that broadcast against a sample.
 PARAMETERS: dict[type[Node], tuple[str, ...]] = {
     Activation: ("alpha",),
@@ -138,6 +139,8 @@ _FUNCTIONS: dict[str, Callable[[Float, Float, np.float32], Float]] = {
     "softplus": lambda x, *_: np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x))),
     "tanh": lambda x, *_: np.tanh(x),
     "softsign": lambda x, *_: x / (np.float32(1) + np.abs(x)),
+    "erf": lambda x, *_: np.vectorize(erf, otypes=[np.float32])(x),
+    "abs": lambda x, *_: np.abs(x),
 }
 
 
@@ -182,6 +185,11 @@ def direction(node: Node) -> NDArray[np.int8]:
         return np.array(np.sign(node.out_scale), np.int8)
     if isinstance(node, Encode):
         return np.sign(node.scale).astype(np.int8)
-    if isinstance(node, (Clip, Quant, Round, Activation, Sigmoid)):
+    if isinstance(node, Activation) and node.function == "hard_sigmoid":
+        return np.sign(node.alpha).astype(np.int8)
+    turns = isinstance(node, Activation) and (
+        node.function == "abs" or (node.function == "leaky_relu" and bool((node.alpha < 0).any()))
+    )
+    if isinstance(node, (Clip, Quant, Round, Activation, Sigmoid)) and not turns:
         return np.ones((), np.int8)
     raise TypeError(f"{node.op} is not monotone")

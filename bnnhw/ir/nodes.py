@@ -102,14 +102,16 @@ class MultiThreshold(Node):
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Activation(Node):
-    """A float function that never falls, as ONNX defines it: ``leaky_relu`` (slope `alpha` below zero; a PRelu with a
-    slope per channel as well), ``hard_sigmoid`` (``clip(alpha * x + beta, 0, 1)``), ``elu``, ``celu``, ``selu`` (its
-    gamma is `beta`), ``sigmoid``, ``softplus``, ``tanh`` or ``softsign``.
+    """A float function as ONNX defines it: ``leaky_relu`` (slope `alpha` below zero; a PRelu with a slope per channel
+    as well), ``hard_sigmoid`` (``clip(alpha * x + beta, 0, 1)``), ``elu``, ``celu``, ``selu`` (its gamma is `beta`),
+    ``sigmoid``, ``softplus``, ``tanh``, ``softsign``, ``erf`` or ``abs``.
 
-    `alpha` is float32, scalar or broadcastable, and never negative.
+    `alpha` is float32, scalar or broadcastable. Below 0, a ``leaky_relu`` falls and rises, as ``abs`` does.
     """
 
-    function: Literal["leaky_relu", "hard_sigmoid", "elu", "celu", "selu", "sigmoid", "softplus", "tanh", "softsign"]
+    function: Literal[
+        "leaky_relu", "hard_sigmoid", "elu", "celu", "selu", "sigmoid", "softplus", "tanh", "softsign", "erf", "abs"
+    ]  # fmt: skip
     alpha: NDArray[np.float32]
     beta: float = 0.0
 
@@ -217,6 +219,11 @@ class Sum(Node):
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
+class Product(Node):
+    """The product of two floats, element by element: of functions of one tensor, as in ``x * sigmoid(x)``."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Concat(Node):
     """Joins feature maps or vectors along their last axis, the channels; on floats or integers."""
 
@@ -312,7 +319,11 @@ class GroupedDense(Dense):
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Threshold(Node):
-    """``offset + step * count(x >= T[channel])``; T int64 (C, n), ascending in each row, C the channels (last axis).
+    """``offset + step * count(x >= T[channel])``, or the integer that `codes` has for that count; T int64 (C, n),
+    ascending in each row, C the channels (last axis).
+
+    `codes` is int64 (C, n + 1), or (1, n + 1) where all channels have the same; empty without such a table, and then
+    `offset` and `step` say what a count means.
 
     A threshold that no reachable accumulator meets, or that all meet, is clamped to just outside the
     reachable range, never wrapped. Channels where `negate` (scalar or (C,)) is set compare the negated input; after a
@@ -329,3 +340,37 @@ class Threshold(Node):
     dtype: DataType
     negate: NDArray[np.bool_] = field(default_factory=lambda: np.zeros((), np.bool_))
     doubtful: NDArray[np.int64] = field(default_factory=lambda: np.zeros((0, 0, 2), np.int64))
+    codes: NDArray[np.int64] = field(default_factory=lambda: np.zeros((0, 0), np.int64))
+
+    @property
+    def table(self) -> NDArray[np.int64]:
+        """The integer for each count, (C, n + 1) or (1, n + 1)."""
+        regular = self.offset + self.step * np.arange(self.thresholds.shape[1] + 1)
+        return self.codes if self.codes.size else regular[None]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Scale(Node):
+    """``offset + step * clip((x * factor + bias) >> shift, low, high)``, exact, channel by channel: a quantiser of many
+    levels.
+
+    There are one or two pieces, ``factors`` and ``biases`` (pieces, C): with two, the first one is for integers below
+    the channel's pivot, ``pivots`` (pieces - 1, C), the second for the others. With `even`, a sum before the shift that
+    is a whole multiple of ``2 ** shift`` gives the even number at or below its quotient: halves, made whole by the
+    bias, are rounded to even. `low` and `high` are int64, scalar or (C,).
+
+    `noise`, float64 scalar or (C,), bounds how far float32 may be from the exact quotient: another executor of the
+    model may give the next code where it comes so close to one.
+    """
+
+    factors: NDArray[np.int64]
+    biases: NDArray[np.int64]
+    pivots: NDArray[np.int64]
+    shift: int
+    even: bool
+    low: NDArray[np.int64]
+    high: NDArray[np.int64]
+    offset: int
+    step: int
+    dtype: DataType
+    noise: NDArray[np.float64] = field(default_factory=lambda: np.zeros(()))

@@ -23,7 +23,9 @@ from bnnhw.ir.nodes import (
     MaxPool,
     Node,
     Pad,
+    Product,
     Reshape,
+    Scale,
     Slice,
     Softmax,
     Sum,
@@ -44,6 +46,10 @@ def infer(node: Node, *inputs: TensorType) -> TensorType:
     """
     if isinstance(node, (Sum, Concat)):
         return _join(node, inputs)
+    if isinstance(node, Product):
+        if len(inputs) != 2 or inputs[0].shape != inputs[1].shape:
+            raise ValueError(f"cannot multiply tensors of {', '.join(str(x.shape) for x in inputs)}")
+        return TensorType(inputs[0].shape)
     if len(inputs) != 1:
         raise ValueError(f"{node.op} takes one input, not {len(inputs)}")
     return _of_one(node, inputs[0])
@@ -72,10 +78,15 @@ def _of_one(node: Node, x: TensorType) -> TensorType:
             raise ValueError(f"weights of {mw} inputs do not fit a tensor of shape {x.shape}")
         return TensorType((*x.shape[:-1], mh), _accumulator(node, x.format) if isinstance(node, Dense) else FLOAT32)
     if isinstance(node, Threshold):
-        if x.shape[-1:] != (node.thresholds.shape[0],):
-            raise ValueError(
-                f"thresholds of {node.thresholds.shape[0]} channels do not fit a tensor of shape {x.shape}"
-            )
+        channels = node.thresholds.shape[0]
+        if x.shape[-1:] != (channels,):
+            raise ValueError(f"thresholds of {channels} channels do not fit a tensor of shape {x.shape}")
+        if node.codes.size and node.codes.shape not in [(rows, node.thresholds.shape[1] + 1) for rows in (1, channels)]:
+            raise ValueError(f"codes of shape {node.codes.shape} do not fit thresholds of {node.thresholds.shape}")
+        return TensorType(x.shape, node.dtype)
+    if isinstance(node, Scale):
+        if x.shape[-1:] != node.factors.shape[1:]:
+            raise ValueError(f"factors of {node.factors.shape[1]} channels do not fit a tensor of shape {x.shape}")
         return TensorType(x.shape, node.dtype)
     if isinstance(node, (Conv, Pad, MaxPool, SumPool, Window)):
         return _of_map(node, x)

@@ -6,7 +6,8 @@ from typing import Literal
 
 import numpy as np
 
-from bnnhw.arithmetic.formats import FLOAT32
+from bnnhw.arithmetic.formats import FLOAT32, Float32, Format
+from bnnhw.arithmetic.scaling import MAX_TOTAL_BITS
 from bnnhw.errors import ModelError
 from bnnhw.ir.elementwise import ELEMENTWISE
 from bnnhw.ir.graph import Graph
@@ -22,7 +23,9 @@ from bnnhw.ir.nodes import (
     MaxPool,
     Node,
     Pad,
+    Product,
     Reshape,
+    Scale,
     Slice,
     Softmax,
     Sum,
@@ -35,14 +38,16 @@ from bnnhw.ir.shapes import infer
 
 Stage = Literal["imported", "lowered", "integer"]
 
-_FLOAT = (*(kind for kind in ELEMENTWISE if kind not in (Encode, Dequant)), Reshape, Transpose, Softmax, ArgMax)
+_FLOAT = (
+    *(kind for kind in ELEMENTWISE if kind not in (Encode, Dequant)), Product, Reshape, Transpose, Softmax, ArgMax,
+)  # fmt: skip
 # What becomes hardware: a Reshape moves nothing there, it only counts differently.
-HARDWARE = (Window, Dense, GroupedDense, Threshold, MaxPool, SumPool, Sum, Concat, Slice, Reshape)
+HARDWARE = (Window, Dense, GroupedDense, Threshold, Scale, MaxPool, SumPool, Sum, Concat, Slice, Reshape)
 _EITHER = (MaxPool, SumPool, Sum, Concat, Slice)  # on floats and on integers
 ALLOWED: dict[Stage, tuple[type[Node], ...]] = {
     "imported": (*_FLOAT, *_EITHER, MatMul, Conv, Pad),
-    "lowered": (*_FLOAT, *_EITHER, Pad, Encode, Window, Dense, GroupedDense, Threshold, Dequant),
-    "integer": (*_FLOAT, *_EITHER, Pad, Encode, Window, Dense, GroupedDense, Threshold, Dequant),
+    "lowered": (*_FLOAT, *_EITHER, Pad, Encode, Window, Dense, GroupedDense, Threshold, Scale, Dequant),
+    "integer": (*_FLOAT, *_EITHER, Pad, Encode, Window, Dense, GroupedDense, Threshold, Scale, Dequant),
 }
 
 
@@ -118,10 +123,26 @@ def _values(graph: Graph) -> list[str]:
         if isinstance(node, Threshold):
             if np.any(np.diff(node.thresholds, axis=1) < 0):
                 problems.append(f"{node.name}: thresholds that descend")
-            codes = node.offset + node.step * np.arange(node.thresholds.shape[1] + 1)
-            if not node.dtype.contains(codes):
-                problems.append(f"{node.name}: values {codes[0]}..{codes[-1]} outside {node.dtype}")
+            if not node.dtype.contains(node.table):
+                problems.append(f"{node.name}: values {node.table.min()}..{node.table.max()} outside {node.dtype}")
+        if isinstance(node, Scale):
+            problems += _scale(node, graph.tensors[node.inputs[0]].format)
     return problems
+
+
+def _scale(node: Scale, x: Format) -> list[str]:
+    """What a scale must keep to so that nothing overflows."""
+    pieces, channels = node.factors.shape if node.factors.ndim == 2 else (0, 0)
+    shaped = node.biases.shape == (pieces, channels) and node.pivots.shape == (pieces - 1, channels)
+    if pieces not in (1, 2) or not shaped or {node.low.shape, node.high.shape} - {(), (channels,)}:
+        return [f"{node.name}: factors, biases, pivots and limits of different shapes"]
+    ends = node.offset + node.step * np.stack(np.broadcast_arrays(node.low, node.high))
+    if isinstance(x, Float32) or (node.low > node.high).any() or not node.dtype.contains(ends):
+        return [f"{node.name}: values {ends.min()}..{ends.max()} outside {node.dtype}"]
+    largest = int(np.abs(node.factors).max()) * max(abs(x.min), abs(x.max)) + int(np.abs(node.biases).max())
+    if largest >> MAX_TOTAL_BITS or not 0 <= node.shift < MAX_TOTAL_BITS:
+        return [f"{node.name}: sums of more than {MAX_TOTAL_BITS} bits"]
+    return []
 
 
 def _integer_order(graph: Graph) -> list[str]:
@@ -134,7 +155,7 @@ def _integer_order(graph: Graph) -> list[str]:
         return [f"{graph.name}: no layer with weights"]
     end = graph.nodes.index(last_integers(graph))
     for k, node in enumerate(graph.nodes):
-        if isinstance(node, (Dense, Threshold)) and k < inside:
+        if isinstance(node, (Dense, Threshold, Scale)) and k < inside:
             problems.append(f"{node.name}: integers before they exist")
         if inside < k <= end and not isinstance(node, HARDWARE):
             problems.append(f"{node.name}: {node.op} between the hardware's layers")

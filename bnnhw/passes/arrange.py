@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from bnnhw.errors import ModelError
 from bnnhw.ir.elementwise import ELEMENTWISE, QUANTISERS, with_parameters
 from bnnhw.ir.graph import Graph
-from bnnhw.ir.nodes import Concat, Conv, MatMul, MaxPool, Node, Pad, Reshape, Slice, Sum, SumPool, Transpose
+from bnnhw.ir.nodes import Concat, Conv, MatMul, MaxPool, Node, Pad, Product, Reshape, Slice, Sum, SumPool, Transpose
 from bnnhw.passes.rewrite import Builder, label
 
 Index = NDArray[np.intp]
@@ -98,13 +98,13 @@ class _Arrange:
             return self._slice(node, views[0])
         if isinstance(node, (Sum, Concat)) and (joined := self._flat_join(node, views)) is not None:
             return joined
-        if isinstance(node, Sum) and all(view.same(views[0]) for view in views):
-            return self._sum(node, views)
+        if isinstance(node, (Sum, Product)) and all(view.same(views[0]) for view in views):
+            return self._alike(node, views)
         made = self._new.add(node, *(self._materialise(name, node.name, node) for name in node.inputs))
         return _View(made, _row_major(self._new.tensors[made].shape))
 
-    def _sum(self, node: Sum, views: list[_View]) -> _View:
-        """Tensors with their elements in one order; a vector and a map are added as vectors."""
+    def _alike(self, node: Sum | Product, views: list[_View]) -> _View:
+        """A sum or product of tensors with their elements in one order; of a vector and a map as vectors."""
         shapes = {self._new.tensors[view.tensor].shape for view in views}
         shape = max(shapes, key=lambda shape: shape[-1])
         made = self._new.add(node, *(self._shaped(view.tensor, shape, node, f"{node.name}.shape") for view in views))

@@ -17,8 +17,7 @@ from bnnhw.passes.values import Affine, Value, affine, uniform
 
 Array = NDArray[np.float64]
 
-MAX_BITS = 8  # of an activation that a layer multiplies
-MAX_INPUT_BITS = 16  # of the network's input
+MAX_BITS = 16  # of an activation that a layer multiplies
 MAX_WEIGHT_BITS = 16  # of one layer
 
 

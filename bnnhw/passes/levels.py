@@ -14,12 +14,12 @@ from bnnhw.errors import ModelError
 SPACING_TOLERANCE = 1e-2
 # Values that are nearer, relative to the largest, are one level that float32 rounded in two ways.
 SAME_LEVEL = 1e-6
-
-
 # Of a grid that holds levels which are not evenly spaced: how many steps it has at most, ..
 MAX_GRID = 255
-# .. and how far float32 levels may be from it, relative to the largest.
+# .. and how far float32 levels may be from it, relative to the largest. Exact multiples of a power of two may have
+# that many bits with their sign.
 GRID_TOLERANCE = 2.0**-22
+MAX_GRID_BITS = 16
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,27 +72,39 @@ def _spaced(values: NDArray[np.float32], grid: bool) -> Levels:
     found = found[np.diff(found, prepend=-np.inf) > SAME_LEVEL * np.abs(found).max()]
     try:
         offset, step, scale = _integers(found)
-        count = len(found)
     except ModelError:
-        if not grid or (unit := _grid(found)) is None:
+        if not grid:
             raise
-        codes = np.rint(found / unit).astype(int)
-        offset, step, scale, count = int(codes[0]), 1, unit, int(codes[-1] - codes[0]) + 1
-    last = offset + step * (count - 1)
+        scale = _grid(found)
+        codes = np.rint(found / scale).astype(np.int64)
+        offset, step = int(codes[0]), int(np.gcd.reduce(codes - codes[0]))
+    last = int(np.rint(found[-1] / scale))
     dtype = BIPOLAR if (offset, step, last) == (-1, 2, 1) else DataType.smallest(offset, last)
-    return Levels(dtype, offset, step, count, np.array(scale))
+    return Levels(dtype, offset, step, 1 + (last - offset) // step, np.array(scale))
 
 
-def _grid(values: NDArray[np.float64]) -> float | None:
-    """The largest unit of which ascending, distinct `values` are whole multiples; None where that is too small."""
-    smallest = np.abs(values[values != 0]).min()
-    for parts in range(1, MAX_GRID + 1):
+def _grid(values: NDArray[np.float64]) -> float:
+    """The largest unit of which ascending, distinct `values` are whole multiples.
+
+    Raises
+    ------
+    ModelError
+        If that is too small.
+    """
+    smallest, largest = np.abs(values[values != 0]).min(), np.abs(values).max()
+    for parts in range(1, int(MAX_GRID * smallest / (values[-1] - values[0])) + 1):
         unit = smallest / parts
-        if (values[-1] - values[0]) / unit > MAX_GRID:
-            return None
-        if np.abs(np.rint(values / unit) * unit - values).max() <= GRID_TOLERANCE * np.abs(values).max():
+        if np.abs(np.rint(values / unit) * unit - values).max() <= GRID_TOLERANCE * largest:
             return float(unit)
-    return None
+    ratios = [float(value).as_integer_ratio() for value in values if value]
+    binary = min((top & -top) / bottom for top, bottom in ratios)
+    if largest / binary < 1 << (MAX_GRID_BITS - 1):
+        return float(binary)
+    shown = ", ".join(f"{value:g}" for value in values[:4])
+    raise ModelError(
+        f"its input takes values such as {shown}, which are no whole multiples, up to {MAX_GRID}, of one number; use a "
+        "quantiser with a scale"
+    )
 
 
 def _integers(values: NDArray[np.float64]) -> tuple[int, int, float]:

@@ -12,14 +12,28 @@ from bnnhw.errors import ModelError
 from bnnhw.ir.elementwise import ELEMENTWISE, with_parameters
 from bnnhw.ir.geometry import Geometry
 from bnnhw.ir.graph import Graph
-from bnnhw.ir.nodes import Arithmetic, Concat, Conv, MatMul, MaxPool, Node, Pad, Reshape, Slice, Sum, SumPool, Transpose
+from bnnhw.ir.nodes import (
+    Arithmetic,
+    Concat,
+    Conv,
+    MatMul,
+    MaxPool,
+    Node,
+    Pad,
+    Product,
+    Reshape,
+    Slice,
+    Sum,
+    SumPool,
+    Transpose,
+)
 from bnnhw.passes.joining import concatenated, summed
-from bnnhw.passes.layers import MAX_BITS, MAX_INPUT_BITS, dense
-from bnnhw.passes.lowered import Lowered
+from bnnhw.passes.layers import MAX_BITS, dense
+from bnnhw.passes.lowered import MAX_THRESHOLD_BITS, Lowered
 from bnnhw.passes.rewrite import label
 from bnnhw.passes.rounding import repeated
 from bnnhw.passes.stepped import piecewise_linear, stepped
-from bnnhw.passes.values import Affine, Value, affine, flattened, positional
+from bnnhw.passes.values import Affine, Value, affine, combined, flattened, positional
 
 Pads = tuple[int, int, int, int]
 
@@ -46,7 +60,6 @@ class _Lowering:
         self._graph = graph
         self._made = Lowered(graph)
         self._pads: dict[str, Pad] = {}
-        self._after = {graph.input: False}  # a layer with weights
         self._problems: list[str] = []
         self._forks = {
             name for name in graph.tensors if len(graph.consumers(name)) + (name in graph.outputs.values()) > 1
@@ -55,7 +68,6 @@ class _Lowering:
     def run(self) -> Graph:
         self._fork(self._graph.input)
         for node in self._graph.nodes:
-            self._after[node.output] = isinstance(node, (MatMul, Conv)) or any(self._after[n] for n in node.inputs)
             try:
                 self._translate(node)
                 self._fork(node.output)
@@ -100,6 +112,8 @@ class _Lowering:
             self._max_pool(node)
         elif isinstance(node, SumPool):
             self._sum_pool(node)
+        elif isinstance(node, (Sum, Product)) and (function := self._function(node)) is not None:
+            self._made.values[node.output] = function
         elif isinstance(node, Sum):
             parts = [self._part(name) for name in node.inputs]
             self._made.values[node.output] = summed(self._made, node, parts)
@@ -112,6 +126,16 @@ class _Lowering:
             self._reshape(node)
         else:
             self._software(node)
+
+    def _function(self, node: Sum | Product) -> Value | None:
+        """A sum or a product of functions of the same integers as one function of them, if it is that. Sums of affine
+        ones stay sums."""
+        if any(name in self._pads or self._made.is_float(name) for name in node.inputs):
+            return None
+        parts = [self._made.values[name] for name in node.inputs]
+        if isinstance(node, Sum) and all(affine(part.steps) is not None for part in parts):
+            return None
+        return combined(node, "add" if isinstance(node, Sum) else "mul", parts)
 
     # ---- the parts of a network ----------------------------------------------------------------
 
@@ -177,13 +201,10 @@ class _Lowering:
 
     def _layer(self, node: MatMul | Conv) -> None:
         source, pads, padding = self._unpadded(node.inputs[0])
-        most = MAX_BITS if self._after[source] else MAX_INPUT_BITS
         value = self._multiplied(source, {padding} if any(pads) else set())
         format_ = self._made.integers(value.tensor)
-        if format_.bits > most:
-            raise ModelError(
-                f"its input has {format_.bits} bits; at most {most} are possible here, so quantise it further"
-            )
+        if format_.bits > MAX_BITS:
+            raise ModelError(f"its input has {format_.bits} bits; at most {MAX_BITS} are possible: quantise it further")
         fill = self._code(padding, value, format_) if any(pads) else format_.min
         self._made.values[node.output] = dense(self._made, node, value, pads, fill)
 
@@ -205,7 +226,7 @@ class _Lowering:
             If values are not evenly spaced, or differ from position to position.
         """
         with suppress(ModelError):
-            if not self._made.wider_than(source, MAX_BITS):
+            if not self._made.wider_than(source, MAX_THRESHOLD_BITS):
                 self._made.codes(source, padding, grid=bool(padding))
                 return self._made.values[source]
         value = self._made.part(source)

@@ -18,10 +18,13 @@ from bnnhw.ir.nodes import (
     Dequant,
     Encode,
     Node,
+    Product,
     Reshape,
+    Scale,
+    Sum,
     Threshold,
 )
-from bnnhw.passes import thresholds
+from bnnhw.passes import scales, thresholds, turning
 from bnnhw.passes.later import later_taps, paddings
 from bnnhw.passes.levels import Levels, spaced
 from bnnhw.passes.rewrite import Builder, label
@@ -29,18 +32,21 @@ from bnnhw.passes.rounding import EXACT, Rounded, rounded
 from bnnhw.passes.software import Software
 from bnnhw.passes.values import (
     Affine,
+    Combined,
     Value,
     affine,
     all_codes,
     evaluate,
     flattened,
     levels,
+    one_way,
 )
 
 QUANTISE = "put a quantiser before it (`bnnhw quantize` does)"
 NOT_QUANTISED = f"its input is not quantised; {QUANTISE}, or state the format of the network's input"
-# Widest format of codes that come from levels.
+# Widest format of codes that come from levels, and of those that thresholds make wherever they can.
 MAX_CODE_BITS = 16
+MAX_THRESHOLD_BITS = 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,18 +118,34 @@ class Lowered:
         flat = self.new.tensors[tensor].shape != value.shape
         for k, step in enumerate(value.steps):
             done = k == len(value.steps) - 1 and not flat
-            unique = self._unique(step.name or f"{name}.scale")
-            tensor = self.new.add(replace(step, name=unique, output=name if done else unique), tensor)
+            tensor = self._in_floats(step, tensor, name if done else "")
         if flat:
             tensor = self.new.add(Reshape(name=name, inputs=(), output=name, shape=value.shape), tensor)
         return tensor
+
+    def _in_floats(self, step: Node, tensor: str, output: str = "") -> str:
+        """A step on the integers or floats of `tensor`, done by software."""
+        unique = self._unique(step.name or f"{output}.scale")
+        if not isinstance(step, Combined):
+            return self.new.add(replace(step, name=unique, output=output or unique), tensor)
+        parts = []
+        for branch in step.branches:
+            part = tensor
+            for inner in branch:
+                part = self._in_floats(inner, part)
+            parts.append(part)
+        joined: Node = Product(name=unique, inputs=(), output=output or unique, source=step.source)
+        if step.operation == "add":
+            ones = np.ones((len(parts), 1), np.int64)
+            joined = Sum(name=unique, inputs=(), output=output or unique, source=step.source, coefficients=ones)
+        return self.new.add(joined, *parts)
 
     def split(self, value: Value, name: str) -> Value:
         """`value` as a function of the codes of its last quantiser."""
         last = value.last_quantiser
         assert last is not None
         before = replace(value, steps=value.steps[: last + 1])
-        codes = self._threshold(before, name, set(), grid=False)
+        codes = self._threshold(before, name, set(), grid=True)
         scaled = self.value(codes.tensor, value.shape, codes.affine, codes.noise, name)
         return replace(scaled, steps=(*scaled.steps, *value.steps[last + 1 :]))
 
@@ -260,7 +282,8 @@ class Lowered:
         return replace(codes, tensor=self.new.add(reshape, codes.tensor))
 
     def _threshold(self, value: Value, name: str, padding: set[float], grid: bool) -> Codes:
-        """Codes of the levels that a chain gives, by thresholds; flat where the integers behind it are."""
+        """Codes of the levels that a chain gives, by thresholds, or of many levels by a multiplication; flat where the
+        integers behind it are."""
         found = levels(value.steps, self.integers(value.tensor))
         if found is None:
             raise ModelError(self.why(name))
@@ -269,19 +292,31 @@ class Lowered:
             raise ModelError(f"values of {target.dtype.bits} bits; quantise to {MAX_CODE_BITS} bits or fewer")
         if self._keeps(value, target):
             return Codes(value.tensor, target.scale)
-        cuts = thresholds.find(value.steps, self.reachable(value.tensor), target)
-        output = self._unique(f"{name}.codes")
+        reach = self.reachable(value.tensor)
+        maker, output = self.new.makers[value.tensor].name, self._unique(f"{name}.codes")
+        source = tuple(dict.fromkeys(source for step in value.steps for source in step.source))
+        if target.count > 1 << MAX_THRESHOLD_BITS:
+            scaled = scales.find(value.steps, reach, target)
+            if scaled is not None:
+                scale = Scale(
+                    name=self._unique(f"{maker}.scale"), inputs=(), output=output, source=source, dtype=target.dtype,
+                    **scaled,
+                )  # fmt: skip
+                return Codes(self.new.add(scale, value.tensor), target.scale)
+        search = turning.find if one_way(value.steps) is None else thresholds.find
+        cuts = search(value.steps, reach, target)
         threshold = Threshold(
-            name=self._unique(f"{self.new.makers[value.tensor].name}.thresholds"),
+            name=self._unique(f"{maker}.thresholds"),
             inputs=(),
             output=output,
-            source=tuple(dict.fromkeys(source for step in value.steps for source in step.source)),
+            source=source,
             thresholds=cuts.thresholds,
             offset=target.offset,
             step=target.step,
             dtype=target.dtype,
             negate=cuts.negate if cuts.negate.any() else np.zeros((), np.bool_),
             doubtful=cuts.doubtful if np.diff(cuts.doubtful).any() else np.zeros((0, 0, 2), np.int64),
+            codes=cuts.codes,
         )
         return Codes(self.new.add(threshold, value.tensor), target.scale)
 
@@ -304,8 +339,10 @@ class Lowered:
 
     def falling(self, value: Value) -> NDArray[np.bool_]:
         """Channels in which the chain falls as the integers rise, (C,) or scalar."""
-        signs = thresholds.directions(value.steps, self.new.tensors[value.tensor].shape[-1])
-        return signs < 0
+        signs = one_way(value.steps)
+        if signs is None:
+            raise ModelError("its input rises and falls with the sums behind it; quantise before it")
+        return np.broadcast_to(signs < 0, (self.new.tensors[value.tensor].shape[-1],))
 
     # ---- the result ----------------------------------------------------------------------------
 
@@ -322,6 +359,12 @@ class Lowered:
                     f"{label(node)}: sums can come so close to {count} thresholds that float32 decides by its "
                     "rounding; the hardware decides on exact sums, and `compare` counts such samples separately"
                 )
+            if isinstance(node, Scale) and node.noise.any():
+                yield (
+                    f"{label(node)}: where a sum comes within {node.noise.max():.1g} of the next {node.dtype} code, "
+                    "float32 may give that one; the hardware's codes are those of exact arithmetic, and `compare` "
+                    "counts such samples separately"
+                )
 
     def _narrow(self, value: Value) -> bool:
         """Whether the integers behind a value are codes, sums or pools of codes, and not what a layer gives."""
@@ -330,7 +373,7 @@ class Lowered:
     def _wide(self, tensor: str) -> bool:
         node = self.new.makers[tensor]
         return isinstance(node, Dense) or (
-            not isinstance(node, (Encode, Threshold)) and any(self._wide(name) for name in node.inputs)
+            not isinstance(node, (Encode, Scale, Threshold)) and any(self._wide(name) for name in node.inputs)
         )
 
     def _unique(self, name: str) -> str:

@@ -12,7 +12,7 @@ from bnnhw.errors import ModelError
 from bnnhw.ir.bounds import reachable
 from bnnhw.ir.elementwise import apply
 from bnnhw.ir.graph import Graph
-from bnnhw.ir.nodes import ArgMax, Arithmetic, Dequant, Node, Reshape, Sigmoid, Softmax, Threshold, Transpose
+from bnnhw.ir.nodes import ArgMax, Arithmetic, Dequant, Node, Reshape, Scale, Sigmoid, Softmax, Threshold, Transpose
 from bnnhw.ir.spec import last_integers
 from bnnhw.passes.rewrite import Builder, label
 
@@ -86,7 +86,11 @@ def run(graph: Graph) -> Graph:
 def _range(graph: Graph, last: Node) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     if isinstance(last, Threshold):
         channels = np.zeros(last.thresholds.shape[0], np.int64)
-        return channels + last.offset, channels + last.offset + last.step * last.thresholds.shape[1]
+        return channels + last.table.min(axis=1), channels + last.table.max(axis=1)
+    if isinstance(last, Scale):
+        ends = np.sort(last.offset + last.step * np.stack(np.broadcast_arrays(last.low, last.high)), axis=0)
+        channels = np.zeros(last.factors.shape[1], np.int64)
+        return channels + ends[0], channels + ends[1]
     return reachable(last.output, graph.tensors, {node.output: node for node in graph.nodes})
 
 

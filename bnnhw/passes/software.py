@@ -9,7 +9,7 @@ from bnnhw.ir.elementwise import ELEMENTWISE, QUANTISERS, apply
 from bnnhw.ir.graph import Graph
 from bnnhw.ir.nodes import MaxPool, MultiThreshold, Node, Pad, Reshape, Round, Slice, Transpose
 from bnnhw.passes.rewrite import label
-from bnnhw.passes.values import all_codes, collapsed, positional, quantiser_levels, reached, whole_numbers
+from bnnhw.passes.values import all_codes, collapsed, one_way, positional, quantiser_levels, reached, whole_numbers
 
 Floats = NDArray[np.float32]
 
@@ -46,9 +46,10 @@ class Software:
 
     def follow(self, node: Node, source: str) -> None:
         """What `node` makes of the float tensor `source`, the first that it reads."""
-        if isinstance(node, ELEMENTWISE) and not positional(node) and source in self._ends:
+        known = source in self._ends
+        if known and isinstance(node, ELEMENTWISE) and not positional(node) and one_way((node,)) is not None:
             self._ends[node.output] = np.asarray(apply(node, self._ends[source]), np.float32)
-        elif isinstance(node, (Reshape, Transpose, Slice)) and source in self._ends:
+        elif known and isinstance(node, (Reshape, Transpose, Slice)):
             self._ends[node.output] = self._ends[source]
         if source in self._behind:
             self.why[node.output] = self.why[source]

@@ -2,20 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from functools import reduce
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bnnhw.arithmetic.formats import BIPOLAR, Integers
 from bnnhw.errors import ModelError
-from bnnhw.ir.elementwise import INEXACT, QUANTISERS, apply, code_range, parameters, with_parameters
+from bnnhw.ir.elementwise import INEXACT, QUANTISERS, apply, code_range, direction, parameters, with_parameters
 from bnnhw.ir.nodes import Activation, Arithmetic, BipolarQuant, Dequant, MultiThreshold, Node, Quant, Round
 from bnnhw.passes.levels import spaced
 
 # Integers of a tensor that are looked at one by one; of more, only a quantiser tells the values.
 MAX_LISTED = 1 << 16
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Combined(Node):
+    """The sum or the product, in float32 and from the first on, of what each of `branches` makes of one value."""
+
+    operation: Literal["add", "mul"]
+    branches: tuple[tuple[Node, ...], ...]
+
+    @property
+    def quantised(self) -> bool:
+        """Whether it takes few values, since each of its branches does."""
+        return all(last_quantiser(branch) is not None for branch in self.branches)
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,7 +59,7 @@ class Value:
     @property
     def last_quantiser(self) -> int | None:
         """The place of the last quantiser among the steps; None where there is none."""
-        return max((k for k, step in enumerate(self.steps) if isinstance(step, QUANTISERS)), default=None)
+        return last_quantiser(self.steps)
 
     @property
     def quantised(self) -> bool:
@@ -60,6 +75,28 @@ class Affine:
     offset: NDArray[np.float64]
 
 
+def combined(node: Node, operation: Literal["add", "mul"], parts: Sequence[Value]) -> Value | None:
+    """The sum or the product `node` of `parts` as a function of what all of them are functions of, if there is that."""
+    first = parts[0]
+    shared = 0
+    while all(
+        part.tensor == first.tensor
+        and shared < len(part.steps)
+        and shared < len(first.steps)
+        and part.steps[shared] is first.steps[shared]
+        for part in parts
+    ):
+        shared += 1
+    if not shared:
+        return None
+    branches = tuple(part.steps[shared:] for part in parts)
+    step = Combined(
+        name=node.name, inputs=(), output="", operation=operation, branches=branches,
+        source=tuple(dict.fromkeys(name for part in (*(s for b in branches for s in b), node) for name in part.source)),
+    )  # fmt: skip
+    return replace(first, steps=(*first.steps[:shared], step))
+
+
 def positional(node: Node) -> bool:
     """Whether parameters differ by position: shapes decide, channels are the last axis."""
     return any(array.ndim > 1 for array in parameters(node))
@@ -67,6 +104,8 @@ def positional(node: Node) -> bool:
 
 def flattened(node: Node, shape: tuple[int, ...]) -> Node:
     """`node` for the flat vector of a tensor of `shape`."""
+    if isinstance(node, Combined):
+        return replace(node, branches=tuple(tuple(flattened(step, shape) for step in b) for b in node.branches))
     return with_parameters(
         node, lambda array: array if array.ndim == 0 else np.broadcast_to(array, shape).reshape(-1).copy()
     )
@@ -75,10 +114,60 @@ def flattened(node: Node, shape: tuple[int, ...]) -> Node:
 def evaluate(steps: tuple[Node, ...], values: NDArray[Any], off: float = 0.0) -> NDArray[Any]:
     """What `steps` make of integers (.., C); functions that executors compute inexactly are `off` by that share."""
     for step in steps:
+        if isinstance(step, Combined):
+            parts = [evaluate(branch, values, off) for branch in step.branches]
+            values = reduce(np.add if step.operation == "add" else np.multiply, parts)
+            continue
         values = apply(step, values)
         if off and isinstance(step, Activation) and step.function in INEXACT:
             values = values * np.float32(1 + off)
     return values
+
+
+def inexact(steps: tuple[Node, ...]) -> bool:
+    """Whether executors compute one of `steps` inexactly."""
+    return any(
+        any(inexact(branch) for branch in step.branches)
+        if isinstance(step, Combined)
+        else isinstance(step, Activation) and step.function in INEXACT
+        for step in steps
+    )
+
+
+def directions(steps: tuple[Node, ...]) -> NDArray[np.int8]:
+    """+1, -1 or 0, scalar or for each channel: how the end of `steps` goes with their start.
+
+    Raises
+    ------
+    TypeError
+        If it does not go one way.
+    """
+    product = np.ones((), np.int8)
+    for step in steps:
+        if isinstance(step, Combined):
+            if step.operation != "add":
+                raise TypeError("a product does not go one way")
+            signs = np.stack(np.broadcast_arrays(*(directions(branch) for branch in step.branches)))
+            if (signs.min(axis=0) * signs.max(axis=0) < 0).any():
+                raise TypeError("its branches go different ways")
+            product = product * np.sign(signs.sum(axis=0, dtype=np.int64)).astype(np.int8)
+        else:
+            product = product * direction(step)
+    return product
+
+
+def one_way(steps: tuple[Node, ...]) -> NDArray[np.int8] | None:
+    """The `directions` of steps, or None where they do not go one way."""
+    try:
+        return directions(steps)
+    except TypeError:
+        return None
+
+
+def last_quantiser(steps: tuple[Node, ...]) -> int | None:
+    """The place of the last step that makes few values of any; None where there is none."""
+    few = (k for k, s in enumerate(steps) if isinstance(s, QUANTISERS) or (isinstance(s, Combined) and s.quantised))
+    return max(few, default=None)
 
 
 def affine(steps: tuple[Node, ...]) -> Affine | None:
@@ -111,19 +200,19 @@ def levels(steps: tuple[Node, ...], format_: Integers) -> NDArray[np.float32] | 
     quantiser and these are few; of several quantisers, only what the levels of the ones before become, if that is
     evenly spaced as well.
     """
-    places = [k for k, step in enumerate(steps) if isinstance(step, QUANTISERS)]
-    last = places[-1] if places else -1
+    place = last_quantiser(steps)
+    last = -1 if place is None else place
     if last >= 0 and isinstance(steps[last], Round):
         ends = np.array([[format_.min], [format_.max]])
         found: NDArray[Any] | None = whole_numbers(evaluate(steps[: last + 1], ends))
     elif last >= 0:
-        found = quantiser_levels(steps[last])
+        found = _combined_levels(step) if isinstance(step := steps[last], Combined) else quantiser_levels(step)
     else:
         found = all_codes(format_)[:, None] if format_.max - format_.min < MAX_LISTED else None
     if found is None:
         return None
     whole = collapsed(np.asarray(evaluate(steps[last + 1 :], found), np.float32))
-    before = levels(steps[:last], format_) if len(places) > 1 else None
+    before = levels(steps[:last], format_) if last >= 0 and last_quantiser(steps[:last]) is not None else None
     return whole if before is None else reached(steps[last:], before, whole)
 
 
@@ -148,6 +237,30 @@ def whole_numbers(ends: NDArray[np.float32]) -> NDArray[np.float32] | None:
     if not np.isfinite([low, high]).all() or high - low >= MAX_LISTED:
         return None
     return np.arange(low, high + 1, dtype=np.float32)[:, None]
+
+
+def _combined_levels(node: Combined) -> NDArray[np.float32] | None:
+    """Every sum or product of values that the branches take, (levels, 1), or (levels, C); None where these are many."""
+    found: list[NDArray[np.float32]] = []
+    for branch in node.branches:
+        last = last_quantiser(branch)
+        assert last is not None
+        step = branch[last]
+        if isinstance(step, Round):
+            return None
+        own = _combined_levels(step) if isinstance(step, Combined) else quantiser_levels(step)
+        if own is None:
+            return None
+        found.append(np.asarray(evaluate(branch[last + 1 :], own), np.float32))
+    operation = np.add if node.operation == "add" else np.multiply
+    total = found[0]
+    for part in found[1:]:
+        if len(total) * len(part) > MAX_LISTED:
+            return None
+        total = operation(total[:, None], part[None]).reshape(len(total) * len(part), -1)
+        if total.shape[1] == 1:
+            total = np.unique(total)[:, None]
+    return total
 
 
 def quantiser_levels(node: Node) -> NDArray[np.float32]:

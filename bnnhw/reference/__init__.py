@@ -20,6 +20,7 @@ from bnnhw.ir.nodes import (
     Encode,
     MaxPool,
     Node,
+    Scale,
     Sigmoid,
     Softmax,
     Sum,
@@ -29,7 +30,7 @@ from bnnhw.ir.nodes import (
 )
 from bnnhw.ir.spec import last_integers
 from bnnhw.reference import packed as packed_kernels
-from bnnhw.reference.kernels import evaluate
+from bnnhw.reference.kernels import evaluate, scale_sums
 
 Array = NDArray[Any]
 
@@ -105,6 +106,9 @@ def doubtful(graph: Graph, inputs: ArrayLike) -> NDArray[np.bool_]:
         if isinstance(node, Threshold) and node.doubtful.size:
             assert values is not None
             found |= _on_edge(node, values)
+        elif isinstance(node, Scale) and node.noise.any():
+            assert values is not None
+            found |= _near_code(node, values).reshape(len(values), -1).any(axis=1)
         elif (
             isinstance(node, Sigmoid) and (scores := np.sort(tensors[node.output].reshape(len(found), -1))).shape[1] > 1
         ):
@@ -124,6 +128,14 @@ def _on_edge(node: Threshold, values: Array) -> NDArray[np.bool_]:
     for level in np.flatnonzero((first < past).any(axis=0)):
         found |= ((compared >= first[:, level]) & (compared < past[:, level])).any(axis=(1, 2))
     return found
+
+
+def _near_code(node: Scale, values: Array) -> NDArray[np.bool_]:
+    """Where a quotient comes so close to another code that float32 may give that one; of the shape of `values`."""
+    total, one = scale_sums(node, values), 1 << node.shift
+    reach = np.ceil(node.noise * one).astype(np.int64)
+    lower, upper = ((total + side * reach) >> node.shift for side in (-1, 1))
+    return np.clip(lower, node.low, node.high) != np.clip(upper, node.low, node.high)
 
 
 def trace(graph: Graph, inputs: ArrayLike, *, packed: bool = True) -> dict[str, Array]:
@@ -150,7 +162,7 @@ def traced(graph: Graph) -> dict[str, Node]:
         elif isinstance(node, Dense):
             found[f"acc{layer}"] = node
             layer += 1
-        elif isinstance(node, (Threshold, MaxPool, SumPool, Sum, Concat)):
+        elif isinstance(node, (Threshold, Scale, MaxPool, SumPool, Sum, Concat)):
             found[f"act{layer}"] = node
     return found
 

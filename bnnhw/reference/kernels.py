@@ -19,7 +19,9 @@ from bnnhw.ir.nodes import (
     MaxPool,
     Node,
     Pad,
+    Product,
     Reshape,
+    Scale,
     Slice,
     Softmax,
     Sum,
@@ -38,6 +40,9 @@ def evaluate(node: Node, *inputs: Array) -> Array:
         return add(node, inputs)
     if isinstance(node, Concat):
         return np.concatenate(inputs, axis=-1)
+    if isinstance(node, Product):
+        first, second = (np.asarray(x, np.float32) for x in inputs)
+        return first * second
     (x,) = inputs
     if isinstance(node, ELEMENTWISE):
         return apply(node, x)
@@ -62,6 +67,8 @@ def evaluate(node: Node, *inputs: Array) -> Array:
         return sum_pool(node, x)
     if isinstance(node, Threshold):
         return threshold(node, x)
+    if isinstance(node, Scale):
+        return scale(node, x)
     if isinstance(node, Slice):
         return part(node, x)
     if isinstance(node, ArgMax):
@@ -138,12 +145,34 @@ def dense(node: Dense, x: Array) -> NDArray[np.int32]:
 
 
 def threshold(node: Threshold, x: Array) -> NDArray[np.int32]:
-    """``offset + step * count(x >= T)`` for each channel of (N, .., C)."""
+    """What ``count(x >= T)`` means for each channel of (N, .., C)."""
     count = np.zeros(x.shape, np.int32)
     values = np.where(node.negate, -x, x) if node.negate.any() else np.asarray(x)
     for level in node.thresholds.T:
         count += values >= level
+    if node.codes.size:
+        return np.broadcast_to(node.codes, (x.shape[-1], node.codes.shape[1])).astype(np.int32)[
+            np.arange(x.shape[-1]), count
+        ]
     return np.int32(node.offset) + np.int32(node.step) * count
+
+
+def scale(node: Scale, x: Array) -> NDArray[np.int32]:
+    """``offset + step * clip((x * factor + bias) >> shift, low, high)`` for each channel of (N, .., C)."""
+    total = scale_sums(node, x)
+    quotient = total >> node.shift
+    if node.even:
+        quotient -= quotient & (total == quotient << node.shift)
+    return (node.offset + node.step * np.clip(quotient, node.low, node.high)).astype(np.int32)
+
+
+def scale_sums(node: Scale, x: Array) -> NDArray[np.int64]:
+    """``x * factor + bias`` for each channel of (N, .., C), of the piece that each integer is in."""
+    wide = np.asarray(x, np.int64)
+    total = wide * node.factors[-1] + node.biases[-1]
+    for factors, biases, pivots in zip(node.factors[:-1], node.biases[:-1], node.pivots, strict=True):
+        total = np.where(wide < pivots, wide * factors + biases, total)
+    return total
 
 
 def argmax(node: ArgMax, x: Array) -> NDArray[np.int64]:

@@ -35,7 +35,7 @@ def synthesis(part: Part) -> str:
     if part.family == "ecp5":
         # Wide multiplexers made of LUT4 pairs nearly double the area of popcounts.
         return "synth_ecp5 -nowidelut"
-    return f"synth_ice40 -device {part.ice40_device}"
+    return f"synth_ice40 -device {part.ice40_device}{' -dsp' if part.dsp else ''}"
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ computed once.
 
 from bnnhw.units.add_streams import AddStreams
 from bnnhw.units.base import Contents, Features, Unit
+from bnnhw.units.code_table import CodeTable
 from bnnhw.units.concat import Concat
 from bnnhw.units.constant_matrix import ConstantMatrixUnit
 from bnnhw.units.fork import Fork
@@ -17,6 +18,7 @@ from bnnhw.units.frame_status import FrameStatus
 from bnnhw.units.label_select import LabelSelect
 from bnnhw.units.matrix_vector import MatrixVectorUnit
 from bnnhw.units.pool import Pool
+from bnnhw.units.scale import ScaleUnit
 from bnnhw.units.slice import Slice
 from bnnhw.units.sliding_window import SlidingWindow
 from bnnhw.units.stream_fifo import StreamFifo
@@ -31,6 +33,7 @@ from bnnhw.units.width_converter import WidthConverter
 __all__ = [
     "UNITS",
     "AddStreams",
+    "CodeTable",
     "Concat",
     "ConstantMatrixUnit",
     "Contents",
@@ -43,6 +46,7 @@ __all__ = [
     "LabelSelect",
     "MatrixVectorUnit",
     "Pool",
+    "ScaleUnit",
     "Slice",
     "SlidingWindow",
     "StreamFifo",
@@ -75,6 +79,8 @@ UNITS: tuple[type[Unit], ...] = (
     Slice,
     ThresholdDifference,
     ThresholdUnit,
+    CodeTable,
+    ScaleUnit,
     VectorScatter,
     FrameScatter,
     LabelSelect,

@@ -42,7 +42,6 @@ class AddedBeats(Register):
     """A beat of `inputs` streams at a time through one register."""
 
     __slots__ = ("_stalled", "_taken")
-    reactive = False  # what it waits for may be at one of its inputs only
 
     def __init__(self, inputs: int) -> None:
         super().__init__()

@@ -57,3 +57,7 @@ class Unit(ABC):
     def block_rams(self, part: Part) -> int:
         """Block RAMs that it takes of `part`."""
         return 0
+
+    def multipliers(self, part: Part) -> int:
+        """Hard multipliers that it takes of `part`."""
+        return 0

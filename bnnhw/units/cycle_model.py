@@ -7,7 +7,9 @@ cycle. Here is what all of them share, and those that several units have.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections import deque
 from collections.abc import Sequence
+from typing import Any
 
 # Whether one is offered, whether it closes a vector, and a number that it carries where a unit depends on one.
 Beat = tuple[bool, bool, int]
@@ -29,8 +31,8 @@ class CycleModel(ABC):
 
     __slots__ = ()
 
-    # Whether nothing changes in a unit with one input and one output while neither has a beat.
-    reactive = False
+    # Attributes that tell of what was, and decide nothing.
+    records: tuple[str, ...] = ()
 
     @abstractmethod
     def offers(self, inputs: Sequence[Beat]) -> Sequence[Beat]:
@@ -46,6 +48,17 @@ class CycleModel(ABC):
 
     def step(self, took: Sequence[bool], inputs: Sequence[Beat], gave: Sequence[bool], times: int = 1) -> None:
         """The clock edge, given the inputs and outputs over which a beat went; `times` edges alike, see `leap`."""
+
+    def state(self) -> tuple[Any, ...]:
+        """All that decides what it will do."""
+        names = (name for kind in type(self).__mro__ for name in getattr(kind, "__slots__", ()))
+        return tuple(_frozen(getattr(self, name)) for name in names if name not in self.records)
+
+
+def _frozen(value: Any) -> Any:
+    if isinstance(value, CycleModel):
+        return value.state()
+    return tuple(_frozen(entry) for entry in value) if isinstance(value, (list, tuple, deque)) else value
 
 
 class Registered(CycleModel):
@@ -73,7 +86,6 @@ class Register(Direct):
     """A beat per cycle through one register."""
 
     __slots__ = ()
-    reactive = True
 
     def leap(self, took: Sequence[bool], inputs: Sequence[Beat], gave: Sequence[bool]) -> int:
         if took[0]:
@@ -91,7 +103,6 @@ class Wire(CycleModel):
     """A unit without registers that leaves beats as they are."""
 
     __slots__ = ()
-    reactive = True
 
     def offers(self, inputs: Sequence[Beat]) -> Sequence[Beat]:
         return inputs
@@ -132,10 +143,10 @@ class DoubleBuffer(Registered):
         """Beats until one closes something."""
 
     def leap(self, took: Sequence[bool], inputs: Sequence[Beat], gave: Sequence[bool]) -> int:
-        most = max(1, self._to_come() - 1) if took[0] else ENDLESS
+        most = self._to_come() if took[0] else ENDLESS
         if gave[0] or self._out is NOTHING:
             if self._full:
-                return min(most, max(1, self._to_go() - 1)) if self._out is GOING else 1
+                return min(most, self._to_go()) if self._out is GOING else 1
             if self._out is not NOTHING:
                 return 1
         return most

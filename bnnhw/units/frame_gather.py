@@ -50,6 +50,7 @@ class GatheredFrames(CycleModel):
     """
 
     __slots__ = ("_beats", "_filled", "_frames", "_held", "_out", "_read", "_reads", "_size", "_told", "crowded")
+    records = ("crowded",)
 
     def __init__(self, beats: int, repeats: int, frames: int) -> None:
         self._beats, self._reads, self._frames = beats, beats * repeats, frames

@@ -35,7 +35,6 @@ class WholeFrames(CycleModel):
     """
 
     __slots__ = ("_beat", "_beats")
-    reactive = True
 
     def __init__(self, beats: int) -> None:
         self._beats = beats

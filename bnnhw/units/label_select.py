@@ -56,7 +56,6 @@ class ComparedBeats(Direct):
     """
 
     __slots__ = ("_pipe",)
-    reactive = False  # beats go on while none comes
 
     def __init__(self, latency: int) -> None:
         super().__init__()

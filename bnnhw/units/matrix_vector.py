@@ -145,9 +145,13 @@ class FoldedPasses(Registered):
     def leap(self, took: Sequence[bool], inputs: Sequence[Beat], gave: Sequence[bool]) -> int:
         if not gave[0] and self._out is not NOTHING and not self._goes_on:
             return ENDLESS
-        if gave[0] or any(entry is not NOTHING for entry in self._pipe):
+        if gave[0]:
             return 1
-        return max(1, self._sf - self._beat - 1) if took[0] else ENDLESS
+        most = self._sf - self._beat if took[0] else ENDLESS
+        for waits, entry in enumerate(reversed(self._pipe)):
+            if entry is not NOTHING:
+                return min(most, max(1, waits))
+        return most
 
     def step(self, took: Sequence[bool], inputs: Sequence[Beat], gave: Sequence[bool], times: int = 1) -> None:
         if gave[0] or self._out is NOTHING:
@@ -162,5 +166,9 @@ class FoldedPasses(Registered):
                 self._pass += 1
                 if self._pass == self._nf:
                     self._pass, entry = 0, CLOSING
-        self._pipe.insert(0, entry)
-        self._pipe.pop()
+        if times > 1:
+            self._pipe = ([NOTHING] * min(times, len(self._pipe)) + self._pipe)[: len(self._pipe)]
+            self._pipe[0] = entry
+        else:
+            self._pipe.insert(0, entry)
+            self._pipe.pop()

@@ -44,7 +44,6 @@ class PooledTaps(Direct):
     """One beat of each group of taps, `chunks` of them a pixel."""
 
     __slots__ = ("_chunk", "_chunks")
-    reactive = True
 
     def __init__(self, chunks: int) -> None:
         super().__init__()

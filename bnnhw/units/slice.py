@@ -37,7 +37,6 @@ class KeptBeats(CycleModel):
     """The kept beats of vectors, and those of kept vectors only."""
 
     __slots__ = ("_beat", "_runs")
-    reactive = True
 
     def __init__(self, chunks: tuple[bool, ...], vectors: tuple[bool, ...]) -> None:
         self._beat = 0

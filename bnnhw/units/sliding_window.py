@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from bnnhw.ir.geometry import Geometry
 from bnnhw.parts import Part
@@ -94,8 +95,12 @@ class SlidingWindow(Unit):
     def wait(self, interval: int, *, first: bool) -> int:
         """Cycles per frame that windows may have to wait for lines for which there was no place before, if a frame
         comes in `interval` cycles, or a beat per cycle to the `first` layer."""
-        missing = max(0, self.geometry.unbroken_lines(self.height) - self.capacity)
-        return missing * (self.line if first else interval // self.height)
+        return self._missing * (self.line if first else interval // self.height)
+
+    @cached_property
+    def _missing(self) -> int:
+        """Lines of the next frame for which there may be no place."""
+        return max(0, self.geometry.unbroken_lines(self.height) - self.capacity)
 
 
 class WindowRows(Registered):
@@ -121,13 +126,13 @@ class WindowRows(Registered):
         return TAKEN if self._lines < self._capacity else STALLED
 
     def leap(self, took: Sequence[bool], inputs: Sequence[Beat], gave: Sequence[bool]) -> int:
-        most = max(1, self._line - self._column - 1) if took[0] else ENDLESS
+        most = self._line - self._column if took[0] else ENDLESS
         if gave[0] or self._out is NOTHING:
             if self._lines < self._schedule[self._row][0]:
                 return most if self._out is NOTHING else 1
             if self._out is not GOING:
                 return 1
-            return min(most, max(1, min(self._group - self._in_group, self._per_row - self._in_row) - 1))
+            return min(most, self._group - self._in_group, self._per_row - self._in_row)
         return most
 
     def step(self, took: Sequence[bool], inputs: Sequence[Beat], gave: Sequence[bool], times: int = 1) -> None:

@@ -45,6 +45,7 @@ class WaitingBeats(Registered):
     """
 
     __slots__ = ("_depth", "_held", "deepest")
+    records = ("deepest",)
 
     def __init__(self, depth: int) -> None:
         super().__init__()

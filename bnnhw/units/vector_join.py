@@ -31,7 +31,6 @@ class JoinedVectors(CycleModel):
     """Every `vectors` vectors made one."""
 
     __slots__ = ("_index", "_vectors")
-    reactive = True
 
     def __init__(self, vectors: int) -> None:
         self._vectors = vectors

@@ -69,7 +69,6 @@ class CutBeats(CycleModel):
     """The half that cuts beats of `per_beat` chunks; a vector is `chunks` chunks."""
 
     __slots__ = ("_final", "_index", "_per_beat")
-    reactive = True
 
     def __init__(self, per_beat: int, chunks: int) -> None:
         self._per_beat, self._final = per_beat, (chunks - 1) % per_beat + 1
@@ -93,7 +92,6 @@ class CollectedChunks(Direct):
     """The half that collects chunks into beats of `per_beat`."""
 
     __slots__ = ("_index", "_per_beat")
-    reactive = True
 
     def __init__(self, per_beat: int) -> None:
         super().__init__()
@@ -102,7 +100,7 @@ class CollectedChunks(Direct):
 
     def leap(self, took: Sequence[bool], inputs: Sequence[Beat], gave: Sequence[bool]) -> int:
         if took[0]:
-            return 1 if inputs[0][1] or self._out is not NOTHING else max(1, self._per_beat - self._index - 1)
+            return 1 if inputs[0][1] or self._out is not NOTHING else self._per_beat - self._index
         return 1 if gave[0] else ENDLESS
 
     def step(self, took: Sequence[bool], inputs: Sequence[Beat], gave: Sequence[bool], times: int = 1) -> None:

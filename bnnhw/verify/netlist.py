@@ -79,8 +79,10 @@ def models(part: Part) -> str:
         return f"`define NO_ICE40_DEFAULT_ASSIGNMENTS\n`define ICE40_{part.ice40_device.upper()}\n{text}\n"
     texts = [(share / name).read_text() for name in ("cells_sim.v", "common_sim.vh", "ccu2c_sim.vh")]
     text = "\n".join(re.sub(r"^(`include .*|\(\* blackbox \*\))$", "", text, flags=re.MULTILINE) for text in texts)
-    # Block RAM is a mere declaration there; the other cell, which only routers make, is one that Icarus cannot read.
-    return without(text, "DP16KD", "TRELLIS_COMB") + (CELLS / "dp16kd.v").read_text()
+    # Block RAM is a mere declaration there, multipliers are missing, and one cell, which only routers make, is such as
+    # Icarus cannot read.
+    own = "".join((CELLS / name).read_text() for name in ("dp16kd.v", "mult18x18d.v"))
+    return without(text, "DP16KD", "TRELLIS_COMB") + own
 
 
 def without(verilog: str, *modules: str) -> str:

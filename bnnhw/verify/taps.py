@@ -20,15 +20,17 @@ from bnnhw.dataflow.network import Network
 from bnnhw.dataflow.pipeline import Stage, pipeline
 from bnnhw.dataflow.plan import Plan
 from bnnhw.ir.graph import Graph
-from bnnhw.ir.nodes import Node
+from bnnhw.ir.nodes import Node, Threshold
 from bnnhw.reference import traced
 from bnnhw.units import (
     AddStreams,
+    CodeTable,
     Concat,
     ConstantMatrixUnit,
     FrameGather,
     MatrixVectorUnit,
     Pool,
+    ScaleUnit,
     Slice,
     ThresholdUnit,
 )
@@ -148,12 +150,14 @@ def _result(stage: Stage, network: Network) -> Result | None:
         if isinstance(unit, ConstantMatrixUnit) and layer.thresholds == 1:
             return None  # its sums are signs only
         return layer.node, layer.width, _accumulator(layer)
-    if not stage.part or not isinstance(unit, (ThresholdUnit, Pool, AddStreams, Concat, Slice)):
+    if not stage.part or not isinstance(unit, (ThresholdUnit, CodeTable, ScaleUnit, Pool, AddStreams, Concat, Slice)):
         return None
     made: Node = layer.node
     if isinstance(layer, WeightedLayer):
         assert layer.threshold is not None
         made = layer.threshold
+    if isinstance(unit, ThresholdUnit) and isinstance(made, Threshold) and len(made.table) > 1:
+        return None  # it gives counts, and a table behind it the codes
     dtype = layer.given(final=layer is network.layers[-1])
     return made, dtype.bits, _codes(dtype)
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bnnhw import reference
-from bnnhw.arithmetic.formats import BIPOLAR, TERNARY
+from bnnhw.arithmetic.formats import BIPOLAR, TERNARY, DataType
 from bnnhw.dataflow import Network, Plan
 from bnnhw.ir.geometry import Geometry
 from bnnhw.ir.graph import Graph
@@ -26,6 +26,7 @@ from campaigns.random_networks import (
     stacked,
 )
 
+UINT2 = DataType("uint", 2)
 FRAMES = 24
 MANY = 3_000
 INPUTS = 14
@@ -97,6 +98,23 @@ def dense() -> Small:
     return Small("dense", f"{INPUTS}-9-7-5, binary and ternary", network, plan, many, f"all {1 << INPUTS:,} inputs")
 
 
+def tables() -> Small:
+    """A layer with a table of codes for each channel, in no order, and a matrix behind it."""
+    rng = np.random.default_rng(11)
+    first = random_layer(rng, "fc0", 10, 6, BIPOLAR, BIPOLAR, UINT2, 0)
+    assert first.threshold is not None
+    first = replace(
+        first, threshold=replace(first.threshold, codes=rng.permuted(np.tile(np.arange(4), (6, 1)), axis=1))
+    )
+    layers = [first, random_layer(rng, "fc1", 6, 4, TERNARY, UINT2, None, 1)]
+    network = stacked(layers)
+    folded = [layer_plan(layer, 2, 5, 1, memory) for layer, memory in zip(layers, ("lut", "block"), strict=True)]
+    every = np.random.default_rng(9).permutation(1 << 10)
+    values = 2 * ((every[:, None] >> np.arange(10)) & 1) - 1
+    many = Frames(values, *forward(network, values))
+    return Small("tables", "10-6-4, a table per channel", network, plan_of(network, folded), many, "all 1,024 inputs")
+
+
 def convolutional() -> Small:
     """A padded convolution, one of constant weights, a pool, a matrix; no channel is always the same."""
     seed, blocks = 722, ("plain", "plain", "pool first", "pool", "residual", "concat")
@@ -137,4 +155,9 @@ def _on_maps(name: str, graph: Graph, network: Network, plan: Plan) -> Small:
     return Small(name, what, network, plan, many, f"{MANY:,} inputs")
 
 
-DESIGNS: dict[str, Callable[[], Small]] = {"dense": dense, "convolutional": convolutional, "grouped": grouped}
+DESIGNS: dict[str, Callable[[], Small]] = {
+    "dense": dense,
+    "tables": tables,
+    "convolutional": convolutional,
+    "grouped": grouped,
+}

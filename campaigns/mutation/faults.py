@@ -96,7 +96,7 @@ def planted(plant: Plant) -> Iterator[None]:
 
     with ExitStack() as stack:
         stack.enter_context(mock.patch.object(accelerator, "circuit", circuit))
-        for module in ("mvu", "threshold"):
+        for module in ("mvu", "threshold", "code_table"):
             stack.enter_context(mock.patch(f"bnnhw.gateware.arithmetic.{module}.Bank", bank))
         yield
 

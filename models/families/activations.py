@@ -92,23 +92,34 @@ class Fixed(Layer):
         With a ReLU before it; codes are then unsigned, unless `signed` says otherwise.
     floor
         Rounds down, as a shift does.
+    narrow
+        As many codes below zero as above.
     """
 
     def __init__(
-        self, bits: int, scale: float, *, relu: bool = True, signed: bool | None = None, floor: bool = False
+        self,
+        bits: int,
+        scale: float,
+        *,
+        relu: bool = True,
+        signed: bool | None = None,
+        floor: bool = False,
+        narrow: bool = False,
     ) -> None:
         super().__init__()
         self.bits, self.scale, self.relu, self.floor = bits, scale, relu, floor
         self.signed = not relu if signed is None else signed
+        self.narrow = narrow
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        low, high = (-(2 ** (self.bits - 1)), 2 ** (self.bits - 1) - 1) if self.signed else (0, 2**self.bits - 1)
+        high = 2 ** (self.bits - self.signed) - 1
+        low = -high - (not self.narrow) if self.signed else 0
         return fixed(x.relu() if self.relu else x, self.scale, low, high, floor=self.floor)
 
     def write(self, writer: Writer, x: str) -> str:
         x = writer.node("Relu", x) if self.relu else x
         rounding = "FLOOR" if self.floor else "ROUND"
-        return writer.quant(x, self.scale, self.bits, signed=self.signed, rounding=rounding)
+        return writer.quant(x, self.scale, self.bits, signed=self.signed, narrow=self.narrow, rounding=rounding)
 
 
 class DoReFaActivation(Layer):

@@ -6,7 +6,6 @@ import pytest
 from bnnhw.arithmetic.formats import DataType
 from bnnhw.dataflow import Network
 from bnnhw.dataflow.layers import INPUT, MatrixLayer, ThresholdLayer
-from bnnhw.errors import ModelError
 from bnnhw.ir.nodes import Reshape, Sum
 from tests.integer_graphs import UINT2, Builder
 
@@ -35,12 +34,3 @@ def test_other_thresholds_are_layers(between):
     assert layers[0].threshold is None
     # What reads sums takes them as the circuit gives them.
     assert layers[1].input == layers[0].dtype == DataType("int", layers[0].width)
-
-
-def test_refuses_what_needs_a_sign_beyond_32_bits():
-    make = Builder(1, (4,), DataType("uint", 8))
-    sums = make.dense(make.last, 3)
-    codes = make.threshold(sums)
-    wide = make.add(Sum, codes, coefficients=np.array([[1 << 30]]))
-    with pytest.raises(ModelError, match="given with a sign, and of 32 bits at most"):
-        Network.of(make.graph(wide))

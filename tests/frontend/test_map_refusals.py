@@ -133,7 +133,7 @@ REFUSED: dict[str, tuple[Callable[[Net], str], str]] = {
     "windows of 3 sizes": (lambda net: im2col(net, kernel_size=[2, 2, 2]), "its kernel_size is \\[2, 2, 2\\]"),
     # branches
     "product": (
-        lambda net: net.node("Mul", net.node("Relu", "x"), "x"),
+        lambda net: net.node("Mul", net.conv("x", 4, kernel=(1, 1)), "x"),
         "a product of two tensors, which does not map yet; use a constant",
     ),
     "quotient": (lambda net: net.node("Div", "x", "x"), "a quotient of two tensors"),

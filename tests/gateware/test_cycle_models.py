@@ -11,9 +11,11 @@ from bnnhw.arithmetic.formats import BIPOLAR, TERNARY, DataType
 from bnnhw.generate.circuits import circuit
 from bnnhw.ir.geometry import Geometry
 from bnnhw.units.add_streams import SumContents
+from bnnhw.units.code_table import TableContents
 from bnnhw.units.label_select import ScoreContents
 from bnnhw.units.matrix_vector import MatrixContents
 from bnnhw.units.pool import PoolContents
+from bnnhw.units.scale import ScaleContents
 from bnnhw.units.threshold import ThresholdContents
 from bnnhw.units.threshold_difference import DifferenceContents
 from tests.gateware.bench import run_streams, stalls
@@ -37,6 +39,15 @@ def constant(levels):
 def thresholds(count):
     rows = [[[0, *range(1, count)]]] * 3
     return units.ThresholdUnit(1, 3, 1, 5, count, 4, 1, "lut"), ThresholdContents(rows, list(range(count + 1)))
+
+
+def table():
+    return units.CodeTable(1, 3, 4, 3, 1, "lut"), TableContents([[[7, 6, 5, 6, 7]]] * 3)
+
+
+def scale(pieces):
+    unit = units.ScaleUnit(UINT4, 1, 3, 1, 1, pieces, None, 4, 10, 2, False, 0, 4, "block", "lut")
+    return unit, ScaleContents([[1, 2, 3]] * pieces, [[0] * 3] * pieces, [[2] * 3] * (pieces - 1), [0], [9], 0, 1)
 
 
 def difference():
@@ -80,6 +91,9 @@ CASES = {
     "one threshold": (thresholds(1), [3]),
     "thresholds at once": (thresholds(3), [3]),
     "thresholds searched": (thresholds(7), [3]),
+    "code table": (table(), [3]),
+    "scale": (scale(1), [3]),
+    "scale of two pieces": (scale(2), [3]),
     "threshold difference": (difference(), [3]),
     "cut": ((units.WidthConverter(2, 7, 6, 2), None), [2]),
     "collect": ((units.WidthConverter(2, 10, 2, 6), None), [5]),

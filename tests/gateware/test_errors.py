@@ -3,6 +3,7 @@
 import pytest
 
 from bnnhw.arithmetic.formats import BIPOLAR
+from bnnhw.gateware.arithmetic.code_table import CodeTable
 from bnnhw.gateware.arithmetic.mvu import MatrixVectorUnit
 from bnnhw.gateware.arithmetic.pe import PE
 from bnnhw.gateware.arithmetic.threshold import ThresholdUnit
@@ -29,6 +30,20 @@ def threshold(**changes):
 def test_threshold_unit(changes, message):
     with pytest.raises(ValueError, match=message):
         threshold(**changes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"nf": 2}, r"1 \+ 1 codes are needed for 1 rows of 2 beats"),
+        ({"pe": 2}, "codes are needed for 2 rows"),
+        ({"count": 2}, r"not \[\[\[0, 3\]\]\]"),
+        ({"codes": [[[0, 4]]]}, r"must have 2 bits at most, not \[\[\[0, 4\]\]\]"),
+    ],
+)
+def test_code_table(changes, message):
+    with pytest.raises(ValueError, match=message):
+        CodeTable(**{"pe": 1, "nf": 1, "count": 1, "codes": [[[0, 3]]], "bits": 2, **changes})
 
 
 @pytest.mark.parametrize(

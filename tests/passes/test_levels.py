@@ -28,7 +28,7 @@ def test_levels_that_are_cut_off_lie_on_a_finer_grid() -> None:
 
 
 def test_levels_without_a_grid_are_refused() -> None:
-    with pytest.raises(ModelError, match="not evenly spaced"):
+    with pytest.raises(ModelError, match="no whole multiples, up to 255"):
         spaced(np.array([-1.0, 0.0, 0.31415926], np.float32), grid=True)
 
 

@@ -161,8 +161,6 @@ def between_quantiser_and_layer(b: Builder, x: Value) -> Value:
         return b.put("Add", x, b.constant(shift), grid=made, mean=x.mean + shift)
     if kind in ("relu", "clip") and grid.low < 0 < grid.high and abs(grid.low / grid.step % 1) < 1e-6:
         b.tell(f"{kind} of a quantised tensor")
-        if kind == "clip":
-            b.traits.add("clip of a quantised tensor")
         if kind == "relu":
             return b.put("Relu", x, grid=Grid(grid.step, 0.0, grid.high), mean=x.mean + x.spread / 3)
         return clip(b, x, 0.0, grid.high - grid.step, grid=Grid(grid.step, 0.0, max(grid.high - grid.step, 0.0)))

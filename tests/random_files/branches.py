@@ -161,6 +161,8 @@ def aligned(b: Builder, parts: list[Value], *, equal: bool = False) -> list[Valu
     for part in parts[1:]:
         unit = unit_of(part)
         if unit is None or (abs(unit / first - 1) > 1e-5 if equal else common_unit([first, unit])[0] is None):
+            if part.grid is not None:  # what comes through both quantisers may be on a coarser grid
+                b.traits.add("concat of scales")
             part = quant_of_scale(b, part, first * (1.0 if equal else b.pick(1.0, 2.0, 0.5, 1.0)))
         made.append(part)
     return made

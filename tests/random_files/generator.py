@@ -14,6 +14,7 @@ from tests.random_files.affine import affine, between_quantiser_and_layer, relu
 from tests.random_files.branches import branch, concatenation, joined, residual, residual_chain, sum_of_layers
 from tests.random_files.builder import Builder, Grid, Value
 from tests.random_files.endings import Ending, ending
+from tests.random_files.functions import function, unequal
 from tests.random_files.inputs import draw
 from tests.random_files.layers import layer
 from tests.random_files.layouts import as_map, channels_last, flat, part
@@ -213,6 +214,11 @@ def _chain(b: Builder, x: Value) -> Value:
         b.traits.add("sums that fork")
         b.tell("two quantisers of the same sums")
         return joined(b, [activation(b, x, bits=3), activation(b, x, bits=3)])
+    kind = b.weighted(quantiser=9, function=1, unequal=0.4)
+    if kind == "unequal":
+        return unequal(b, x)
+    if kind == "function":
+        x = function(b, x)
     return activation(b, x, bits=b.pick(2, 3, 4, 4, 8))
 
 

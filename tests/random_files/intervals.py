@@ -1,9 +1,13 @@
 """What a float32 executor may make of a file, however it rounds its sums: a lower and an upper end of every tensor.
 
-Every operation on one tensor is monotone in float32, its rounding included, so the ends go through the same kernels as
-the values. Only where floats are added (layers, means, sums of tensors) does the order of the additions matter. There the sum
+Nearly every operation on one tensor is monotone in float32, its rounding included, so the ends go through the same
+kernels as the values. Only where floats are added (layers, means, sums of tensors) does the order of the additions matter. There the sum
 is taken in float64, and its ends lie as far from it as float32 may round; or nowhere, if float32 holds every
 part of the sum exactly.
+
+A quantiser of more than 8 bits is told by exact arithmetic. For it there are loose ends as well, which begin at the
+last quantiser and go apart by what each operation on the way may have been rounded; where they round to another
+code, that one counts, too.
 """
 
 from __future__ import annotations
@@ -25,6 +29,11 @@ LAYERS = ("MatMul", "Gemm", "Conv")
 BITS = "XnorPopcountMatMul"
 MEANS = ("AveragePool", "GlobalAveragePool", "ReduceMean", "ReduceSum")
 UNIT = 2.0**-24  # what rounding to float32 changes at most, relatively
+FEW_BITS = 8  # up to which float32 tells a quantiser's codes
+QUANTISERS = ("Quant", "IntQuant", "BipolarQuant", "MultiThreshold", "Sign")
+ARITHMETIC = {"Add": np.add, "Sub": np.subtract, "Mul": np.multiply, "Div": np.divide}
+# Of several operations, or of one that is rounded.
+ROUNDED = ("BatchNormalization", "PRelu", "LeakyRelu", "HardSigmoid", "Tanh", "Softsign")
 # By how much functions that are approximated may be off; the smallest values are rounded to zero.
 APPROXIMATED = 16 * UNIT
 TINY = 1e-30
@@ -38,14 +47,57 @@ class Intervals(Executor):
         found: Ends = {name: (value, value) for name, value in self.constants.items()}
         found[self.input] = (inputs, inputs)
         constant = set(self.constants)
+        loose: Ends = {}
         for node in self.nodes:
             if set(node.input) <= constant:
                 constant |= set(node.output)
             data = [k for k, name in enumerate(node.input) if name not in constant]
             parts = [found[name] for name in node.input]
-            for name, pair in zip(node.output, self._node(node, parts, data), strict=False):
-                found[name] = pair
+            pairs = self._node(node, parts, data)
+            if self._wide and data:
+                loosely = self._loosely(node, [loose.get(name, found[name]) for name in node.input], data)
+                if node.op_type in ("Quant", "IntQuant") and self._bits(node) > FEW_BITS:
+                    both = [pairs[0], loosely[0]]
+                    pairs = [(np.minimum(*(p[0] for p in both)), np.maximum(*(p[1] for p in both)))]
+                if node.op_type not in QUANTISERS:
+                    loose |= dict(zip(node.output, loosely, strict=False))
+            found |= dict(zip(node.output, pairs, strict=False))
         return found
+
+    @property
+    def _wide(self) -> bool:
+        return any(self._bits(node) > FEW_BITS for node in self.nodes if node.op_type in ("Quant", "IntQuant"))
+
+    def _bits(self, node: onnx.NodeProto) -> int:
+        bits = self.constants.get(node.input[3])
+        return 0 if bits is None else int(bits.reshape(-1)[0])
+
+    def _loosely(
+        self, node: onnx.NodeProto, parts: list[tuple[Array, Array]], data: list[int]
+    ) -> list[tuple[Array, Array]]:
+        """What a node makes of loose ends, further apart by what it may have rounded."""
+        if node.op_type in ("Quant", "IntQuant"):
+            # It divides by its scale, and adds its zero point.
+            low, high = parts[0]
+            scale, zero = parts[1][0], parts[2][0]
+            if zero.any() or (np.frexp(scale)[0] != 0.5).any():
+                room = 4 * UNIT * (np.maximum(np.abs(low), np.abs(high)) + np.abs(zero * scale))
+                parts = [_outward(low - room, high + room), *parts[1:]]
+            return self._node(node, parts, data)
+        pairs = self._node(node, parts, data)
+        if node.op_type in ARITHMETIC and len(data) == 1:
+            apply = ARITHMETIC[node.op_type]
+            exact = True
+            for side in (0, 1):
+                ends = [np.asarray(part[side], np.float64) for part in parts]
+                exact &= bool((apply(*ends) == np.float32(apply(*ends))).all())
+            if exact:
+                return pairs
+        elif node.op_type not in ROUNDED:
+            return pairs
+        most = sum(np.abs(np.asarray(part[side], np.float64)).max() for part in parts[1:] for side in (0, 1))
+        size = np.maximum(np.abs(pairs[0][0]), np.abs(pairs[0][1])) + (most if node.op_type != "Mul" else 0.0)
+        return [_outward(low - 4 * UNIT * size, high + 4 * UNIT * size) for low, high in pairs]
 
     def _node(
         self, node: onnx.NodeProto, parts: list[tuple[Array, Array]], data: list[int]
@@ -60,12 +112,20 @@ class Intervals(Executor):
             return [_added(parts)]
         if node.op_type == "Softmax":
             return [_softmax(*parts[0], int(attribute(node, "axis", -1)))]
+        if node.op_type == "Mul" and len(data) > 1:
+            return [_multiplied(parts)]
         if node.op_type == "LogSoftmax":
             return [_log_softmax(*parts[0], int(attribute(node, "axis", -1)))]
         low = self.execute(node, [part[0] for part in parts])
         high = self.execute(node, [part[1] for part in parts])
         pairs = [(np.asarray(np.minimum(a, b)), np.asarray(np.maximum(a, b))) for a, b in zip(low, high, strict=True)]
-        if node.op_type == "Sigmoid":
+        if node.op_type == "Abs":
+            least = np.where((parts[0][0] <= 0) & (parts[0][1] >= 0), np.float32(0), pairs[0][0])
+            pairs = [(least, pairs[0][1])]
+        if node.op_type == "HardSwish":
+            lowest = np.where((parts[0][0] <= -1.5) & (parts[0][1] >= -1.5), np.float32(-0.375), pairs[0][0])
+            pairs = [(lowest, pairs[0][1])]
+        if node.op_type in ("Sigmoid", "HardSigmoid", "HardSwish", "Erf"):
             pairs = [_outward(a - APPROXIMATED, b + APPROXIMATED) for a, b in pairs]
         return pairs
 
@@ -129,6 +189,12 @@ def _added(parts: list[tuple[Array, Array]]) -> tuple[Array, Array]:
     if (np.asarray(size) < unit * 2.0**24).all():
         return np.float32(low), np.float32(high)
     return _outward(low - size * UNIT * 4, high + size * UNIT * 4)
+
+
+def _multiplied(parts: list[tuple[Array, Array]]) -> tuple[Array, Array]:
+    """The product of two tensors: its ends are products of ends, whichever sign these have."""
+    corners = np.stack([np.float64(a) * b for a in parts[0] for b in parts[1]])
+    return _outward(corners.min(axis=0), corners.max(axis=0))
 
 
 def _softmax(low: Array, high: Array, axis: int) -> tuple[Array, Array]:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from tests.random_files.builder import Builder, Grid, Value
 
 ROUNDINGS = ("ROUND", "HALF_EVEN", "CEIL", "FLOOR", "UP", "DOWN", "HALF_UP", "HALF_DOWN")
+USUAL_BITS = 4  # of an activation at most
 # Scales that are no powers of two and that training, or a division by 2^k - 1, leaves.
 ODD_SCALES = (1 / 3, 0.1, 1 / 7, 0.7, 1 / 15, 0.3, 0.043)
 
@@ -29,8 +30,10 @@ def scale_near(b: Builder, wanted: float) -> float:
     return float(np.float32(power * b.rng.uniform(0.7, 1.4)))
 
 
-def activation(b: Builder, x: Value, *, bits: int = 4, kind: str = "") -> Value:
-    """`x` quantised, to `bits` at most."""
+def activation(b: Builder, x: Value, *, bits: int = USUAL_BITS, kind: str = "") -> Value:
+    """`x` quantised, to `bits` at most, or rarely to many more."""
+    if bits == USUAL_BITS and not kind and b.chance(0.05):
+        return _quant(b, x, b.between(9, 16), least=9)
     kind = kind or b.weighted(bipolar=4, quant=9, thresholds=5, sign=1, qdq=2, comparison=0.1)
     if kind == "sign":
         b.tell("Sign")
@@ -101,8 +104,8 @@ def channel_shape(x: Value) -> tuple[int, ...]:
     return tuple(shape)
 
 
-def _quant(b: Builder, x: Value, most: int) -> Value:
-    bits = b.between(1, most) if b.chance(0.3) else b.between(2, most)
+def _quant(b: Builder, x: Value, most: int, least: int = 1) -> Value:
+    bits = b.between(least, most) if b.chance(0.3) else b.between(max(2, least), most)
     signed = b.chance(0.6) if x.mean - x.spread < 0 else b.chance(0.2)
     narrow = b.chance(0.5) and not (bits == 1 and not signed)
     if bits == 1 and signed:

@@ -28,7 +28,7 @@ class Known:
 LEGITIMATE = (
     Known(
         "activation scale per channel",
-        r"not evenly spaced|no multiples of it|take more than 32 bits|need \d+ bits",
+        r"no whole multiples|take more than 32 bits|need \d+ bits",
         "levels off one grid have no integers, and weights that take scales over have sums of up to 32 bits",
     ),
     Known(
@@ -52,11 +52,6 @@ LEGITIMATE = (
         "classes that are cut off tie, and their order is lost",
     ),
     Known(
-        "more than 8 bits",
-        r"its input has \d+ bits; at most 8 are possible",
-        "what a layer multiplies has 8 bits at most",
-    ),
-    Known(
         "mean without padding",
         r"means that leave the padding out",
         "the means at the edges are of fewer values",
@@ -77,13 +72,8 @@ FOR_NOW = (
     ),
     Known(
         "concat of scales",
-        r"no multiples of it|no value of its",
+        r"no whole multiples|no value of its",
         "a layer that pads with zeros takes no offset off the grid of one part: it would differ at the edges",
-    ),
-    Known(
-        "clip of a quantised tensor",
-        r"not evenly spaced",
-        "levels that are cut off between two steps take a table of codes",
     ),
     Known(
         "pool of integers behind arithmetic",

@@ -1,10 +1,11 @@
-"""The model of ECP5's block RAM: memories that yosys maps to it do what they did before."""
+"""The models of ECP5's block RAM and multiplier: what yosys maps to them does what it did before."""
 
 from __future__ import annotations
 
 import random
 import shutil
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -92,3 +93,51 @@ def differences(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
 @pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: f"{shape[0]}-{shape[1]}")
 def test_block_ram(shape: tuple[int, int], differences: list[str]) -> None:
     assert differences[SHAPES.index(shape)] == "wrong: 0 of 6000"
+
+
+# Bits of both factors of each product, two's complement numbers or not: one multiplier, and several put together.
+PRODUCTS = ((9, 12, "signed"), (18, 18, "signed"), (18, 18, ""), (20, 33, "signed"))
+
+
+def test_multiplier(tmp_path: Path) -> None:
+    """Random factors, the lowest and the highest among them."""
+    if shutil.which("iverilog") is None:
+        pytest.skip("Icarus Verilog is not installed (Debian's package iverilog)")
+    parts = "".join(
+        f"  wire {sign} [{a - 1}:0] a{k} = a; wire {sign} [{b - 1}:0] b{k} = b;\n"
+        f"  assign y[64*{k}+:64] = $signed(a{k} * b{k} + {a + b}'{'s' * (sign != '')}d0);\n"
+        for k, (a, b, sign) in enumerate(PRODUCTS)
+    )
+    (tmp_path / "products.v").write_text(
+        f"module products(input [39:0] a, b, output [{64 * len(PRODUCTS) - 1}:0] y);\n{parts}endmodule\n"
+    )
+    steps = flow.synthesis_steps(PARTS["ecp5-85f"], "products", tmp_path)
+    flow.run_yosys(
+        tmp_path, "read_verilog products.v", *steps, "rename products mapped", "write_verilog -noattr mapped.v"
+    )
+    (tmp_path / "bench.v").write_text(
+        netlist.models(PARTS["ecp5-85f"])
+        + f"""\
+module bench;
+  reg [39:0] a, b;
+  wire [{64 * len(PRODUCTS) - 1}:0] was, now;
+  integer k, wrong = 0;
+  products p(a, b, was);
+  mapped q(a, b, now);
+  initial begin
+    for (k = 0; k < 3000; k = k + 1) begin
+      a = k < 64 ? {{40{{1'b1}}}} << k % 40 : {{$random, $random}};
+      b = k < 64 ? ~({{40{{1'b1}}}} << k / 2) : {{$random, $random}};
+      #1 if (was !== now) wrong = wrong + 1;
+    end
+    $display("wrong: %0d", wrong);
+    $finish;
+  end
+endmodule
+"""
+    )
+    sources = ["bench.v", "products.v", "mapped.v"]
+    subprocess.run(["iverilog", "-g2012", "-o", "bench", "-s", "bench", *sources], cwd=tmp_path, check=True)
+    assert (tmp_path / "mapped.v").read_text().count("MULT18X18D ") >= len(PRODUCTS)
+    found = subprocess.run(["vvp", "bench"], cwd=tmp_path, check=True, capture_output=True, text=True).stdout
+    assert found.split() == ["wrong:", "0"]

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from math import prod
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 from bnnhw.arithmetic.formats import DataType, Integers, value_width
 from bnnhw.errors import PlanError
@@ -18,6 +18,10 @@ from bnnhw.units import Contents, Unit
 INPUT = -1
 
 MEMORIES = ("block", "lut")
+# What multiplies in place of thresholds, or for a scale: the part's multipliers, or adders.
+MULTIPLIERS = ("hard", "lut")
+# The same, as a choice beside the memories of thresholds.
+MULTIPLIED = {"multiplier": "hard", "adders": "lut"}
 # Where weights lie that are not read from a memory, but folded into the logic that multiplies by them.
 LOGIC = "logic"
 # Of a FIFO or a line buffer: more than fit any part.
@@ -25,6 +29,17 @@ MAX_BEATS = 1 << 16
 
 # A unit, and its name among those of its layer.
 NamedUnit = tuple[str, Unit]
+
+
+class Section(NamedTuple):
+    """Some units of a layer whose memories are chosen apart from those of the others.
+
+    `sizes` is all of a folding that they depend on, memories apart. `memories` are the choices that make a difference.
+    """
+
+    units: Callable[[LayerPlan, str], Iterator[NamedUnit]]
+    sizes: tuple[int, ...]
+    memories: Mapping[str, tuple[str, ...]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -169,6 +184,11 @@ class Layer(ABC):
     windowed: ClassVar[bool] = False
 
     @property
+    def multiplies(self) -> bool:
+        """Whether it has products for hard multipliers."""
+        return False
+
+    @property
     def kind(self) -> str:
         """As plan.json names it."""
         return self.plan_type.kind
@@ -252,9 +272,13 @@ class Layer(ABC):
         found = {wanted["pe"]} if "pe" in wanted else divisors(self._even)
         return [{"pe": n} for n in found if self.mh * self.taps <= n * per_vector]
 
-    def memories(self, plan: LayerPlan, wanted: Mapping[str, Any]) -> list[dict[str, Any]]:
-        """Choices of memory that make a difference where the layer works, see `inner_units`."""
-        return [{}]
+    def sections(self, plan: LayerPlan) -> tuple[Section, ...]:
+        """The units that compute, in the order of `inner_units`."""
+        return (Section(self.inner_units, (plan.pe, plan.columns), self.memories(plan)),)
+
+    def memories(self, plan: LayerPlan) -> Mapping[str, tuple[str, ...]]:
+        """What each memory may be that makes a difference where the layer computes, see `inner_units`."""
+        return {}
 
     def within(self, plan: LayerPlan, interval: int) -> bool:
         """Whether all its units keep within `interval` cycles per inference."""

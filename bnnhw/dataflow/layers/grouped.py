@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import product
 from typing import Any
 
 import numpy as np
 
-from bnnhw.arithmetic.plane_products import SMALL_TABLE
-from bnnhw.arithmetic.thresholds import MAX_PARALLEL_THRESHOLDS, threshold_cycles
 from bnnhw.dataflow.layers.base import MEMORIES, LayerPlan, NamedUnit, divisors
 from bnnhw.dataflow.layers.grouped_plan import GroupedPlan
 from bnnhw.dataflow.layers.matrix_contents import matrix_contents
-from bnnhw.dataflow.layers.thresholded import threshold_contents
+from bnnhw.dataflow.layers.thresholded import threshold_cycles_of, threshold_memories
 from bnnhw.dataflow.layers.weighted import POPCOUNT_LEVELS, WeightedLayer
 from bnnhw.dataflow.layers.window import sliding_window
 from bnnhw.ir.nodes import GroupedDense
@@ -75,26 +72,25 @@ class GroupedLayer(WeightedLayer):
             if wanted.get("pe", pe) == pe and wanted.get("simd", simd) == simd:
                 yield {"pe": pe, "simd": simd}
 
-    def memories(self, plan: LayerPlan, wanted: Mapping[str, Any]) -> list[dict[str, Any]]:
+    def memories(self, plan: LayerPlan) -> Mapping[str, tuple[str, ...]]:
         assert isinstance(plan, GroupedPlan)
         choices: dict[str, tuple[str, ...]] = {}
         if plan.nf * plan.sf > 1:
             choices["weight_memory"] = MEMORIES
         if plan.repeats > 1:
             choices["buffer_memory"] = MEMORIES
-        # Small tables of starting values and of thresholds compared at once never are better in block RAM.
-        if plan.nf > SMALL_TABLE or self.thresholds > MAX_PARALLEL_THRESHOLDS:
-            choices["threshold_memory"] = MEMORIES
+        if kinds := threshold_memories(self.thresholds, plan.nf, scaled=self.multiplies):
+            choices["threshold_memory"] = kinds  # where starting values lie as well
         if self.windowed:
             choices["window_memory"] = MEMORIES
-        free = {key: some for key, some in choices.items() if key not in wanted}
-        return [dict(zip(free, choice, strict=True)) for choice in product(*free.values())]
+        return choices
 
     def completed(self, wanted: Mapping[str, Any]) -> Mapping[str, Any]:
         return {"simd": self._channels, **wanted} if wanted.get("pe", 1) > self._rows else wanted
 
     def within(self, plan: LayerPlan, interval: int) -> bool:
-        searches = self.vectors * plan.nf * threshold_cycles(self.thresholds)
+        assert isinstance(plan, GroupedPlan)
+        searches = self.vectors * plan.nf * threshold_cycles_of(self.thresholds, plan.threshold_memory)
         return plan.cycles <= interval and searches <= interval
 
     # ---- units ---------------------------------------------------------------------------------
@@ -125,7 +121,4 @@ class GroupedLayer(WeightedLayer):
         found: dict[str, Contents] = {
             "mvu": matrix_contents(weight, self.product, self._cuts, self.divisor, plan, family)
         }
-        if self.threshold is not None:
-            given, relative = self.given(final=final), self.folded().relative
-            found["thresholds"] = threshold_contents(self.threshold, relative, given, pe=plan.pe, nf=plan.nf)
-        return found
+        return found | self._threshold_contents(plan, final=final)

@@ -5,17 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import product
 from math import gcd
 from typing import Any
 
 from bnnhw.arithmetic.adder_graphs import Netlist
-from bnnhw.arithmetic.plane_products import SMALL_TABLE
-from bnnhw.arithmetic.thresholds import (
-    MAX_PARALLEL_THRESHOLDS,
-    threshold_cycles,
-)
-from bnnhw.dataflow.layers.base import LOGIC, MEMORIES, LayerPlan, NamedUnit
+from bnnhw.dataflow.layers.base import LOGIC, MEMORIES, LayerPlan, NamedUnit, Section
 from bnnhw.dataflow.layers.matrix_contents import (
     constant_netlist,
     element_order,
@@ -23,7 +17,7 @@ from bnnhw.dataflow.layers.matrix_contents import (
 )
 from bnnhw.dataflow.layers.matrix_foldings import matrix_foldings
 from bnnhw.dataflow.layers.matrix_plan import MatrixPlan
-from bnnhw.dataflow.layers.thresholded import threshold_contents
+from bnnhw.dataflow.layers.thresholded import threshold_cycles_of, threshold_memories
 from bnnhw.dataflow.layers.weighted import POPCOUNT_LEVELS, WeightedLayer
 from bnnhw.dataflow.layers.window import sliding_window
 from bnnhw.errors import PlanError
@@ -92,24 +86,26 @@ class MatrixLayer(WeightedLayer):
             self.mh, self.mw, self.i_shapes[0], self._geometry, interval, wanted, vectors=self.vectors, batch=batch
         )
 
-    def memories(self, plan: LayerPlan, wanted: Mapping[str, Any]) -> list[dict[str, Any]]:
+    def sections(self, plan: LayerPlan) -> tuple[Section, ...]:
+        assert isinstance(plan, MatrixPlan)
+        windows = Section(self._windows, (plan.simd, plan.lanes, plan.window_rows), {"window_memory": MEMORIES})
+        multiplied = Section(self._multiplied, (plan.pe, plan.simd, plan.batch), self.memories(plan))
+        return (windows, multiplied) if self.windowed else (multiplied,)
+
+    def memories(self, plan: LayerPlan) -> Mapping[str, tuple[str, ...]]:
+        """Of what multiplies and of the thresholds."""
         assert isinstance(plan, MatrixPlan)
         choices: dict[str, tuple[str, ...]] = {"weight_memory": MEMORIES}
-        whole = plan.nf * plan.sf == plan.batch == 1
-        if whole:
+        if plan.nf * plan.sf == plan.batch == 1:
             # Each weight has a multiplier of its own: it becomes part of it, and is not read from anywhere.
             choices = {"weight_memory": (LOGIC,), "buffer_memory": MEMORIES}
-        # Small tables of starting values and of thresholds compared at once never are better in block RAM.
-        if plan.nf > SMALL_TABLE or self.thresholds > MAX_PARALLEL_THRESHOLDS:
-            choices["threshold_memory"] = MEMORIES
-        if self.windowed:
-            choices["window_memory"] = MEMORIES
-        free = {key: some for key, some in choices.items() if key not in wanted}
-        return [dict(zip(free, choice, strict=True)) for choice in product(*free.values())]
+        if kinds := threshold_memories(self.thresholds, plan.nf, scaled=self.multiplies):
+            choices["threshold_memory"] = kinds  # where starting values lie as well
+        return choices
 
     def within(self, plan: LayerPlan, interval: int) -> bool:
         assert isinstance(plan, MatrixPlan)
-        searches = self.vectors * plan.nf * threshold_cycles(self.thresholds)
+        searches = self.vectors * plan.nf * threshold_cycles_of(self.thresholds, plan.threshold_memory)
         if plan.cycles > interval or searches > plan.frames * interval:
             return False
         # The width converter between the window and the PEs.
@@ -117,6 +113,8 @@ class MatrixLayer(WeightedLayer):
 
     def fits(self, plan: LayerPlan) -> bool:
         assert isinstance(plan, MatrixPlan)
+        if not super().fits(plan):
+            return False
         if self.window is None:
             return (plan.lanes, plan.window_rows) == (0, 1)
         rows, channels = self.window.geometry.kernel[0], self.i_shapes[0][-1]
@@ -158,7 +156,8 @@ class MatrixLayer(WeightedLayer):
         yield from self._held_before(plan, family, opens=opens)
         yield from self._held_after(plan, family, closes=closes, final=final)
 
-    def _windows(self, plan: MatrixPlan, family: str) -> Iterator[NamedUnit]:
+    def _windows(self, plan: LayerPlan, family: str) -> Iterator[NamedUnit]:
+        assert isinstance(plan, MatrixPlan)
         if self.window is None:
             return
         yield (
@@ -179,7 +178,8 @@ class MatrixLayer(WeightedLayer):
         elif plan.frames == 1 and (plan.nf > 1 or plan.batch > 1):
             yield "buffer", VectorBuffer(width, plan.sf, plan.nf, plan.batch, self.vectors, kind)
 
-    def _multiplied(self, plan: MatrixPlan, family: str, *, final: bool) -> Iterator[NamedUnit]:
+    def _multiplied(self, plan: LayerPlan, family: str, *, final: bool = False) -> Iterator[NamedUnit]:
+        assert isinstance(plan, MatrixPlan)
         if plan.weight_memory == LOGIC:
             yield "mvu", self._constant(plan, family)
         else:
@@ -215,7 +215,4 @@ class MatrixLayer(WeightedLayer):
         if plan.weight_memory != LOGIC:
             columns = self.node.weight[:, element_order(self.mw, self._geometry, plan)]
             found["mvu"] = matrix_contents(columns, self.product, self._cuts, self.divisor, plan, family)
-        if self.threshold is not None:
-            given, relative = self.given(final=final), self.folded().relative
-            found["thresholds"] = threshold_contents(self.threshold, relative, given, pe=plan.pe, nf=plan.nf)
-        return found
+        return found | self._threshold_contents(plan, final=final)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -63,10 +62,8 @@ class PoolLayer(Layer):
     def unfolded(self) -> PoolPlan:
         return PoolPlan(**self._given(), pe=1, window_depth=0, window_memory="lut")
 
-    def memories(self, plan: LayerPlan, wanted: Mapping[str, Any]) -> list[dict[str, Any]]:
-        if "window_memory" in wanted:
-            return [{}]
-        return [{"window_memory": memory} for memory in MEMORIES]
+    def memories(self, plan: LayerPlan) -> Mapping[str, tuple[str, ...]]:
+        return {"window_memory": MEMORIES}
 
     def inner_units(self, plan: LayerPlan, family: str, *, final: bool = False) -> Iterator[NamedUnit]:
         assert isinstance(plan, PoolPlan)

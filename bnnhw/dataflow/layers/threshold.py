@@ -10,12 +10,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bnnhw.arithmetic.plane_products import SMALL_TABLE
-from bnnhw.arithmetic.thresholds import MAX_PARALLEL_THRESHOLDS, fold_thresholds, threshold_cycles, total_width
-from bnnhw.dataflow.layers.base import MEMORIES, Layer, LayerPlan, NamedUnit
+from bnnhw.arithmetic.thresholds import fold_thresholds, total_width
+from bnnhw.dataflow.layers.base import MEMORIES, MULTIPLIED, Layer, LayerPlan, NamedUnit
 from bnnhw.dataflow.layers.elementwise import ElementwisePlan
-from bnnhw.dataflow.layers.thresholded import threshold_contents, threshold_unit
-from bnnhw.ir.nodes import Threshold
+from bnnhw.dataflow.layers.scaled import scale_contents, scale_unit, stand_in
+from bnnhw.dataflow.layers.thresholded import (
+    check_stand_in,
+    threshold_contents,
+    threshold_cycles_of,
+    threshold_memories,
+    threshold_units,
+)
+from bnnhw.ir.nodes import Scale, Threshold
 from bnnhw.units import Contents, ThresholdDifference
 from bnnhw.units.threshold_difference import DifferenceContents
 
@@ -27,13 +33,17 @@ class ThresholdPlan(ElementwisePlan):
     Parameters
     ----------
     threshold_memory
-        ``block`` or ``lut``: where thresholds lie that are searched.
+        ``block`` or ``lut``: where thresholds lie that are searched. ``multiplier`` or ``adders`` for a multiplication
+        in their place, where one gives the same codes.
     """
 
     threshold_memory: str
 
     kind = "threshold"
     choices = ("pe", "threshold_memory")
+
+    def _memories(self) -> dict[str, tuple[str, ...]]:
+        return {"threshold_memory": (*MEMORIES, *MULTIPLIED)}
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -61,34 +71,62 @@ class ThresholdLayer(Layer):
         ends = np.stack([self.signs * self.input.min, self.signs * self.input.max])
         return total_width(ends.min(axis=0), ends.max(axis=0), self.node.thresholds)
 
+    @cached_property
+    def scaled(self) -> Scale | None:
+        """What may stand in for its thresholds."""
+        low, high = (np.full(self.mh, end, np.int64) for end in (self.input.min, self.input.max))
+        return stand_in(self.node, self.node.thresholds, low, high, self.signs)
+
+    @property
+    def multiplies(self) -> bool:
+        return self.scaled is not None
+
+    def fits(self, plan: LayerPlan) -> bool:
+        assert isinstance(plan, ThresholdPlan)
+        return super().fits(plan) and (plan.threshold_memory in MEMORIES or self.multiplies)
+
+    def check_folding(self, wanted: Mapping[str, Any]) -> None:
+        super().check_folding(wanted)
+        check_stand_in(self.name, wanted, scaled=self.multiplies)
+
     def unfolded(self) -> ThresholdPlan:
         return ThresholdPlan(**self._given(), pe=1, threshold_memory="lut")
 
     def within(self, plan: LayerPlan, interval: int) -> bool:
-        return plan.cycles * threshold_cycles(self.thresholds) <= interval
+        assert isinstance(plan, ThresholdPlan)
+        return plan.cycles * threshold_cycles_of(self.thresholds, plan.threshold_memory) <= interval
 
-    def memories(self, plan: LayerPlan, wanted: Mapping[str, Any]) -> list[dict[str, Any]]:
-        # Small tables of thresholds compared at once never are better in block RAM.
-        matters = plan.nf > SMALL_TABLE or self.thresholds > MAX_PARALLEL_THRESHOLDS
-        if "threshold_memory" in wanted or not matters:
-            return [{}]
-        return [{"threshold_memory": memory} for memory in MEMORIES]
+    def memories(self, plan: LayerPlan) -> Mapping[str, tuple[str, ...]]:
+        kinds = threshold_memories(self.thresholds, plan.nf, scaled=self.multiplies)
+        return {"threshold_memory": kinds} if kinds else {}
 
     def inner_units(self, plan: LayerPlan, family: str, *, final: bool = False) -> Iterator[NamedUnit]:
         assert isinstance(plan, ThresholdPlan)
+        given = self.given(final=final)
+        if plan.threshold_memory in MULTIPLIED:
+            assert self.scaled is not None
+            yield (
+                "scale",
+                scale_unit(
+                    self.scaled, self.input, given, pe=plan.pe, nf=plan.nf, vectors=1, memory="lut",
+                    multiplier=MULTIPLIED[plan.threshold_memory],
+                ),
+            )  # fmt: skip
+            return
         yield "difference", ThresholdDifference(self.input, plan.pe, self.mh, self.width)
-        yield (
-            "thresholds",
-            threshold_unit(
-                self.node, self.given(final=final), pe=plan.pe, nf=plan.nf, width=self.width, vectors=1,
-                memory=plan.threshold_memory,
-            ),
+        yield from threshold_units(
+            self.node, given, pe=plan.pe, nf=plan.nf, width=self.width, vectors=1,
+            memory=plan.threshold_memory,
         )  # fmt: skip
 
     def contents(self, plan: LayerPlan, family: str, *, final: bool = False) -> dict[str, Contents]:
+        assert isinstance(plan, ThresholdPlan)
+        if plan.threshold_memory in MULTIPLIED:
+            assert self.scaled is not None
+            return {"scale": scale_contents(self.scaled, pe=plan.pe, nf=plan.nf)}
         folded = fold_thresholds(self.node.thresholds, np.zeros(self.mh, np.int64))
         given = self.given(final=final)
         return {
             "difference": DifferenceContents((-folded.bias).tolist(), self.signs.tolist()),
-            "thresholds": threshold_contents(self.node, folded.relative, given, pe=plan.pe, nf=plan.nf),
+            **threshold_contents(self.node, folded.relative, given, pe=plan.pe, nf=plan.nf),
         }

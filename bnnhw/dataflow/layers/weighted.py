@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,13 +13,14 @@ from numpy.typing import NDArray
 from bnnhw.arithmetic.formats import DataType
 from bnnhw.arithmetic.plane_products import Product
 from bnnhw.arithmetic.thresholds import FoldedThresholds, fold_thresholds, total_width
-from bnnhw.dataflow.layers.base import Layer, NamedUnit
-from bnnhw.dataflow.layers.thresholded import threshold_unit
+from bnnhw.dataflow.layers.base import MEMORIES, MULTIPLIED, Layer, LayerPlan, NamedUnit
+from bnnhw.dataflow.layers.scaled import scale_contents, scale_unit, stand_in
+from bnnhw.dataflow.layers.thresholded import check_stand_in, threshold_contents, threshold_units
 from bnnhw.dataflow.layers.weighted_plan import WeightedPlan
 from bnnhw.ir.bounds import reach
 from bnnhw.ir.geometry import Geometry
-from bnnhw.ir.nodes import Dense, Threshold, Window
-from bnnhw.units import MatrixVectorUnit, StreamFifo
+from bnnhw.ir.nodes import Dense, Scale, Threshold, Window
+from bnnhw.units import Contents, MatrixVectorUnit, StreamFifo
 
 # Adders between the registers of a popcount. Two levels of carry chains are about what the rest of a PE, an
 # accumulator, takes.
@@ -112,6 +114,28 @@ class WeightedLayer(Layer):
         value = 0 if self.window is None else self.window.fill
         return int(self.input.encode(value)) if self.input.contains(value) else 0
 
+    @cached_property
+    def scaled(self) -> Scale | None:
+        """What may stand in for its thresholds, of what PEs accumulate."""
+        if self.threshold is None:
+            return None
+        folded = self.folded()
+        start = folded.constant - folded.divisor * folded.bias
+        low, high = ((end - start) // folded.divisor for end in self.reach)
+        return stand_in(self.threshold, folded.relative, low, high, np.ones(self.mh, np.int64))
+
+    @property
+    def multiplies(self) -> bool:
+        return self.scaled is not None
+
+    def fits(self, plan: LayerPlan) -> bool:
+        assert isinstance(plan, WeightedPlan)
+        return plan.threshold_memory in MEMORIES or self.multiplies
+
+    def check_folding(self, wanted: Mapping[str, Any]) -> None:
+        super().check_folding(wanted)
+        check_stand_in(self.name, wanted, scaled=self.multiplies)
+
     @property
     def _geometry(self) -> Geometry | None:
         return None if self.window is None else self.window.geometry
@@ -132,7 +156,7 @@ class WeightedLayer(Layer):
             weight_memory=plan.weight_memory,
             # A single row is a constant, read by nobody.
             weight_latency=plan.weight_latency if plan.nf * plan.sf > 1 else 1,
-            bias_memory=plan.threshold_memory,
+            bias_memory="lut" if plan.threshold_memory in MULTIPLIED else plan.threshold_memory,
             # Not before thresholds that have registers; a single one has none.
             registered=self.thresholds <= 1,
             family=family,
@@ -144,12 +168,28 @@ class WeightedLayer(Layer):
         if self.threshold is None:
             return
         given, sums = self.given(final=final), plan.pe * plan.side_by_side
-        yield (
-            "thresholds",
-            threshold_unit(
+        if plan.threshold_memory in MULTIPLIED:
+            assert self.scaled is not None
+            yield (
+                "scale",
+                scale_unit(
+                    self.scaled, DataType("int", max(2, self.width)), given, pe=plan.pe, nf=plan.nf,
+                    vectors=plan.side_by_side, memory="lut", multiplier=MULTIPLIED[plan.threshold_memory],
+                ),
+            )  # fmt: skip
+        else:
+            yield from threshold_units(
                 self.threshold, given, pe=plan.pe, nf=plan.nf, width=self.width, vectors=plan.side_by_side,
                 memory=plan.threshold_memory,
-            ),
-        )  # fmt: skip
+            )  # fmt: skip
         if sums * plan.simd * self.product.terms >= MANY_LANES:
             yield "skid", StreamFifo(sums * given.bits, 2, "registers")
+
+    def _threshold_contents(self, plan: WeightedPlan, *, final: bool) -> dict[str, Contents]:
+        if self.threshold is None:
+            return {}
+        if plan.threshold_memory in MULTIPLIED:
+            assert self.scaled is not None
+            return {"scale": scale_contents(self.scaled, pe=plan.pe, nf=plan.nf)}
+        given, relative = self.given(final=final), self.folded().relative
+        return threshold_contents(self.threshold, relative, given, pe=plan.pe, nf=plan.nf)

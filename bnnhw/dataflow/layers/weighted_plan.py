@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bnnhw.dataflow.layers.base import MAX_BEATS, LayerPlan
+from bnnhw.dataflow.layers.base import MAX_BEATS, MEMORIES, MULTIPLIED, LayerPlan
 from bnnhw.errors import PlanError
 
 
@@ -22,7 +22,8 @@ class WeightedPlan(LayerPlan):
         Beats that the lines of a map have room for; 0 for as few as will do.
     weight_memory, buffer_memory, threshold_memory, window_memory
         ``block`` or ``lut``: where the weights, the repeated input vector, the biases with the thresholds, and the
-        lines of a map lie.
+        lines of a map lie. `threshold_memory` may be ``multiplier`` or ``adders`` as well, where a multiplication gives
+        the codes of many thresholds: by the part's multipliers, or in LUTs.
     weight_latency
         Cycles from the address of weights to the weights: 1, or 2 with registers behind the memory.
     popcount_levels
@@ -56,3 +57,6 @@ class WeightedPlan(LayerPlan):
 
     def _ranges(self) -> dict[str, tuple[int, int]]:
         return {**super()._ranges(), "window_depth": (0, MAX_BEATS), "weight_latency": (1, 2)}
+
+    def _memories(self) -> dict[str, tuple[str, ...]]:
+        return {**super()._memories(), "threshold_memory": (*MEMORIES, *MULTIPLIED)}

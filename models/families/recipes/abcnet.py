@@ -42,13 +42,14 @@ class Bases(Layer):
 
     def write(self, writer: Writer, x: str) -> str:
         signs, sizes = self.bases()
+        names = [writer.constant(sign.numpy()) for sign in signs]
+        kernel = list(signs.shape[3:])
         terms = []
         for factor, offset in zip(self.factors.tolist(), self.offsets.tolist(), strict=True):
             share = writer.node("Clip", writer.by("Add", x, offset), writer.constant(0.0), writer.constant(1.0))
             bits = writer.bipolar(writer.by("Sub", share, 0.5))
-            for sign, size in zip(signs, sizes.tolist(), strict=True):
-                kernel = list(sign.shape[2:])
-                conv = writer.node("Conv", bits, writer.constant(sign.numpy()), kernel_shape=kernel)
+            for sign, size in zip(names, sizes.tolist(), strict=True):
+                conv = writer.node("Conv", bits, sign, kernel_shape=kernel)
                 terms.append(writer.by("Mul", conv, factor * size))
         return writer.node("Sum", *terms)
 

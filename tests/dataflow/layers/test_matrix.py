@@ -96,7 +96,7 @@ def test_units_are_equal_where_their_parameters_are(family):
         ({"batch": 9}, "batch must be 1 to 8, not 9"),
         ({"weight_memory": LOGIC}, "weight_memory logic is for a whole matrix"),
         ({"weight_latency": 3}, "weight_latency must be 1 to 2, not 3"),
-        ({"threshold_memory": LOGIC}, "threshold_memory must be block or lut, not 'logic'"),
+        ({"threshold_memory": LOGIC}, "threshold_memory must be block, lut, multiplier or adders, not 'logic'"),
     ],
 )
 def test_refuses_other_foldings(changes, message):
