@@ -15,9 +15,10 @@ from bnnhw.design import Design
 from bnnhw.errors import InputError
 from bnnhw.generate.rtlil import rtlil
 from bnnhw.generate.wrappers import BUSES, wrapper
+from bnnhw.generate.wrappers.wishbone import Wishbone
 from bnnhw.hints import did_you_mean
 from bnnhw.inputs import inputs_for
-from bnnhw.packaging import bench, tables
+from bnnhw.packaging import c_driver, register_bench, stream_bench, tables
 from bnnhw.packaging.numbers import encoding, scores
 from bnnhw.packaging.page import page
 from bnnhw.packaging.prefixes import check_prefix, prefix_for
@@ -92,19 +93,28 @@ def make_package(design: Design, *, bus: str, prefix: str | None, samples: int) 
         np.asarray(answers["prediction"], np.int64).reshape(len(chosen.values)),
         np.zeros(len(chosen.values), np.bool_),
     )
-    content = bench.vectors(signals, reference.encode_inputs(graph, chosen.values), expected)
+    values = reference.encode_inputs(graph, chosen.values)
     cycles = measure(plan, network)
+    if isinstance(signals, Wishbone):
+        benches = register_bench.files(name, signals, values, expected, digest=plan.digest, latency=cycles.latency)
+        drivers = c_driver.files(name, signals, digest=plan.digest)
+    else:
+        benches, drivers = stream_bench.files(name, signals, values, expected, latency=cycles.latency), {}
     codes, found = encoding(graph), scores(graph)
-    memories = bench.memory_files(name, signals, content)
     listed = tables.all_of(name, codes, found, plan.input_dtype)
     texts = {
         f"{name}.v": stamped(portable_verilog(rtlil(component, name), name), plan.digest),
         f"{name}_template.v": template(name, signals),
-        f"{name}_tb.v": bench.bench(name, signals, content, latency=cycles.latency),
-        **memories,
+        **benches,
+        **drivers,
         **listed,
-        f"{name}.core": fusesoc_core(name, f"Accelerator of the network {graph.name}", VERSION, [*memories]),
-        f"{name}.md": page(name, design, signals, codes, found, cycles, tables=[*listed]),
+        f"{name}.core": fusesoc_core(
+            name,
+            f"Accelerator of the network {graph.name}",
+            VERSION,
+            [file for file in benches if file.endswith(".hex")],
+        ),
+        f"{name}.md": page(name, design, signals, codes, found, cycles, tables=[*listed], drivers=[*drivers]),
     }
     facts = {
         "model": graph.name,

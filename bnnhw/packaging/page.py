@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from bnnhw.arithmetic.formats import DataType
 from bnnhw.dataflow.cycles import Cycles
 from bnnhw.design import Design
-from bnnhw.generate.wrappers.base import StreamBus
+from bnnhw.generate.wrappers.base import Bus
 from bnnhw.packaging.numbers import Encoding, Scores
 
 # Cuts that are shown on the page; the file has all of them.
@@ -23,12 +23,13 @@ CODES = {
 def page(
     prefix: str,
     design: Design,
-    bus: StreamBus,
+    bus: Bus,
     encoding: Encoding | None,
     scores: Scores,
     cycles: Cycles,
     *,
     tables: Sequence[str],
+    drivers: Sequence[str],
 ) -> str:
     """The page.
 
@@ -36,6 +37,8 @@ def page(
     ----------
     tables
         Names of the files of `bnnhw.packaging.tables` that belong to it.
+    drivers
+        Names of the files of software.
     """
     return "\n".join(
         [
@@ -45,12 +48,12 @@ def page(
             *_codes(prefix, bus.ports.input.dtype, encoding, tables),
             *_results(prefix, bus, scores, tables),
             *_timing(bus, cycles, design),
-            *_use(prefix, tables),
+            *_use(prefix, tables, drivers),
         ]
     )
 
 
-def _head(prefix: str, design: Design, bus: StreamBus) -> Iterator[str]:
+def _head(prefix: str, design: Design, bus: Bus) -> Iterator[str]:
     graph, port = design.graph, bus.ports
     yield f"# {prefix}\n"
     yield (
@@ -62,16 +65,11 @@ def _head(prefix: str, design: Design, bus: StreamBus) -> Iterator[str]:
     yield f"Bus: `{bus.name}`. Design: `{design.plan.digest}`, which the first line of `{prefix}.v` repeats.\n"
 
 
-def _ports(bus: StreamBus) -> Iterator[str]:
+def _ports(bus: Bus) -> Iterator[str]:
     yield "## Ports\n\n| port | bits | direction | meaning |\n| --- | --- | --- | --- |"
     for s in bus.signals:
         yield f"| `{s.name}` | {s.bits} | {s.direction} | {s.meaning} |"
-    i, o = bus.input, bus.output
-    yield (
-        f"\nA beat passes at each rising edge of `{bus.clock.name}` at which valid and ready are both 1. Valid never "
-        "waits for ready, and a beat that is offered stays as it is until it is taken; the module expects the same of "
-        f"the sender. `{i.ready.name}` may depend on `{i.valid.name}` and `{o.ready.name}` within the cycle.\n"
-    )
+    yield f"\n{bus.handshake}\n"
     yield (
         f"`{bus.reset.name}` is synchronous: at {bus.reset_active} for one edge or more it empties the module. Frames "
         "inside are lost, and the next beat begins a new one. Memories keep their contents, which are part of the "
@@ -80,15 +78,11 @@ def _ports(bus: StreamBus) -> Iterator[str]:
     )
 
 
-def _frames(bus: StreamBus, design: Design) -> Iterator[str]:
+def _frames(bus: Bus, design: Design) -> Iterator[str]:
     port, graph = bus.ports.input, design.graph
     shape = " x ".join(str(size) for size in graph.tensors[graph.input].shape)
     yield f"## Frames\n\n{port.elements} elements in {port.beats} beats of {port.lanes}. {bus.frame_layout}\n"
-    yield (
-        f"A frame ends with the beat that has `{bus.input.fields[-1].name}`. One with too few or too many beats is "
-        "answered like any other, with the error bit set and integers that mean nothing; the frames around it are not "
-        f"touched.\n\nThe model's own input is {shape}."
-    )
+    yield f"The model's own input is {shape}."
 
 
 def _codes(prefix: str, dtype: DataType, encoding: Encoding | None, tables: Sequence[str]) -> Iterator[str]:
@@ -135,7 +129,7 @@ def _codes(prefix: str, dtype: DataType, encoding: Encoding | None, tables: Sequ
     )
 
 
-def _results(prefix: str, bus: StreamBus, scores: Scores, tables: Sequence[str]) -> Iterator[str]:
+def _results(prefix: str, bus: Bus, scores: Scores, tables: Sequence[str]) -> Iterator[str]:
     port = bus.ports.output
     yield (
         f"\n## Results\n\nA result for each frame, in order: {port.elements} integers in {port.beats} beats of "
@@ -156,7 +150,7 @@ def _results(prefix: str, bus: StreamBus, scores: Scores, tables: Sequence[str])
     yield "\nThe class is that of the largest output, of several the first."
 
 
-def _timing(bus: StreamBus, cycles: Cycles, design: Design) -> Iterator[str]:
+def _timing(bus: Bus, cycles: Cycles, design: Design) -> Iterator[str]:
     yield (
         f"\n## Timing\n\nLatency: at most {cycles.latency:,} cycles from a frame's first beat to its result's last "
         f"one, on an idle module that nothing stalls. Interval: a frame every {cycles.interval:g} cycles, when frames "
@@ -167,7 +161,7 @@ def _timing(bus: StreamBus, cycles: Cycles, design: Design) -> Iterator[str]:
         yield f"{group} frames are worked on side by side, so their results come in groups; one alone is not delayed."
 
 
-def _use(prefix: str, tables: Sequence[str]) -> Iterator[str]:
+def _use(prefix: str, tables: Sequence[str], drivers: Sequence[str]) -> Iterator[str]:
     yield f"""
 ## Use
 
@@ -179,6 +173,8 @@ def _use(prefix: str, tables: Sequence[str]) -> Iterator[str]:
 | `{prefix}.core` | for FuseSoC: `fusesoc --cores-root . run --target sim bnnhw:accelerators:{prefix}` |"""
     for name in tables:
         yield f"| `{name}` | see above |"
+    for name in drivers:
+        yield f"| `{name}` | driver in C |"
     yield f"""
 The bench runs in this folder, and ends with PASS and exit status 0 or with FAIL and another one:
 

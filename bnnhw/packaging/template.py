@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bnnhw.generate.wrappers.base import StreamBus
+from bnnhw.generate.wrappers.base import Bus
 
 
-def template(prefix: str, bus: StreamBus) -> str:
+def template(prefix: str, bus: Bus) -> str:
     """Declarations and an instance, to be copied."""
     signals = bus.signals
     wires = "\n".join(f"wire {f'[{s.bits - 1}:0] ' if s.bits > 1 else ''}{s.name};  // {s.meaning}" for s in signals)

@@ -14,7 +14,7 @@ from tests.cli.conftest import CLI
 pytestmark = pytest.mark.end2end
 
 
-@pytest.mark.parametrize("bus", ["stream", "axi-stream"])
+@pytest.mark.parametrize("bus", ["stream", "axi-stream", "wishbone"])
 def test_a_compiled_design(cli: CLI, tmp_path: Path, bus: str) -> None:
     work, out = tmp_path / "work", tmp_path / "out"
     bnnhw.compile("digits-binary", part="ice40-up5k", fps=20_000, folder=work)
@@ -25,13 +25,14 @@ def test_a_compiled_design(cli: CLI, tmp_path: Path, bus: str) -> None:
     assert done.json["digest"] in (out / "digits.v").read_text().partition("\n")[0]
     page = (out / "digits.md").read_text()
     assert "**scale = 0.375** and **offset = -3**" in page and f"Bus: `{bus}`" in page
-    for signal in ("clk", "i_data") if bus == "stream" else ("aclk", "s_axis_tdata"):
+    signals = {"stream": ("clk", "i_data"), "axi-stream": ("aclk", "s_axis_tdata"), "wishbone": ("clk_i", "dat_i")}
+    for signal in signals[bus]:
         assert f"| `{signal}` |" in page and f".{signal}({signal})" in (out / "digits_template.v").read_text()
     if shutil.which("iverilog") is None:
         pytest.skip("Icarus Verilog is not installed (Debian's package iverilog)")
     command = next(line.strip() for line in page.splitlines() if line.startswith("    iverilog"))
     ran = subprocess.run(command, shell=True, cwd=out, capture_output=True, text=True)
-    assert ran.returncode == 0 and "PASS: 5 frames twice" in ran.stdout
+    assert ran.returncode == 0 and ("PASS: 3 frames" if bus == "wishbone" else "PASS: 5 frames twice") in ran.stdout
 
 
 @pytest.mark.parametrize(

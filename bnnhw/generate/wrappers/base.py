@@ -72,22 +72,18 @@ class Beat:
     mask: int
 
 
-class StreamBus:
-    """A bus of one stream of frames in and one of results out.
-
-    Parameters
-    ----------
-    ports
-        The streams of the accelerator inside.
+class Bus:
+    """What the design around an accelerator sees of it.
 
     Members
     -------
     name : str
         As the user calls the bus.
+    ports : Ports
+        The streams of the accelerator inside.
     clock, reset : Signal
     reset_active : int
         The level of `reset` that resets.
-    input, output : Channel
     """
 
     name: ClassVar[str]
@@ -99,6 +95,35 @@ class StreamBus:
         self.ports = ports
 
     @property
+    def signals(self) -> tuple[Signal, ...]:
+        """All ports of the module, in the order in which the page and the template list them."""
+        raise NotImplementedError
+
+    @property
+    def handshake(self) -> str:
+        """How data passes, for the page: Markdown."""
+        raise NotImplementedError
+
+    @property
+    def frame_layout(self) -> str:
+        """How a frame is sent, for the page: Markdown."""
+        raise NotImplementedError
+
+    @property
+    def result_layout(self) -> str:
+        """How a result comes, for the page: Markdown."""
+        raise NotImplementedError
+
+
+class StreamBus(Bus):
+    """A bus of one stream of frames in and one of results out.
+
+    Members
+    -------
+    input, output : Channel
+    """
+
+    @property
     def input(self) -> Channel:
         raise NotImplementedError
 
@@ -108,8 +133,20 @@ class StreamBus:
 
     @property
     def signals(self) -> tuple[Signal, ...]:
-        """All ports of the module, in the order in which the page and the template list them."""
         return (self.clock, self.reset, *self.input.signals, *self.output.signals)
+
+    @property
+    def handshake(self) -> str:
+        i, o = self.input, self.output
+        return (
+            f"A beat passes at each rising edge of `{self.clock.name}` at which valid and ready are both 1. Valid "
+            "never waits for ready, and a beat that is offered stays as it is until it is taken; the module expects "
+            f"the same of the sender. `{i.ready.name}` may depend on `{i.valid.name}` and `{o.ready.name}` within the "
+            "cycle.\n\n"
+            f"A frame ends with the beat that has `{i.fields[-1].name}`. One with too few or too many beats is "
+            "answered like any other, with the error bit set and integers that mean nothing; the frames around it are "
+            "not touched."
+        )
 
     def sent(self, values: NDArray[np.integer]) -> list[list[int]]:
         """The words of the beats of each frame of integers (N, ...)."""
@@ -123,16 +160,6 @@ class StreamBus:
         integers
             (elements,), those of the last layer.
         """
-        raise NotImplementedError
-
-    @property
-    def frame_layout(self) -> str:
-        """Where the elements of a frame lie in the beats of the input, for the page: Markdown."""
-        raise NotImplementedError
-
-    @property
-    def result_layout(self) -> str:
-        """Where the integers of a result lie in the beats of the output, for the page: Markdown."""
         raise NotImplementedError
 
 

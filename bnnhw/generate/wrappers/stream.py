@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, ClassVar
 
 import numpy as np
@@ -91,7 +92,7 @@ class StreamWrapper(wiring.Component):
     def __init__(self, plan: Plan, network: Network) -> None:
         self._accelerator: Any = Accelerator(plan, network)
         self.bus = Stream(self._accelerator.ports)
-        super().__init__(members(self.bus))
+        super().__init__(members((*self.bus.input.signals, *self.bus.output.signals)))
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
@@ -112,8 +113,6 @@ class StreamWrapper(wiring.Component):
         return m
 
 
-def members(bus: StreamBus, *, clocked: bool = False) -> dict[str, Any]:
-    """The members of a component with the signals of `bus`; `clocked`: clock and reset as well, for a component that
-    makes a domain of them."""
-    signals = bus.signals if clocked else (*bus.input.signals, *bus.output.signals)
+def members(signals: Iterable[Signal]) -> dict[str, Any]:
+    """The members of a component with these `signals`."""
     return {s.name: (In if s.direction == "input" else Out)(s.bits) for s in signals}

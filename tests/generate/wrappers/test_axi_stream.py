@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -11,14 +9,15 @@ import pytest
 
 from bnnhw import reference
 from bnnhw.design import Design
-from bnnhw.generate.rtlil import rtlil
 from bnnhw.generate.wrappers import wrapper
 from bnnhw.inputs import random_inputs
-from bnnhw.toolchain.verilog import portable_verilog
+from tests.generate.wrappers.icarus import run
 from tests.packaging.designs import dense, folded
 
 pytestmark = pytest.mark.sim
 pytest.importorskip("cocotbext.axi")
+
+BENCH, VARIABLE = "axi_stream_bench", "BNNHW_PACKETS"
 
 
 def packets(design: Design, count: int) -> list[dict[str, object]]:
@@ -63,7 +62,7 @@ def packets(design: Design, count: int) -> list[dict[str, object]]:
 @pytest.mark.parametrize("count", [300, pytest.param(10_000, marks=pytest.mark.slow)])
 def test_packets_under_back_pressure(count: int, make: object, tmp_path: Path) -> None:
     design = make(tmp_path)  # type: ignore[operator]
-    run(design, packets(design, count), tmp_path)
+    run(design, "axi-stream", BENCH, VARIABLE, job(design, packets(design, count)), tmp_path)
 
 
 def test_a_wrong_byte_is_found(tmp_path: Path) -> None:
@@ -73,34 +72,9 @@ def test_a_wrong_byte_is_found(tmp_path: Path) -> None:
     whole = next(packet for packet in sent if not packet["damaged"])
     whole["result"][3] ^= 1  # type: ignore[index]
     with pytest.raises(SystemExit, match="1"):
-        run(design, sent, tmp_path)
+        run(design, "axi-stream", BENCH, VARIABLE, job(design, sent), tmp_path)
 
 
-def run(design: Design, sent: list[dict[str, object]], folder: Path) -> None:
-    """Sends the packets in Icarus Verilog, which is compiled at once."""
-    from cocotb_tools.runner import get_runner
-
-    if shutil.which("iverilog") is None:
-        pytest.skip("Icarus Verilog is not installed (Debian's package iverilog)")
-    component = wrapper("axi-stream", design.plan, design.network)
-    source = folder / "net.v"
-    source.write_text(portable_verilog(rtlil(component, "net"), "net"))
-    job = folder / "packets.json"
-    bits = component.bus.ports.output.fields["label"]
-    job.write_text(json.dumps({"packets": sent, "error_bit": bits}))
-    runner = get_runner("icarus")
-    runner.build(
-        sources=[source],
-        hdl_toplevel="net",
-        build_dir=folder / "built",
-        build_args=["-g2001"],
-        timescale=("1ns", "1ps"),
-    )
-    runner.test(  # leaves by SystemExit where a test fails
-        hdl_toplevel="net",
-        test_module="tests.generate.wrappers.axi_stream_bench",
-        build_dir=folder / "built",
-        test_dir=folder,
-        results_xml=str(folder / "results.xml"),
-        extra_env={"BNNHW_PACKETS": str(job), "PYTHONWARNINGS": "default"},
-    )
+def job(design: Design, sent: list[dict[str, object]]) -> dict[str, object]:
+    bits = wrapper("axi-stream", design.plan, design.network).bus.ports.output.fields["label"]
+    return {"packets": sent, "error_bit": bits}

@@ -1,5 +1,5 @@
-"""The bench of a package: plain Verilog-2001 that sends frames, holds the results against the reference's, and says
-PASS or stops. It needs no Python: the frames and results lie beside it as hexadecimal numbers."""
+"""The bench of a package with streams: plain Verilog-2001 that sends frames, holds the results against the
+reference's, and says PASS or stops. It needs no Python: frames and results lie beside it as hexadecimal numbers."""
 
 from __future__ import annotations
 
@@ -9,14 +9,30 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bnnhw.generate.wrappers.base import StreamBus
+from bnnhw.packaging.memories import frames_file, hang_cycles, masks_file, results_file
 from bnnhw.packets import Results
 
-# A bench gives up after this number of cycles without a beat, and those of a frame.
-HANG_CYCLES = 200_000
+
+def files(
+    prefix: str, bus: StreamBus, values: NDArray[np.integer], expected: Results, *, latency: int
+) -> dict[str, str]:
+    """The bench, and the files that it reads, by name.
+
+    Parameters
+    ----------
+    values
+        (N, ...) integers, a frame each.
+    expected
+        What the reference computes of them.
+    latency
+        Cycles from a frame's first beat to its result's last one, on an idle accelerator without stalls.
+    """
+    content = _vectors(bus, values, expected)
+    return {f"{prefix}_tb.v": _bench(prefix, bus, content, latency=latency), **_memory_files(prefix, bus, content)}
 
 
 @dataclass(frozen=True)
-class Vectors:
+class _Vectors:
     """What a bench sends, and what it has to get.
 
     Parameters
@@ -37,7 +53,7 @@ class Vectors:
     frames: int
 
 
-def vectors(bus: StreamBus, values: NDArray[np.integer], expected: Results) -> Vectors:
+def _vectors(bus: StreamBus, values: NDArray[np.integer], expected: Results) -> _Vectors:
     """The frames of integers `values` (N, ...), then a damaged one, then the first again.
 
     Parameters
@@ -57,7 +73,7 @@ def vectors(bus: StreamBus, values: NDArray[np.integer], expected: Results) -> V
     flagged = bus.answered(expected.integers[0], 0, error=True)
     sent = [*frames, damaged, frames[0]]
     given = [*results, flagged, results[0]]
-    return Vectors(
+    return _Vectors(
         [word for frame in sent for word in frame],
         [(beat.word, beat.mask) for result in given for beat in result],
         len(results[0]),
@@ -65,7 +81,7 @@ def vectors(bus: StreamBus, values: NDArray[np.integer], expected: Results) -> V
     )
 
 
-def memory_files(prefix: str, bus: StreamBus, content: Vectors) -> dict[str, str]:
+def _memory_files(prefix: str, bus: StreamBus, content: _Vectors) -> dict[str, str]:
     """The files that the bench reads, by name: for ``$readmemh``, a beat a line."""
     digits = -(-bus.output.bits // 4)
     return {
@@ -75,19 +91,7 @@ def memory_files(prefix: str, bus: StreamBus, content: Vectors) -> dict[str, str
     }
 
 
-def frames_file(prefix: str) -> str:
-    return f"{prefix}_frames.hex"
-
-
-def results_file(prefix: str) -> str:
-    return f"{prefix}_results.hex"
-
-
-def masks_file(prefix: str) -> str:
-    return f"{prefix}_masks.hex"
-
-
-def bench(prefix: str, bus: StreamBus, content: Vectors, *, latency: int) -> str:
+def _bench(prefix: str, bus: StreamBus, content: _Vectors, *, latency: int) -> str:
     """The module ``<prefix>_tb``.
 
     Parameters
@@ -117,7 +121,7 @@ module {prefix}_tb;
   localparam BEATS = {len(content.beats)};  // beats of all results
   localparam FIRST = {content.first};  // beats of the first result
   localparam LATENCY = {latency};  // cycles from a frame's first beat to its result's last
-  localparam HANG = {HANG_CYCLES + latency};  // cycles without a beat
+  localparam HANG = {hang_cycles(latency)};  // cycles without a beat
 
   reg {clock};
   reg {reset};
