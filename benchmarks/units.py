@@ -26,7 +26,7 @@ from benchmarks.pages import ROOT, markdown, put
 from benchmarks.rows import Row, Rows
 from bnnhw.arithmetic.formats import DataType
 from bnnhw.dataflow.layers.scaled import scale_contents, scale_unit, stand_in
-from bnnhw.dataflow.layers.thresholded import threshold_contents, threshold_unit
+from bnnhw.dataflow.layers.thresholded import threshold_contents, threshold_units
 from bnnhw.gateware.arithmetic.adder_chain import BIT, MATCH
 from bnnhw.gateware.arithmetic.mvu import MatrixVectorUnit
 from bnnhw.gateware.arithmetic.pe import PE
@@ -143,8 +143,8 @@ def quantiser(family: str, *, multiplier: str | None = None) -> Framed:
     built: Any
     if multiplier is None:
         relative = node.thresholds - node.thresholds[:, :1]
-        counted = threshold_unit(node, given, pe=1, nf=channels, width=width + 1, vectors=1, memory="lut")
-        built = circuit(counted, threshold_contents(node, relative, given, pe=1, nf=channels))
+        ((name, counted),) = threshold_units(node, given, pe=1, nf=channels, width=width + 1, vectors=1, memory="lut")
+        built = circuit(counted, threshold_contents(node, relative, given, pe=1, nf=channels)[name])
     else:
         scale = stand_in(node, node.thresholds, *ends, np.ones(channels, np.int64))
         assert scale is not None

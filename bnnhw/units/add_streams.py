@@ -26,6 +26,7 @@ class AddStreams(Unit):
     out_dtype: DataType
 
     contents = SumContents
+    gives = "codes"
 
     @property
     def latency(self) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field, fields
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from bnnhw.parts import Part
 from bnnhw.units.cycle_model import CycleModel
@@ -36,6 +36,8 @@ class Unit(ABC):
 
     # What its memories hold; None for a unit without numbers of a model.
     contents: ClassVar[type[Contents] | None] = None
+    # What it gives of the network: a layer's ``"sums"`` or its ``"codes"``, or neither.
+    gives: ClassVar[Literal["", "sums", "codes"]] = ""
 
     def parameters(self) -> dict[str, Any]:
         """By the names of the circuit's parameters."""

@@ -39,6 +39,7 @@ class CodeTable(Unit):
     memory: str
 
     contents = TableContents
+    gives = "codes"
 
     @property
     def latency(self) -> int:

@@ -20,6 +20,8 @@ class Concat(Unit):
     channels: tuple[int, ...]
     out_dtype: DataType
 
+    gives = "codes"
+
     @property
     def latency(self) -> int:
         return 0

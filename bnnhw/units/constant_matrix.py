@@ -49,6 +49,8 @@ class ConstantMatrixUnit(Unit):
     kind: str
     family: str
 
+    gives = "sums"
+
     @property
     def pipeline(self) -> Schedule:
         """The stages of the adders."""

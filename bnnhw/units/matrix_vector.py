@@ -71,6 +71,7 @@ class MatrixVectorUnit(Unit):
     read_bits: int = surroundings()
 
     contents = MatrixContents
+    gives = "sums"
 
     @property
     def product(self) -> Product:

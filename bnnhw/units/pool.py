@@ -28,6 +28,7 @@ class Pool(Unit):
     out_dtype: DataType
 
     contents = PoolContents
+    gives = "codes"
 
     @property
     def latency(self) -> int:

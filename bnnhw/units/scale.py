@@ -67,6 +67,7 @@ class ScaleUnit(Unit):
     multiplier: str
 
     contents = ScaleContents
+    gives = "codes"
 
     @property
     def latency(self) -> int:

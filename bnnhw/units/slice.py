@@ -20,6 +20,8 @@ class Slice(Unit):
     chunks: tuple[bool, ...]
     vectors: tuple[bool, ...]
 
+    gives = "codes"
+
     @property
     def latency(self) -> int:
         return 0

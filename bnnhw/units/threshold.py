@@ -58,6 +58,7 @@ class ThresholdUnit(Unit):
     memory: str
 
     contents = ThresholdContents
+    gives = "codes"
 
     @property
     def searched(self) -> bool:

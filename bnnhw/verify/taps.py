@@ -23,15 +23,8 @@ from bnnhw.ir.graph import Graph
 from bnnhw.ir.nodes import Node, Threshold
 from bnnhw.reference import traced
 from bnnhw.units import (
-    AddStreams,
-    CodeTable,
-    Concat,
     ConstantMatrixUnit,
     FrameGather,
-    MatrixVectorUnit,
-    Pool,
-    ScaleUnit,
-    Slice,
     ThresholdUnit,
 )
 from bnnhw.verify.record import Record
@@ -145,13 +138,13 @@ def _result(stage: Stage, network: Network) -> Result | None:
     """The operation that a unit of a layer does, with the bits of its elements and their meaning; None for a unit that
     gives no tensor of the network."""
     unit, layer = stage.unit, network.layers[stage.layer]
-    if isinstance(unit, (MatrixVectorUnit, ConstantMatrixUnit)):
+    if not stage.part or not unit.gives:
+        return None
+    if unit.gives == "sums":
         assert isinstance(layer, WeightedLayer)
         if isinstance(unit, ConstantMatrixUnit) and layer.thresholds == 1:
             return None  # its sums are signs only
         return layer.node, layer.width, _accumulator(layer)
-    if not stage.part or not isinstance(unit, (ThresholdUnit, CodeTable, ScaleUnit, Pool, AddStreams, Concat, Slice)):
-        return None
     made: Node = layer.node
     if isinstance(layer, WeightedLayer):
         assert layer.threshold is not None

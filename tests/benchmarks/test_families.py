@@ -59,7 +59,8 @@ def test_tables_of_what_maps_and_what_does_not(tmp_path: Path) -> None:
     assert found["ideas"].count("\n") == 5
     speed = found["equal_speed"].splitlines()[2:]
     assert "`families/bnn`" in speed[0] and "**1,500** | 3 | 600 | 100,000" in speed[0]
-    assert "`families/larq`" in speed[1] and speed[1].endswith("| - | - | - | - |") and len(speed) == 2
+    assert "`families/larq`" in speed[1] and speed[1].endswith("| - | - | - | - |") and not speed[2]
+    assert speed[3].endswith(f"these: BNN ({100 * MODEL.facts['accuracy']:.1f} %, 1,500 LUTs).")
     assert "Too large for it: Larq." in found["equal_area"] and "larq" not in found["equal_area"]
     assert found["left_out"].startswith("* TWN") and found["left_out"].endswith("floats\n")
     assert json.loads(path.read_text())

@@ -96,11 +96,11 @@ def test_folder_that_is_no_design(refused: CLI, tmp_path: Path, command: str) ->
 
 
 @pytest.mark.parametrize("command", ["compile", "simulate", "compare", "build"])
-def test_unknown_board_lists_all(refused: CLI, tmp_path: Path, command: str) -> None:
+def test_unknown_board_tells_where_to_look(refused: CLI, tmp_path: Path, command: str) -> None:
     output = ("-o", tmp_path / "w") if command in ("compile", "build") else ()
     outcome = refused(command, DIGITS, "--board", "nope", *output)
     assert "nope" in outcome.err
-    assert "icebreaker" in outcome.err
+    assert "see: bnnhw boards" in outcome.err
     assert not (tmp_path / "w").exists()
 
 

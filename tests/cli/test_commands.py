@@ -411,7 +411,7 @@ def test_version(cli: CLI) -> None:
 
 
 def test_interrupt_ends_in_one_line(cli: CLI, monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupted() -> None:
+    def interrupted(**_: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(bnnhw, "models", interrupted)
@@ -441,7 +441,7 @@ def test_error_is_legible() -> None:
 def test_a_defect_asks_for_a_report_and_is_no_mismatch(
     cli: CLI, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    def defect() -> None:
+    def defect(**_: object) -> None:
         raise ZeroDivisionError("a\nb")
 
     monkeypatch.setattr(bnnhw, "models", defect)
@@ -460,7 +460,7 @@ def test_a_defect_asks_for_a_report_and_is_no_mismatch(
 
 @pytest.mark.parametrize("error", [MemoryError, OSError(28, "No space left on device")])
 def test_the_machine_is_no_defect(refused: CLI, monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
-    def fail() -> None:
+    def fail(**_: object) -> None:
         raise error
 
     monkeypatch.setattr(bnnhw, "models", fail)

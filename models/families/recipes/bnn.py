@@ -16,6 +16,7 @@ FAMILY = Family(
         activation=lambda: Sign("Clip, BipolarQuant"),
         last_norm=True,
     ),
-    epochs=300,
+    epochs=200,
+    batch=32,
     rate=LATENT_RATE,
 )

@@ -19,6 +19,7 @@ FAMILY = Family(
         last_norm=True,
         tail=Tail("Softmax"),
     ),
-    epochs=300,
+    epochs=200,
+    batch=32,
     rate=LATENT_RATE,
 )

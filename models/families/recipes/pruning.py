@@ -26,6 +26,7 @@ FAMILY = Family(
         last_norm=True,
     ),
     each_step=each_step,
-    epochs=300,
+    epochs=200,
+    batch=32,
     rate=LATENT_RATE,
 )
