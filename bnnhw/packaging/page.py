@@ -176,7 +176,8 @@ def _use(prefix: str, tables: Sequence[str], drivers: Sequence[str]) -> Iterator
     for name in drivers:
         yield f"| `{name}` | driver in C |"
     yield f"""
-The bench runs in this folder, and ends with PASS and exit status 0 or with FAIL and another one:
+The bench runs in this folder, and ends with PASS and exit status 0 or with FAIL and another one (FuseSoC does not pass
+on that of Icarus):
 
     iverilog -g2001 -o {prefix}_tb.vvp {prefix}.v {prefix}_tb.v && vvp -N {prefix}_tb.vvp
     verilator --binary --timing -CFLAGS -std=c++20 {prefix}.v {prefix}_tb.v --top-module {prefix}_tb
