@@ -49,6 +49,7 @@ TABLE: dict[str, set[str]] = {
     "shipped": set(),
     "inputs": {"ir", "reference", "shipped"},
     "quantisation": ABOVE_REFERENCE | {"inputs"},
+    "packaging": {"ir", "reference", "dataflow", "generate", "toolchain", "design", "inputs"},
     "compiler": ABOVE_REFERENCE | HARDWARE | {"design", "shipped"},
 }
 # The verbs stand above all parts, and the command line knows only them and the base.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from pathlib import Path
 
@@ -11,6 +12,21 @@ from bnnhw.toolchain import flow
 ELABORATED, WRITTEN = "elaborated.il", "written.v"
 # What Amaranth says of a netlist to the tools; Verilog is for readers.
 NOTES = ("generator", "top", "src", "amaranth.hierarchy", "amaranth.decoding")
+
+
+# What Verilator's -Wall says of any netlist in one file, and nobody is to change; a reader's own files are not touched.
+SILENCED = {
+    "DECLFILENAME": "one file holds all modules",
+    "PROCASSINIT": "registers have values from the configuration of the FPGA",
+    "UNUSEDSIGNAL": "bits of a sum or a port that nothing reads",
+    "WIDTHEXPAND": "operands are extended as the language says",
+    "WIDTHTRUNC": "`!` of a number means that it is zero",
+}
+# Between the names of a module and of what is inside: a prefix has it nowhere, so two packages share no module.
+INSIDE = "__"
+
+# Of a module, and of an instance of one; Yosys' own cells begin with a dollar sign.
+_MODULE_NAME = re.compile(r"^(module|  cell) \\(\S+)", re.MULTILINE)
 
 
 def accelerator_verilog(plan: Plan, network: Network) -> str:
@@ -36,6 +52,11 @@ def verilog(rtlil: str) -> str:
     ToolError
         If Yosys is missing or fails.
     """
+    return _written(rtlil, "proc -nomux -norom", "memory_collect")
+
+
+def _written(rtlil: str, *steps: str) -> str:
+    """The modules of `rtlil` after these `steps` of Yosys, as Verilog."""
     without = "attrmap " + " ".join(f"-remove {note}" for note in NOTES)
     with tempfile.TemporaryDirectory(prefix="bnnhw-verilog-") as name:
         folder = Path(name)
@@ -43,10 +64,46 @@ def verilog(rtlil: str) -> str:
         flow.run_yosys(
             folder,
             f"read_rtlil {ELABORATED}",
-            "proc -nomux -norom",
-            "memory_collect",
+            *steps,
             without,
             without.replace("attrmap", "attrmap -modattr"),
             f"write_verilog -norename {WRITTEN}",
         )
         return (folder / WRITTEN).read_text()
+
+
+def portable_verilog(rtlil: str, prefix: str) -> str:
+    """The modules of `rtlil` as Verilog-2001 for tools of any maker: plain names of modules, all with the `prefix`.
+
+    Parameters
+    ----------
+    rtlil
+        The module `prefix`, and those that it holds, named ``<prefix>.<name>``.
+
+    Raises
+    ------
+    ToolError
+        If Yosys is missing or fails.
+    """
+    names: dict[str, str] = {}
+
+    def plain(match: re.Match[str]) -> str:
+        name = match[2]
+        if name not in names:
+            inside = re.sub(r"\W", "_", name.removeprefix(prefix).lstrip("."))
+            wanted = prefix + INSIDE + inside if inside else prefix
+            while wanted in names.values():
+                wanted += "_"
+            names[name] = wanted
+        return f"{match[1]} \\{names[name]}"
+
+    text = _written(
+        _MODULE_NAME.sub(plain, rtlil),
+        f"hierarchy -check -top {prefix}",
+        "proc",
+        "pmuxtree",
+        "memory_collect",
+        "opt_clean -purge",
+    )
+    off = "\n".join(f"// verilator lint_off {rule}  // {why}" for rule, why in SILENCED.items())
+    return f"// verilator lint_save\n{off}\n{text}// verilator lint_restore\n"
