@@ -43,7 +43,7 @@ def dense(made: Lowered, node: MatMul | Conv, x: Value, pads: tuple[int, int, in
     if scale.ndim:
         most = counted * made.largest(x.tensor)
         largest = most.reshape(groups, -1, counted.shape[1]).max(axis=1)
-        units, factors = _units(scale.reshape(groups, -1), largest, _roundings(rows[0].size))
+        units, factors = _units(scale.reshape(groups, -1), largest)
         per_row = _met(factors.ravel(), groups, counted.shape)
         rows, scale = (
             rows * per_row[:, None],
@@ -68,13 +68,10 @@ def _met(values: NDArray[Any], groups: int, shape: tuple[int, ...]) -> NDArray[A
     return np.repeat(per_group, shape[0] // groups, axis=0)
 
 
-def _units(scales: Array, largest: Array, roundings: float) -> tuple[Array, NDArray[np.int64]]:
+def _units(scales: Array, largest: Array) -> tuple[Array, NDArray[np.int64]]:
     """A unit for each group (groups,), and the multiples of it that stand for `scales` (groups, C / groups), of which
-    sums count up to `largest`."""
-    found = [
-        common_unit(scale, most, roundings * ROUNDING * float(most @ np.abs(scale)))
-        for scale, most in zip(scales, largest, strict=True)
-    ]
+    sums count up to `largest`: off by no more than one rounding of the largest sum."""
+    found = [common_unit(scale, most, 0.0) for scale, most in zip(scales, largest, strict=True)]
     return np.array([unit for unit, _ in found]), np.array([factors for _, factors in found])
 
 

@@ -365,7 +365,7 @@ class _Lowering:
         assert function is not None
         scale, offset = float(function.scale.reshape(-1)[0]), float(function.offset.reshape(-1)[0])
         code = round((value - offset) / scale) if np.isfinite(value) else format_.min
-        off = np.isfinite(value) and abs(code * scale + offset - value) > 1e-6 * abs(scale)
+        off = np.isfinite(value) and abs(code * scale + offset - value) > 1e-6 * abs(scale) + 2.0**-23 * abs(value)
         varies = function.offset.ndim or ((value or offset) and function.scale.ndim)
         if off or varies or not format_.contains(code):
             raise ModelError(f"padding with {value:g}, which is no value of its {format_} input; pad with such a value")

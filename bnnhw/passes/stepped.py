@@ -86,14 +86,14 @@ def _steps(
             found.append((float(size), integers[same]))
             left &= ~same
         groups.append(sorted(found, key=lambda group: -len(group[1])))
-    count = max(len(found) for found in groups)
+    count = max(1, *(len(found) for found in groups))  # a constant has a step that no integer reaches
     most = max((len(places) for found in groups for _, places in found), default=0)
-    if not 0 < count <= MAX_SIZES or most > MAX_GRID:
+    if count > MAX_SIZES or most > MAX_GRID:
         raise ModelError(f"an activation of {most} steps of {count} sizes, which is not quantised; {QUANTISE}")
     cuts, sizes = [], []
     for k in range(count):
         chosen = [found[k] if k < len(found) else (0.0, integers[:0]) for found in groups]
-        width = max(len(places) for _, places in chosen)
+        width = max(1, *(len(places) for _, places in chosen))
         cuts.append(np.stack([np.pad(places, (0, width - len(places)), constant_values=past) for _, places in chosen]))
         sizes.append(np.array([size for size, _ in chosen]))
     return cuts, sizes
