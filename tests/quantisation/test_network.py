@@ -63,9 +63,10 @@ def assert_means_what_the_executor_says(path: Path, inputs: np.ndarray) -> None:
     expected = theirs[model.graph.output[0].name].reshape(len(inputs), -1)
     graph = to_integers(load(path))
     answer = reference.run(graph, inputs)["outputs"].reshape(len(inputs), -1)
-    sure = ~reference.doubtful(graph, inputs)
-    assert sure.any()
-    np.testing.assert_allclose(answer[sure], expected[sure], rtol=1e-4, atol=1e-4 * np.abs(expected).max())
+    near = np.isclose(answer, expected, rtol=1e-4, atol=1e-4 * np.abs(expected).max()).all(axis=1)
+    # Where float32 may decide by its rounding it mostly does not.
+    assert (near | reference.doubtful(graph, inputs)).all()
+    assert near.mean() > 0.5
 
 
 @pytest.mark.parametrize("seed", range(12))
