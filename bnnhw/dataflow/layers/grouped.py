@@ -12,7 +12,7 @@ from bnnhw.dataflow.layers.base import MEMORIES, LayerPlan, NamedUnit, divisors
 from bnnhw.dataflow.layers.grouped_plan import GroupedPlan
 from bnnhw.dataflow.layers.matrix_contents import matrix_contents
 from bnnhw.dataflow.layers.thresholded import threshold_cycles_of, threshold_memories
-from bnnhw.dataflow.layers.weighted import POPCOUNT_LEVELS, WeightedLayer
+from bnnhw.dataflow.layers.weighted import WeightedLayer
 from bnnhw.dataflow.layers.window import sliding_window
 from bnnhw.ir.nodes import GroupedDense
 from bnnhw.units import Contents, VectorBuffer
@@ -47,21 +47,7 @@ class GroupedLayer(WeightedLayer):
         return 1 if self.window is None else self.window.geometry.taps
 
     def unfolded(self) -> GroupedPlan:
-        return GroupedPlan(
-            **{**self._given(), "output": "" if self.threshold is None else self.dtype.name},
-            weight=self.weight.name,
-            groups=self.node.groups,
-            taps=self.taps,
-            pe=1,
-            simd=1,
-            window_depth=0,
-            weight_memory="block",
-            buffer_memory="lut",
-            threshold_memory="lut",
-            window_memory="lut",
-            weight_latency=1,
-            popcount_levels=POPCOUNT_LEVELS,
-        )
+        return GroupedPlan(**self._given(), groups=self.node.groups, taps=self.taps)
 
     # ---- what the search asks ------------------------------------------------------------------
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bnnhw.arithmetic.formats import DataType
-from bnnhw.dataflow.layers.weighted_plan import WeightedPlan
+from bnnhw.dataflow.layers.weighted_plan import WEIGHTED_CHOICES, WeightedPlan
 from bnnhw.errors import PlanError
 
 
@@ -30,17 +30,7 @@ class GroupedPlan(WeightedPlan):
     taps: int
 
     kind = "grouped"
-    choices = (
-        "pe",
-        "simd",
-        "window_depth",
-        "weight_memory",
-        "buffer_memory",
-        "threshold_memory",
-        "window_memory",
-        "weight_latency",
-        "popcount_levels",
-    )
+    choices = ("pe", "simd", *WEIGHTED_CHOICES)
 
     @property
     def rows(self) -> int:

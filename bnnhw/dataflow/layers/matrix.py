@@ -18,7 +18,7 @@ from bnnhw.dataflow.layers.matrix_contents import (
 from bnnhw.dataflow.layers.matrix_foldings import matrix_foldings
 from bnnhw.dataflow.layers.matrix_plan import MatrixPlan
 from bnnhw.dataflow.layers.thresholded import threshold_cycles_of, threshold_memories
-from bnnhw.dataflow.layers.weighted import POPCOUNT_LEVELS, WeightedLayer
+from bnnhw.dataflow.layers.weighted import WeightedLayer
 from bnnhw.dataflow.layers.window import sliding_window
 from bnnhw.errors import PlanError
 from bnnhw.ir.nodes import Dense
@@ -55,22 +55,7 @@ class MatrixLayer(WeightedLayer):
         return constant_netlist(self.node.weight, self.input, self._cuts, self.divisor)
 
     def unfolded(self) -> MatrixPlan:
-        return MatrixPlan(
-            **{**self._given(), "output": "" if self.threshold is None else self.dtype.name},
-            weight=self.weight.name,
-            pe=1,
-            simd=1,
-            batch=1,
-            lanes=1 if self.windowed else 0,
-            window_rows=1,
-            window_depth=0,
-            weight_memory="block",
-            buffer_memory="lut",
-            threshold_memory="lut",
-            window_memory="lut",
-            weight_latency=1,
-            popcount_levels=POPCOUNT_LEVELS,
-        )
+        return MatrixPlan(**self._given(), batch=1, lanes=1 if self.windowed else 0, window_rows=1)
 
     # ---- what the search asks ------------------------------------------------------------------
 

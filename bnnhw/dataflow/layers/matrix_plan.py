@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from bnnhw.arithmetic.formats import DataType
 from bnnhw.dataflow.layers.base import LOGIC, MEMORIES
-from bnnhw.dataflow.layers.weighted_plan import WeightedPlan
+from bnnhw.dataflow.layers.weighted_plan import WEIGHTED_CHOICES, WeightedPlan
 from bnnhw.errors import PlanError
 
 # Frames that may share a fetched weight.
@@ -38,20 +38,7 @@ class MatrixPlan(WeightedPlan):
     window_rows: int
 
     kind = "matrix"
-    choices = (
-        "pe",
-        "simd",
-        "batch",
-        "lanes",
-        "window_rows",
-        "window_depth",
-        "weight_memory",
-        "buffer_memory",
-        "threshold_memory",
-        "window_memory",
-        "weight_latency",
-        "popcount_levels",
-    )
+    choices = ("pe", "simd", "batch", "lanes", "window_rows", *WEIGHTED_CHOICES)
 
     @property
     def side_by_side(self) -> int:

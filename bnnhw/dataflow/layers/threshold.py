@@ -5,22 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bnnhw.arithmetic.thresholds import fold_thresholds, total_width
-from bnnhw.dataflow.layers.base import MEMORIES, MULTIPLIED, Layer, LayerPlan, NamedUnit
+from bnnhw.dataflow.layers.base import MEMORIES, MULTIPLIED, LayerPlan, NamedUnit
 from bnnhw.dataflow.layers.elementwise import ElementwisePlan
-from bnnhw.dataflow.layers.scaled import scale_contents, scale_unit, stand_in
-from bnnhw.dataflow.layers.thresholded import (
-    check_stand_in,
-    threshold_contents,
-    threshold_cycles_of,
-    threshold_memories,
-    threshold_units,
-)
+from bnnhw.dataflow.layers.scaled import stand_in
+from bnnhw.dataflow.layers.thresholded import ThresholdedLayer, threshold_cycles_of, threshold_memories
 from bnnhw.ir.nodes import Scale, Threshold
 from bnnhw.units import Contents, ThresholdDifference
 from bnnhw.units.threshold_difference import DifferenceContents
@@ -47,7 +40,7 @@ class ThresholdPlan(ElementwisePlan):
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class ThresholdLayer(Layer):
+class ThresholdLayer(ThresholdedLayer):
     """Thresholds of integers, channel by channel."""
 
     node: Threshold
@@ -77,17 +70,9 @@ class ThresholdLayer(Layer):
         low, high = (np.full(self.mh, end, np.int64) for end in (self.input.min, self.input.max))
         return stand_in(self.node, self.node.thresholds, low, high, self.signs)
 
-    @property
-    def multiplies(self) -> bool:
-        return self.scaled is not None
-
     def fits(self, plan: LayerPlan) -> bool:
         assert isinstance(plan, ThresholdPlan)
         return super().fits(plan) and (plan.threshold_memory in MEMORIES or self.multiplies)
-
-    def check_folding(self, wanted: Mapping[str, Any]) -> None:
-        super().check_folding(wanted)
-        check_stand_in(self.name, wanted, scaled=self.multiplies)
 
     def unfolded(self) -> ThresholdPlan:
         return ThresholdPlan(**self._given(), pe=1, threshold_memory="lut")
@@ -102,31 +87,14 @@ class ThresholdLayer(Layer):
 
     def inner_units(self, plan: LayerPlan, family: str, *, final: bool = False) -> Iterator[NamedUnit]:
         assert isinstance(plan, ThresholdPlan)
-        given = self.given(final=final)
-        if plan.threshold_memory in MULTIPLIED:
-            assert self.scaled is not None
-            yield (
-                "scale",
-                scale_unit(
-                    self.scaled, self.input, given, pe=plan.pe, nf=plan.nf, vectors=1, memory="lut",
-                    multiplier=MULTIPLIED[plan.threshold_memory],
-                ),
-            )  # fmt: skip
-            return
-        yield "difference", ThresholdDifference(self.input, plan.pe, self.mh, self.width)
-        yield from threshold_units(
-            self.node, given, pe=plan.pe, nf=plan.nf, width=self.width, vectors=1,
-            memory=plan.threshold_memory,
-        )  # fmt: skip
+        if plan.threshold_memory not in MULTIPLIED:
+            yield "difference", ThresholdDifference(self.input, plan.pe, self.mh, self.width)
+        yield from self._code_units(self.node, self.input, plan, plan.threshold_memory, final=final)
 
     def contents(self, plan: LayerPlan, family: str, *, final: bool = False) -> dict[str, Contents]:
         assert isinstance(plan, ThresholdPlan)
-        if plan.threshold_memory in MULTIPLIED:
-            assert self.scaled is not None
-            return {"scale": scale_contents(self.scaled, pe=plan.pe, nf=plan.nf)}
         folded = fold_thresholds(self.node.thresholds, np.zeros(self.mh, np.int64))
-        given = self.given(final=final)
-        return {
-            "difference": DifferenceContents((-folded.bias).tolist(), self.signs.tolist()),
-            **threshold_contents(self.node, folded.relative, given, pe=plan.pe, nf=plan.nf),
-        }
+        found = self._code_contents(self.node, folded.relative, plan, plan.threshold_memory, final=final)
+        if plan.threshold_memory not in MULTIPLIED:
+            found["difference"] = DifferenceContents((-folded.bias).tolist(), self.signs.tolist())
+        return found

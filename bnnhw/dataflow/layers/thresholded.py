@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -11,9 +12,10 @@ from numpy.typing import NDArray
 from bnnhw.arithmetic.formats import DataType
 from bnnhw.arithmetic.plane_products import SMALL_TABLE
 from bnnhw.arithmetic.thresholds import MAX_PARALLEL_THRESHOLDS, threshold_cycles
-from bnnhw.dataflow.layers.base import MEMORIES, MULTIPLIED, NamedUnit
+from bnnhw.dataflow.layers.base import MEMORIES, MULTIPLIED, Layer, LayerPlan, NamedUnit
+from bnnhw.dataflow.layers.scaled import scale_contents, scale_unit
 from bnnhw.errors import PlanError
-from bnnhw.ir.nodes import Threshold
+from bnnhw.ir.nodes import Scale, Threshold
 from bnnhw.units import CodeTable, Contents, ThresholdUnit
 from bnnhw.units.code_table import TableContents
 from bnnhw.units.threshold import ThresholdContents
@@ -71,16 +73,57 @@ def threshold_memories(count: int, nf: int, *, scaled: bool) -> tuple[str, ...]:
     return (*memories, *MULTIPLIED) if scaled else memories
 
 
-def check_stand_in(name: str, wanted: Mapping[str, Any], *, scaled: bool) -> None:
-    """Refuses a multiplication where it gives other codes than the thresholds.
+class ThresholdedLayer(Layer):
+    """A layer that ends in thresholds, or in a multiplication that takes their place."""
 
-    Raises
-    ------
-    PlanError
-        Naming the layer.
-    """
-    if wanted.get("threshold_memory") in MULTIPLIED and not scaled:
-        raise PlanError(
-            f"--folding: layer {name}: no multiplication gives the codes of its thresholds, or there are too few: "
-            f"threshold_memory must be {' or '.join(MEMORIES)}"
-        )
+    @property
+    @abstractmethod
+    def width(self) -> int:
+        """Bits of what is compared."""
+
+    @property
+    @abstractmethod
+    def scaled(self) -> Scale | None:
+        """What may stand in for the thresholds; None for nothing."""
+
+    @property
+    def multiplies(self) -> bool:
+        return self.scaled is not None
+
+    def check_folding(self, wanted: Mapping[str, Any]) -> None:
+        super().check_folding(wanted)
+        if wanted.get("threshold_memory") in MULTIPLIED and not self.multiplies:
+            raise PlanError(
+                f"--folding: layer {self.name}: no multiplication gives the codes of its thresholds, or there are too "
+                f"few: threshold_memory must be {' or '.join(MEMORIES)}"
+            )
+
+    def _code_units(
+        self, node: Threshold, x: DataType, plan: LayerPlan, memory: str, *, final: bool
+    ) -> Iterator[NamedUnit]:
+        """The units that give the codes of `node` for numbers of the format `x`, whose thresholds lie in a
+        `memory` or are a multiplication."""
+        given = self.given(final=final)
+        if memory in MULTIPLIED:
+            assert self.scaled is not None
+            yield (
+                "scale",
+                scale_unit(
+                    self.scaled, x, given, pe=plan.pe, nf=plan.nf, vectors=plan.side_by_side, memory="lut",
+                    multiplier=MULTIPLIED[memory],
+                ),
+            )  # fmt: skip
+            return
+        yield from threshold_units(
+            node, given, pe=plan.pe, nf=plan.nf, width=self.width, vectors=plan.side_by_side,
+            memory=memory,
+        )  # fmt: skip
+
+    def _code_contents(
+        self, node: Threshold, relative: NDArray[np.int64], plan: LayerPlan, memory: str, *, final: bool
+    ) -> dict[str, Contents]:
+        """What these units hold, by name: see `threshold_contents`."""
+        if memory in MULTIPLIED:
+            assert self.scaled is not None
+            return {"scale": scale_contents(self.scaled, pe=plan.pe, nf=plan.nf)}
+        return threshold_contents(node, relative, self.given(final=final), pe=plan.pe, nf=plan.nf)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from bnnhw.arithmetic.formats import DataType
 from bnnhw.arithmetic.plane_products import Product
 from bnnhw.arithmetic.thresholds import FoldedThresholds, fold_thresholds, total_width
-from bnnhw.dataflow.layers.base import MEMORIES, MULTIPLIED, Layer, LayerPlan, NamedUnit
-from bnnhw.dataflow.layers.scaled import scale_contents, scale_unit, stand_in
-from bnnhw.dataflow.layers.thresholded import check_stand_in, threshold_contents, threshold_units
+from bnnhw.dataflow.layers.base import MEMORIES, MULTIPLIED, LayerPlan, NamedUnit
+from bnnhw.dataflow.layers.scaled import stand_in
+from bnnhw.dataflow.layers.thresholded import ThresholdedLayer
 from bnnhw.dataflow.layers.weighted_plan import WeightedPlan
 from bnnhw.ir.bounds import reach
 from bnnhw.ir.geometry import Geometry
@@ -31,7 +31,7 @@ MANY_LANES = 512
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class WeightedLayer(Layer):
+class WeightedLayer(ThresholdedLayer):
     """Products of weights with the input vector, or with each window of a map, and the thresholds after them.
 
     Parameters
@@ -124,17 +124,26 @@ class WeightedLayer(Layer):
         low, high = ((end - start) // folded.divisor for end in self.reach)
         return stand_in(self.threshold, folded.relative, low, high, np.ones(self.mh, np.int64))
 
-    @property
-    def multiplies(self) -> bool:
-        return self.scaled is not None
-
     def fits(self, plan: LayerPlan) -> bool:
         assert isinstance(plan, WeightedPlan)
         return plan.threshold_memory in MEMORIES or self.multiplies
 
-    def check_folding(self, wanted: Mapping[str, Any]) -> None:
-        super().check_folding(wanted)
-        check_stand_in(self.name, wanted, scaled=self.multiplies)
+    def _given(self) -> dict[str, Any]:
+        # With what a folding begins with in all kinds.
+        return {
+            **super()._given(),
+            "output": "" if self.threshold is None else self.dtype.name,
+            "weight": self.weight.name,
+            "pe": 1,
+            "simd": 1,
+            "window_depth": 0,
+            "weight_memory": "block",
+            "buffer_memory": "lut",
+            "threshold_memory": "lut",
+            "window_memory": "lut",
+            "weight_latency": 1,
+            "popcount_levels": POPCOUNT_LEVELS,
+        }
 
     @property
     def _geometry(self) -> Geometry | None:
@@ -167,29 +176,14 @@ class WeightedLayer(Layer):
         """What follows the sums."""
         if self.threshold is None:
             return
-        given, sums = self.given(final=final), plan.pe * plan.side_by_side
-        if plan.threshold_memory in MULTIPLIED:
-            assert self.scaled is not None
-            yield (
-                "scale",
-                scale_unit(
-                    self.scaled, DataType("int", max(2, self.width)), given, pe=plan.pe, nf=plan.nf,
-                    vectors=plan.side_by_side, memory="lut", multiplier=MULTIPLIED[plan.threshold_memory],
-                ),
-            )  # fmt: skip
-        else:
-            yield from threshold_units(
-                self.threshold, given, pe=plan.pe, nf=plan.nf, width=self.width, vectors=plan.side_by_side,
-                memory=plan.threshold_memory,
-            )  # fmt: skip
+        sums = plan.pe * plan.side_by_side
+        x = DataType("int", max(2, self.width))
+        yield from self._code_units(self.threshold, x, plan, plan.threshold_memory, final=final)
         if sums * plan.simd * self.product.terms >= MANY_LANES:
-            yield "skid", StreamFifo(sums * given.bits, 2, "registers")
+            yield "skid", StreamFifo(sums * self.given(final=final).bits, 2, "registers")
 
     def _threshold_contents(self, plan: WeightedPlan, *, final: bool) -> dict[str, Contents]:
         if self.threshold is None:
             return {}
-        if plan.threshold_memory in MULTIPLIED:
-            assert self.scaled is not None
-            return {"scale": scale_contents(self.scaled, pe=plan.pe, nf=plan.nf)}
-        given, relative = self.given(final=final), self.folded().relative
-        return threshold_contents(self.threshold, relative, given, pe=plan.pe, nf=plan.nf)
+        relative = self.folded().relative
+        return self._code_contents(self.threshold, relative, plan, plan.threshold_memory, final=final)

@@ -7,6 +7,17 @@ from dataclasses import dataclass
 from bnnhw.dataflow.layers.base import MAX_BEATS, MEMORIES, MULTIPLIED, LayerPlan
 from bnnhw.errors import PlanError
 
+# What a folding file may ask of all layers with weights, besides how much is done at a time.
+WEIGHTED_CHOICES = (
+    "window_depth",
+    "weight_memory",
+    "buffer_memory",
+    "threshold_memory",
+    "window_memory",
+    "weight_latency",
+    "popcount_levels",
+)
+
 
 @dataclass(frozen=True, kw_only=True)
 class WeightedPlan(LayerPlan):
