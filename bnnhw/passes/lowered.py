@@ -251,11 +251,11 @@ class Lowered:
     def _encode(self, name: str, padding: set[float], grid: bool) -> Codes:
         if name not in self._software.levels:
             raise ModelError(self.why(name))
-        values = self._software.levels[name].astype(np.float64)
-        found = spaced(self._software.levels[name], grid=grid).holding(padding)
-        codes = np.rint(values / found.scale) * found.scale
+        values = self._software.levels[name]
+        found = spaced(values, grid=grid).holding(padding)
+        exact = np.rint(values / found.scale) * found.scale
         # The values are a float32 division's, say, of which products with a scale are a last bit off.
-        off = np.where(codes.astype(np.float32) == values, 0.0, np.abs(codes - values)).max(axis=0)
+        off = np.where(exact.astype(np.float32) == values, 0.0, np.abs(exact - values)).max(axis=0)
         made = self._unique(f"{name}.encoded")
         encode = Encode(
             name=made, inputs=(), output=made, dtype=found.dtype, scale=found.scale, offset=found.offset,
