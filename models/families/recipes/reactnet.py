@@ -1,14 +1,13 @@
 import torch
 from torch import nn
 
-from models.families.activations import Fixed, Input, Sign
+from models.families.activations import Fixed, Sign
 from models.families.estimators import polynomial_sign
-from models.families.family import CLASSES, WIDTH, Family, Images
-from models.families.layers import Chain, Conv, Dense, Flatten, Layer, Norm, Pool, Residual
-from models.families.weights import Integer, Scaled
+from models.families.family import WIDTH, Family, Images
+from models.families.layers import Chain, Conv, Layer, Norm, Residual
+from models.families.residual import STEP, residual_network
+from models.families.weights import Scaled
 from models.families.writer import Writer
-
-STEP = 2.0**-4
 
 
 class Shift(Layer):
@@ -51,19 +50,7 @@ def block(kernel: int) -> list[Layer]:
 
 def network(images: Images) -> Chain:
     """A block of 3x3 and one of 1x1, between 8-bit layers."""
-    side = (images.side - 2) // 2
-    return Chain(
-        Input(images.full),
-        Conv(1, WIDTH, 3, lambda: Integer(8)),
-        Norm(WIDTH),
-        Fixed(8, STEP, relu=False),
-        *block(3),
-        *block(1),
-        Pool("AveragePool"),
-        Fixed(8, STEP, relu=False),
-        Flatten(),
-        Dense(WIDTH * side**2, CLASSES, lambda: Integer(8), bias=True),
-    )
+    return residual_network(images, lambda: [*block(3), *block(1)])
 
 
 FAMILY = Family(
