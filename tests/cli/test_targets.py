@@ -11,10 +11,10 @@ MODEL = "digits-binary"
 
 
 def test_a_part_stands_in_for_a_board(cli: CLI, refused: CLI, tmp_path: Path) -> None:
-    words = ["compile", MODEL, "--part", "ECP5_25F", "--max-lut", "4000", "--max-block-ram", "9"]
+    words = ["compile", MODEL, "--part", "ECP5_25F", "--max-lut", "1500", "--max-block-ram", "9"]
     found = cli(*words, "-o", str(tmp_path / "w"), "--json").json
     assert (found["board"], found["part"]) == ("", "ecp5-25f")
-    assert found["utilization"]["lut4"]["used"] <= 4000
+    assert found["utilization"]["lut4"]["used"] <= 1500
     assert found["utilization"]["block_ram"]["used"] <= 9
     assert (
         cli("compare", str(tmp_path / "w"), "--levels", "reference", "--samples", "3", "--json").json["mismatches"] == 0
