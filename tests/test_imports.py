@@ -15,6 +15,7 @@ PACKAGE = Path(bnnhw.__file__).parent
 BASE = {
     "artifacts",
     "charts",
+    "documents",
     "errors",
     "arithmetic",
     "parts",
@@ -51,6 +52,8 @@ TABLE: dict[str, set[str]] = {
     "quantisation": ABOVE_REFERENCE | {"inputs"},
     "packaging": {"ir", "reference", "dataflow", "generate", "toolchain", "design", "inputs"},
     "compiler": ABOVE_REFERENCE | HARDWARE | {"design", "shipped"},
+    "builder": HARDWARE | {"design", "verify"},
+    "exploration": ABOVE_REFERENCE | HARDWARE | {"design", "shipped", "inputs", "compiler", "builder"},
 }
 # The verbs stand above all parts, and the command line knows only them and the base.
 TOP = {"__init__", "api"}
