@@ -23,7 +23,7 @@ from bnnhw.files import write_text
 RESULTS = ROOT / "benchmarks" / "explore.json"
 PAGE = "docs/explore.md"
 PLOT = ROOT / "docs" / "explore.svg"
-MODELS = ("digits-binary", "mnist-binary", "mnist-ternary", "mnist-cnn")
+MODELS = ("mnist-binary", "mnist-ternary", "mnist-sparse", "mnist-cnn")
 RATES = (1_000, 10_000, 100_000, None)
 JOBS = 2
 SHOWN = "ulx3s-85f"
