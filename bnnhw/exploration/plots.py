@@ -13,7 +13,7 @@ from bnnhw.exploration.pareto import ACCURACY, Goal, front
 
 Row = Mapping[str, Any]
 
-WIDTH, HEIGHT = 470, 340
+WIDTH, HEIGHT = 490, 340
 LEFT, RIGHT, UPPER, LOWER = 78, 450, 34, 286
 # Marks of an axis that have room beside each other.
 MAX_MARKS = 7
