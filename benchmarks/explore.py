@@ -16,8 +16,7 @@ from typing import Any
 import bnnhw
 from benchmarks.entries import BOARDS
 from benchmarks.pages import ROOT, markdown, put
-from bnnhw.exploration.pareto import ACCURACY, LUTS
-from bnnhw.exploration.plots import colours_of, plot
+from bnnhw.charts import scatter
 from bnnhw.files import write_text
 
 RESULTS = ROOT / "benchmarks" / "explore.json"
@@ -47,7 +46,7 @@ def front_table(rows: Sequence[Row]) -> str:
     lines = [
         [
             row["model"],
-            "the fastest" if row["fps"] is None else f"{row['fps']:,}/s",
+            _asked(row),
             f"{row['accuracy']:.2%}",
             f"{row['lut4']:,}",
             str(row["block_ram"]),
@@ -71,9 +70,17 @@ def summary(found: dict[str, Any]) -> str:
 
 
 def picture(rows: Sequence[Row]) -> str:
-    """Accuracy over LUTs on one board, as the page of an exploration shows it."""
-    own = [row for row in rows if row["board"] == SHOWN and row["lut4"] is not None]
-    return plot(own, LUTS, ACCURACY, colours_of(MODELS))
+    """Accuracy over LUTs on one board."""
+    points = [
+        (f"{row['model']}, {_asked(row)}", float(row["lut4"]), 100 * row["accuracy"])
+        for row in rows
+        if row["board"] == SHOWN and row["lut4"] is not None
+    ]
+    return scatter(points, across=f"LUT4 on {SHOWN}", down="accuracy, %")
+
+
+def _asked(row: Row) -> str:
+    return "the fastest" if row["fps"] is None else f"{row['fps']:,}/s"
 
 
 def tables(found: dict[str, Any]) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import multiprocessing
 import os
 import signal
@@ -124,16 +125,19 @@ def cluster(address: str) -> Iterator[Executor]:
     try:
         from distributed import Client
         from distributed.scheduler import KilledWorker
+        from distributed.utils import silence_logging_cmgr
     except ImportError:
         raise ToolError('--scheduler needs dask.distributed: pip install "bnnhw[explore]"') from None
     where, untyped = f"--scheduler {address}", cast(Any, Client)
     try:
-        client = untyped(address, timeout=PATIENCE, set_as_default=False)
+        with silence_logging_cmgr(logging.CRITICAL):
+            client = untyped(address, timeout=PATIENCE, set_as_default=False)
     except (OSError, ValueError) as error:
         reason = " ".join(str(error).split())[:160]
         raise ToolError(f"{where}: no Dask scheduler answers ({reason}): see `dask scheduler --help`") from None
     try:
-        with client:
+        # What goes wrong is told as an error of bnnhw, without Dask's tracebacks beside it.
+        with silence_logging_cmgr(logging.CRITICAL), client:
             executor = client.get_executor(pure=False)
             try:
                 yield executor

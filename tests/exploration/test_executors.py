@@ -103,7 +103,7 @@ def address() -> Iterator[str]:
     """Of a cluster on this machine, with two workers that are started again when they die."""
     distributed = pytest.importorskip("distributed", reason='needs dask.distributed: pip install "bnnhw[explore]"')
     with distributed.LocalCluster(
-        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None, silence_logs=50
+        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=":0", silence_logs=50
     ) as local:
         yield local.scheduler_address
 
@@ -129,6 +129,21 @@ def test_a_task_that_kills_every_worker(tmp_path: Path, address: str) -> None:
     with pytest.raises(ToolError, match=r"4 workers died with the same point"), cluster(address) as executor:
         run([Deadly(1, log, deaths=99), Square(2, log)], executor, store=store)
     assert store.get(Square(2, log)) == {"square": 4}
+
+
+def test_a_scheduler_that_goes(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    distributed = pytest.importorskip("distributed", reason='needs dask.distributed: pip install "bnnhw[explore]"')
+    local = distributed.LocalCluster(n_workers=0, processes=False, dashboard_address=":0", silence_logs=50)
+
+    class Last(ThreadPoolExecutor):
+        def submit(self, *arguments: Any, **options: Any) -> Any:
+            future = executor.submit(*arguments, **options)
+            local.close()
+            return future
+
+    with pytest.raises(ToolError, match="the scheduler is gone"), cluster(local.scheduler_address) as executor:
+        run([Square(1, tmp_path / "log")], Last())
+    assert "Traceback" not in capfd.readouterr().err
 
 
 def test_a_cluster_gives_the_bytes_that_processes_give(tmp_path: Path, address: str) -> None:
