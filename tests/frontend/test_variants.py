@@ -89,6 +89,24 @@ def test_parameters_from_constant_nodes(tmp_path: Path) -> None:
     assert_as_executed(net.save(tmp_path), inputs_for(net))
 
 
+@pytest.mark.parametrize("equation", ["bi,io->bo", "ab, cb -> ac", "io,bi->bo"])
+def test_products_in_letters(equation: str, tmp_path: Path) -> None:
+    """Einsum of data and a matrix, on either side and either way."""
+    net, x = quantised_input()
+    matrix = net.quant(net.weights(*((8, 12) if "cb" in equation else (12, 8))))
+    inputs = (matrix, x) if equation.startswith("io") else (x, matrix)
+    net.dense(net.bipolar(net.node("Einsum", *inputs, equation=equation)), inputs=8)
+    assert_as_executed(net.save(tmp_path), inputs_for(net))
+
+
+@pytest.mark.parametrize("equation", ["bi,io->ob", "bi,bi->b", "bi,ij->b"])
+def test_other_products_in_letters(equation: str, tmp_path: Path) -> None:
+    net, x = quantised_input()
+    net.node("Einsum", x, net.quant(net.weights(12, 12)), equation=equation)
+    with pytest.raises(ModelError, match="multiplies the last axis of data by a matrix"):
+        imported(net.save(tmp_path))
+
+
 def test_nodes_without_names(tmp_path: Path) -> None:
     net = small_classifier()
     for node in net.nodes:
