@@ -18,9 +18,9 @@ from bnnhw.frontend import inspect, load
 from bnnhw.ir.graph import Graph
 from bnnhw.parts import Part, find_part
 from bnnhw.passes import to_integers
+from bnnhw.progress import Progress
 from bnnhw.shipped import find_model, shipped_model
 from bnnhw.toolchain import find_board
-from bnnhw.toolchain.tools import Progress
 
 # The boards among which the smallest one is taken that a model fits, if a user names none: those of the tables.
 UNASKED_BOARDS = ("icebreaker", "ice40-hx8k-b-evn", "ulx3s-85f")

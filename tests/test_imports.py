@@ -24,6 +24,7 @@ BASE = {
     "files",
     "hints",
     "packets",
+    "progress",
     "reading",
 }
 ABOVE_REFERENCE = {"ir", "frontend", "passes", "reference"}

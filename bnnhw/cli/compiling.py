@@ -7,9 +7,10 @@ from typing import Any
 
 import bnnhw
 from bnnhw.cli import options
-from bnnhw.cli.terminal import facts, percent, progress, share, table, write
+from bnnhw.cli.terminal import facts, percent, share, table, write
 from bnnhw.errors import InputError, ModelError
 from bnnhw.parts import Part, find_part
+from bnnhw.progress import shown
 
 
 def add_commands(commands: options.Commands) -> None:
@@ -71,7 +72,7 @@ def compile_(arguments: Namespace) -> int:
         folding=arguments.folding,
         input_format=arguments.input_format,
         output_tensor=arguments.output_tensor,
-        progress=progress,
+        progress=shown,
     )
     write(arguments.json, design.estimate, f"{estimate_text(design.estimate)}\n\nwritten to {arguments.output}")
     return 0
