@@ -7,8 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bnnhw.api.progress import Progress, silent
 from bnnhw.files import claimed
+from bnnhw.progress import Progress, silent
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -59,6 +59,7 @@ def build(
         As `compile`; if it does not fit, or timing does not allow the clock; if a tool is missing or fails.
     """
     from bnnhw.compiler import open_design
+    from bnnhw.shipped import known_accuracy
     from bnnhw.toolchain import build_bitstream, find_board
     from bnnhw.verify.simulation import simulated_cycles
 
@@ -75,6 +76,7 @@ def build(
             cycles=cycles,
             simulated=simulated,
             model_file=design.file,
+            accuracy=known_accuracy(design.file),
             clock_mhz=clock_mhz,
             seed=seed,
             seeds=seeds,

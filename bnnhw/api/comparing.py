@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bnnhw.api.progress import Progress, silent
+from bnnhw.progress import Progress, silent
 
 if TYPE_CHECKING:
     import numpy as np

@@ -9,9 +9,10 @@ from typing import Any
 import bnnhw
 from bnnhw.artifacts import is_design
 from bnnhw.cli import options
-from bnnhw.cli.terminal import facts, percent, progress, shortened, table, warn, write
+from bnnhw.cli.terminal import facts, percent, shortened, table, warn, write
 from bnnhw.errors import InputError
 from bnnhw.files import write_npz
+from bnnhw.progress import shown
 
 MISMATCH = 1
 LEVELS_TEXT = "source, reference, rtl, netlist, bitstream and board"
@@ -61,7 +62,7 @@ def simulate(arguments: Namespace) -> int:
         waves=arguments.waves,
         input_format=arguments.input_format,
         output_tensor=arguments.output_tensor,
-        progress=progress,
+        progress=shown,
     )
     text = facts(
         {
@@ -93,7 +94,7 @@ def compare(arguments: Namespace) -> int:
         port=arguments.port,
         input_format=arguments.input_format,
         output_tensor=arguments.output_tensor,
-        progress=progress,
+        progress=shown,
     )
     unwritten = result.pop("not_written", None)
     write(arguments.json, result, comparison_text(result))
@@ -172,7 +173,7 @@ def infer(arguments: Namespace) -> int:
         board=arguments.board,
         input_format=arguments.input_format,
         output_tensor=arguments.output_tensor,
-        progress=progress,
+        progress=shown,
     )
     write_npz(arguments.output, arrays)
     listed = [{"name": name, "shape": array.shape, "dtype": array.dtype.name} for name, array in arrays.items()]

@@ -37,12 +37,16 @@ class Row:
         What it is in the graph, or why it is refused.
     ok
         Whether it maps.
+    inputs, outputs
+        Names of the tensors that it takes and gives, where the file has names.
     """
 
     node: str
     op: str
     becomes: str
     ok: bool
+    inputs: tuple[str, ...] = ()
+    outputs: tuple[str, ...] = ()
 
 
 def load_qonnx(path: Path, *, input_format: DataType | None = None, output_tensor: str | None = None) -> Graph:
@@ -132,7 +136,8 @@ def walk(path: Path, output_tensor: str | None = None) -> tuple[Context, list[Ro
                 context.shapes.update(dict.fromkeys(node.output))
                 ok = isinstance(reason, Unreached)
                 becomes = "not looked at, since a node before it is refused" if ok else str(reason)
-        rows.append(Row(node_name(node), node.op_type, becomes, ok))
+        tensors = tuple(filter(None, node.input)), tuple(filter(None, node.output))
+        rows.append(Row(node_name(node), node.op_type, becomes, ok, *tensors))
     return context, rows
 
 

@@ -18,8 +18,8 @@ from bnnhw.generate.wrappers import BUSES, wrapper
 from bnnhw.generate.wrappers.wishbone import Wishbone
 from bnnhw.hints import did_you_mean
 from bnnhw.inputs import inputs_for
+from bnnhw.numbers import encoding, scores
 from bnnhw.packaging import c_driver, register_bench, stream_bench, tables
-from bnnhw.packaging.numbers import encoding, scores
 from bnnhw.packaging.page import page
 from bnnhw.packaging.prefixes import check_prefix, prefix_for
 from bnnhw.packaging.template import fusesoc_core, template
