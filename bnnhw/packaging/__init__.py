@@ -12,11 +12,9 @@ from bnnhw import files, reference
 from bnnhw.artifacts import stamped
 from bnnhw.dataflow.cycles import measure
 from bnnhw.design import Design
-from bnnhw.errors import InputError
 from bnnhw.generate.rtlil import rtlil
-from bnnhw.generate.wrappers import BUSES, wrapper
+from bnnhw.generate.wrappers import check_bus, wrapper
 from bnnhw.generate.wrappers.wishbone import Wishbone
-from bnnhw.hints import did_you_mean
 from bnnhw.inputs import inputs_for
 from bnnhw.packaging import c_driver, register_bench, stream_bench, tables
 from bnnhw.packaging.numbers import encoding, scores
@@ -65,8 +63,7 @@ def check_choices(bus: str, prefix: str | None) -> None:
     InputError
         Naming the option.
     """
-    if bus not in BUSES:
-        raise InputError(f"--bus {bus}: no such bus{did_you_mean(bus, BUSES) or ';'} there are {', '.join(BUSES)}")
+    check_bus(bus)
     if prefix is not None:
         check_prefix(prefix)
 
