@@ -138,7 +138,7 @@ def test_table_has_every_part() -> None:
 ROOT = PACKAGE.parent
 OUTSIDE = sorted(
     path
-    for name in ("benchmarks", "boards", "campaigns", "models", "proofs", "sim")
+    for name in ("benchmarks", "boards", "campaigns", "examples", "models", "proofs", "sim")
     for path in (ROOT / name).rglob("*.py")
 )
 
