@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from bnnhw.design import Design
+from bnnhw.progress import Progress
+from bnnhw.shipped import known_accuracy
 from bnnhw.toolchain import build_bitstream, find_board
-from bnnhw.toolchain.tools import Progress
 from bnnhw.verify.simulation import simulated_cycles
 
 
@@ -37,6 +38,7 @@ def build_design(
         cycles=cycles,
         simulated=simulated,
         model_file=design.file,
+        accuracy=known_accuracy(design.file),
         clock_mhz=clock_mhz,
         seed=seed,
         seeds=seeds,

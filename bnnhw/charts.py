@@ -29,10 +29,11 @@ class Drawing:
         dashed = f' stroke-dasharray="{dashes}"' if dashes else ""
         self.shapes.append(f'<polyline points="{where}" fill="none" stroke="{colour}" stroke-width="{width}"{dashed}/>')
 
-    def box(self, x: float, y: float, width: float, height: float, colour: str) -> None:
-        """A filled rectangle; `x` and `y` are its upper left corner."""
+    def box(self, x: float, y: float, width: float, height: float, colour: str, *, edge: str = "") -> None:
+        """A filled rectangle, maybe with an edge of another colour; `x` and `y` are its upper left corner."""
         size = f'width="{max(width, 0):.1f}" height="{height:.1f}"'
-        self.shapes.append(f'<rect x="{x:.1f}" y="{y:.1f}" {size} fill="{colour}"/>')
+        stroke = f' stroke="{edge}"' if edge else ""
+        self.shapes.append(f'<rect x="{x:.1f}" y="{y:.1f}" {size} fill="{colour}"{stroke}/>')
 
     def dot(self, x: float, y: float, colour: str, *, hollow: bool = False, hint: str = "") -> None:
         """A point of a plot; a browser shows `hint` where the mouse is on it."""
@@ -40,9 +41,11 @@ class Drawing:
         inside = f"><title>{escape(hint)}</title></circle>" if hint else "/>"
         self.shapes.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4" {look}{inside}')
 
-    def text(self, x: float, y: float, text: str, *, anchor: str = "start", colour: str = INK) -> None:
+    def text(
+        self, x: float, y: float, text: str, *, anchor: str = "start", colour: str = INK, bold: bool = False
+    ) -> None:
         """`text` on one line; `anchor` is ``start``, ``middle`` or ``end``."""
-        place = f'x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}"'
+        place = f'x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}"' + (' font-weight="bold"' if bold else "")
         self.shapes.append(f'<text {place} fill="{colour}" {FONT}>{escape(text)}</text>')
 
     def svg(self) -> str:

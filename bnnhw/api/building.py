@@ -7,8 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bnnhw.api.progress import Progress, silent
 from bnnhw.files import claimed
+from bnnhw.progress import Progress, silent
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike

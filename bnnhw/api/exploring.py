@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bnnhw.files import claimed
+from bnnhw.progress import Progress, silent
 
 if TYPE_CHECKING:
     from bnnhw.arithmetic.formats import DataType
@@ -32,6 +33,7 @@ def explore(
     input_format: DataType | None = None,
     output_tensor: str | None = None,
     count: Callable[[int, int], None] | None = None,
+    progress: Progress = silent,
 ) -> list[dict[str, Any]]:
     """Plans or builds every model for every board and part, at every rate, with every folding.
 
@@ -91,7 +93,8 @@ def explore(
     asked = [] if accuracy is None else [Accuracy.on(Path(accuracy), model) for model in found]
     with nullcontext() if folder is None else claimed(Path(folder)):
         store = None if folder is None else Store(Path(folder) / KEPT)
-        with executor_for(executor, jobs, scheduler) as workers:
+        step = f"exploring {len(points):,} point{'' if len(points) == 1 else 's'}"
+        with executor_for(executor, jobs, scheduler) as workers, progress(step):
             tasks: list[Task] = [*asked, *points]
             answers = run(tasks, workers, store=store, count=count)
         accuracies = {model.name: model.accuracy for model in found}

@@ -11,8 +11,9 @@ from typing import Any
 
 import bnnhw
 from bnnhw.cli import options
-from bnnhw.cli.terminal import Cell, counter, percent, table, write
+from bnnhw.cli.terminal import Cell, percent, table, write
 from bnnhw.errors import ToolError
+from bnnhw.progress import shown, told
 
 FASTEST, FREE = "max", "free"
 
@@ -83,13 +84,12 @@ def folding(text: str) -> Path | None:
 
 def explore(arguments: argparse.Namespace) -> int:
     jobs = arguments.jobs or (None if arguments.scheduler else os.cpu_count() or 1)
-    told = counter("exploring", "points")
     reached = (0, 0)
 
     def count(done: int, of: int) -> None:
         nonlocal reached
         reached = done, of
-        told(done, of)
+        told(f"{done:,} of {of:,} done")
 
     try:
         rows = explored(arguments, jobs, count)
@@ -128,6 +128,7 @@ def explored(
         input_format=arguments.input_format,
         output_tensor=arguments.output_tensor,
         count=count,
+        progress=shown,
     )
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from bnnhw.arithmetic.formats import DataType
+from bnnhw.errors import InputError
 
 
 class Commands(Protocol):
@@ -99,6 +100,18 @@ def add_folding(parser: argparse.ArgumentParser) -> None:
     """What the plan can be asked for."""
     parser.add_argument("--fps", type=positive, metavar="N", help="inferences per second to reach with the fewest LUTs")
     parser.add_argument("--folding", type=Path, metavar="FILE", help="a plan.json, or part of one, that fixes layers")
+
+
+def check_suffix(option: str, path: Path | None, *suffixes: str) -> None:
+    """Refuses a file to write whose name promises another format than it would have.
+
+    Raises
+    ------
+    InputError
+        Naming the option, the file and what its name may end in.
+    """
+    if path is not None and path.suffix.lower() not in suffixes:
+        raise InputError(f"{option} {path}: the name must end in {' or '.join(suffixes)}: that is what is written")
 
 
 def at_least_one(text: str) -> int:

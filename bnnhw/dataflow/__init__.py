@@ -14,7 +14,7 @@ from bnnhw.dataflow.finn import by_layer
 from bnnhw.dataflow.folding_file import Folding, check_names, load_folding
 from bnnhw.dataflow.layers import INPUT, LayerPlan
 from bnnhw.dataflow.network import Network
-from bnnhw.dataflow.pipeline import pipeline
+from bnnhw.dataflow.pipeline import Stage, pipeline
 from bnnhw.dataflow.plan import Plan, lanes_within, load_plan
 from bnnhw.dataflow.search import Budget, Search
 from bnnhw.errors import PlanError
@@ -25,6 +25,7 @@ __all__ = [
     "Cycles",
     "Network",
     "Plan",
+    "Stage",
     "check_belongs",
     "check_clock",
     "estimate",
@@ -32,6 +33,7 @@ __all__ = [
     "load_plan",
     "make_plan",
     "measure",
+    "pipeline",
     "planned",
 ]
 

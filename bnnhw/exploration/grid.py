@@ -84,10 +84,15 @@ def make_points(
         raise InputError("--seeds is how many routes of each design --build tries: a whole number from 1")
     chosen = [Chosen() if path is None else Chosen(str(path), load_folding(Path(path))) for path in foldings]
     points = [
-        Point(model, target, rate, clock_mhz, folding, effort)
+        Point(model, target, as_float(rate), as_float(clock_mhz), folding, effort)
         for model in models
         for target in targets
         for rate in rates
         for folding in chosen
     ]
     return list(dict.fromkeys(points))
+
+
+def as_float(value: float | None) -> float | None:
+    """1000 and 1000.0 are the same point, with the same bytes in a file."""
+    return None if value is None else float(value)

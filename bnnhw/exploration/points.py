@@ -5,7 +5,6 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Mapping
-from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from bnnhw.errors import InputError, ModelError, PlanError
 from bnnhw.exploration.models import ModelFile, check_same
 from bnnhw.exploration.tasks import Answer
 from bnnhw.parts import find_part
+from bnnhw.progress import silent
 from bnnhw.toolchain import find_board
 from bnnhw.toolchain.report import package_version
 
@@ -156,7 +156,7 @@ class Point:
                 clock_mhz=self.clock_mhz,
                 seeds=self.effort.seeds,
                 jobs=1,  # the other processors have points of their own
-                progress=lambda _: nullcontext(),
+                progress=silent,
             )
         return figures(BUILT, design, report) | {
             "fmax_mhz": report["fmax_mhz"],

@@ -62,6 +62,7 @@ def _page(report: Mapping[str, Any], estimate: Mapping[str, Any], plan: Plan, co
         ("Speed", _facts(_speed(report))),
         ("What it takes of the part", _utilization(report)),
         ("Cycles of each layer", _cycles(report, estimate)),
+        ("What each layer takes", _layers(report)),
         ("Against the part's limits", _roofline(report, plan)),
         *([("Clock by seed of the placer", _seeds(report))] if len(report["fmax_mhz_by_seed"]) > 1 else []),
         *([("Compared bit by bit", _comparison(comparison))] if comparison is not None else []),
@@ -80,11 +81,14 @@ def _facts(items: Mapping[str, object]) -> str:
 
 def _speed(report: Mapping[str, Any]) -> dict[str, object]:
     microseconds = report["latency_cycles"] / report["clock_mhz"]
+    path, right = report["critical_path"], report["accuracy"]
     return {
+        **({"accuracy": f"{right:.2%} of {report['accuracy_samples']:,} samples"} if right is not None else {}),
         "part": report["part"],
         "inferences per second": f"{report['inferences_per_second']:,.0f}",
         "through the host link": f"{report['link_inferences_per_second']:,.0f}",
         "clock": f"{report['clock_mhz']:.2f} MHz of {report['fmax_mhz']:.2f} MHz that timing allows",
+        **({"limited by": f"the path {path['words']}"} if path is not None else {}),
         "cycles per inference": f"{report['cycles_per_inference']:,}",
         "latency": f"{report['latency_cycles']:,} cycles, {microseconds:,.1f} microseconds",
         "cycles are those of the": report["cycles_from"],
@@ -114,6 +118,19 @@ def _cycles(report: Mapping[str, Any], estimate: Mapping[str, Any]) -> str:
         for layer in estimate["layers"]
     ]
     return charts.bars(rows, full=interval, mark=f"{interval:,} cycles between two results")
+
+
+def _layers(report: Mapping[str, Any]) -> str:
+    area, used = report["area"], report["utilization"]
+    keys = [key for key in RESOURCES if key in area["board"] and used[key]["used"]]
+    parts = [(layer["name"], layer) for layer in area["layers"]]
+    parts += [("frame guard and label select", area["frames"]), ("host link, clocks, LEDs", area["board"])]
+    rows = [(name, *(f"{own[key]:,}" for key in keys)) for name, own in parts]
+    share = [
+        Bar(name, own["lut4"], f"{own['lut4']:,} ({own['lut4'] / used['lut4']['used']:.0%})") for name, own in parts
+    ]
+    bars = charts.bars(share, full=max(own["lut4"] for _, own in parts))
+    return f'{table(rows, ("", *(RESOURCES[key] for key in keys)))}\n<p class="sum">LUT4 of each:</p>\n{bars}'
 
 
 def _roofline(report: Mapping[str, Any], plan: Plan) -> str:
