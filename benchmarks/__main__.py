@@ -13,6 +13,7 @@ NAMES = (
     "units",
     "constants",
     "gap",
+    "explore",
     "families",
     "calibrate",
     "cifar-cnv",

@@ -10,6 +10,7 @@ from typing import Any
 from bnnhw.dataflow import area
 from bnnhw.dataflow.checks import check_belongs
 from bnnhw.dataflow.cycles import Cycles, measure, with_fifos
+from bnnhw.dataflow.finn import by_layer
 from bnnhw.dataflow.folding_file import Folding, check_names, load_folding
 from bnnhw.dataflow.layers import INPUT, LayerPlan
 from bnnhw.dataflow.network import Network
@@ -70,9 +71,8 @@ def make_plan(
     PlanError
         If the network does not fit, the folding names an unknown layer, or `fps` is out of reach.
     """
-    wanted = folding or {}
-    names = [layer.name for layer in network.layers]
-    check_names(wanted, names, network.model)
+    wanted = by_layer(folding or {}, network.layers)
+    check_names(wanted, [layer.name for layer in network.layers], network.model)
     clock = part.fmax_guess_mhz if clock_mhz is None else clock_mhz
     check_clock(clock)
     if fps is not None and not fps > 0:
