@@ -34,8 +34,8 @@ __all__ = [
     "planned",
 ]
 
-# Beyond this share of a part's LUTs, routing fails or the clock drops.
-FILL = 0.82
+# Beyond this share of a part's LUTs, routing fails or the clock drops, by the part's family.
+FILL = {"ice40": 0.855, "ecp5": 0.82}
 # Without --fps a plan is as fast as this many LUTs allow: place and route of more takes long, and nobody asked for it.
 UNASKED_LUTS = 6000
 # How often a plan whose layers wait for each other is replaced by a faster one.
@@ -104,10 +104,11 @@ def check_clock(mhz: float) -> None:
 
 def budget_of(part: Part, network: Network, *, link: bool = True) -> Budget:
     """What `part` has for the accelerator of `network`, behind the `link` of a board or alone."""
+    usable = FILL[part.family] * part.lut4
     if not link:
-        return Budget(FILL * part.lut4, part.block_ram)
+        return Budget(usable, part.block_ram)
     luts = area.coefficients(part.family)["board"]
-    return Budget(FILL * part.lut4 - luts, part.block_ram - area.link_block_rams(part, network))
+    return Budget(usable - luts, part.block_ram - area.link_block_rams(part, network))
 
 
 def unasked(budget: Budget) -> Budget:

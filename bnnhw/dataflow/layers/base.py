@@ -272,7 +272,7 @@ class Layer(ABC):
         found = {wanted["pe"]} if "pe" in wanted else divisors(self._even)
         return [{"pe": n} for n in found if self.mh * self.taps <= n * per_vector]
 
-    def sections(self, plan: LayerPlan) -> tuple[Section, ...]:
+    def sections(self, plan: LayerPlan, family: str) -> tuple[Section, ...]:
         """The units that compute, in the order of `inner_units`."""
         return (Section(self.inner_units, (plan.pe, plan.columns), self.memories(plan)),)
 
