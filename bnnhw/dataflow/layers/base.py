@@ -108,6 +108,11 @@ class LayerPlan:
         return self.vectors * self.nf
 
     @property
+    def bounds(self) -> frozenset[str]:
+        """What of it may bound the clock: see `bnnhw.dataflow.layers.bounds`."""
+        return frozenset()
+
+    @property
     def weight_bits_read(self) -> float:
         """Bits of weights that block RAMs give per inference, see `bnnhw.dataflow.traffic`."""
         return 0.0

@@ -27,12 +27,12 @@ from bnnhw.units import (
     Contents,
     FrameGather,
     FrameScatter,
-    StreamFifo,
     VectorBuffer,
     VectorScatter,
     WidthConverter,
 )
 from bnnhw.units.memories import written_kind
+from bnnhw.units.stream_fifo import skid_buffer
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -182,7 +182,7 @@ class MatrixLayer(WeightedLayer):
                 # In each layer a group is being computed; others wait at the ends.
                 yield "scatter", FrameScatter(width, plan.nf, plan.frames, closes + 3, kind)
                 # The stall of a width converter does not reach through it to the counters of the scatter.
-                yield "skid", StreamFifo(width, 2, "registers")
+                yield "skid", skid_buffer(width, family)
         elif plan.batch > 1:
             yield "scatter", VectorScatter(width, plan.nf, plan.batch, self.vectors, kind)
 

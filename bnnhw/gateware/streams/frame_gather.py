@@ -87,15 +87,19 @@ class FrameGather(wiring.Component):
         came = Signal()
 
         # Vectors come into one lane after the other, and into each lane's two places in turn.
-        filled, into, lane = Signal(range(self._beats)), Signal(), Signal(range(frames))
+        filled, at_end = Signal(range(self._beats)), Signal(init=self._beats == 1)
+        into, lane = Signal(), Signal(range(frames))
         taken = Signal()
         m.d.comb += [
             self.i.ready.eq(room),
             taken.eq(self.i.valid & self.i.ready),
-            came.eq(taken & (filled == self._beats - 1)),
+            came.eq(taken & at_end),
         ]
         with m.If(taken):
-            m.d.sync += filled.eq(Mux(came, 0, filled + 1))
+            m.d.sync += [
+                filled.eq(Mux(at_end, 0, filled + 1)),
+                at_end.eq((filled == self._beats - 2) if self._beats > 1 else 1),
+            ]
         with m.If(came):
             m.d.sync += lane.eq(lane + 1)
             with m.If(lane == frames - 1):
@@ -113,9 +117,10 @@ class FrameGather(wiring.Component):
             gone.eq(moving & ends_group),
             size.eq(Mux(begun, noted, Mux(held > frames, frames, held))),
         ]
-        # Whether the group goes comes late in its cycle, and only chooses between what is known by then.
+        # Whether a vector comes and the group goes is known late in a cycle, and only chooses between what is there.
+        less = held - size
         m.d.sync += [
-            held.eq(Mux(gone, held - size + came, held + came)),
+            held.eq(Mux(came, Mux(gone, less + 1, held + 1), Mux(gone, less, held))),
             there.eq(came | Mux(gone, held != size, there)),
             room.eq(gone | (held != 2 * frames - came)),
         ]
