@@ -12,6 +12,7 @@ NAMES = (
     "reference",
     "units",
     "constants",
+    "clocks",
     "gap",
     "explore",
     "families",

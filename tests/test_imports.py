@@ -56,7 +56,7 @@ TABLE: dict[str, set[str]] = {
     "quantisation": ABOVE_REFERENCE | {"inputs"},
     "packaging": {"ir", "reference", "dataflow", "generate", "toolchain", "design", "inputs", "numbers"},
     "compiler": ABOVE_REFERENCE | HARDWARE | {"design", "shipped", "numbers", "graph_picture"},
-    "builder": HARDWARE | {"design", "verify", "shipped"},
+    "builder": HARDWARE | {"design", "shipped", "verify"},
     "exploration": ABOVE_REFERENCE | HARDWARE | {"design", "shipped", "inputs", "compiler", "builder"},
 }
 # The verbs stand above all parts, and the command line knows only them and the base.

@@ -57,7 +57,7 @@ def test_every_model_on_every_target_at_every_rate(tmp_path: Path) -> None:
     assert row["digest"] == design.plan.digest and row["accuracy"] == shipped_models()[MODEL].facts["accuracy"]
     assert row["cycles_per_inference"] == design.estimate["cycles_per_inference"]
     assert row["lut4"] == design.estimate["utilization"]["lut4"]["used"]
-    assert row["latency_us"] == design.estimate["latency_cycles"] / 20
+    assert row["latency_us"] == design.estimate["latency_cycles"] / design.plan.clock_mhz
     assert row["weight_bits"] == sum(layer["weight_bits"] for layer in bnnhw.check(MODEL)["layers"])
     with (tmp_path / "results.csv").open() as file:
         read = list(csv.DictReader(file))
