@@ -85,8 +85,7 @@ def test_wrong_options(refused: CLI, tmp_path: Path, words: list[str], said: str
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_interrupted_at_a_known_point(tmp_path: Path, number: signal.Signals) -> None:
+def test_interrupted_at_a_known_point(tmp_path: Path) -> None:
     """The last point waits, until it is told to go on, in reading its board's file."""
     begun, go_on = tmp_path / "begun", tmp_path / "go on"
     waits = f"""
@@ -103,9 +102,9 @@ if multiprocessing.parent_process() is not None:
     while not (begun.exists() and len(list((tmp_path / "out" / "points").glob("*.json"))) == 2):
         assert process.poll() is None
         time.sleep(0.02)
-    process.send_signal(number)
-    _, said = process.communicate()
-    assert process.returncode == 128 + number
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate()  # workers have its stderr, too, so all of them are gone
+    assert process.returncode == 128 + signal.SIGINT
     assert (
         said.removeprefix("exploring 3 points ...\n")
         == f"2 of 3 are kept in {tmp_path / 'out'}: the same command goes on from there\nbnnhw: interrupted\n"
