@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import resource
 import tempfile
 import time
 from collections.abc import Sequence
@@ -31,12 +32,17 @@ Row = dict[str, Any]
 
 
 def measure() -> dict[str, Any]:
-    """The rows, and the seconds that they took."""
+    """The rows, and the seconds of wall clock and of processors that they took."""
     started = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         rows = bnnhw.explore(MODELS, boards=BOARDS, fps=RATES, folder=folder, jobs=JOBS)
     seconds = time.monotonic() - started
-    return {"seconds": round(seconds), "rows": [{k: v for k, v in row.items() if k != "seconds"} for row in rows]}
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return {
+        "seconds": round(seconds),
+        "processor_seconds": round(used.ru_utime + used.ru_stime),
+        "rows": [{k: v for k, v in row.items() if k != "seconds"} for row in rows],
+    }
 
 
 def front_table(rows: Sequence[Row]) -> str:
@@ -64,8 +70,9 @@ def summary(found: dict[str, Any]) -> str:
     rows = found["rows"]
     planned = sum(row["outcome"] == "planned" for row in rows)
     return (
-        f"{len(rows)} points in {found['seconds']} seconds on {JOBS} processes of a busy machine: {planned} designs, "
-        f"{len(rows) - planned} refused with the reason.\n"
+        f"{len(rows)} points, {planned} designs and {len(rows) - planned} refused with the reason, in "
+        f"{found['seconds']} seconds on {JOBS} processes of a busy machine: {found['processor_seconds']} seconds of "
+        "processors.\n"
     )
 
 
@@ -80,7 +87,7 @@ def picture(rows: Sequence[Row]) -> str:
 
 
 def _asked(row: Row) -> str:
-    return "the fastest" if row["fps"] is None else f"{row['fps']:,}/s"
+    return "the fastest" if row["fps"] is None else f"{row['fps']:,g}/s"
 
 
 def tables(found: dict[str, Any]) -> dict[str, str]:
