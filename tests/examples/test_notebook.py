@@ -32,7 +32,12 @@ def test_from_the_file_to_the_bitstream(tmp_path: Path) -> None:
     done = subprocess.run(
         [Path(sys.executable).with_name("jupyter-execute"), "--inplace", NOTEBOOK],
         cwd=tmp_path,
-        env={**os.environ, "JUPYTER_PLATFORM_DIRS": "1", "IPYTHONDIR": str(tmp_path / "ipython")},
+        env={
+            **os.environ,
+            "JUPYTER_PLATFORM_DIRS": "1",
+            "IPYTHONDIR": str(tmp_path / "ipython"),
+            "JUPYTER_RUNTIME_DIR": str(tmp_path / "runtime"),
+        },
         capture_output=True,
         text=True,
     )
