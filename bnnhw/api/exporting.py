@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bnnhw.api.progress import Progress, silent
 from bnnhw.files import claimed
+from bnnhw.progress import Progress, silent
 
 if TYPE_CHECKING:
     from bnnhw.arithmetic.formats import DataType

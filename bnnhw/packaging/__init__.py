@@ -16,8 +16,8 @@ from bnnhw.generate.rtlil import rtlil
 from bnnhw.generate.wrappers import check_bus, wrapper
 from bnnhw.generate.wrappers.wishbone import Wishbone
 from bnnhw.inputs import inputs_for
+from bnnhw.numbers import encoding, scores
 from bnnhw.packaging import c_driver, litex, register_bench, stream_bench, tables
-from bnnhw.packaging.numbers import encoding, scores
 from bnnhw.packaging.page import page
 from bnnhw.packaging.prefixes import check_prefix, prefix_for
 from bnnhw.packaging.template import fusesoc_core, template

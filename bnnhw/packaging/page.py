@@ -8,7 +8,7 @@ from bnnhw.arithmetic.formats import DataType
 from bnnhw.dataflow.cycles import Cycles
 from bnnhw.design import Design
 from bnnhw.generate.wrappers.base import Bus
-from bnnhw.packaging.numbers import Encoding, Scores
+from bnnhw.numbers import Encoding, Scores
 
 # Cuts that are shown on the page; the file has all of them.
 MAX_SHOWN = 16
