@@ -64,7 +64,7 @@ def test_points_that_fail_are_told(cli: CLI, tmp_path: Path, monkeypatch: pytest
     monkeypatch.setattr(bnnhw, "explore", lambda models, **options: explored(models, **{**options, "jobs": None}))
     done = cli("explore", MODEL, "--board", "icebreaker", "--fps", 1000, 2000, "-o", tmp_path / "out")
     assert done.status == 2 and "2 points: no design" in done.out
-    assert done.err.startswith("bnnhw: error: 2 of 2 points failed and are tried again the next time, first digits-bin")
+    assert "bnnhw: error: 2 of 2 points failed and are tried again the next time, first digits-bin" in done.err
     with (tmp_path / "out" / "results.csv").open() as file:
         assert [row["outcome"] for row in csv.DictReader(file)] == ["failed", "failed"]
     assert not (tmp_path / "out" / "points").exists()
@@ -106,7 +106,8 @@ if multiprocessing.parent_process() is not None:
     process.send_signal(number)
     _, said = process.communicate()
     assert process.returncode == 128 + number
-    assert said == f"2 of 3 are kept in {tmp_path / 'out'}: the same command goes on from there\nbnnhw: interrupted\n"
+    wanted = f"2 of 3 are kept in {tmp_path / 'out'}: the same command goes on from there\nbnnhw: interrupted\n"
+    assert said.endswith(wanted)
     kept = {path: path.stat().st_mtime_ns for path in (tmp_path / "out" / "points").iterdir()}
     assert len(kept) == 2 and not (tmp_path / "out" / "results.csv").exists()
     go_on.touch()
