@@ -29,6 +29,11 @@ class Drawing:
         dashed = f' stroke-dasharray="{dashes}"' if dashes else ""
         self.shapes.append(f'<polyline points="{where}" fill="none" stroke="{colour}" stroke-width="{width}"{dashed}/>')
 
+    def area(self, points: Sequence[tuple[float, float]], colour: str) -> None:
+        """What lies within a line through `points` that closes."""
+        where = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
+        self.shapes.append(f'<polygon points="{where}" fill="{colour}"/>')
+
     def box(self, x: float, y: float, width: float, height: float, colour: str, *, edge: str = "") -> None:
         """A filled rectangle, maybe with an edge of another colour; `x` and `y` are its upper left corner."""
         size = f'width="{max(width, 0):.1f}" height="{height:.1f}"'

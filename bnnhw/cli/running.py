@@ -23,6 +23,9 @@ def add_commands(commands: options.Commands) -> None:
     options.add_board(parser)
     options.add_inputs(parser, samples=10)
     options.add_simulator(parser)
+    parser.add_argument(
+        "--profile", type=Path, metavar="FILE.svg", help="picture to draw of which unit stalls whom, cycle by cycle"
+    )
     parser.add_argument("--waves", type=Path, metavar="FILE", help="waveform to write, for GTKWave or Surfer")
 
     parser = options.add_command(
@@ -52,6 +55,7 @@ def add_commands(commands: options.Commands) -> None:
 
 
 def simulate(arguments: Namespace) -> int:
+    options.check_suffix("--profile", arguments.profile, ".svg")
     result = bnnhw.simulate(
         arguments.work,
         inputs=arguments.inputs,
@@ -59,6 +63,7 @@ def simulate(arguments: Namespace) -> int:
         board=arguments.board,
         simulator=arguments.simulator,
         waves=arguments.waves,
+        profile=arguments.profile,
         input_format=arguments.input_format,
         output_tensor=arguments.output_tensor,
         progress=shown,
@@ -76,8 +81,28 @@ def simulate(arguments: Namespace) -> int:
     )
     if arguments.waves is not None:
         text += f"\n\nwaveform in {arguments.waves}"
+    if result["profile"] is not None:
+        text += f"\n\n{profile_text(result['profile'])}"
     write(arguments.json, result, text)
     return 0
+
+
+def profile_text(profile: dict[str, Any]) -> str:
+    """Which layer waits for whom, and where the picture is."""
+    header = ("layer", "busy", "starved", "by", "held", "by")
+    rows = [
+        (
+            layer["name"],
+            percent(layer["busy"]),
+            percent(layer["starved"]),
+            ", ".join(layer["waits_for"]) if layer["starved"] else "",
+            percent(layer["held"]),
+            ", ".join(layer["held_by"]) if layer["held"] else "",
+        )
+        for layer in profile["layers"]
+    ]
+    window = f"of the cycles {profile['first']:,} to {profile['last']:,}; {profile['slowest']} sets the pace"
+    return f"{table(header, rows)}\n\n{window}; picture in {profile['file']}"
 
 
 def compare(arguments: Namespace) -> int:
