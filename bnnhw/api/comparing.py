@@ -64,7 +64,9 @@ def simulate(
     from bnnhw.compiler import open_design
     from bnnhw.inputs import inputs_for
     from bnnhw.verify.simulation import simulate as simulate_design
+    from bnnhw.verify.simulator import check_simulator
 
+    check_simulator(simulator)
     design = open_design(work, board=board, input_format=input_format, output_tensor=output_tensor, progress=progress)
     return simulate_design(
         design,
@@ -129,8 +131,10 @@ def compare(
     from bnnhw.inputs import inputs_for
     from bnnhw.verify import check_levels, written
     from bnnhw.verify import compare as compare_levels
+    from bnnhw.verify.simulator import check_simulator
 
     check_levels(levels)
+    check_simulator(simulator)
     design = open_design(work, board=board, input_format=input_format, output_tensor=output_tensor, progress=progress)
     chosen = inputs_for(design.graph, inputs, COMPARED if samples is None else samples)
     with progress(f"comparing {len(chosen.values)} samples"):

@@ -10,7 +10,7 @@ import bnnhw
 from bnnhw.artifacts import is_design
 from bnnhw.cli import options
 from bnnhw.cli.terminal import facts, percent, shortened, table, warn, write
-from bnnhw.files import write_npz
+from bnnhw.files import write_arrays
 from bnnhw.progress import shown
 
 MISMATCH = 1
@@ -48,7 +48,7 @@ def add_commands(commands: options.Commands) -> None:
     options.add_model(parser)
     options.add_board(parser)
     parser.add_argument("--inputs", type=Path, required=True, metavar="X.npz", help="file with `inputs` (N, ...)")
-    parser.add_argument("-o", "--output", type=Path, required=True, metavar="OUT.npz", help="file to write")
+    options.add_answers(parser, required=True)
     parser.add_argument("--level", default="reference", help=f"one of {LEVELS_TEXT} (default: %(default)s)")
     parser.add_argument("--all-tensors", action="store_true", help="accumulators acc<i> and activations act<i> as well")
     options.add_port(parser)
@@ -95,9 +95,9 @@ def profile_text(profile: dict[str, Any]) -> str:
             layer["name"],
             percent(layer["busy"]),
             percent(layer["starved"]),
-            ", ".join(layer["waits_for"]) if layer["starved"] else "",
+            ", ".join(layer["waits_for"]),
             percent(layer["held"]),
-            ", ".join(layer["held_by"]) if layer["held"] else "",
+            ", ".join(layer["held_by"]),
         )
         for layer in profile["layers"]
     ]
@@ -176,6 +176,7 @@ def verdict(result: dict[str, Any]) -> str:
 
 
 def infer(arguments: Namespace) -> int:
+    options.check_answers(arguments.output)
     arrays = bnnhw.infer(
         arguments.work,
         arguments.inputs,
@@ -187,7 +188,7 @@ def infer(arguments: Namespace) -> int:
         output_tensor=arguments.output_tensor,
         progress=shown,
     )
-    write_npz(arguments.output, arrays)
+    write_arrays(arguments.output, arrays)
     listed = [{"name": name, "shape": array.shape, "dtype": array.dtype.name} for name, array in arrays.items()]
     text = table(("array", "shape", "dtype"), [(name, str(a.shape), a.dtype.name) for name, a in arrays.items()])
     write(arguments.json, {"file": str(arguments.output), "arrays": listed}, f"{text}\n\nwritten to {arguments.output}")

@@ -6,7 +6,7 @@ there; **held** where one is there and its reader does not take it; and idle els
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -127,16 +127,18 @@ class Profile:
         """A layer is as busy as the unit of it that computes."""
         worker = next(k for k, stage in enumerate(self.stages) if stage.layer == index and stage.unit.gives)
         inputs = [k for k, link in enumerate(self.links) if link.reader == worker]
-        window = slice(self.first, self.last + 1)
-        ways = np.array([self.states[k][window] for k in inputs])
-        busy, starved = (ways == BUSY).all(0), (ways == STARVED).any(0)
+        ways = np.array([self.states[k][self.first : self.last + 1] for k in inputs])
+        busy = (ways == BUSY).all(0)
+        # A unit of several inputs takes of all or of none: what is there is held for what is not.
+        missing = ways == STARVED if len(inputs) == 1 else (ways == STARVED) | (ways == IDLE)
+        starved = missing.any(0)
         held = (ways == HELD).any(0) & ~starved
         own = {k for k, stage in enumerate(self.stages) if stage.layer == index}
-        sources = [self.place(link.source) for link in self.links if link.reader in own and link.source not in own]
+        sources = [self._origin(k, own) for k, gone in zip(inputs, missing, strict=True) if gone.any()]
         readers = [
-            (self.place(link.reader), self.share(k, HELD))
+            self.place(link.reader)
             for k, link in enumerate(self.links)
-            if link.source in own and link.reader not in own
+            if link.source in own and link.reader not in own and self.share(k, HELD) > 0
         ]
         return {
             "name": name,
@@ -144,8 +146,15 @@ class Profile:
             "starved": round(float(starved.mean()), 4),
             "waits_for": list(dict.fromkeys(sources)),
             "held": round(float(held.mean()), 4),
-            "held_by": [reader for reader, share in dict(readers).items() if share > 0],
+            "held_by": list(dict.fromkeys(readers)) if held.any() else [],
         }
+
+    def _origin(self, link: int, own: Collection[int]) -> str:
+        """The place that a link's beats come from, beyond the stages of its `own` layer."""
+        source = self.links[link].source
+        if source not in own:
+            return self.place(source)
+        return self._origin(next(k for k, before in enumerate(self.links) if before.reader == source), own)
 
 
 def make_profile(plan: Plan, network: Network, record: Record, ends: Sequence[int]) -> Profile:
