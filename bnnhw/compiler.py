@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import numpy as np
 from bnnhw.arithmetic.formats import DataType
 from bnnhw.artifacts import is_design
 from bnnhw.dataflow import Network, load_folding, make_plan
+from bnnhw.dataflow.folding_file import Folding
 from bnnhw.dataflow.layers import Layer, MatrixLayer
 from bnnhw.design import Design, load_design
 from bnnhw.errors import InputError, ModelError, PlanError
@@ -33,6 +34,54 @@ def load_model(model: str | Path, input_format: DataType | None = None, output_t
     """The imported graph of a model, under the name that the user gave it."""
     name, path = find_model(model)
     return replace(load(path, input_format=input_format, output_tensor=output_tensor), name=name)
+
+
+@dataclass(frozen=True, eq=False)
+class Imported:
+    """A model that is read and lowered, so that any number of plans can be made of it.
+
+    Parameters
+    ----------
+    source, graph
+        As it was imported, and in integers.
+    network
+        The layers that a plan folds.
+    file
+        The model's file, where it was read from one.
+    """
+
+    source: Graph
+    graph: Graph
+    network: Network
+    file: Path | None
+
+    def planned(
+        self, part: Part, *, board: str, fps: float | None, clock_mhz: float | None, folding: Folding | None
+    ) -> Design:
+        """The design of `make_plan`.
+
+        Raises
+        ------
+        PlanError
+            As `make_plan`.
+        """
+        plan = make_plan(self.network, part, board=board, fps=fps, clock_mhz=clock_mhz, folding=folding)
+        design = Design(self.graph, plan, self.source, self.file)
+        vars(design)["network"] = self.network  # the cached property: of this one, the plan's cycles are known already
+        return design
+
+
+def import_model(model: str | Path | Graph, input_format: DataType | None, output_tensor: str | None) -> Imported:
+    """What a user calls a model, or a graph of `load_model`, in integers.
+
+    Raises
+    ------
+    ModelError, InputError
+        As `load_model`; if what was imported does not map to hardware.
+    """
+    source = model if isinstance(model, Graph) else load_model(model, input_format, output_tensor)
+    graph = to_integers(source)
+    return Imported(source, graph, Network.of(graph), None if isinstance(model, Graph) else find_model(model)[1])
 
 
 def check_model(
@@ -122,16 +171,10 @@ def make_design(
         chosen = [find_board(name) for name in ([board] if board is not None else UNASKED_BOARDS)]
         targets = [(one.name, one.device) for one in sorted(chosen, key=lambda one: one.device.lut4)]
     wanted = None if folding is None else load_folding(Path(folding))
-    source = model if isinstance(model, Graph) else load_model(model, input_format, output_tensor)
-    file = None if isinstance(model, Graph) else find_model(model)[1]
-    graph = to_integers(source)
-    network = Network.of(graph)
+    imported = import_model(model, input_format, output_tensor)
 
     def design_for(board: str, part: Part) -> Design:
-        plan = make_plan(network, part, board=board, fps=fps, clock_mhz=clock_mhz, folding=wanted)
-        design = Design(graph, plan, source, file)
-        vars(design)["network"] = network  # the cached property: of this one, the plan's cycles are known already
-        return design
+        return imported.planned(part, board=board, fps=fps, clock_mhz=clock_mhz, folding=wanted)
 
     *smaller, largest = targets
     for target in smaller:

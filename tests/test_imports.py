@@ -16,6 +16,7 @@ BASE = {
     "artifacts",
     "charts",
     "dag_layout",
+    "documents",
     "errors",
     "arithmetic",
     "parts",
@@ -55,6 +56,8 @@ TABLE: dict[str, set[str]] = {
     "quantisation": ABOVE_REFERENCE | {"inputs"},
     "packaging": {"ir", "reference", "dataflow", "generate", "toolchain", "design", "inputs", "numbers"},
     "compiler": ABOVE_REFERENCE | HARDWARE | {"design", "shipped", "numbers", "graph_picture"},
+    "builder": HARDWARE | {"design", "shipped", "verify"},
+    "exploration": ABOVE_REFERENCE | HARDWARE | {"design", "shipped", "inputs", "compiler", "builder"},
 }
 # The verbs stand above all parts, and the command line knows only them and the base.
 TOP = {"__init__", "api"}
@@ -138,7 +141,7 @@ def test_table_has_every_part() -> None:
 ROOT = PACKAGE.parent
 OUTSIDE = sorted(
     path
-    for name in ("benchmarks", "boards", "campaigns", "models", "proofs", "sim")
+    for name in ("benchmarks", "boards", "campaigns", "examples", "models", "proofs", "sim")
     for path in (ROOT / name).rglob("*.py")
 )
 

@@ -118,8 +118,9 @@ def compare(
     Returns
     -------
     dict
-        What compare.json holds: ``mismatches`` in all, and ``levels``; and where `folder` refuses it, why, in
-        ``not_written``.
+        What compare.json holds: ``mismatches`` in all, ``levels``, and in ``undecided`` the levels that compared
+        nothing, since float32's rounding may decide every sample and some differ; and where `folder` refuses it, why,
+        in ``not_written``.
 
     Raises
     ------

@@ -18,6 +18,8 @@ class Commands(Protocol):
     def add_parser(self, name: str, **kwargs: Any) -> argparse.ArgumentParser: ...
 
 
+MODEL = "name of a shipped model, or path of an .onnx or .onnx.gz file or of a BNN-PYNQ parameter folder or archive"
+
 Function = Callable[[argparse.Namespace], int]
 
 
@@ -31,11 +33,15 @@ def add_command(commands: Commands, name: str, function: Function, summary: str)
 
 def add_model(parser: argparse.ArgumentParser, *, or_folder: bool = True) -> None:
     """The positional MODEL, or MODEL|DIR, and what belongs to reading one."""
-    text = "name of a shipped model, or path of an .onnx or .onnx.gz file or of a BNN-PYNQ parameter folder or archive"
     if or_folder:
-        parser.add_argument("work", metavar="MODEL|DIR", help=f"{text}, or a folder that `bnnhw compile` wrote")
+        parser.add_argument("work", metavar="MODEL|DIR", help=f"{MODEL}, or a folder that `bnnhw compile` wrote")
     else:
-        parser.add_argument("model", metavar="MODEL", help=text)
+        parser.add_argument("model", metavar="MODEL", help=MODEL)
+    add_reading(parser)
+
+
+def add_reading(parser: argparse.ArgumentParser) -> None:
+    """What a model's file may leave open."""
     parser.add_argument(
         "--input-format",
         type=input_format,

@@ -32,6 +32,7 @@ from bnnhw.units import (
 )
 from bnnhw.units.label_select import ScoreContents
 from bnnhw.units.memories import written_kind
+from bnnhw.units.stream_fifo import skid_buffer
 
 
 @dataclass(frozen=True)
@@ -120,8 +121,11 @@ class _Builder:
         width, last = network.result.bits, len(network.layers) - 1
         converter = WidthConverter(width, plan.output_frames.elements, plan.layers[-1].pe, plan.output_lanes)
         end = self._add("output_lanes", converter, self._outputs[last][0])
+        # The label select stalls late in a cycle, and the last layer passes a stall on late.
+        skid = skid_buffer(width * plan.output_lanes, self._family)
+        end = self._add("output_skid", skid, end, part="skid")
         # Enough for every frame that the units can hold between input and output, so that it never stalls.
-        frames = 4 * sum(layer.frames for layer in plan.layers) + 4
+        frames = 4 * sum(layer.frames for layer in plan.layers) + 4 + skid.depth + 1
         frames += sum(stage.unit.depth for stage in self.stages if isinstance(stage.unit, ConstantMatrixUnit))
         self.stages.append(Stage("status", FrameStatus(frames), ((0, 1),)))
         status = len(self.stages) - 1, 0

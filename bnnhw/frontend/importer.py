@@ -18,6 +18,7 @@ from bnnhw.frontend.attributes import attribute
 from bnnhw.frontend.constants import fold, folded_scale
 from bnnhw.frontend.context import Context, Unreached, node_name
 from bnnhw.frontend.explanations import explain_unknown
+from bnnhw.frontend.integer_operators import INTEGER_OPERATORS
 from bnnhw.frontend.linear_quantisers import check_integers
 from bnnhw.frontend.operators import CONSTANT_QUANTISERS, HANDLERS
 from bnnhw.frontend.refusal import Refusal
@@ -148,7 +149,8 @@ def _translate(context: Context, node: onnx.NodeProto) -> str:
             return _fold(context, node)
         if node.op_type not in HANDLERS:
             raise explain_unknown(node.op_type, HANDLERS)
-        check_integers(context, node)
+        if node.op_type not in INTEGER_OPERATORS:
+            check_integers(context, node)
         return HANDLERS[node.op_type](context, node)
     except (ValueError, IndexError, KeyError, TypeError, OverflowError, MemoryError) as error:
         # A malformed node: its parameters are not what its operator needs.

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bnnhw.dataflow import Network, Plan
+from bnnhw.dataflow.clocks import usual_mhz
 from bnnhw.errors import PlanError, ToolError
 from bnnhw.progress import Progress, Tell
 from bnnhw.toolchain import flow, pll, tools
@@ -98,7 +99,7 @@ class Job:
         """
         board = self.board
         wanted = math.inf if clock_mhz is None else clock_mhz * (1 + ROUNDING)
-        clock = fastest_clock(board, min(wanted, board.device.fmax_guess_mhz))
+        clock = fastest_clock(board, min(wanted, usual_mhz(board.device)))
         if clock is None:
             raise PlanError(
                 f"--clock-mhz {clock_mhz:g}: the slowest clock of board {board.name} is {slowest_mhz(board):g} MHz"

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from html import escape
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ from bnnhw.artifacts import COMPARISON, COMPARISON_SCHEMA, ESTIMATE, PAGE, PLAN,
 from bnnhw.charts import Bar, Roof
 from bnnhw.dataflow import ESTIMATE_SCHEMA, Plan, load_plan
 from bnnhw.dataflow.traffic import weight_bits_read
+from bnnhw.documents import document, table
 from bnnhw.errors import InputError
 from bnnhw.files import write_text
 from bnnhw.toolchain.report import read_report
@@ -24,12 +24,6 @@ RESOURCES = {
     "spram": "single-port RAM",
     "dsp": "multipliers",
 }
-STYLE = """
-body { font: 15px/1.5 sans-serif; color: #222; background: #fff; max-width: 62em; margin: 2em auto; padding: 0 1em; }
-h1 { font-size: 1.6em; } h2 { font-size: 1.15em; margin-top: 2em; } svg { max-width: 100%; height: auto; }
-table { border-collapse: collapse; } th, td { text-align: left; padding: .15em 1.2em .15em 0; vertical-align: top; }
-th { font-weight: 600; } .sum { color: #666; }
-"""
 
 
 def write_page(folder: Path) -> Path:
@@ -78,21 +72,11 @@ def _page(report: Mapping[str, Any], estimate: Mapping[str, Any], plan: Plan, co
             _facts({**_model(report), **report["tools"], **{f"option {k}": v for k, v in report["options"].items()}}),
         ),
     ]
-    body = "\n".join(f"<h2>{escape(name)}</h2>\n{content}" for name, content in sections)
-    return (
-        f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>{escape(title)}</title>\n'
-        f"<style>{STYLE}</style>\n</head>\n<body>\n<h1>{escape(title)}</h1>\n{body}\n</body>\n</html>\n"
-    )
-
-
-def _table(rows: Iterable[Sequence[object]], header: Sequence[str] = ()) -> str:
-    lines = ["<tr>" + "".join(f"<th>{escape(name)}</th>" for name in header) + "</tr>"] if header else []
-    lines += ["<tr>" + "".join(f"<td>{escape(str(cell))}</td>" for cell in row) + "</tr>" for row in rows]
-    return "<table>\n" + "\n".join(lines) + "\n</table>"
+    return document(title, sections)
 
 
 def _facts(items: Mapping[str, object]) -> str:
-    return _table((name, "-" if value is None else value) for name, value in items.items())
+    return table((name, "-" if value is None else value) for name, value in items.items())
 
 
 def _speed(report: Mapping[str, Any]) -> dict[str, object]:
@@ -146,7 +130,7 @@ def _layers(report: Mapping[str, Any]) -> str:
         Bar(name, own["lut4"], f"{own['lut4']:,} ({own['lut4'] / used['lut4']['used']:.0%})") for name, own in parts
     ]
     bars = charts.bars(share, full=max(own["lut4"] for _, own in parts))
-    return f'{_table(rows, ("", *(RESOURCES[key] for key in keys)))}\n<p class="sum">LUT4 of each:</p>\n{bars}'
+    return f'{table(rows, ("", *(RESOURCES[key] for key in keys)))}\n<p class="sum">LUT4 of each:</p>\n{bars}'
 
 
 def _roofline(report: Mapping[str, Any], plan: Plan) -> str:
@@ -169,7 +153,7 @@ def _comparison(comparison: Any) -> str:
         (name, f"{level['samples']:,}", sum(level["mismatches"].values()), level["against"])
         for name, level in comparison["levels"].items()
     ]
-    return _table(rows, ("level", "samples", "mismatches", "held against"))
+    return table(rows, ("level", "samples", "mismatches", "held against"))
 
 
 def _steps(report: Mapping[str, Any]) -> str:

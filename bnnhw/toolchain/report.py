@@ -68,8 +68,8 @@ def make_report(
     family = part.family
     limit = {"logic": part.logic_macs_per_cycle, "memory_bandwidth": part.bandwidth_macs_per_cycle}
     macs_per_cycle = plan.macs / cycles.interval
-    versions = {"bnnhw": _version("bnnhw"), "python": platform.python_version()}
-    versions |= {name: _version(name) for name in ("amaranth", "amaranth-boards", "numpy", "onnx")}
+    versions = {"bnnhw": package_version("bnnhw"), "python": platform.python_version()}
+    versions |= {name: package_version(name) for name in ("amaranth", "amaranth-boards", "numpy", "onnx")}
     versions |= {tool.name: tools.version(tool) for tool in tools.of_family(family)}
     return {
         "schema": SCHEMA,
@@ -127,7 +127,7 @@ def digest_of(path: Path) -> str:
     return content.hexdigest()
 
 
-def _version(package: str) -> str:
+def package_version(package: str) -> str:
     try:
         return metadata.version(package)
     except metadata.PackageNotFoundError:  # a checkout on the path
