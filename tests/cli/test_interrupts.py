@@ -108,7 +108,7 @@ def test_circuits_that_are_given_up(
         warnings.simplefilter("always")
         assert main(["build", "digits-binary", "--board", "icebreaker", "-o", str(tmp_path / "out")]) == 130
         gc.collect()
-    assert capsys.readouterr().err == "bnnhw: interrupted\n"
+    assert Outcome(130, *capsys.readouterr()).complaints == "bnnhw: interrupted\n"
     assert [str(each.message) for each in warned] == []
 
 
@@ -160,7 +160,7 @@ def test_a_disk_that_is_full(small_disk: list[str], tmp_path: Path, place: str) 
         check=False,
     )
     assert done.returncode == 2, done.stderr
-    assert done.stderr.startswith("bnnhw: error: ")
+    assert Outcome(2, "", done.stderr).complaints.startswith("bnnhw: error: ")
     assert "full" in done.stderr
     assert str(tmp_path) in done.stderr
     assert "Traceback" not in done.stderr
