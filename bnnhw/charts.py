@@ -29,6 +29,11 @@ class Drawing:
         dashed = f' stroke-dasharray="{dashes}"' if dashes else ""
         self.shapes.append(f'<polyline points="{where}" fill="none" stroke="{colour}" stroke-width="{width}"{dashed}/>')
 
+    def area(self, points: Sequence[tuple[float, float]], colour: str) -> None:
+        """What lies within a line through `points` that closes."""
+        where = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
+        self.shapes.append(f'<polygon points="{where}" fill="{colour}"/>')
+
     def box(self, x: float, y: float, width: float, height: float, colour: str, *, edge: str = "") -> None:
         """A filled rectangle, maybe with an edge of another colour; `x` and `y` are its upper left corner."""
         size = f'width="{max(width, 0):.1f}" height="{height:.1f}"'
@@ -128,7 +133,8 @@ def rooflines(roofs: Sequence[Roof]) -> str:
 def _panel(drawing: Drawing, roof: Roof, top: int, height: int) -> None:
     left, right, upper, lower = 60, 60 + PANEL, top + 40, top + height - 50
     lowest = min((y for _, _, y in roof.points), default=1.0)
-    first, last = floor(log10(min(lowest, MIN_INTENSITY * roof.bandwidth))), ceil(log10(roof.logic * 1.2))
+    highest = max(roof.logic * 1.2, *(y for _, _, y in roof.points))
+    first, last = floor(log10(min(lowest, MIN_INTENSITY * roof.bandwidth))), ceil(log10(highest))
 
     def across(intensity: float) -> float:
         share = log10(min(max(intensity, MIN_INTENSITY), MAX_INTENSITY) / MIN_INTENSITY)
@@ -150,7 +156,7 @@ def _panel(drawing: Drawing, roof: Roof, top: int, height: int) -> None:
     drawing.line([(across(x), down(y)) for x, y in slope], COLOURS[1], width=2)
     drawing.text(right - 4, down(roof.logic) - 6, f"logic {roof.logic:,.0f}", anchor="end", colour=COLOURS[1])
     bandwidth = f"bandwidth {roof.bandwidth:,.0f} bits/cycle"
-    drawing.text(across(0.12), down(0.12 * roof.bandwidth) - 12, bandwidth, colour=COLOURS[1])
+    drawing.text(left + 6, lower - 8, bandwidth, colour=COLOURS[1])
     _points(drawing, [(name, across(x), down(y)) for name, x, y in roof.points], right + 20, lower)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from bnnhw.errors import InputError
-from bnnhw.hints import did_you_mean
+from bnnhw.hints import did_you_mean, did_you_mean_file
 from bnnhw.resources import folder
 
 SUFFIXES = (".onnx", ".onnx.gz", ".tar", ".tar.gz", ".tgz")
@@ -100,7 +100,7 @@ def find_model(model: str | Path) -> tuple[str, Path]:
             f"{path}: a folder without a plan.json or a {PARAMETERS}: give one that `bnnhw compile -o` wrote, one of "
             "BNN-PYNQ parameters, or a model file"
         )
-    hint = did_you_mean(str(model), [*shipped, *family_models()])
+    hint = did_you_mean(str(model), [*shipped, *family_models()]) or did_you_mean_file(path)
     raise InputError(f"{model}: no such file, nor a shipped model ({', '.join(shipped)}){hint}")
 
 

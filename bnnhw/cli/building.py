@@ -11,7 +11,7 @@ import bnnhw
 from bnnhw.artifacts import REPORT
 from bnnhw.cli import options
 from bnnhw.cli.terminal import counter, facts, percent, share, shortened, table, write
-from bnnhw.files import write_npz
+from bnnhw.files import write_arrays
 from bnnhw.progress import shown
 from bnnhw.reading import read_json
 
@@ -66,7 +66,7 @@ def add_commands(commands: options.Commands) -> None:
         help="seconds of silence after which an answer is taken for lost (default: 2; a simulated board may need more)",
     )
     options.add_inputs(parser, samples=100)
-    parser.add_argument("-o", "--output", type=Path, metavar="OUT.npz", help="file to write the answers to")
+    options.add_answers(parser, required=False)
 
     parser = options.add_command(
         commands, "serve", serve, "simulates the whole board behind a serial port, until Ctrl-C"
@@ -173,6 +173,7 @@ def program(arguments: Namespace) -> int:
 
 
 def run(arguments: Namespace) -> int:
+    options.check_answers(arguments.output)
     result = bnnhw.run(
         arguments.folder,
         arguments.inputs,
@@ -185,7 +186,7 @@ def run(arguments: Namespace) -> int:
     arrays = result["arrays"]
     labels, predicted = result["labels"], arrays["prediction"]
     if arguments.output is not None:
-        write_npz(arguments.output, arrays)
+        write_arrays(arguments.output, arrays)
     data = {
         "inputs": result["inputs"],
         "samples": len(predicted),

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from bnnhw.arithmetic.formats import DataType
 from bnnhw.errors import InputError
+from bnnhw.hints import did_you_mean
 
 
 class Commands(Protocol):
@@ -84,6 +85,18 @@ def add_output(parser: argparse.ArgumentParser, *, default: Path | None = None) 
     )
 
 
+def add_answers(parser: argparse.ArgumentParser, *, required: bool) -> None:
+    """``--output`` of commands that answer."""
+    text = "file to write the answers to, as CSV where it ends in .csv"
+    parser.add_argument("-o", "--output", type=Path, required=required, metavar="OUT.npz", help=text)
+
+
+def check_answers(path: Path | None) -> None:
+    """Refuses a file for answers in a format that is not written."""
+    if path is not None and path.suffix:
+        check_suffix("--output", path, ".npz", ".csv")
+
+
 def add_simulator(parser: argparse.ArgumentParser) -> None:
     """``--simulator``."""
     parser.add_argument("--simulator", default="verilator", help="verilator or icarus (default: %(default)s)")
@@ -141,4 +154,5 @@ def input_format(text: str) -> DataType:
     try:
         return DataType.parse(text)
     except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
+        known = ["bipolar", "ternary", *(f"{kind}{bits}" for kind in ("uint", "int") for bits in range(1, 17))]
+        raise argparse.ArgumentTypeError(f"{error}{did_you_mean(text, known)}") from None

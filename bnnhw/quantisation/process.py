@@ -16,6 +16,7 @@ from bnnhw.errors import InputError, ModelError
 from bnnhw.executor import executor
 from bnnhw.files import write_bytes
 from bnnhw.frontend import importer
+from bnnhw.hints import did_you_mean_file
 from bnnhw.inputs import Inputs, read_inputs
 from bnnhw.ir.graph import Graph
 from bnnhw.passes import to_integers
@@ -36,7 +37,7 @@ def quantise_file(
 ) -> dict[str, Any]:
     """See `bnnhw.quantize`."""
     if not path.is_file() or not path.name.endswith(SUFFIXES):
-        raise InputError(f"{path}: no ONNX file: name an .onnx or .onnx.gz file")
+        raise InputError(f"{path}: no ONNX file{did_you_mean_file(path) or ':'} name an .onnx or .onnx.gz file")
     if output.suffix != ".onnx":
         raise InputError(f"{output}: the name of a QONNX file ends in .onnx")
     if output.resolve() == path.resolve():
