@@ -35,6 +35,7 @@ from bnnhw.generate.circuits import circuit
 from bnnhw.ir.nodes import Threshold
 from bnnhw.toolchain import flow, tools
 from bnnhw.toolchain.boards import find_board
+from bnnhw.units.add_streams import AddStreams, SumContents, Weighing
 
 RESULTS = ROOT / "benchmarks" / "units.json"
 PAGE = "docs/units.md"
@@ -155,6 +156,24 @@ def quantiser(family: str, *, multiplier: str | None = None) -> Framed:
     return Framed(built, [built.i.payload], outputs, [built.i.valid, built.o.ready])
 
 
+def added(family: str, *, channels: int) -> Framed:
+    """The sum of two streams of 12 bits, with coefficients of 10 bits: one each, or one for each of the `channels`."""
+    unit, contents = weighed(channels)
+    built: Any = circuit(unit, contents)
+    outputs = [built.o.payload, built.o.valid, built.i0.ready]
+    return Framed(built, [built.i0.payload, built.i1.payload], outputs, [built.i0.valid, built.i1.valid, built.o.ready])
+
+
+def weighed(channels: int) -> tuple[AddStreams, SumContents]:
+    """The unit of `added`, and its coefficients."""
+    source = np.random.default_rng(1)
+    factors = source.integers(1 << 9, 1 << 10, (2, channels)) * source.choice([-1, 1], (2, channels))
+    coefficients = [row[0] if channels == 1 else row for row in factors.tolist()]
+    dtypes = (DataType("int", 12),) * 2
+    unit = AddStreams(dtypes, 1, DataType("int", 23), Weighing.of(coefficients, dtypes, 1))
+    return unit, SumContents(coefficients)
+
+
 # Name -> lanes (of all PEs together), and what makes the unit for a family.
 UNITS: dict[str, tuple[int, Callable[[str], Framed]]] = {
     **{f"popcount of {n} bits": (n, partial(popcount, n, BIT)) for n in (16, 64, 256)},
@@ -165,6 +184,8 @@ UNITS: dict[str, tuple[int, Callable[[str], Framed]]] = {
     # Of 144 cycles per pixel, and of 256: the matrix in 144 needs more block RAMs than the UP5K has.
     "depthwise 3x3 of 64 channels": (4, partial(mvu, "bipolar", "bipolar", 4, 1, 9, 16, groups=4, width=5)),
     "the same as a full matrix": (8 * 18, partial(mvu, "bipolar", "ternary", 8, 18, 32, 8, width=5)),
+    "sum of two streams, a coefficient each": (1, partial(added, channels=1)),
+    "sum of two streams, a coefficient a channel": (1, partial(added, channels=16)),
     "255 thresholds of 4 channels": (1, quantiser),
     "scale unit of the same codes": (1, partial(quantiser, multiplier="hard")),
     "scale unit of adders": (1, partial(quantiser, multiplier="lut")),

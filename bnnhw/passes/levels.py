@@ -20,18 +20,31 @@ MAX_GRID = 255
 # that many bits with their sign.
 GRID_TOLERANCE = 2.0**-22
 MAX_GRID_BITS = 16
+# Levels that are on no grid: each is a threshold, and may be a size of step of its own.
+MAX_NUMBERED = 64
 
 
 @dataclass(frozen=True, eq=False)
 class Levels:
     """Values ``(offset + step * k) * scale`` for k in 0 .. count - 1, of which some may not occur; the integers are of
-    format `dtype`, `scale` is a float64 scalar or, where it differs by channel, (C,)."""
+    format `dtype`, `scale` is a float64 scalar or, where it differs by channel, (C,).
+
+    Where `listed` is given, of shape (count, 1) or (count, C), integer k stands for its row k instead: values on no
+    grid, ascending.
+    """
 
     dtype: DataType
     offset: int
     step: int
     count: int
     scale: NDArray[np.float64]
+    listed: NDArray[np.float32] | None = None
+
+    def codes(self, values: NDArray[np.float32]) -> NDArray[np.int64]:
+        """The integers that stand for `values` (.., C), which are levels of these."""
+        if self.listed is None:
+            return np.rint(values / self.scale).astype(np.int64)
+        return np.asarray(sum((values >= level for level in self.listed[1:]), np.zeros(values.shape, np.int64)))
 
     def holding(self, padding: set[float]) -> Levels:
         """With a format that holds what the values are padded with as well."""
@@ -65,6 +78,21 @@ def spaced(values: NDArray[np.float32], *, grid: bool = False) -> Levels:
     # The integers of any channel.
     low, high = min(c.offset for c in channels), max(c.offset + c.step * (c.count - 1) for c in channels)
     return Levels(DataType.smallest(low, high), low, 1, high - low + 1, scale)
+
+
+def numbered(values: NDArray[np.float32]) -> Levels:
+    """The places of values (levels,) or (levels, C) in their order: integers for what is on no grid.
+
+    Raises
+    ------
+    ModelError
+        If there are too many.
+    """
+    listed = np.unique(values)[:, None] if values.ndim == 1 else np.sort(values, axis=0)
+    count = len(listed)
+    if count > MAX_NUMBERED:
+        raise ModelError(f"{count} levels that are not evenly spaced; use no more than {MAX_NUMBERED}")
+    return Levels(DataType.smallest(0, count - 1), 0, 1, count, np.array(1.0), listed)
 
 
 def _spaced(values: NDArray[np.float32], grid: bool) -> Levels:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import replace
 
 import numpy as np
@@ -34,7 +34,7 @@ from bnnhw.passes.layers import dense
 from bnnhw.passes.lowered import MAX_THRESHOLD_BITS, Lowered
 from bnnhw.passes.rewrite import label
 from bnnhw.passes.rounding import EXACT, repeated
-from bnnhw.passes.stepped import piecewise_linear, stepped
+from bnnhw.passes.stepped import added_up, piecewise_linear, stepped, unequal
 from bnnhw.passes.values import Affine, Value, affine, combined, flattened, of_channels, positional
 
 Array = NDArray[np.float64]
@@ -225,12 +225,30 @@ class _Lowering:
 
     def _layer(self, node: MatMul | Conv) -> None:
         source, pads, padding = self._unpadded(node.inputs[0])
-        value = self._multiplied(source, {padding} if any(pads) else set())
+        try:
+            value = self._multiplied(source, {padding} if any(pads) else set())
+        except ModelError as refused:
+            self._made.values[node.output] = self._of_unequal(node, source, pads, padding, refused)
+            return
         if self._is_flat(source):
             raise ModelError("a factor before it differs from position to position; use one per channel")
         format_ = self._made.integers(value.tensor)
         fill = self._code(padding, value, format_) if any(pads) else format_.min
         self._made.values[node.output] = dense(self._made, node, value, pads, fill)
+
+    def _of_unequal(self, node: MatMul | Conv, source: str, pads: Pads, padding: float, refused: ModelError) -> Value:
+        """A layer of a tensor whose levels lie on no grid: the sum of layers of counts, one for each size of step."""
+        if any(pads) and padding:
+            raise refused
+        try:
+            parts = unequal(self._made, source, padded=any(pads))
+        except ModelError:
+            raise refused from None
+        layers = []
+        for k, part in enumerate(parts):
+            own = replace(node, name=f"{node.name}.steps{k}", output=f"{node.output}.steps{k}")
+            layers.append(dense(self._made, own, part, pads, 0))
+        return added_up(self._made, layers, node.output)
 
     def _multiplied(self, source: str, padding: set[float]) -> Value:
         """What a layer takes: codes that only need a scale, or where there are none such, codes with an offset, which
@@ -340,29 +358,32 @@ class _Lowering:
     def _part(self, name: str) -> Value:
         """What a pool, a sum or a join takes: codes of quantised values, else what a layer or a sum gives."""
         name = self._padded(name)
-        if self._made.is_float(name):
-            self._made.codes(name)
         try:
+            if self._made.is_float(name):
+                self._made.codes(name)
             value = self._made.part(name)
-        except ModelError:
-            if (found := self._piecewise(name)) is None:
-                raise
-            value = found
+        except ModelError as refused:
+            value = self._made.values[name] = self._in_steps(name, refused)
         if self._made.new.tensors[value.tensor].shape != value.shape:
             raise ModelError(
                 "a parameter before it differs from position to position; quantise in between, or use one per channel"
             )
         return value
 
-    def _piecewise(self, name: str) -> Value | None:
-        """A tensor as a sum of steps, where it is piecewise linear behind its last quantiser; None elsewhere."""
-        value = self._made.values[name]
-        if value.quantised:
-            value = self._made.split(value, name)
-        if self._made.new.tensors[value.tensor].shape == value.shape and all(map(piecewise_linear, value.steps)):
-            value = self._made.values[name] = stepped(self._made, value, name)
-            return value
-        return None
+    def _in_steps(self, name: str, refused: ModelError) -> Value:
+        """A tensor as a sum of steps, where it is piecewise linear behind its last quantiser or behind a layer, or
+        where it is quantised to levels on no grid."""
+        value = None if self._made.is_float(name) else self._made.values[name]
+        if value is not None:
+            with suppress(ModelError) if value.quantised else nullcontext():
+                value = self._made.split(value, name) if value.quantised else value
+                flat = self._made.new.tensors[value.tensor].shape != value.shape
+                if not flat and all(map(piecewise_linear, value.steps)):
+                    return stepped(self._made, value, name)
+        try:
+            return added_up(self._made, unequal(self._made, name, padded=False), name)
+        except ModelError:
+            raise refused from None
 
     def _unpadded(self, name: str) -> tuple[str, Pads, float]:
         """The tensor behind the Pads that make `name`, their pads together, and their value."""

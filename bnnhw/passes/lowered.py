@@ -17,6 +17,7 @@ from bnnhw.ir.nodes import (
     Dense,
     Dequant,
     Encode,
+    MultiThreshold,
     Node,
     Product,
     Reshape,
@@ -26,7 +27,7 @@ from bnnhw.ir.nodes import (
 )
 from bnnhw.passes import scales, thresholds, turning
 from bnnhw.passes.later import later_taps, paddings
-from bnnhw.passes.levels import Levels, spaced
+from bnnhw.passes.levels import Levels, numbered, spaced
 from bnnhw.passes.rewrite import Builder, label
 from bnnhw.passes.rounding import EXACT, Rounded, rounded
 from bnnhw.passes.software import Software
@@ -323,24 +324,24 @@ class Lowered:
             )
         if self._keeps(value, target):
             return Codes(value.tensor, target.scale)
-        reach = self.reachable(value.tensor)
-        maker, output = self.new.makers[value.tensor].name, self._unique(f"{name}.codes")
-        source = tuple(dict.fromkeys(source for step in value.steps for source in step.source))
         if target.count > 1 << MAX_THRESHOLD_BITS:
-            scaled = scales.find(value.steps, reach, target)
+            scaled = scales.find(value.steps, self.reachable(value.tensor), target)
             if scaled is not None:
                 scale = Scale(
-                    name=self._unique(f"{maker}.scale"), inputs=(), output=output, source=source, dtype=target.dtype,
-                    **scaled,
+                    name=self._unique(f"{self.new.makers[value.tensor].name}.scale"), inputs=(),
+                    output=self._unique(f"{name}.codes"), source=_sources(value.steps), dtype=target.dtype, **scaled,
                 )  # fmt: skip
                 return Codes(self.new.add(scale, value.tensor), target.scale)
-        search = turning.find if one_way(value.steps) is None else thresholds.find
-        cuts = search(value.steps, reach, target)
+        return Codes(self._decided(value, name, target), target.scale)
+
+    def _decided(self, value: Value, name: str, target: Levels) -> str:
+        """A Threshold that makes of integers the codes of the levels that a chain gives."""
+        cuts = self._cuts(value, target)
         threshold = Threshold(
-            name=self._unique(f"{maker}.thresholds"),
+            name=self._unique(f"{self.new.makers[value.tensor].name}.thresholds"),
             inputs=(),
-            output=output,
-            source=source,
+            output=self._unique(f"{name}.codes"),
+            source=_sources(value.steps),
             thresholds=cuts.thresholds,
             offset=target.offset,
             step=target.step,
@@ -349,7 +350,57 @@ class Lowered:
             doubtful=cuts.doubtful if np.diff(cuts.doubtful).any() else np.zeros((0, 0, 2), np.int64),
             codes=cuts.codes,
         )
-        return Codes(self.new.add(threshold, value.tensor), target.scale)
+        return self.new.add(threshold, value.tensor)
+
+    def _cuts(self, value: Value, target: Levels) -> thresholds.Cuts:
+        search = turning.find if one_way(value.steps) is None else thresholds.find
+        return search(value.steps, self.reachable(value.tensor), target)
+
+    def _taken(self, value: Value, target: Levels) -> Levels:
+        """Those of numbered levels that a chain gives."""
+        cuts = self._cuts(value, target)
+        counts = cuts.counts(self.reachable(value.tensor))
+        codes = cuts.codes if cuts.codes.size else np.arange(counts.shape[1])[None]
+        assert target.listed is not None
+        return numbered(target.listed[np.unique(np.broadcast_to(codes, counts.shape)[counts])])
+
+    def numbered(self, name: str) -> tuple[str, NDArray[np.float32]]:
+        """Integers from 0 on that count the levels of a tensor, and the floats (levels, C) that they stand for: for
+        levels on no grid.
+
+        Raises
+        ------
+        ModelError
+            If its levels are not known, or too many.
+        """
+        channels = self._graph.tensors[name].shape[-1]
+        if self.is_float(name):
+            if name not in self._software.levels:
+                raise ModelError(self.why(name))
+            target = numbered(self._software.levels[name])
+            assert target.listed is not None
+            counted, made = self._unique(f"{name}.counted"), self._unique(f"{name}.encoded")
+            quantiser = MultiThreshold(
+                name=counted, inputs=(), output=counted, thresholds=target.listed[1:], out_scale=1.0, out_bias=0.0
+            )
+            encode = Encode(
+                name=made, inputs=(), output=made, dtype=target.dtype, scale=target.scale, offset=0, step=1,
+                levels=target.count,
+            )  # fmt: skip
+            tensor = self.new.add(encode, self.new.add(quantiser, name))
+            return tensor, np.broadcast_to(target.listed, (target.count, channels))
+        value = self.values[name]
+        last = value.last_quantiser
+        if last is None or self.new.tensors[value.tensor].shape != value.shape:
+            raise ModelError(self.why(name))
+        before = replace(value, steps=value.steps[: last + 1])
+        found = levels(before.steps, self.integers(value.tensor))
+        if found is None:
+            raise ModelError(self.why(name))
+        target = self._taken(before, numbered(found))
+        assert target.listed is not None
+        floats = np.asarray(evaluate(value.steps[last + 1 :], target.listed), np.float32)
+        return self._decided(before, name, target), np.broadcast_to(floats, (target.count, channels))
 
     def _keeps(self, value: Value, target: Levels) -> bool:
         """Whether the chain gives back every integer as it is."""
@@ -409,3 +460,8 @@ class Lowered:
 
     def _unique(self, name: str) -> str:
         return self.new.unique(name, self._graph.tensors)
+
+
+def _sources(steps: tuple[Node, ...]) -> tuple[str, ...]:
+    """The nodes of the model file that some steps stand for."""
+    return tuple(dict.fromkeys(source for step in steps for source in step.source))

@@ -14,7 +14,8 @@ from bnnhw.ir.nodes import Activation, Arithmetic, Clip, Dequant, Node, Sum, Thr
 from bnnhw.passes.joining import summed
 from bnnhw.passes.levels import MAX_GRID
 from bnnhw.passes.lowered import QUANTISE, Lowered
-from bnnhw.passes.values import Affine, Value
+from bnnhw.passes.rounding import EXACT
+from bnnhw.passes.values import Affine, Value, uniform
 
 # Sizes of steps in one channel, and integers that are looked at one by one.
 MAX_SIZES = 4
@@ -49,29 +50,70 @@ def stepped(made: Lowered, value: Value, name: str) -> Value:
     for step in value.steps:
         floats = apply_exactly(step, floats)
     floats = floats + np.zeros((1, len(low)))
-    places, sizes = _steps(np.diff(floats, axis=0), integers[1:])
-    parts = []
-    for k, (cuts, size) in enumerate(zip(places, sizes, strict=True)):
-        counted = Threshold(
-            name=f"{name}.steps{k}",
-            inputs=(),
-            output=f"{name}.steps{k}",
-            source=tuple(dict.fromkeys(source for step in value.steps for source in step.source)),
-            thresholds=np.minimum(cuts, high[:, None] + 1),
-            offset=0,
-            step=1,
-            dtype=DataType.smallest(0, cuts.shape[1]),
-        )
-        first = k == 0
-        offset, noise = (floats[0], made.rounded(value).error) if first else (np.zeros(()), np.zeros(()))
-        tensor = made.add(counted, value.tensor)
-        parts.append(made.value(tensor, value.shape, Affine(size, offset), noise, f"{name}.steps{k}"))
+    places, sizes = _steps(np.diff(floats, axis=0), integers[1:], MAX_SIZES)
+    counts = _counted(made, value.tensor, [np.minimum(cuts, high[:, None] + 1) for cuts in places], name, value.steps)
+    noise = made.rounded(value).error
+    parts = [
+        made.value(tensor, value.shape, Affine(size, floats[0] * (not k)), noise * (not k), f"{name}.steps{k}")
+        for k, (tensor, size) in enumerate(zip(counts, sizes, strict=True))
+    ]
+    return added_up(made, parts, name)
+
+
+def unequal(made: Lowered, name: str, *, padded: bool) -> list[Value]:
+    """The quantised tensor `name`, whose levels lie on no grid, as values to be added: for each size of step between
+    its levels the count of steps, times the size.
+
+    The lowest level is the offset of the first; where zeros pad the tensor, which have no offset, it is a count of its
+    own, which is always 1.
+
+    Raises
+    ------
+    ModelError
+        If its levels are not known, or too many.
+    """
+    tensor, floats = made.numbered(name)
+    shape, numbers = made.new.tensors[tensor].shape, np.arange(1, len(floats))
+    places, found = _steps(np.diff(floats.astype(np.float64), axis=0), numbers, len(numbers))
+    sizes, lowest = list(found), floats[0].astype(np.float64)
+    if padded and lowest.any():
+        places, sizes = [*places, np.zeros((shape[-1], 1), np.int64)], [*sizes, lowest]
+        lowest = np.zeros(shape[-1])
+    counts = _counted(made, tensor, places, name, ())
+    return [
+        made.value(count, shape, Affine(uniform(size), uniform(lowest * (not k))), EXACT, f"{name}.steps{k}")
+        for k, (count, size) in enumerate(zip(counts, sizes, strict=True))
+    ]
+
+
+def added_up(made: Lowered, parts: list[Value], name: str) -> Value:
+    """The sum of `parts`, as tensor `name`."""
     node = Sum(name=f"{name}.sum", inputs=(), output=name, coefficients=np.ones((len(parts), 1), np.int64))
     return summed(made, node, parts)
 
 
+def _counted(
+    made: Lowered, tensor: str, places: list[NDArray[np.int64]], name: str, steps: tuple[Node, ...]
+) -> list[str]:
+    """For each of `places` (C, n) how many of them an integer of `tensor` has reached."""
+    counts = []
+    for k, cuts in enumerate(places):
+        counted = Threshold(
+            name=f"{name}.steps{k}",
+            inputs=(),
+            output=f"{name}.steps{k}",
+            source=tuple(dict.fromkeys(source for step in steps for source in step.source)),
+            thresholds=cuts,
+            offset=0,
+            step=1,
+            dtype=DataType.smallest(0, cuts.shape[1]),
+        )
+        counts.append(made.add(counted, tensor))
+    return counts
+
+
 def _steps(
-    rises: NDArray[np.float64], integers: NDArray[np.int64]
+    rises: NDArray[np.float64], integers: NDArray[np.int64], most_sizes: int
 ) -> tuple[list[NDArray[np.int64]], list[NDArray[np.float64]]]:
     """Of `rises` (n, C) at `integers` (n,): for each size in turn, the integers (C, most) that have one of it, then
     unreachable ones, and the sizes (C,)."""
@@ -88,7 +130,7 @@ def _steps(
         groups.append(sorted(found, key=lambda group: -len(group[1])))
     count = max(1, *(len(found) for found in groups))  # a constant has a step that no integer reaches
     most = max((len(places) for found in groups for _, places in found), default=0)
-    if count > MAX_SIZES or most > MAX_GRID:
+    if count > most_sizes or most > MAX_GRID:
         raise ModelError(f"an activation of {most} steps of {count} sizes, which is not quantised; {QUANTISE}")
     cuts, sizes = [], []
     for k in range(count):

@@ -41,6 +41,11 @@ class Cuts:
     doubtful: NDArray[np.int64]
     codes: NDArray[np.int64] = field(default_factory=lambda: np.zeros((0, 0), np.int64))
 
+    def counts(self, reach: Reach) -> NDArray[np.bool_]:
+        """Which counts of thresholds integers from ``reach[0]`` to ``reach[1]`` have, (C, n + 1)."""
+        low, high = (np.where(self.negate, -b, a) for a, b in (reach, reach[::-1]))
+        return np.asarray(np.diff(np.column_stack([low, self.thresholds, high + 1])) > 0)
+
 
 def find(steps: tuple[Node, ...], reach: Reach, target: Levels) -> Cuts:
     """The cuts of `target`'s levels in integers from ``reach[0]`` to ``reach[1]``, (C,) each.
@@ -61,12 +66,12 @@ def find(steps: tuple[Node, ...], reach: Reach, target: Levels) -> Cuts:
     levels = (target.offset + target.step * np.arange(1, target.count))[:, None]
 
     def first(off: int) -> NDArray[np.int64]:
-        return _first(lambda x: codes_of(moved(steps, sign * x, off), target) >= levels, low, high, len(levels))
+        return _first(lambda x: target.codes(moved(steps, sign * x, off)) >= levels, low, high, len(levels))
 
     found = first(0)
     every = [found, *(first(off) for off in sides(steps))]
     ends = np.stack([np.minimum.reduce(every), np.maximum.reduce(every)])
-    return _without_unreached(Cuts(found.T, negate, ends.T), (low, high), target)
+    return _without_unreached(Cuts(found.T, negate, ends.T), reach, target)
 
 
 def _without_unreached(cuts: Cuts, reach: Reach, target: Levels) -> Cuts:
@@ -76,8 +81,7 @@ def _without_unreached(cuts: Cuts, reach: Reach, target: Levels) -> Cuts:
     comparator; more are searched in a memory that doubles with each step. A table costs a LUT or two for each bit of
     a code.
     """
-    low, high = reach
-    reached = np.asarray((np.diff(np.column_stack([low, cuts.thresholds, high + 1])) > 0).any(axis=0))
+    reached = np.asarray(cuts.counts(reach).any(axis=0))
     places = np.flatnonzero(reached)
     # The first and the last level may be doubtful, and then others count.
     outside = np.asarray((np.diff(cuts.doubtful) > 0).any(axis=(0, 2)))
@@ -116,11 +120,6 @@ def _first(
         beyond = np.where(searching & enough, middle, beyond)
         found = np.where(searching & ~enough, middle + 1, found)
     return found
-
-
-def codes_of(values: NDArray[np.float32], target: Levels) -> NDArray[np.int64]:
-    """The integers that stand for `values`, which are levels of `target`."""
-    return np.rint(values / target.scale).astype(np.int64)
 
 
 def sides(steps: tuple[Node, ...]) -> tuple[int, ...]:

@@ -13,7 +13,7 @@ from bnnhw.errors import ModelError
 from bnnhw.ir.nodes import Node
 from bnnhw.passes.levels import Levels
 from bnnhw.passes.rewrite import label
-from bnnhw.passes.thresholds import Cuts, Reach, codes_of, moved, sides
+from bnnhw.passes.thresholds import Cuts, Reach, moved, sides
 from bnnhw.passes.values import evaluate, one_way
 
 # Integers of all channels that are looked at one by one: that takes seconds.
@@ -113,17 +113,17 @@ def find(steps: tuple[Node, ...], reach: Reach, target: Levels) -> Cuts:
 def _channels(steps: tuple[Node, ...], low: Integers, high: Integers, target: Levels) -> list[_Channel]:
     """What the chain makes of each channel's integers, block by block."""
     rows, span = max(1, BLOCK // len(low)), int((high - low).max()) + 1
-    before = first = codes_of(evaluate(steps, low[None]), target)
+    before = first = target.codes(evaluate(steps, low[None]))
     changes, doubts = [np.zeros((0, 3), np.int64)], [np.zeros((0, 2), np.int64)]
     for start in range(0, span, rows):
         # Past a channel's last integer nothing changes any more.
         x = np.minimum(low + np.arange(start, min(start + rows, span))[:, None], high)
-        made = codes_of(evaluate(steps, x), target)
+        made = target.codes(evaluate(steps, x))
         row, channel = np.nonzero(np.diff(made, axis=0, prepend=before))
         changes.append(np.stack([channel, x[row, channel], made[row, channel]], axis=1))
         changed = np.zeros(made.shape, np.bool_)
         for off in sides(steps):
-            changed |= codes_of(moved(steps, x, off), target) != made
+            changed |= target.codes(moved(steps, x, off)) != made
         row, channel = np.nonzero(changed)
         doubts.append(np.stack([channel, x[row, channel]], axis=1))
         before = made[-1:]

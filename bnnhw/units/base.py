@@ -36,12 +36,15 @@ class Unit(ABC):
 
     # What its memories hold; None for a unit without numbers of a model.
     contents: ClassVar[type[Contents] | None] = None
-    # What it gives of the network: a layer's ``"sums"`` or its ``"codes"``, or neither.
-    gives: ClassVar[Literal["", "sums", "codes"]] = ""
 
     def parameters(self) -> dict[str, Any]:
         """By the names of the circuit's parameters."""
         return {part.name: getattr(self, part.name) for part in fields(self) if part.metadata.get("circuit", True)}
+
+    @property
+    def gives(self) -> Literal["", "sums", "codes"]:
+        """What it gives of the network: a layer's ``"sums"`` or its ``"codes"``, or neither."""
+        return ""
 
     @property
     @abstractmethod

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from typing import Literal
 
 from bnnhw.arithmetic.adder_graphs import Netlist, Schedule, schedule
 from bnnhw.arithmetic.formats import DataType
 from bnnhw.parts import Part
-from bnnhw.units.base import Features, Unit
+from bnnhw.units.base import Features, Unit, surroundings
 from bnnhw.units.cycle_model import CLOSING, ENDLESS, NOTHING, STALLED, TAKEN, Beat, CycleModel, Registered
 from bnnhw.units.memories import block_rams, has_lut_ram
 
@@ -41,6 +42,8 @@ class ConstantMatrixUnit(Unit):
         Kind of memory of the FIFO.
     family
         The part's.
+    signs
+        Whether the netlist has only the sign of each sum.
     """
 
     netlist: Netlist
@@ -50,8 +53,12 @@ class ConstantMatrixUnit(Unit):
     levels: int | None
     kind: str
     family: str
+    signs: bool = surroundings()
 
-    gives = "sums"
+    @property
+    def gives(self) -> Literal["", "sums"]:
+        """The layer's sums, unless nothing but their signs is left of them."""
+        return "" if self.signs else "sums"
 
     @property
     def pipeline(self) -> Schedule:

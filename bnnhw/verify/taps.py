@@ -22,11 +22,7 @@ from bnnhw.dataflow.plan import Plan
 from bnnhw.ir.graph import Graph
 from bnnhw.ir.nodes import Node, Threshold
 from bnnhw.reference import traced
-from bnnhw.units import (
-    ConstantMatrixUnit,
-    FrameGather,
-    ThresholdUnit,
-)
+from bnnhw.units import FrameGather, ThresholdUnit
 from bnnhw.verify.record import Record
 
 Integers = NDArray[np.int64]
@@ -142,8 +138,6 @@ def _result(stage: Stage, network: Network) -> Result | None:
         return None
     if unit.gives == "sums":
         assert isinstance(layer, WeightedLayer)
-        if isinstance(unit, ConstantMatrixUnit) and layer.thresholds == 1:
-            return None  # its sums are signs only
         return layer.node, layer.width, _accumulator(layer)
     made: Node = layer.node
     if isinstance(layer, WeightedLayer):

@@ -13,10 +13,13 @@ import pytest
 from benchmarks import compile, constants, figures, gap, measure, quantize, roofline, simulation, tables, units
 from benchmarks.entries import BOARDS, Entry, entries
 from benchmarks.pages import ROOT, tables_of
+from bnnhw.dataflow.area import unit_cost
 from bnnhw.errors import PlanError, ToolError
 from bnnhw.exploration.running import run
 from bnnhw.exploration.tasks import digest
 from bnnhw.shipped import shipped_models
+from bnnhw.toolchain.boards import find_board
+from bnnhw.units.add_streams import Weighing
 
 KNOWN = figures.measured()
 
@@ -112,6 +115,17 @@ def test_pages_hold_what_was_measured_elsewhere(benchmark: Any) -> None:
     rows = benchmark.results().all
     assert rows
     assert tables_of(ROOT / benchmark.PAGE)[benchmark.__name__.removeprefix("benchmarks.")] == benchmark.table(rows)
+
+
+@pytest.mark.parametrize("part", units.BOARDS)
+@pytest.mark.parametrize(("channels", "name"), [(1, "a coefficient each"), (16, "a coefficient a channel")])
+def test_sums_are_planned_with_about_what_they_take(channels: int, name: str, part: str) -> None:
+    """Coefficients of any ratio are most of a sum's area."""
+    row = units.results()[f"sum of two streams, {name}", part]
+    device = find_board(units.BOARDS[part]).device
+    unit, _ = units.weighed(channels)
+    assert 0.9 * row["lut4"] < unit_cost(device, unit).luts < 1.5 * row["lut4"]
+    assert unit_cost(device, replace(unit, weighing=Weighing())).luts < 0.6 * row["lut4"]
 
 
 def test_machines_and_plot_hold_what_the_results_say() -> None:

@@ -10,7 +10,7 @@ from bnnhw.arithmetic.adder_graphs import multiply_constant_matrix
 from bnnhw.arithmetic.formats import BIPOLAR, TERNARY, DataType
 from bnnhw.generate.circuits import circuit
 from bnnhw.ir.geometry import Geometry
-from bnnhw.units.add_streams import SumContents
+from bnnhw.units.add_streams import SumContents, Weighing
 from bnnhw.units.code_table import TableContents
 from bnnhw.units.label_select import ScoreContents
 from bnnhw.units.matrix_vector import MatrixContents
@@ -33,7 +33,9 @@ def matrix(sf, nf, simd=3, levels=None, registered=True, latency=1, groups=1):
 
 def constant(levels):
     netlist = multiply_constant_matrix(np.arange(60).reshape(3, 20) % 3 - 1, [0] * 3, signs=True)
-    return units.ConstantMatrixUnit(netlist, BIPOLAR, 4, tuple(range(20)), levels, "registers", "ecp5"), None
+    return units.ConstantMatrixUnit(
+        netlist, BIPOLAR, 4, tuple(range(20)), levels, "registers", "ecp5", signs=True
+    ), None
 
 
 def thresholds(count):
@@ -61,6 +63,10 @@ def window(channels_outer, tall=False):
 
 def pool(chunks, operation):
     return units.Pool(UINT4, 1, chunks, operation, UINT4), PoolContents([False] * chunks)
+
+
+def added(dtypes, coefficients):
+    return units.AddStreams(dtypes, 1, INT4, Weighing.of(coefficients, dtypes, 1)), SumContents(coefficients)
 
 
 def labels(classes, lanes, affine):
@@ -106,8 +112,8 @@ CASES = {
     "pool of one tap": (pool(1, "sum"), [1]),
     "fork": ((units.Fork(4, 3), None), [3]),
     "fork to one": ((units.Fork(4, 1), None), [3]),
-    "add": ((units.AddStreams((TERNARY,) * 3, 1, INT4), SumContents([1, 2, -3])), [3, 3, 3]),
-    "add, a coefficient a channel": ((units.AddStreams((BIPOLAR,) * 2, 1, INT4), SumContents([1, [1, 2, -3]])), [3, 3]),
+    "add": (added((TERNARY,) * 3, [1, 2, -3]), [3, 3, 3]),
+    "add, a coefficient a channel": (added((BIPOLAR,) * 2, [1, [1, 2, -3]]), [3, 3]),
     "concat": ((units.Concat((BIPOLAR,) * 3, 2, (2, 6, 4), BIPOLAR), None), [1, 3, 2]),
     "concat of one": ((units.Concat((BIPOLAR,), 2, (6,), TERNARY), None), [3]),
     "slice": ((units.Slice(2, (True, False, True, True), (True, True, False)), None), [4]),

@@ -14,7 +14,7 @@ from bnnhw.frontend import load_qonnx
 from bnnhw.ir.bounds import reach
 from bnnhw.ir.elementwise import apply
 from bnnhw.ir.graph import Graph
-from bnnhw.ir.nodes import ArgMax, Clip, Dense, Encode, MatMul, Sigmoid, Softmax, Sum, Threshold
+from bnnhw.ir.nodes import Activation, ArgMax, Clip, Dense, Encode, MatMul, Sigmoid, Softmax, Sum, Threshold
 from bnnhw.ir.spec import verify
 from bnnhw.passes import PIPELINE, lower, select_label, to_integers
 from bnnhw.resources import folder
@@ -25,7 +25,6 @@ from campaigns.random_graphs import (
     bipolar,
     graph_of,
     matmul,
-    multi_threshold,
     quant,
     random_graph,
 )
@@ -208,7 +207,10 @@ def test_weights_wider_than_a_layer_takes_are_layers_of_their_digits(
             "not quantised",
         ),
         (lambda rng: [bipolar(), matmul(rng, 8, 4, BIPOLAR), quant(17, 0.1), matmul(rng, 4, 2, BIPOLAR)], "17 bits"),
-        (lambda rng: [multi_threshold([[0.0]], 1.0, 0.3141), matmul(rng, 8, 2, BIPOLAR)], "no whole multiples, up to 255"),
+        (
+            lambda rng: [quant(7, 0.1), Activation(name="", inputs=(), output="", function="tanh", alpha=np.ones(())), matmul(rng, 8, 2, BIPOLAR)],
+            "no whole multiples, up to 255",
+        ),
         (
             lambda rng: [bipolar(), matmul(rng, 8, 4, BIPOLAR), Softmax(name="", inputs=(), output=""), bipolar(), matmul(rng, 4, 2, BIPOLAR)],
             "between layers",

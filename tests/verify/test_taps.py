@@ -14,6 +14,7 @@ from bnnhw.design import Design
 from bnnhw.inputs import inputs_for
 from bnnhw.ir.geometry import Geometry
 from bnnhw.ir.nodes import MatMul, MaxPool, Reshape, Sum
+from bnnhw.verify.taps import taps
 from campaigns.random_maps import UNNAMED, Maker
 
 pytestmark = pytest.mark.sim
@@ -60,3 +61,16 @@ def test_maps_and_pools() -> None:
     name = make.add(Reshape(**UNNAMED, shape=(36,)), name)
     last = MatMul(**UNNAMED, **{**make.weights((3, 36)), "weight_scale": np.array(1.0)})
     check(make_design(make.graph(make.add(last, name)), board="icebreaker", fps=20_000), 4)
+
+
+@pytest.mark.parametrize(("quantiser", "seen"), [("bipolar", {"act1", "acc1"}), ("int3", {"acc0", "act1", "acc1"})])
+def test_a_matrix_in_logic_of_which_only_signs_are_left(quantiser: str, seen: set[str], tmp_path: Path) -> None:
+    """Then no stream carries its sums."""
+    make = Maker(np.random.default_rng(1), (6,))
+    weights = [{**make.weights(shape), "weight_scale": np.array(1.0)} for shape in ((4, 6), (3, 4))]
+    name = make.add(MatMul(**UNNAMED, **weights[0]), make.quantiser("x", "ternary"))
+    graph = make.graph(make.add(MatMul(**UNNAMED, **weights[1]), make.quantiser(name, quantiser)))
+    first = next(node.name for node in graph.nodes if isinstance(node, MatMul))
+    path = folding(tmp_path, **{first: '"weight_memory": "logic"'})
+    design = make_design(graph, board="ulx3s-85f", folding=path)
+    assert {tap.name for tap in taps(design.graph, design.plan, design.network)} == seen

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 from bnnhw.dataflow.layers.base import Layer, LayerPlan, NamedUnit
 from bnnhw.dataflow.layers.elementwise import ElementwisePlan
 from bnnhw.ir.nodes import Sum
 from bnnhw.units import AddStreams, Contents
-from bnnhw.units.add_streams import SumContents
+from bnnhw.units.add_streams import SumContents, Weighing
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,8 +30,18 @@ class AddLayer(Layer):
     nodes = (Sum,)
 
     def inner_units(self, plan: LayerPlan, family: str, *, final: bool = False) -> Iterator[NamedUnit]:
-        yield "add", AddStreams(self.i_dtypes, plan.pe, self.given(final=final))
+        if plan.pe not in self._weighings:
+            self._weighings[plan.pe] = Weighing.of(self._coefficients, self.i_dtypes, plan.pe)
+        yield "add", AddStreams(self.i_dtypes, plan.pe, self.given(final=final), self._weighings[plan.pe])
 
     def contents(self, plan: LayerPlan, family: str, *, final: bool = False) -> dict[str, Contents]:
-        rows = self.node.coefficients.tolist()
-        return {"add": SumContents([row[0] if len(row) == 1 else row for row in rows])}
+        return {"add": SumContents(self._coefficients)}
+
+    @property
+    def _coefficients(self) -> list[int | list[int]]:
+        return [row[0] if len(row) == 1 else row for row in self.node.coefficients.tolist()]
+
+    @cached_property
+    def _weighings(self) -> dict[int, Weighing]:
+        """Of the foldings that were asked for; a search asks again and again."""
+        return {}

@@ -196,6 +196,7 @@ class MatrixLayer(WeightedLayer):
             levels=plan.popcount_levels,
             kind=written_kind(plan.buffer_memory, family),
             family=family,
+            signs=self.thresholds == 1,
         )
 
     # ---- contents ------------------------------------------------------------------------------
