@@ -14,6 +14,7 @@ NAMES = (
     "constants",
     "clocks",
     "gap",
+    "explore",
     "families",
     "calibrate",
     "cifar-cnv",

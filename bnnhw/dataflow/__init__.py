@@ -11,10 +11,11 @@ from bnnhw.dataflow import area
 from bnnhw.dataflow.checks import check_belongs
 from bnnhw.dataflow.clocks import reckoned_mhz
 from bnnhw.dataflow.cycles import Cycles, measure, with_fifos
+from bnnhw.dataflow.finn import by_layer
 from bnnhw.dataflow.folding_file import Folding, check_names, load_folding
 from bnnhw.dataflow.layers import INPUT, LayerPlan
 from bnnhw.dataflow.network import Network
-from bnnhw.dataflow.pipeline import pipeline
+from bnnhw.dataflow.pipeline import Stage, pipeline
 from bnnhw.dataflow.plan import Plan, lanes_within, load_plan
 from bnnhw.dataflow.search import Budget, Search
 from bnnhw.errors import PlanError
@@ -25,6 +26,7 @@ __all__ = [
     "Cycles",
     "Network",
     "Plan",
+    "Stage",
     "check_belongs",
     "check_clock",
     "estimate",
@@ -32,6 +34,7 @@ __all__ = [
     "load_plan",
     "make_plan",
     "measure",
+    "pipeline",
     "planned",
 ]
 
@@ -69,9 +72,8 @@ def make_plan(
     PlanError
         If the network does not fit, the folding names an unknown layer, or `fps` is out of reach.
     """
-    wanted = folding or {}
-    names = [layer.name for layer in network.layers]
-    check_names(wanted, names, network.model)
+    wanted = by_layer(folding or {}, network.layers)
+    check_names(wanted, [layer.name for layer in network.layers], network.model)
     if clock_mhz is not None:
         check_clock(clock_mhz)
     if fps is not None and not fps > 0:

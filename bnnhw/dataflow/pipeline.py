@@ -49,7 +49,8 @@ class Stage:
         For each of its inputs, the index of the stage that feeds it and which of its outputs does; INPUT for the
         accelerator's input.
     layer, part
-        Index of the layer that it serves, and what it does there; INPUT where it serves none.
+        Index of the layer that it serves, INPUT where it serves none; and what it does there, nothing where it only
+        brings the layer's input in form, or gives its output to several readers.
     """
 
     name: str
@@ -142,7 +143,7 @@ class _Builder:
         readers = max(1, len(self._network.readers(index)))
         self._outputs[index] = [source]
         if readers > 1:
-            fork, _ = self._add(f"{name}_fork", Fork(width, readers), source)
+            fork, _ = self._add(f"{name}_fork", Fork(width, readers), source, layer=index)
             self._outputs[index] = [(fork, k) for k in range(readers)]
 
     def _edge(self, k: int, position: int, vectors: int) -> tuple[int, int]:
@@ -161,7 +162,7 @@ class _Builder:
         name = f"{layer.name}_{position}" if len(layer.inputs) > 1 else layer.name
         fifo, taken = folded.fifos[position], layer.i_shapes[position]
         for part, unit in edge_units(dtype.bits, made, lanes, taken, folded.i_lanes, fifo, self._family, vectors):
-            end = self._add(f"{name}_{part}", unit, end)
+            end = self._add(f"{name}_{part}", unit, end, layer=k)
         return end
 
 
