@@ -110,12 +110,20 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """None."""
 
 
-def run(options: argparse.Namespace) -> int:
+def rounded(found: dict[str, dict[str, Clock]]) -> dict[str, dict[str, float]]:
+    """What the planner reads: whole MHz."""
+    return {speed: {kind: float(math.floor(c.mhz)) for kind, c in clocks.items()} for speed, clocks in found.items()}
+
+
+def write() -> None:
+    """Writes the planner's table and that of the page."""
     found = table()
-    rounded = {s: {k: float(math.floor(c.mhz)) for k, c in clocks.items()} for s, clocks in found.items()}
-    write_text(TABLE, json.dumps(rounded, indent=1) + "\n")
-    rows = [
-        [kind, *(f"{rounded[speed][kind]:.0f} ({found[speed][kind].source})" for speed in SPEEDS)] for kind in BOUNDS
-    ]
+    mhz = rounded(found)
+    write_text(TABLE, json.dumps(mhz, indent=1) + "\n")
+    rows = [[kind, *(f"{mhz[speed][kind]:.0f} ({found[speed][kind].source})" for speed in SPEEDS)] for kind in BOUNDS]
     put(PAGE, "clocks", markdown(["what a design holds", *SPEEDS], rows))
+
+
+def run(options: argparse.Namespace) -> int:
+    write()
     return 0

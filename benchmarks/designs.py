@@ -14,7 +14,7 @@ import os
 import sys
 from concurrent.futures import ProcessPoolExecutor
 
-from benchmarks import figures, roofline, tables
+from benchmarks import clocks, figures, roofline, tables
 from benchmarks.commands import add_again, add_only
 from benchmarks.entries import Entry, entries
 from benchmarks.measure import Measurement, Results
@@ -48,6 +48,7 @@ def run(options: argparse.Namespace) -> int:
     figures.save(designs)
     tables.write(designs)
     write_text(roofline.PLOT, roofline.plot(designs))
+    clocks.write()
     if failed:
         print(f"failed: {', '.join(failed)}", file=sys.stderr)
     return 1 if failed or any(f.get("mismatches") for f in designs.values()) else 0

@@ -37,7 +37,7 @@ def add_commands(commands: options.Commands) -> None:
         "--clock-mhz",
         type=options.positive,
         metavar="F",
-        help="clock assumed for --fps (default: the part's usual one)",
+        help="clock assumed for --fps (default: one that such designs reach)",
     )
 
 

@@ -122,7 +122,7 @@ class _Builder:
         converter = WidthConverter(width, plan.output_frames.elements, plan.layers[-1].pe, plan.output_lanes)
         end = self._add("output_lanes", converter, self._outputs[last][0])
         # The label select stalls late in a cycle, and the last layer passes a stall on late.
-        skid = skid_buffer(width * plan.output_lanes, self._family)
+        skid = skid_buffer(width * plan.output_lanes)
         end = self._add("output_skid", skid, end, part="skid")
         # Enough for every frame that the units can hold between input and output, so that it never stalls.
         frames = 4 * sum(layer.frames for layer in plan.layers) + 4 + skid.depth + 1

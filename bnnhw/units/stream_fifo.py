@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from bnnhw.parts import Part
 from bnnhw.units.base import Features, Unit
 from bnnhw.units.cycle_model import CLOSING, ENDLESS, GOING, NOTHING, STALLED, TAKEN, Beat, Registered
-from bnnhw.units.memories import block_rams, written_kind
+from bnnhw.units.memories import block_rams
 
 
 @dataclass(frozen=True)
@@ -35,9 +35,9 @@ class StreamFifo(Unit):
         return block_rams(part, self.width + 1, self.depth) if self.kind == "block" else 0
 
 
-def skid_buffer(width: int, family: str) -> StreamFifo:
+def skid_buffer(width: int) -> StreamFifo:
     """A FIFO of two beats, behind which a stall begins anew in a register."""
-    return StreamFifo(width, 2, written_kind("lut", family))
+    return StreamFifo(width, 2, "registers")
 
 
 class WaitingBeats(Registered):

@@ -182,7 +182,7 @@ class MatrixLayer(WeightedLayer):
                 # In each layer a group is being computed; others wait at the ends.
                 yield "scatter", FrameScatter(width, plan.nf, plan.frames, closes + 3, kind)
                 # The stall of a width converter does not reach through it to the counters of the scatter.
-                yield "skid", skid_buffer(width, family)
+                yield "scatter_skid", skid_buffer(width)
         elif plan.batch > 1:
             yield "scatter", VectorScatter(width, plan.nf, plan.batch, self.vectors, kind)
 

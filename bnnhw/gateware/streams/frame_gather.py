@@ -125,7 +125,7 @@ class FrameGather(wiring.Component):
             room.eq(gone | (held != 2 * frames - came)),
         ]
         with m.If(free):
-            m.d.sync += [self.o0.valid.eq(moving), last.eq(gone)]
+            m.d.sync += [self.o0.valid.eq(able), last.eq(ends_group)]
         with m.If(starts):
             m.d.sync += [
                 self.o1.valid.eq(1),

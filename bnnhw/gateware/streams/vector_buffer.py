@@ -109,7 +109,7 @@ class VectorBuffer(wiring.Component):
         for read in reads:
             m.d.comb += [read.addr.eq(Cat(beat, out_of) if self._beats > 1 else out_of), read.en.eq(moving)]
         with m.If(self.o.ready | ~self.o.valid):
-            m.d.sync += [self.o.valid.eq(full != 0), last.eq(gone)]
+            m.d.sync += [self.o.valid.eq(full != 0), last.eq(ends_group)]
         with m.If(gone):
             m.d.sync += out_of.eq(~out_of)
         return m
