@@ -14,10 +14,13 @@ import os
 import sys
 from concurrent.futures import ProcessPoolExecutor
 
-from benchmarks import figures, roofline, tables
+from benchmarks import clocks, figures, roofline, tables
 from benchmarks.commands import add_again, add_only
 from benchmarks.entries import Entry, entries
-from benchmarks.measure import is_measured, measured_by
+from benchmarks.measure import Measurement, Results
+from bnnhw.errors import BnnhwError
+from bnnhw.exploration.running import run as run_tasks
+from bnnhw.exploration.tasks import digest
 from bnnhw.files import write_text
 
 
@@ -34,28 +37,38 @@ def run(options: argparse.Namespace) -> int:
     chosen = [entry for entry in known if options.only in entry.name]
     if options.list:
         for entry in chosen:
-            print(f"{entry.name}: {'measured' if is_measured(entry) else 'to do'}")
+            print(f"{entry.name}: {'to do' if Results().get(Measurement(entry)) is None else 'measured'}")
         return 0
     failed = []
     if not options.tables_only:
-        failed = measure_all([e for e in chosen if options.again or not is_measured(e)], options.jobs)
+        failed = measure_all(chosen, options.jobs, Results(again=options.again))
     designs = figures.measured()
     for name, figure, before, after in figures.changes(figures.committed(), designs):
         print(f"changed: {name}: {figure}: {before} -> {after}")
     figures.save(designs)
     tables.write(designs)
     write_text(roofline.PLOT, roofline.plot(designs))
+    clocks.write()
     if failed:
         print(f"failed: {', '.join(failed)}", file=sys.stderr)
     return 1 if failed or any(f.get("mismatches") for f in designs.values()) else 0
 
 
-def measure_all(todo: list[Entry], jobs: int) -> list[str]:
+def measure_all(chosen: list[Entry], jobs: int, results: Results) -> list[str]:
     """Measures on this machine, each entry in a process of its own; gives the names of those that failed."""
-    for entry in todo:
-        if not entry.present:
-            print(f"{entry.name}: skipped, no file {entry.source}: set BNNHW_SHARED_DATA to the folder of such models")
     routes = max(1, (os.cpu_count() or 1) // jobs)
+    tasks = []
+    for entry in chosen:
+        if entry.present:
+            tasks.append(Measurement(entry, routes))
+        else:
+            print(f"{entry.name}: skipped, no file {entry.source}: set BNNHW_SHARED_DATA to the folder of such models")
     fresh = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(jobs, mp_context=fresh, max_tasks_per_child=1) as executor:
-        return measured_by([entry for entry in todo if entry.present], executor, routes_at_once=routes)
+        answers = run_tasks(tasks, executor, store=results)
+    failed = []
+    for task in tasks:
+        if isinstance(error := answers[digest(task)], BnnhwError):
+            print(f"{task.name}: FAILED: {error}")
+            failed.append(task.name)
+    return failed

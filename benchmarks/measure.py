@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 import tempfile
 import time
-import traceback
-from collections.abc import Callable, Iterable
-from concurrent.futures import Executor, as_completed
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -72,39 +71,54 @@ def _measured(entry: Entry, routes_at_once: int) -> Result:
     }
 
 
-def measured_by(
-    entries: Iterable[Entry],
-    executor: Executor,
-    *,
-    folder: Path = RESULTS,
-    routes_at_once: int = 1,
-    say: Callable[[str], None] = print,
-) -> list[str]:
-    """Measures `entries` on any executor, and writes a file for each into `folder` as it is done.
+@dataclass(frozen=True)
+class Measurement:
+    """An entry as a task, see `bnnhw.exploration`.
 
-    Workers only compute; files are written here, so that they may be on other machines.
-
-    Returns
-    -------
-    list of str
-        The names of those that failed, which leave no file.
+    Parameters
+    ----------
+    routes_at_once
+        How many seeds may be routed at the same time.
     """
-    waiting = {executor.submit(measure, entry, routes_at_once): entry for entry in entries}
-    failed = []
-    for done in as_completed(waiting):
-        entry = waiting[done]
-        error = done.exception()
-        if error is not None:
-            say(f"{entry.name}: FAILED: " + "".join(traceback.format_exception(error)))
-            failed.append(entry.name)
-            continue
-        result = done.result()
-        write_text(folder / f"{entry.name}.json", json.dumps(result, indent=1) + "\n")
-        say(f"{entry.name}: {result['refused'] if 'refused' in result else str(result['mismatches']) + ' mismatches'}")
-    return failed
+
+    entry: Entry
+    routes_at_once: int = 1
+
+    @property
+    def name(self) -> str:
+        return self.entry.name
+
+    @property
+    def key(self) -> Mapping[str, Any]:
+        return {"name": self.entry.name, "options": self.entry.options}
+
+    def answer(self) -> Result:
+        return measure(self.entry, self.routes_at_once)
 
 
-def is_measured(entry: Entry, folder: Path = RESULTS) -> bool:
-    """Whether `folder` has a result of this very entry: one with other options counts for nothing."""
-    path = folder / f"{entry.name}.json"
-    return path.is_file() and json.loads(path.read_text())["options"] == json.loads(json.dumps(entry.options))
+class Results:
+    """The folder of results, a file each.
+
+    Parameters
+    ----------
+    again
+        Whether entries whose result is there are measured again.
+    """
+
+    def __init__(self, folder: Path = RESULTS, *, again: bool = False, say: Callable[[str], None] = print) -> None:
+        self._folder, self._again, self._say = folder, again, say
+
+    def get(self, task: Measurement) -> Result | None:
+        """The result of this very entry: one with other options counts for nothing."""
+        path = self._path(task)
+        if self._again or not path.is_file():
+            return None
+        found: Result = json.loads(path.read_text())
+        return found if found["options"] == json.loads(json.dumps(task.entry.options)) else None
+
+    def add(self, task: Measurement, answer: Result) -> None:
+        write_text(self._path(task), json.dumps(answer, indent=1) + "\n")
+        self._say(f"{task.name}: {answer.get('refused', str(answer.get('mismatches')) + ' mismatches')}")
+
+    def _path(self, task: Measurement) -> Path:
+        return self._folder / f"{task.name}.json"

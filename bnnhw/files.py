@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import csv
 import errno
 import fcntl
+import io
 import os
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -86,6 +88,29 @@ def write_bytes(path: Path, content: bytes) -> None:
 def write_text(path: Path, text: str) -> None:
     """Writes `text` as UTF-8 to `path`, whole or not at all."""
     write_bytes(path, text.encode())
+
+
+def write_arrays(path: Path, arrays: Mapping[str, NDArray[np.generic]]) -> None:
+    """Writes `arrays`, each with a row (N, ...) for each sample, to `path`, whole or not at all: as CSV, if its name
+    ends in ``.csv``, with a line for each sample and a column for each element; else as a compressed .npz."""
+    if path.suffix.lower() == ".csv":
+        write_text(path, _csv(arrays))
+    else:
+        write_npz(path, arrays)
+
+
+def _csv(arrays: Mapping[str, NDArray[np.generic]]) -> str:
+    columns: dict[str, list[object]] = {}
+    for name, array in arrays.items():
+        for place in np.ndindex(array.shape[1:]):
+            index = f"[{','.join(map(str, place))}]" if place else ""
+            columns[f"{name}{index}"] = [str(value) for value in array[:, *place]]
+    rows = zip(*columns.values(), strict=True)
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["sample", *columns])
+    writer.writerows([k, *row] for k, row in enumerate(rows))
+    return text.getvalue()
 
 
 def write_npz(path: Path, arrays: Mapping[str, NDArray[np.generic]]) -> None:

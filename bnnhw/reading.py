@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bnnhw.errors import InputError
+from bnnhw.hints import did_you_mean_file
 
 # Of an .npz, packed and unpacked: 10,000 colour images of 32 x 32 as float64 are 234 MiB.
 MAX_NPZ = 256 << 20
@@ -97,7 +98,8 @@ def _content(path: Path, most: int, links: bool) -> bytes:
 def _reason(error: Exception) -> str:
     """In one line."""
     reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
-    return " ".join(str(reason).split())[:160]
+    hint = did_you_mean_file(Path(error.filename)) if isinstance(error, FileNotFoundError) and error.filename else ""
+    return " ".join(f"{str(reason)[:160]}{hint}".split())
 
 
 def read_json(path: Path, *, remedy: str, links: bool = True) -> Any:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from bnnhw.errors import InputError
-from bnnhw.hints import did_you_mean
+from bnnhw.hints import did_you_mean, did_you_mean_file
 from bnnhw.resources import folder
 
 SUFFIXES = (".onnx", ".onnx.gz", ".tar", ".tar.gz", ".tgz")
@@ -69,6 +69,14 @@ def shipped_model(name: str | Path) -> ShippedModel | None:
     return known.get(str(name))
 
 
+def known_accuracy(file: Path | None) -> tuple[float, int] | None:
+    """The share of right classes of the shipped model in `file`, and of how many samples; None for other files."""
+    for model in () if file is None else (*shipped_models().values(), *family_models().values()):
+        if model.file == file:
+            return float(model.facts["accuracy"]), int(model.facts["samples"])
+    return None
+
+
 def find_model(model: str | Path) -> tuple[str, Path]:
     """Name and place of what a user calls `model`: a file, or a folder of BNN-PYNQ parameters.
 
@@ -92,7 +100,7 @@ def find_model(model: str | Path) -> tuple[str, Path]:
             f"{path}: a folder without a plan.json or a {PARAMETERS}: give one that `bnnhw compile -o` wrote, one of "
             "BNN-PYNQ parameters, or a model file"
         )
-    hint = did_you_mean(str(model), [*shipped, *family_models()])
+    hint = did_you_mean(str(model), [*shipped, *family_models()]) or did_you_mean_file(path)
     raise InputError(f"{model}: no such file, nor a shipped model ({', '.join(shipped)}){hint}")
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bnnhw.api.progress import Progress, silent
+from bnnhw.progress import Progress, silent
 
 if TYPE_CHECKING:
     import numpy as np
@@ -30,6 +30,7 @@ def simulate(
     board: str | None = None,
     simulator: str = "verilator",
     waves: str | Path | None = None,
+    profile: str | Path | None = None,
     input_format: DataType | None = None,
     output_tensor: str | None = None,
     progress: Progress = silent,
@@ -45,12 +46,15 @@ def simulate(
         ``verilator`` or ``icarus``.
     waves
         Waveform file to write.
+    profile
+        SVG file to draw into which stream between the units was busy, starved or held in which cycle.
 
     Returns
     -------
     dict
         ``prediction`` of each sample, ``accuracy`` or None, ``latency_cycles``, ``cycles_per_inference`` (back to
-        back; None for a single sample), ``cycles`` and ``seconds`` in all.
+        back; None for a single sample), ``cycles`` and ``seconds`` in all; ``profile`` or None: the shares of
+        cycles of each of ``layers`` and ``streams``, and the ``slowest`` layer, which the others wait for.
 
     Raises
     ------
@@ -60,13 +64,16 @@ def simulate(
     from bnnhw.compiler import open_design
     from bnnhw.inputs import inputs_for
     from bnnhw.verify.simulation import simulate as simulate_design
+    from bnnhw.verify.simulator import check_simulator
 
+    check_simulator(simulator)
     design = open_design(work, board=board, input_format=input_format, output_tensor=output_tensor, progress=progress)
     return simulate_design(
         design,
         inputs_for(design.graph, inputs, samples),
         simulator=simulator,
         waves=None if waves is None else Path(waves),
+        profile=None if profile is None else Path(profile),
         progress=progress,
     )
 
@@ -125,8 +132,10 @@ def compare(
     from bnnhw.inputs import inputs_for
     from bnnhw.verify import check_levels, written
     from bnnhw.verify import compare as compare_levels
+    from bnnhw.verify.simulator import check_simulator
 
     check_levels(levels)
+    check_simulator(simulator)
     design = open_design(work, board=board, input_format=input_format, output_tensor=output_tensor, progress=progress)
     chosen = inputs_for(design.graph, inputs, COMPARED if samples is None else samples)
     with progress(f"comparing {len(chosen.values)} samples"):

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from types import FrameType
 from typing import Any, NoReturn
 
-from bnnhw.cli import building, catalogue, compiling, demo, exporting, quantizing, running
+from bnnhw.cli import building, catalogue, compiling, completion, demo, exploring, exporting, quantizing, running
 from bnnhw.cli.terminal import printable
 from bnnhw.errors import BnnhwError, InputError
 from bnnhw.hints import did_you_mean
@@ -65,7 +65,8 @@ class Parser(argparse.ArgumentParser):
         """What a word that is none of those known may have been meant for."""
         if self.commands:
             first = next((word for word in self._words if not word.startswith("-")), "")
-            return "" if first in self.commands else did_you_mean(first, self.commands)
+            if first:
+                return "" if first in self.commands else did_you_mean(first, self.commands)
         for word in self._words:
             name = word.split("=")[0]
             if name.startswith("--") and not any(known.startswith(name) for known in self._known):
@@ -83,8 +84,9 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--version", action="version", version=f"bnnhw {version()}")
     commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for group in (catalogue, demo, compiling, quantizing, running, building, exporting):
+    for group in (catalogue, demo, compiling, quantizing, running, building, exploring, exporting):
         group.add_commands(commands)
+    completion.adder(parser)(commands)
     top.commands = list(commands.choices)
     return top
 

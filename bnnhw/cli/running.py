@@ -9,9 +9,10 @@ from typing import Any
 import bnnhw
 from bnnhw.artifacts import is_design
 from bnnhw.cli import options
-from bnnhw.cli.terminal import facts, percent, progress, shortened, table, warn, write
+from bnnhw.cli.terminal import facts, percent, shortened, table, warn, write
 from bnnhw.errors import InputError
-from bnnhw.files import write_npz
+from bnnhw.files import write_arrays
+from bnnhw.progress import shown
 
 MISMATCH = 1
 LEVELS_TEXT = "source, reference, rtl, netlist, bitstream and board"
@@ -23,6 +24,9 @@ def add_commands(commands: options.Commands) -> None:
     options.add_board(parser)
     options.add_inputs(parser, samples=10)
     options.add_simulator(parser)
+    parser.add_argument(
+        "--profile", type=Path, metavar="FILE.svg", help="picture to draw of which unit stalls whom, cycle by cycle"
+    )
     parser.add_argument("--waves", type=Path, metavar="FILE", help="waveform to write, for GTKWave or Surfer")
 
     parser = options.add_command(
@@ -45,13 +49,14 @@ def add_commands(commands: options.Commands) -> None:
     options.add_model(parser)
     options.add_board(parser)
     parser.add_argument("--inputs", type=Path, required=True, metavar="X.npz", help="file with `inputs` (N, ...)")
-    parser.add_argument("-o", "--output", type=Path, required=True, metavar="OUT.npz", help="file to write")
+    options.add_answers(parser, required=True)
     parser.add_argument("--level", default="reference", help=f"one of {LEVELS_TEXT} (default: %(default)s)")
     parser.add_argument("--all-tensors", action="store_true", help="accumulators acc<i> and activations act<i> as well")
     options.add_port(parser)
 
 
 def simulate(arguments: Namespace) -> int:
+    options.check_suffix("--profile", arguments.profile, ".svg")
     result = bnnhw.simulate(
         arguments.work,
         inputs=arguments.inputs,
@@ -59,9 +64,10 @@ def simulate(arguments: Namespace) -> int:
         board=arguments.board,
         simulator=arguments.simulator,
         waves=arguments.waves,
+        profile=arguments.profile,
         input_format=arguments.input_format,
         output_tensor=arguments.output_tensor,
-        progress=progress,
+        progress=shown,
     )
     text = facts(
         {
@@ -76,8 +82,28 @@ def simulate(arguments: Namespace) -> int:
     )
     if arguments.waves is not None:
         text += f"\n\nwaveform in {arguments.waves}"
+    if result["profile"] is not None:
+        text += f"\n\n{profile_text(result['profile'])}"
     write(arguments.json, result, text)
     return 0
+
+
+def profile_text(profile: dict[str, Any]) -> str:
+    """Which layer waits for whom, and where the picture is."""
+    header = ("layer", "busy", "starved", "by", "held", "by")
+    rows = [
+        (
+            layer["name"],
+            percent(layer["busy"]),
+            percent(layer["starved"]),
+            ", ".join(layer["waits_for"]),
+            percent(layer["held"]),
+            ", ".join(layer["held_by"]),
+        )
+        for layer in profile["layers"]
+    ]
+    window = f"of the cycles {profile['first']:,} to {profile['last']:,}; {profile['slowest']} sets the pace"
+    return f"{table(header, rows)}\n\n{window}; picture in {profile['file']}"
 
 
 def compare(arguments: Namespace) -> int:
@@ -93,7 +119,7 @@ def compare(arguments: Namespace) -> int:
         port=arguments.port,
         input_format=arguments.input_format,
         output_tensor=arguments.output_tensor,
-        progress=progress,
+        progress=shown,
     )
     unwritten = result.pop("not_written", None)
     write(arguments.json, result, comparison_text(result))
@@ -163,6 +189,7 @@ def verdict(result: dict[str, Any]) -> str:
 
 
 def infer(arguments: Namespace) -> int:
+    options.check_answers(arguments.output)
     arrays = bnnhw.infer(
         arguments.work,
         arguments.inputs,
@@ -172,9 +199,9 @@ def infer(arguments: Namespace) -> int:
         board=arguments.board,
         input_format=arguments.input_format,
         output_tensor=arguments.output_tensor,
-        progress=progress,
+        progress=shown,
     )
-    write_npz(arguments.output, arrays)
+    write_arrays(arguments.output, arrays)
     listed = [{"name": name, "shape": array.shape, "dtype": array.dtype.name} for name, array in arrays.items()]
     text = table(("array", "shape", "dtype"), [(name, str(a.shape), a.dtype.name) for name, a in arrays.items()])
     write(arguments.json, {"file": str(arguments.output), "arrays": listed}, f"{text}\n\nwritten to {arguments.output}")

@@ -26,6 +26,7 @@ from bnnhw.dataflow.plan import lanes_within
 from bnnhw.errors import PlanError
 from bnnhw.parts import Part
 from bnnhw.units import FrameGuard, WidthConverter
+from bnnhw.units.stream_fifo import skid_buffer
 
 # More block RAMs than any part has.
 PLENTY = 4096
@@ -90,13 +91,13 @@ class Search:
         best = self.solve(slow, budget)
         if best is None:
             raise self._too_large(slow, budget)
-        # First without frames side by side, which is quick. They make it faster by no more than their number, if at
-        # all.
+        # First with each weight used once when it is fetched, which is quick. More makes it faster by no more than its
+        # number, if at all.
         low, high = 0, slow
-        for frames in ((1,), FRAMES):
-            low, middle = low // max(frames), high - 1
+        for frames, vectors in (((1,), (1,)), (FRAMES, VECTORS)):
+            low, middle = low // max(*frames, *vectors), high - 1
             while low < middle < high:
-                found = self.solve(middle, budget, frames)
+                found = self.solve(middle, budget, frames, vectors)
                 if found is not None:
                     best, high = found, middle
                 elif middle == high - 1:
@@ -123,37 +124,25 @@ class Search:
             )
         raise self._too_large(interval, budget)
 
-    def solve(self, interval: int, budget: Budget, frames: tuple[int, ...] = FRAMES) -> Solution | None:
+    def solve(
+        self,
+        interval: int,
+        budget: Budget,
+        frames: tuple[int, ...] = FRAMES,
+        vectors: tuple[int, ...] = VECTORS,
+    ) -> Solution | None:
         """The fewest LUTs within `interval` cycles and `budget`, or None.
 
         The layers are taken in their order, and the width converter between each two of them is part of the choice.
         Where a layer reads others than the one before it, those converters are left out of the choice, and only counted
-        at the end. Weights are used for as many `frames` as is best, but for several vectors of a frame only where
-        block RAM is what is missing: that is all that it saves.
+        at the end. Each weight is used for as many of `frames`, or of the `vectors` of a frame, as is best.
         """
-        network, part = self._network, self._part
-        made: dict[tuple[int, int], list[Candidate]] = {}
-
-        def one(k: int, batch: int) -> list[Candidate]:
-            if (k, batch) not in made:
-                made[k, batch] = self._candidates[k].within(interval, batch)
-            return made[k, batch]
-
-        def each(vectors: tuple[int, ...]) -> list[list[Candidate]]:
-            """Of each layer, with weights used for `vectors` vectors of a frame, or else for as many frames as may
-            be."""
-            batches = [
-                layer.batches(wanted, frames, vectors)
-                for layer, wanted in zip(network.layers, self._wanted, strict=True)
-            ]
-            return [[candidate for batch in some for candidate in one(k, batch)] for k, some in enumerate(batches)]
-
-        found = _solve(network, part, interval, budget, each((1,)))
-        if found is None and any(layer.vectors > 1 for layer in network.layers):
-            plenty = replace(budget, block_ram=PLENTY)
-            if _solve(network, part, interval, plenty, each((1,))) is not None:
-                found = _solve(network, part, interval, budget, each(VECTORS))
-        return found
+        network = self._network
+        choices: list[list[Candidate]] = []
+        for layer, wanted, candidates in zip(network.layers, self._wanted, self._candidates, strict=True):
+            batches = layer.batches(wanted, frames, vectors)
+            choices.append([candidate for batch in batches for candidate in candidates.within(interval, batch)])
+        return _solve(network, self._part, interval, budget, choices)
 
     def _too_large(self, interval: int, budget: Budget) -> PlanError:
         """What the smallest plan needs and the part does not have."""
@@ -246,7 +235,8 @@ def _end(part: Part, network: Network, tail: Tail, interval: int) -> float:
     """LUTs of what is around the layers, the last of which has `tail`."""
     last = network.layers[-1]
     lanes = lanes_within(replace(last.unfolded(), pe=tail.pe), interval)
-    around = cost(part, (FrameGuard(1, 1, 1), label_select(network, lanes))).luts
+    skid = skid_buffer(network.result.bits * lanes)
+    around = cost(part, (FrameGuard(1, 1, 1), skid, label_select(network, lanes))).luts
     return around + _join(part, last, None, tail, Head(lanes, 1, 1), interval)
 
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,15 +16,16 @@ from bnnhw.errors import InputError, ModelError
 from bnnhw.executor import executor
 from bnnhw.files import write_bytes
 from bnnhw.frontend import importer
+from bnnhw.hints import did_you_mean_file
 from bnnhw.inputs import Inputs, read_inputs
 from bnnhw.ir.graph import Graph
 from bnnhw.passes import to_integers
+from bnnhw.progress import Progress
 from bnnhw.quantisation.calibration import Activation, Count
 from bnnhw.quantisation.network import FloatNetwork, Layer
 from bnnhw.quantisation.settings import Settings
 
 Array = NDArray[Any]
-Progress = Callable[[str], AbstractContextManager[object]]
 
 SUFFIXES = (".onnx", ".onnx.gz")
 # Formats of weights that are far from what they stand for.
@@ -37,7 +37,7 @@ def quantise_file(
 ) -> dict[str, Any]:
     """See `bnnhw.quantize`."""
     if not path.is_file() or not path.name.endswith(SUFFIXES):
-        raise InputError(f"{path}: no ONNX file: name an .onnx or .onnx.gz file")
+        raise InputError(f"{path}: no ONNX file{did_you_mean_file(path) or ':'} name an .onnx or .onnx.gz file")
     if output.suffix != ".onnx":
         raise InputError(f"{output}: the name of a QONNX file ends in .onnx")
     if output.resolve() == path.resolve():

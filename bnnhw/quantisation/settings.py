@@ -16,6 +16,10 @@ from bnnhw.reading import read_json
 
 MAX_BITS = 8
 WEIGHTS = re.compile(r"binary|ternary|int([2-9]|\d\d+)")
+WORDS = {
+    "weights": ("binary", "ternary", *(f"int{bits}" for bits in range(2, MAX_BITS + 1))),
+    "activations": tuple(f"{kind}{bits}" for kind in ("uint", "int") for bits in range(1, MAX_BITS + 1)),
+}
 ACTIVATIONS = re.compile(r"uint([1-9]|\d\d+)|int([2-9]|\d\d+)")
 # Where nothing else is asked for.
 DEFAULTS = {"weights": "int8", "activations": "uint8", "method": "mse", "percentile": 99.9, "correction": "none"}
@@ -158,7 +162,8 @@ def _check(where: str, chosen: Mapping[str, Any]) -> None:
         value = chosen.get(key, "int8")
         match = pattern.fullmatch(value) if isinstance(value, str) else None
         if match is None or any(int(bits) > MAX_BITS for bits in match.groups() if bits):
-            raise InputError(f"{where}{key} is {value!r}: use {words}")
+            hint = did_you_mean(str(value), WORDS[key]) or ":"
+            raise InputError(f"{where}{key} is {value!r}{hint} use {words}")
     for key, known in (("method", METHODS), ("correction", MODES)):
         word = chosen.get(key, known[0])
         if word not in known:

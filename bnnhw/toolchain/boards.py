@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from bnnhw.errors import InputError
-from bnnhw.hints import did_you_mean
+from bnnhw.hints import did_you_mean, did_you_mean_file
 from bnnhw.parts import PARTS, Part
 from bnnhw.resources import folder
 
@@ -150,7 +150,8 @@ def _load(path: Path) -> Board:
     """
     remedy = "see docs/adding-a-board.md for what a board's file holds"
     if not path.is_file():
-        raise InputError(f"{path}: no such file: give the path of a board's file, or a name of `bnnhw boards`")
+        hint = did_you_mean_file(path) or ":"
+        raise InputError(f"{path}: no such file{hint} give the path of a board's file, or a name of `bnnhw boards`")
     spec = importlib.util.spec_from_file_location(f"bnnhw_board_{path.stem}", path)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)

@@ -35,6 +35,11 @@ class StreamFifo(Unit):
         return block_rams(part, self.width + 1, self.depth) if self.kind == "block" else 0
 
 
+def skid_buffer(width: int) -> StreamFifo:
+    """A FIFO of two beats, behind which a stall begins anew in a register."""
+    return StreamFifo(width, 2, "registers")
+
+
 class WaitingBeats(Registered):
     """`depth` beats, and one at the output.
 

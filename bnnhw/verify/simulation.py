@@ -5,17 +5,26 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from bnnhw.dataflow import Cycles, measure
+from bnnhw.dataflow import Cycles, measure, pipeline
 from bnnhw.design import Design
 from bnnhw.errors import MissingCompilerError
+from bnnhw.files import write_text
 from bnnhw.inputs import Inputs, inputs_for
+from bnnhw.progress import Progress
 from bnnhw.reference import encode_inputs
-from bnnhw.toolchain.tools import Progress
+from bnnhw.verify.profile import links, make_profile
+from bnnhw.verify.profile_picture import picture
 from bnnhw.verify.rtl import RtlSimulation
 
 
 def simulate(
-    design: Design, inputs: Inputs, *, simulator: str, waves: Path | None = None, progress: Progress
+    design: Design,
+    inputs: Inputs,
+    *,
+    simulator: str,
+    waves: Path | None = None,
+    profile: Path | None = None,
+    progress: Progress,
 ) -> dict[str, Any]:
     """What `bnnhw.simulate` gives for `inputs`.
 
@@ -26,10 +35,21 @@ def simulate(
     """
     with progress(f"compiling the simulation with {simulator}"):
         simulation = RtlSimulation(
-            design.plan, design.network, design.verilog, simulator=simulator, waves=waves is not None
+            design.plan,
+            design.network,
+            design.verilog,
+            simulator=simulator,
+            waves=waves is not None,
+            watch=[] if profile is None else [link.name for link in links(pipeline(design.plan, design.network))],
         )
     with progress(f"simulating {len(inputs.values)} samples"):
         result = simulation.run(encode_inputs(design.graph, inputs.values), waves=waves)
+    stalls = None
+    if profile is not None:
+        assert result.record is not None
+        seen = make_profile(design.plan, design.network, result.record, result.beat_cycles[:, -1].tolist())
+        write_text(profile, picture(seen))
+        stalls = {**seen.to_dict(), "file": str(profile)}
     right = None if inputs.labels is None else float((result.labels == inputs.labels).mean())
     return {
         "model": design.plan.model,
@@ -43,6 +63,7 @@ def simulate(
         "cycles_per_inference": result.cycles_per_inference or None,
         "cycles": result.cycles,
         "seconds": round(result.seconds, 3),
+        "profile": stalls,
     }
 
 

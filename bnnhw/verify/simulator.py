@@ -33,6 +33,19 @@ public_flat_rw -module "{top}" -var "o__*"
 """
 
 
+def check_simulator(simulator: str) -> None:
+    """Refuses a simulator that is none of those known.
+
+    Raises
+    ------
+    InputError
+        Naming them.
+    """
+    if simulator not in SIMULATORS:
+        hint = did_you_mean(simulator, SIMULATORS)
+        raise InputError(f"--simulator {simulator}: no such simulator{hint or ';'} there are {', '.join(SIMULATORS)}")
+
+
 class Bench:
     """Verilog, compiled for a simulator, ready to run cocotb benches of ``sim/``.
 
@@ -67,11 +80,7 @@ class Bench:
         visible: Sequence[str] = (),
         optimisation: str = verilator.QUICK,
     ) -> None:
-        if simulator not in SIMULATORS:
-            hint = did_you_mean(simulator, SIMULATORS)
-            raise InputError(
-                f"--simulator {simulator}: no such simulator{hint or ';'} there are {', '.join(SIMULATORS)}"
-            )
+        check_simulator(simulator)
         self._top = top
         self._simulator = simulator
         self._waves = waves

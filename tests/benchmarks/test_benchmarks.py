@@ -15,6 +15,8 @@ from benchmarks.entries import BOARDS, Entry, entries
 from benchmarks.pages import ROOT, tables_of
 from bnnhw.dataflow.area import unit_cost
 from bnnhw.errors import PlanError, ToolError
+from bnnhw.exploration.running import run
+from bnnhw.exploration.tasks import digest
 from bnnhw.shipped import shipped_models
 from bnnhw.toolchain.boards import find_board
 from bnnhw.units.add_streams import Weighing
@@ -51,17 +53,19 @@ def test_run_writes_refusals_and_goes_on_after_failures(tmp_path: Path, monkeypa
         return {"mismatches": 0, "routes": routes_at_once}
 
     monkeypatch.setattr(measure, "_measured", measured)
-    todo = [Entry("digits-binary", "icebreaker", suffix, build={"seeds": 2}) for suffix in ("", "large", "broken")]
-    said: list[str] = []
+    entries = [Entry("digits-binary", "icebreaker", suffix, build={"seeds": 2}) for suffix in ("", "large", "broken")]
+    todo, said = [measure.Measurement(entry, 3) for entry in entries], list[str]()
+    results = measure.Results(tmp_path, say=said.append)
     with ThreadPoolExecutor(2) as executor:
-        failed = measure.measured_by(todo, executor, folder=tmp_path, routes_at_once=3, say=said.append)
-    assert failed == ["digits-binary_icebreaker_broken"]
+        found = run(todo, executor, store=results)
+    assert isinstance(found[digest(todo[2])], ToolError)
     assert {path.stem for path in tmp_path.iterdir()} == {"digits-binary_icebreaker", "digits-binary_icebreaker_large"}
     assert json.loads((tmp_path / "digits-binary_icebreaker.json").read_text())["routes"] == 3
     assert json.loads((tmp_path / "digits-binary_icebreaker_large.json").read_text())["refused"] == "too large"
-    assert any("ToolError: no yosys" in line for line in said) and len(said) == 3
-    assert [measure.is_measured(entry, tmp_path) for entry in todo] == [True, True, False]
-    assert not measure.is_measured(replace(todo[0], build={"seeds": 3}), tmp_path)
+    assert sorted(said) == ["digits-binary_icebreaker: 0 mismatches", "digits-binary_icebreaker_large: too large"]
+    assert [results.get(task) is not None for task in todo] == [True, True, False]
+    assert results.get(measure.Measurement(replace(entries[0], build={"seeds": 3}))) is None
+    assert measure.Results(tmp_path, again=True).get(todo[0]) is None
 
 
 def test_an_entry_is_really_measured(monkeypatch: pytest.MonkeyPatch) -> None:

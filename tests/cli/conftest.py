@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
 
 from bnnhw.cli import main
+
+# The line of a step, ended or given up.
+STEP = re.compile(r".+ \.\.\.( \d+\.\d s)?\n")
 
 
 @dataclass(frozen=True)
@@ -20,6 +24,11 @@ class Outcome:
     status: int
     out: str
     err: str
+
+    @property
+    def complaints(self) -> str:
+        """Stderr without the lines of steps."""
+        return "".join(line for line in self.err.splitlines(keepends=True) if STEP.fullmatch(line) is None)
 
     @property
     def json(self) -> Any:
@@ -55,10 +64,14 @@ def cli(capsys: pytest.CaptureFixture[str]) -> CLI:
 
 @pytest.fixture
 def refused(cli: CLI) -> CLI:
-    """Runs a command that must fail as the user's error: status 2, nothing on stdout, a short message, no traceback."""
+    """Runs a command that must fail as the user's error: status 2, nothing on stdout, a short message, no traceback.
+
+    Of the outcome's stderr, the lines of steps that were done before are left out.
+    """
 
     def run(*arguments: object, lines: int = 2) -> Outcome:
         outcome = cli(*arguments)
+        outcome = replace(outcome, err=outcome.complaints)
         assert outcome.status == 2, outcome
         assert outcome.out == ""
         assert outcome.err.startswith("bnnhw: error: ")

@@ -32,9 +32,9 @@ def content_of(source: str) -> bytes:
 def assert_clean(outcome: Outcome, name: str) -> None:
     """An error of the user, told in short lines; or a file that is still a model."""
     if outcome.status == 0:
-        assert outcome.err == "", name
+        assert outcome.complaints == "", name
         return
-    lines = outcome.err.splitlines()
+    lines = outcome.complaints.splitlines()
     assert outcome.status == 2, name
     assert lines, name
     assert lines[0].startswith("bnnhw: error: "), f"{name}: {outcome.err[:500]}"

@@ -19,7 +19,7 @@ def test_a_compiled_design(cli: CLI, tmp_path: Path, bus: str) -> None:
     work, out = tmp_path / "work", tmp_path / "out"
     bnnhw.compile("digits-binary", part="ice40-up5k", fps=20_000, folder=work)
     done = cli("export", work, "-o", out, "--bus", bus, "--prefix", "digits", "--samples", "3", "--json")
-    assert (done.status, done.err) == (0, "")
+    assert (done.status, done.complaints) == (0, "")
     assert done.json["frames"] == 3 and done.json["prefix"] == "digits"
     assert sorted(done.json["files"]) == sorted(path.name for path in out.iterdir())
     assert done.json["digest"] in (out / "digits.v").read_text().partition("\n")[0]

@@ -19,7 +19,7 @@ import pytest
 import bnnhw
 from bnnhw.cli import main
 from bnnhw.generate import board_top
-from tests.cli.conftest import CLI
+from tests.cli.conftest import CLI, Outcome
 
 pytestmark = pytest.mark.end2end
 
@@ -61,7 +61,8 @@ def build(small: Path, folder: Path) -> subprocess.Popen[str]:
 def check_interrupted(process: subprocess.Popen[str], folder: Path, number: signal.Signals) -> None:
     """Sends a signal to a build and waits for all of its processes; how long does not matter."""
     process.send_signal(number)
-    _, complaints = process.communicate()
+    _, written = process.communicate()
+    complaints = Outcome(process.returncode, "", written).complaints
     if process.returncode == 0:  # it was faster
         assert (folder / "out" / "report.json").is_file()
         return
@@ -107,7 +108,7 @@ def test_circuits_that_are_given_up(
         warnings.simplefilter("always")
         assert main(["build", "digits-binary", "--board", "icebreaker", "-o", str(tmp_path / "out")]) == 130
         gc.collect()
-    assert capsys.readouterr().err == "bnnhw: interrupted\n"
+    assert Outcome(130, *capsys.readouterr()).complaints == "bnnhw: interrupted\n"
     assert [str(each.message) for each in warned] == []
 
 
@@ -159,7 +160,7 @@ def test_a_disk_that_is_full(small_disk: list[str], tmp_path: Path, place: str) 
         check=False,
     )
     assert done.returncode == 2, done.stderr
-    assert done.stderr.startswith("bnnhw: error: ")
+    assert Outcome(2, "", done.stderr).complaints.startswith("bnnhw: error: ")
     assert "full" in done.stderr
     assert str(tmp_path) in done.stderr
     assert "Traceback" not in done.stderr

@@ -83,6 +83,12 @@ def test_the_machine_is_no_defect(refused: CLI, monkeypatch: pytest.MonkeyPatch,
     [
         (["compil", MODEL], ", did you mean compile? (see bnnhw --help)"),
         (["--jsn", "models"], " (see bnnhw --help)"),
+        (["--verison"], ", did you mean --version? (see bnnhw --help)"),
+        (["check", MODEL, "--input-format", "unit4"], ", did you mean uint4?"),
+        (
+            ["infer", MODEL, "--level", "refrence", "--inputs", "x", "-o", "y"],
+            "--level refrence: no such level, did you mean reference?",
+        ),
         (["compile", MODEL, "--bord", "icebreaker", "-o", "w"], ", did you mean --board? (see bnnhw compile --help)"),
         (
             ["compare", MODEL, "--sampels=3"],

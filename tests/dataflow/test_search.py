@@ -66,7 +66,7 @@ def test_user_folding_is_kept():
 
 
 def test_constant_weights_where_asked_for():
-    net = network(64, 32, 32, 10)
+    net = network(256, 32, 32, 10)  # more weights in the first layer than the part's LUTs hold
     plan = make_plan(net, UP5K, board="icebreaker", folding={"fc1": {"weight_memory": "logic"}})
     assert [layer.weight_memory == "logic" for layer in plan.layers] == [False, True, False]
     assert (plan.layers[1].pe, plan.layers[1].simd) == (32, 32)

@@ -20,7 +20,8 @@ from bnnhw.dataflow.layers.weighted_plan import WeightedPlan
 from bnnhw.ir.bounds import reach
 from bnnhw.ir.geometry import Geometry
 from bnnhw.ir.nodes import Dense, Scale, Threshold, Window
-from bnnhw.units import Contents, MatrixVectorUnit, StreamFifo
+from bnnhw.units import Contents, MatrixVectorUnit
+from bnnhw.units.stream_fifo import skid_buffer
 
 # Adders between the registers of a popcount. Two levels of carry chains are about what the rest of a PE, an
 # accumulator, takes.
@@ -166,8 +167,8 @@ class WeightedLayer(ThresholdedLayer):
             # A single row is a constant, read by nobody.
             weight_latency=plan.weight_latency if plan.nf * plan.sf > 1 else 1,
             bias_memory="lut" if plan.threshold_memory in MULTIPLIED else plan.threshold_memory,
-            # Not before thresholds that have registers; a single one has none.
-            registered=self.thresholds <= 1,
+            # Not before thresholds or a skid buffer, which have registers; a single threshold has none.
+            registered=self.thresholds <= 1 and not self._has_skid(plan),
             family=family,
             read_bits=self.width if self.threshold is None else 1,
         )
@@ -176,11 +177,15 @@ class WeightedLayer(ThresholdedLayer):
         """What follows the sums."""
         if self.threshold is None:
             return
-        sums = plan.pe * plan.side_by_side
         x = DataType("int", max(2, self.width))
         yield from self._code_units(self.threshold, x, plan, plan.threshold_memory, final=final)
-        if sums * plan.simd * self.product.terms >= MANY_LANES:
-            yield "skid", StreamFifo(sums * self.given(final=final).bits, 2, "registers")
+        if self._has_skid(plan):
+            yield "skid", skid_buffer(plan.pe * plan.side_by_side * self.given(final=final).bits)
+
+    def _has_skid(self, plan: WeightedPlan) -> bool:
+        """Whether a skid buffer stands behind the thresholds, as the stall of so many lanes takes most of a cycle."""
+        lanes = plan.pe * plan.side_by_side * plan.simd * self.product.terms
+        return self.threshold is not None and lanes >= MANY_LANES
 
     def _threshold_contents(self, plan: WeightedPlan, *, final: bool) -> dict[str, Contents]:
         if self.threshold is None:

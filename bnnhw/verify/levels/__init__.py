@@ -49,8 +49,8 @@ LEVELS = {
 }
 
 
-def check_levels(levels: Sequence[str]) -> tuple[str, ...]:
-    """`levels`, each once, in the order of the data.
+def check_levels(levels: Sequence[str], option: str = "--levels") -> tuple[str, ...]:
+    """`levels`, which came with an `option`, each once, in the order of the data.
 
     Raises
     ------
@@ -60,7 +60,7 @@ def check_levels(levels: Sequence[str]) -> tuple[str, ...]:
     for level in levels:
         if level not in LEVELS:
             hint = did_you_mean(level, LEVELS)
-            raise InputError(f"--levels {level}: no such level{hint or ';'} there are {', '.join(LEVELS)}")
+            raise InputError(f"{option} {level}: no such level{hint or ';'} there are {', '.join(LEVELS)}")
     return tuple(level for level in LEVELS if level in levels)
 
 
@@ -72,7 +72,7 @@ def check_level(level: str, all_tensors: bool) -> None:
     InputError
         If not.
     """
-    check_levels([level])
+    check_levels([level], "--level")
     if all_tensors and not LEVELS[level].traces:
         raise InputError(f"--all-tensors: level {level} shows only its outputs: use --level reference or rtl")
 
