@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import multiprocessing
 import os
 import signal
@@ -10,17 +9,16 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future, ProcessPoolExecutor
+from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from types import FrameType
-from typing import Any, NoReturn, TypeVar, cast
+from typing import Any, NoReturn, TypeVar
 
 from bnnhw.errors import InputError, ToolError
+from bnnhw.exploration.cluster import cluster
 
 T = TypeVar("T")
 
-# Seconds until a scheduler that does not answer is taken for absent.
-PATIENCE = 10
 # Seconds in which a task that is given up removes its files and ends its tools.
 CLEANING = 2
 
@@ -106,50 +104,3 @@ def _prepare_worker() -> None:
 def _end(number: int, frame: FrameType | None) -> NoReturn:
     """What is under way is given up: temporary files go, tools end."""
     sys.exit(128 + number)
-
-
-@contextmanager
-def cluster(address: str) -> Iterator[Executor]:
-    """The workers of a Dask cluster. The scheduler gives the task of a worker that dies to another one.
-
-    Parameters
-    ----------
-    address
-        Of the scheduler, such as ``tcp://10.0.0.1:8786``.
-
-    Raises
-    ------
-    ToolError
-        If dask.distributed is not installed, no scheduler answers, or the workers die or have no bnnhw.
-    """
-    try:
-        from distributed import Client
-        from distributed.scheduler import KilledWorker
-        from distributed.utils import silence_logging_cmgr
-    except ImportError:
-        raise ToolError('--scheduler needs dask.distributed: pip install "bnnhw[explore]"') from None
-    where, untyped = f"--scheduler {address}", cast(Any, Client)
-    try:
-        with silence_logging_cmgr(logging.CRITICAL):
-            client = untyped(address, timeout=PATIENCE, set_as_default=False)
-    except (OSError, ValueError) as error:
-        reason = " ".join(str(error).split())[:160]
-        raise ToolError(f"{where}: no Dask scheduler answers ({reason}): see `dask scheduler --help`") from None
-    try:
-        # What goes wrong is told as an error of bnnhw, without Dask's tracebacks beside it.
-        with silence_logging_cmgr(logging.CRITICAL), client:
-            executor = client.get_executor(pure=False)
-            try:
-                yield executor
-            except BaseException:
-                executor.shutdown(wait=False)  # which takes back what no worker has begun
-                raise
-    except KilledWorker as error:
-        raise ToolError(
-            f"{where}: {error.allowed_failures + 1} workers died with the same point, maybe for want of memory: "
-            "give them more; answers that were there are kept"
-        ) from None
-    except CancelledError:
-        raise ToolError(f"{where}: the scheduler is gone; answers that were there are kept") from None
-    except ModuleNotFoundError as error:
-        raise ToolError(f"{where}: its workers lack {error.name}: install the same bnnhw there") from None

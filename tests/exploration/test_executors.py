@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,8 @@ import pytest
 
 import bnnhw
 from bnnhw.errors import InputError, ToolError
-from bnnhw.exploration.executors import cluster, executor_for, processes
+from bnnhw.exploration.cluster import ClusterExecutor, cluster
+from bnnhw.exploration.executors import executor_for, processes
 from bnnhw.exploration.running import run
 from bnnhw.exploration.store import Store
 from bnnhw.exploration.tasks import digest
@@ -130,6 +131,45 @@ def test_a_task_that_kills_every_worker(tmp_path: Path, address: str) -> None:
     assert store.get(Square(2, log)) == {"square": 4}
 
 
+@pytest.mark.unit
+def test_an_answer_that_is_lost_is_made_again() -> None:
+    """As Dask reports it, where a worker dies with it before it is fetched."""
+
+    class Lost(CancelledError):
+        reason = "unknown"
+
+    class Begun:
+        def __init__(self, work: Any) -> None:
+            self.result = lose if len(client.begun) < 2 else work
+
+        def add_done_callback(self, function: Any) -> None:
+            self.done = function
+
+    def lose() -> None:
+        raise Lost
+
+    class Client:
+        status = "running"
+
+        def __init__(self) -> None:
+            self.begun: list[Any] = []
+
+        def submit(self, work: Any, *, pure: bool) -> Begun:
+            self.begun.append(Begun(work))
+            return self.begun[-1]
+
+    client = Client()
+    future = ClusterExecutor(client).submit(pow, 2, 5)
+    for k in range(3):
+        assert not future.done()
+        client.begun[k].done(client.begun[k])
+    assert future.result() == 32 and len(client.begun) == 3
+    client.begun, client.status = [], "closed"
+    gone = ClusterExecutor(client).submit(pow, 2, 5)
+    client.begun[0].done(client.begun[0])
+    assert gone.cancelled()
+
+
 def test_a_scheduler_that_goes(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     distributed = pytest.importorskip("distributed", reason='needs dask.distributed: pip install "bnnhw[explore]"')
     local = distributed.LocalCluster(n_workers=0, processes=False, dashboard_address=":0", silence_logs=50)
@@ -167,7 +207,7 @@ if multiprocessing.parent_process() is not None and not pathlib.Path({str(died)!
 
 def test_no_scheduler(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("distributed", reason='needs dask.distributed: pip install "bnnhw[explore]"')
-    monkeypatch.setattr("bnnhw.exploration.executors.PATIENCE", 0.2)
+    monkeypatch.setattr("bnnhw.exploration.cluster.PATIENCE", 0.2)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         address = f"tcp://127.0.0.1:{free.getsockname()[1]}"

@@ -80,7 +80,7 @@ def test_answers_that_have_arrived_at_an_interrupt_are_kept(log: Path, store: St
     with pytest.raises(KeyboardInterrupt):
         run(tasks, Late(), store=store, count=interrupt)
     assert [store.get(task) for task in tasks] == [{"square": 0}, {"square": 1}, None]
-    assert made[2].cancelled() and told == [0, 1, 1, 2]
+    assert made[2].cancelled() and told[:2] == [0, 1] and told[-1] == 2
 
 
 def test_a_failure_is_an_answer_that_is_not_kept(log: Path, store: Store) -> None:
