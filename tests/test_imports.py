@@ -23,6 +23,7 @@ BASE = {
     "executor",
     "files",
     "hints",
+    "line",
     "packets",
     "reading",
 }

@@ -28,6 +28,7 @@ def build(
     seed: int = 1,
     seeds: int = 1,
     jobs: int | None = None,
+    baud: int | None = None,
     input_format: DataType | None = None,
     output_tensor: str | None = None,
     progress: Progress = silent,
@@ -47,6 +48,8 @@ def build(
         bitstream.
     jobs
         How many routes at the same time; None for as many as there are processors.
+    baud
+        Bits per second that the host link can go to; None for the fastest that the board's bridge and clock allow.
 
     Returns
     -------
@@ -79,6 +82,7 @@ def build(
             seed=seed,
             seeds=seeds,
             jobs=jobs,
+            baud=baud,
             progress=progress,
         )
         design.save(Path(folder))
@@ -125,6 +129,7 @@ def run(
     port: str,
     samples: int | None = None,
     timeout: float | None = None,
+    baud: int | None = None,
     count: Callable[[int, int], None] | None = None,
     progress: Progress = silent,
 ) -> dict[str, Any]:
@@ -140,6 +145,8 @@ def run(
         The board's serial port, such as ``/dev/ttyUSB1``.
     timeout
         Seconds of silence after which an answer is taken for lost; None for 2.
+    baud
+        The fastest rate that the line may have; None for the fastest of board and port.
     count
         Called with the samples done and their number, after each answer.
 
@@ -147,7 +154,7 @@ def run(
     -------
     dict
         ``arrays`` as `infer` gives them, ``labels`` or None, ``inputs`` in words, ``seconds`` and
-        ``inferences_per_second`` with the link, and how many requests were ``retries``.
+        ``inferences_per_second`` with the link, how many requests were ``retries``, and the line's ``baud``.
 
     Raises
     ------
@@ -163,7 +170,7 @@ def run(
     design = load_design(Path(folder))
     chosen = inputs_for(design.graph, inputs, samples)
     with progress(f"running {len(chosen.values)} samples"):
-        found = infer_on_board(design, chosen.values, port=port, timeout=timeout, count=count)
+        found = infer_on_board(design, chosen.values, port=port, timeout=timeout, max_baud=baud, count=count)
     return {**found.to_dict(design.graph), "labels": chosen.labels, "inputs": chosen.source}
 
 
@@ -186,7 +193,7 @@ def serve(
     link
         Symbolic link to make to the pseudo-terminal; then this is its name. It is removed in the end.
     baud
-        Bits per second of the simulated line, by the board's clock; None for those of the real one.
+        Bits per second that the line can go to, by the board's clock; None for those of the real one.
 
     Raises
     ------

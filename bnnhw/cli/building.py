@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from argparse import Namespace
+from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +40,7 @@ def add_commands(commands: options.Commands) -> None:
     parser.add_argument(
         "--jobs", type=options.at_least_one, metavar="N", help="routes at a time (default: one per processor)"
     )
+    add_baud(parser, "that the link can go to (default: the fastest of the board's bridge and clock)")
 
     parser = options.add_command(commands, "report", report, "the report of a build as a page with plots")
     parser.add_argument("folder", type=Path, metavar="DIR", help="folder that `bnnhw build` wrote")
@@ -59,6 +60,7 @@ def add_commands(commands: options.Commands) -> None:
         metavar="S",
         help="seconds of silence after which an answer is taken for lost (default: 2; a simulated board may need more)",
     )
+    add_baud(parser, "at most (default: the fastest that board and port can do)")
     options.add_inputs(parser, samples=100)
     parser.add_argument("-o", "--output", type=Path, metavar="OUT.npz", help="file to write the answers to")
 
@@ -67,12 +69,12 @@ def add_commands(commands: options.Commands) -> None:
     )
     parser.add_argument("folder", type=Path, metavar="DIR", help="folder that `bnnhw compile` or `bnnhw build` wrote")
     parser.add_argument("--link", type=Path, metavar="PATH", help="symbolic link to make to the port; gone in the end")
-    parser.add_argument(
-        "--baud",
-        type=options.at_least_one,
-        metavar="B",
-        help="bits per second of the simulated line (default: as the real one; a quarter of the clock is fastest)",
-    )
+    add_baud(parser, "that the line can go to (default: as the real one; a quarter of the clock is fastest)")
+
+
+def add_baud(parser: ArgumentParser, what: str) -> None:
+    """The option of the host link's fast rate."""
+    parser.add_argument("--baud", type=options.at_least_one, metavar="B", help=f"bits per second {what}")
 
 
 def clock(text: str) -> float | str:
@@ -90,6 +92,7 @@ def build(arguments: Namespace) -> int:
         seed=arguments.seed,
         seeds=arguments.seeds or (SEEDS if searching else 1),
         jobs=arguments.jobs,
+        baud=arguments.baud,
         input_format=arguments.input_format,
         output_tensor=arguments.output_tensor,
         progress=progress,
@@ -142,6 +145,7 @@ def run(arguments: Namespace) -> int:
         port=arguments.port,
         samples=arguments.samples,
         timeout=arguments.timeout,
+        baud=arguments.baud,
         count=counter("running", "inferences"),
         progress=progress,
     )
@@ -157,13 +161,14 @@ def run(arguments: Namespace) -> int:
         "seconds": result["seconds"],
         "inferences_per_second": result["inferences_per_second"],
         "retries": result["retries"],
+        "baud": result["baud"],
         "file": None if arguments.output is None else str(arguments.output),
     }
     lines = {
         "inputs": f"{data['samples']:,} of {data['inputs']}",
         "predictions": shortened(data["prediction"]),
         "accuracy": percent(data["accuracy"]),
-        "time": f"{data['seconds']:.2f} s with the link",
+        "time": f"{data['seconds']:.2f} s with the link at {data['baud']:,} baud",
         "inferences per second": data["inferences_per_second"],
         "sent again": f"{data['retries']:,} requests",
         "written to": data["file"],

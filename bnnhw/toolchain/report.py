@@ -30,6 +30,7 @@ def make_report(
     timing: flow.Timing,
     seed: int,
     reached_mhz: Mapping[int, float | None],
+    baud: int,
     link_frames_per_second: float,
     model_file: Path | None,
     options: Mapping[str, Any],
@@ -49,6 +50,8 @@ def make_report(
         What timing allows.
     seed, reached_mhz
         The seed whose route was taken, and what timing allows with each that was tried.
+    baud
+        The fastest rate of the host link.
     link_frames_per_second
         What the host link can carry.
     model_file
@@ -80,7 +83,7 @@ def make_report(
         "fmax_mhz": timing.accel_mhz,
         "seed": seed,
         "fmax_mhz_by_seed": {str(tried): mhz for tried, mhz in reached_mhz.items()},
-        "link": {"clock_mhz": board.link_mhz, "fmax_mhz": timing.link_mhz, "baud": board.baud},
+        "link": {"clock_mhz": board.link_mhz, "fmax_mhz": timing.link_mhz, "baud": baud},
         "utilization": flow.utilization(board, folder),
         "cycles_per_inference": cycles.interval,
         "latency_cycles": cycles.latency,

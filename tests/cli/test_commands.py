@@ -327,7 +327,7 @@ class Board:
 @pytest.fixture
 def board(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Board:
     found = Board(folder)
-    monkeypatch.setattr(host, "open_port", lambda name, baud: found)
+    monkeypatch.setattr(host, "open_port", lambda name: found)
     return found
 
 
