@@ -14,7 +14,6 @@ from benchmarks.commands import add_again, add_only
 from benchmarks.pages import ROOT, markdown, put
 from benchmarks.rows import Row, Rows
 from bnnhw.compiler import make_design
-from bnnhw.generate.board_top import link_of
 from bnnhw.host import Driver
 from bnnhw.line import BASE_BAUD
 from bnnhw.toolchain import find_board
@@ -34,20 +33,20 @@ def measure(name: str, baud: int) -> Row:
     samples = samples_of(design).take(INFERENCES, seed=1)
     with SimulatedBoard(design, baud=baud) as port:
         driver = Driver(port, timeout=600.0)
+        identity = driver.identify()
         results = driver.infer(samples.codes)
         cycles = port.close()
     right = (results.integers == samples.integers).all(axis=1) & (results.labels == samples.labels)
-    link = link_of(design.plan, design.network, clk_hz=board.link_mhz * 1e6, fast_baud=board.fast_baud(baud))
     return {
         "board": name,
         "baud": driver.traffic.baud,
         "clock_mhz": board.link_mhz,
-        "block": link.identity.block,
+        "block": identity.block,
         "inferences": len(results.labels),
         "wrong": int((~right | results.errors).sum()),
         "retries": driver.traffic.retries,
         "per_second": INFERENCES / (cycles / (board.link_mhz * 1e6)),
-        "limit": link.frames_per_second,
+        "limit": identity.frames_per_second(driver.traffic.baud),
     }
 
 

@@ -14,7 +14,6 @@ from bnnhw.dataflow import Network, load_folding, make_plan
 from bnnhw.dataflow.layers import Layer, MatrixLayer
 from bnnhw.design import Design, load_design
 from bnnhw.errors import InputError, ModelError, PlanError
-from bnnhw.frontend import inspect, load
 from bnnhw.ir.graph import Graph
 from bnnhw.parts import Part, find_part
 from bnnhw.passes import to_integers
@@ -28,12 +27,16 @@ UNASKED_BOARDS = ("icebreaker", "ice40-hx8k-b-evn", "ulx3s-85f")
 
 def load_model(model: str | Path, input_format: DataType | None = None, output_tensor: str | None = None) -> Graph:
     """The imported graph of a model, under the name that the user gave it."""
+    from bnnhw.frontend import load  # needs onnx, which what opens a compiled design does not
+
     name, path = find_model(model)
     return replace(load(path, input_format=input_format, output_tensor=output_tensor), name=name)
 
 
 def check_model(model: str | Path, input_format: DataType | None, output_tensor: str | None) -> dict[str, Any]:
     """See `bnnhw.check`."""
+    from bnnhw.frontend import inspect
+
     name, path = find_model(model)
     rows = inspect(path, output_tensor=output_tensor)
     found: dict[str, Any] = {

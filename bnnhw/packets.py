@@ -103,10 +103,10 @@ class Identity:
         """Payload of a RESULT."""
         return self.output_elements * self.output_bytes + RESULT_TRAILER.size
 
-    @property
-    def packet_bytes(self) -> int:
-        """Bytes on the line for `block` frames: of the request or of the answer, whichever is longer."""
-        return 1 + HEADER.size + self.block * max(self.frame_bytes, self.result_bytes) + CHECKSUM_BYTES
+    def frames_per_second(self, baud: float) -> float:
+        """What a line of `baud` carries in both directions at once, in blocks; escapes are not counted."""
+        packet = 1 + HEADER.size + self.block * max(self.frame_bytes, self.result_bytes) + CHECKSUM_BYTES
+        return self.block * baud / 10 / packet
 
     def pack(self) -> bytes:
         """The payload of an IDENTITY.

@@ -21,6 +21,7 @@ BASE = {
     "resources",
     "cache",
     "executor",
+    "extras",
     "files",
     "hints",
     "line",

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bnnhw.api.progress import Progress, silent
+from bnnhw.extras import explained
 from bnnhw.files import claimed
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     Work = str | Path | Design
 
 
+@explained
 def build(
     work: Work,
     *,
@@ -89,6 +91,7 @@ def build(
     return report
 
 
+@explained
 def report(folder: str | Path) -> Path:
     """Makes a page with plots of what `build` left in `folder`: one HTML file that needs no network.
 
@@ -122,11 +125,12 @@ def program(folder: str | Path, *, board: str | None = None) -> None:
     toolchain.program(Path(folder), board)
 
 
+@explained
 def run(
     folder: str | Path,
     inputs: str | Path | ArrayLike | None = None,
     *,
-    port: str,
+    port: str | None = None,
     samples: int | None = None,
     timeout: float | None = None,
     baud: int | None = None,
@@ -142,7 +146,7 @@ def run(
     inputs, samples
         As `simulate` takes them.
     port
-        The board's serial port, such as ``/dev/ttyUSB1``.
+        The board's serial port, such as ``/dev/ttyUSB1``; None for the only one whose board runs this design.
     timeout
         Seconds of silence after which an answer is taken for lost; None for 2.
     baud
@@ -161,19 +165,38 @@ def run(
     InputError
         If `folder` holds no design, or the inputs do not fit it.
     LinkError
-        If the board does not answer, or runs another design.
+        If the board does not answer, or runs another design; without `port`, if there is not exactly one.
     """
+    from bnnhw import host
     from bnnhw.design import load_design
     from bnnhw.inputs import inputs_for
     from bnnhw.verify.board import infer_on_board
 
     design = load_design(Path(folder))
     chosen = inputs_for(design.graph, inputs, samples)
+    if port is None:
+        with progress("looking for the board"):
+            port = host.only_board(bytes.fromhex(design.plan.digest))
     with progress(f"running {len(chosen.values)} samples"):
         found = infer_on_board(design, chosen.values, port=port, timeout=timeout, max_baud=baud, count=count)
     return {**found.to_dict(design.graph), "labels": chosen.labels, "inputs": chosen.source}
 
 
+def ports() -> list[dict[str, Any]]:
+    """The serial ports of this computer, each asked what answers on it.
+
+    Returns
+    -------
+    list of dict
+        ``port``, ``description``, and ``answer`` in words; of a board of bnnhw its ``digest``, ``input_elements``,
+        ``input_bits``, ``output_elements`` and the line's ``baud``, which are None elsewhere.
+    """
+    from bnnhw.host import find_ports
+
+    return [port.to_dict() for port in find_ports()]
+
+
+@explained
 def serve(
     folder: str | Path,
     *,

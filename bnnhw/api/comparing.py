@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bnnhw.api.progress import Progress, silent
+from bnnhw.extras import explained
 
 if TYPE_CHECKING:
     import numpy as np
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 COMPARED = 100
 
 
+@explained
 def simulate(
     work: Work,
     *,
@@ -71,6 +73,7 @@ def simulate(
     )
 
 
+@explained
 def compare(
     work: Work,
     *,
@@ -147,6 +150,7 @@ def compare(
     return result if folder is None else written(result, Path(folder))
 
 
+@explained
 def infer(
     work: Work,
     inputs: str | Path | ArrayLike,

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bnnhw.api.progress import Progress, silent
+from bnnhw.extras import explained
 from bnnhw.files import claimed
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     Work = str | Path | Design
 
 
+@explained
 def check(
     model: str | Path, *, input_format: DataType | None = None, output_tensor: str | None = None
 ) -> dict[str, Any]:
@@ -38,6 +40,7 @@ def check(
     return check_model(model, input_format, output_tensor)
 
 
+@explained
 def load(model: str | Path, *, input_format: DataType | None = None, output_tensor: str | None = None) -> Graph:
     """The graph of a model as it was imported: float32 operations around matrices of integers.
 
@@ -62,6 +65,7 @@ def load(model: str | Path, *, input_format: DataType | None = None, output_tens
     return load_model(model, input_format, output_tensor)
 
 
+@explained
 def compile(
     model: str | Path | Graph,
     *,

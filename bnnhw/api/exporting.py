@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bnnhw.api.progress import Progress, silent
+from bnnhw.extras import explained
 from bnnhw.files import claimed
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 FRAMES = 10
 
 
+@explained
 def export(
     work: Work,
     *,

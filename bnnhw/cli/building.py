@@ -9,7 +9,7 @@ from typing import Any
 
 import bnnhw
 from bnnhw.cli import options
-from bnnhw.cli.terminal import counter, facts, percent, progress, share, shortened, write
+from bnnhw.cli.terminal import counter, facts, percent, progress, share, shortened, table, write
 from bnnhw.files import write_npz
 
 MAX = "max"
@@ -53,7 +53,9 @@ def add_commands(commands: options.Commands) -> None:
         commands, "run", run, "inference on a board that runs the bitstream, or a simulated one"
     )
     parser.add_argument("folder", type=Path, metavar="DIR", help="folder that `bnnhw build` or `bnnhw compile` wrote")
-    parser.add_argument("--port", required=True, help="serial port of the board, such as /dev/ttyUSB1")
+    parser.add_argument(
+        "--port", help="serial port of the board, such as /dev/ttyUSB1 (default: the only one that runs this design)"
+    )
     parser.add_argument(
         "--timeout",
         type=options.positive,
@@ -63,6 +65,8 @@ def add_commands(commands: options.Commands) -> None:
     add_baud(parser, "at most (default: the fastest that board and port can do)")
     options.add_inputs(parser, samples=100)
     parser.add_argument("-o", "--output", type=Path, metavar="OUT.npz", help="file to write the answers to")
+
+    options.add_command(commands, "ports", ports, "serial ports, and which board answers on each")
 
     parser = options.add_command(
         commands, "serve", serve, "simulates the whole board behind a serial port, until Ctrl-C"
@@ -174,6 +178,14 @@ def run(arguments: Namespace) -> int:
         "written to": data["file"],
     }
     write(arguments.json, data, facts(lines))
+    return 0
+
+
+def ports(arguments: Namespace) -> int:
+    found = bnnhw.ports()
+    rows = [(port["port"], port["description"], port["answer"]) for port in found]
+    text = table(("port", "description", "answer"), rows) if rows else "there is no serial port"
+    write(arguments.json, found, text)
     return 0
 
 

@@ -14,29 +14,6 @@ from bnnhw.gateware.link.board_link import BoardLink
 from bnnhw.gateware.pll import ClockGenerator
 from bnnhw.gateware.streams.result_cut import ResultCut
 from bnnhw.generate.accelerator import Accelerator
-from bnnhw.generate.ports import Ports
-
-
-def link_of(plan: Plan, network: Network, *, clk_hz: float, fast_baud: int | None) -> BoardLink:
-    """The host link of an accelerator, at a clock of `clk_hz`.
-
-    Raises
-    ------
-    ValueError
-        If the clock cannot give the rates of the line, or the network does not fit the link's protocol.
-    """
-    ports = Ports.of(plan, network)
-    return BoardLink(
-        clk_hz=clk_hz,
-        fast_baud=fast_baud,
-        digest=bytes.fromhex(plan.digest),
-        input_elements=ports.input.elements,
-        input_bits=ports.input.dtype.bits,
-        input_simd=ports.input.lanes,
-        output_elements=ports.output.elements,
-        output_width=ports.output.width,
-        buffer_bytes=link_bytes(plan.device),
-    )
 
 
 class BoardTop(Elaboratable):
@@ -98,7 +75,17 @@ class BoardTop(Elaboratable):
         self._leds = leds
         self._pll = pll
         self._dividers = dividers
-        self.link = link_of(plan, network, clk_hz=clk_hz / link_divider, fast_baud=fast_baud)
+        self.link = BoardLink(
+            clk_hz=clk_hz / link_divider,
+            fast_baud=fast_baud,
+            digest=bytes.fromhex(plan.digest),
+            input_elements=ports.input.elements,
+            input_bits=ports.input.dtype.bits,
+            input_simd=ports.input.lanes,
+            output_elements=ports.output.elements,
+            output_width=ports.output.width,
+            buffer_bytes=link_bytes(plan.device),
+        )
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()

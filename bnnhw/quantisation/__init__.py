@@ -7,9 +7,12 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
+from bnnhw.extras import explained
+
 Progress = Callable[[str], AbstractContextManager[object]]
 
 
+@explained
 def quantize(
     model: str | Path,
     *,

@@ -122,7 +122,7 @@ class BoardLink(wiring.Component):
         )
         self.identity.pack()  # raises where something does not fit
         baud = clk_hz * self._divider.steps[-1] / self._divider.period
-        self.frames_per_second = block * baud / 10 / self.identity.packet_bytes
+        self.frames_per_second = self.identity.frames_per_second(baud)
         self._output_width = output_width
         self._cross_domain = cross_domain
         super().__init__(
