@@ -40,7 +40,7 @@ def export(
         Where the files go: the module in Verilog-2001, a template of an instance, a self-checking bench with frames and
         results of the reference, a core file for FuseSoC, and a page in Markdown.
     bus
-        ``stream``, ``axi-stream`` or ``wishbone``.
+        ``stream``, ``axi-stream``, ``wishbone`` or ``spi``.
     prefix
         Of the names of all modules and files; None for the model's name.
     samples

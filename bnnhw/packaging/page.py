@@ -174,7 +174,7 @@ def _use(prefix: str, tables: Sequence[str], drivers: Sequence[str]) -> Iterator
     for name in tables:
         yield f"| `{name}` | see above |"
     for name in drivers:
-        yield f"| `{name}` | driver in C |"
+        yield f"| `{name}` | driver in {'MicroPython' if name.endswith('.py') else 'C'} |"
     yield f"""
 The bench runs in this folder, and ends with PASS and exit status 0 or with FAIL and another one (FuseSoC does not pass
 on that of Icarus):
