@@ -86,7 +86,7 @@ def test_it_lists_and_compares_with_the_reference(folder: Path, tmp_path: Path) 
     assert "digits-binary" in light("models").stdout
     np.savez(tmp_path / "x.npz", inputs=np.zeros((1, 64), np.float32))
     done = light("infer", folder, "--inputs", tmp_path / "x.npz", "-o", tmp_path / "y.npz")
-    assert (done.returncode, done.stderr) == (0, "")
+    assert done.returncode == 0, done
     assert "no mismatch" in light("compare", folder, "--levels", "reference", "--samples", "3").stdout
 
 
@@ -94,5 +94,5 @@ def test_it_lists_and_compares_with_the_reference(folder: Path, tmp_path: Path) 
 def test_without_modules_that_windows_does_not_have(folder: Path) -> None:
     unix = "fcntl,termios,tty,pty,pwd,grp,resource"
     done = without(unix, "compare", folder, "--levels", "reference", "--samples", "3")
-    assert (done.returncode, done.stderr) == (0, "")
+    assert done.returncode == 0, done
     assert "no mismatch" in done.stdout

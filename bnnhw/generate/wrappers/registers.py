@@ -19,6 +19,8 @@ from bnnhw.generate.ports import Ports
 from bnnhw.generate.wrappers.base import Bus, counted, placed
 
 WORD = 32
+# What a register can reset; a domain around the wrapper must not have the same name.
+CORE = "bnnhw_core"
 
 
 @dataclass(frozen=True)
@@ -147,13 +149,13 @@ class Registers(wiring.Component):
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         # What a write to STATUS resets, which is all but the register that does it.
-        m.domains.inner = inner = ClockDomain("inner", local=True)
+        m.domains += (core := ClockDomain(CORE, local=True))
         restart = Net()
-        m.d.comb += [inner.clk.eq(ClockSignal()), inner.rst.eq(ResetSignal() | restart)]
+        m.d.comb += [core.clk.eq(ClockSignal()), core.rst.eq(ResetSignal() | restart)]
         m.d.sync += restart.eq(self.write & (self.address == STATUS.index) & self.w_data[0])
         output = self.ports.output
-        m.submodules.accelerator = DomainRenamer("inner")(accelerator := self._accelerator)
-        m.submodules.cut = DomainRenamer("inner")(cut := ResultCut(output.width, output.elements, output.lanes))
+        m.submodules.accelerator = DomainRenamer(CORE)(accelerator := self._accelerator)
+        m.submodules.cut = DomainRenamer(CORE)(cut := ResultCut(output.width, output.elements, output.lanes))
         wiring.connect(m, accelerator.o, cut.i)
         full = self._take(m, self.write & (self.address == INPUT.index))
         m.d.comb += [
@@ -164,10 +166,10 @@ class Registers(wiring.Component):
 
         label, lost = Net(len(cut.o.payload.label)), Net()
         with m.If(cut.o.valid & cut.o.ready & cut.o.payload.last):
-            m.d.inner += label.eq(cut.o.payload.label)
+            m.d[CORE] += label.eq(cut.o.payload.label)
         refused = (self.write & (self.address == INPUT.index) & full) | (cut.o.ready & ~cut.o.valid)
         with m.If(self.partial | refused):
-            m.d.inner += lost.eq(1)
+            m.d[CORE] += lost.eq(1)
 
         integer = Net(signed(WORD))
         m.d.comb += integer.eq(cut.o.payload.data)
@@ -197,12 +199,12 @@ class Registers(wiring.Component):
             i.valid.eq(full),
         ]
         with m.If(i.valid & i.ready):
-            m.d.inner += [full.eq(0), beat.eq(_after(beat, beats))]
+            m.d[CORE] += [full.eq(0), beat.eq(_after(beat, beats))]
         with m.If(written & ~full):
-            m.d.inner += [index.eq(_after(index, self._input_words)), full.eq(index == self._input_words - 1)]
+            m.d[CORE] += [index.eq(_after(index, self._input_words)), full.eq(index == self._input_words - 1)]
             for k, word in enumerate(words):
                 with m.If(index == k):
-                    m.d.inner += word.eq(self.w_data)
+                    m.d[CORE] += word.eq(self.w_data)
         return full
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from amaranth.hdl import Cat, ClockDomain, Const, Module
+from amaranth.hdl import Cat, ClockDomain, Const, DomainRenamer, Module
 from amaranth.hdl import Signal as Net
 from amaranth.lib import wiring
 from amaranth.lib.cdc import FFSynchronizer
@@ -22,6 +22,8 @@ from bnnhw.generate.wrappers.registers import (
 )
 from bnnhw.generate.wrappers.stream import members
 
+# A domain around the wrapper must not have the same name.
+BUS = "bnnhw_bus"
 BYTE = 8
 TRANSFER = BYTE + WORD
 WRITE = 0x80
@@ -86,15 +88,16 @@ class SpiWrapper(wiring.Component):
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        m.domains.sync = sync = ClockDomain("sync")
-        m.submodules.registers = registers = self._registers
-        m.d.comb += [sync.clk.eq(self.clk), sync.rst.eq(self.rst), self.miso_oe.eq(~self.cs_n)]
+        m.domains += (bus := ClockDomain(BUS, local=True))
+        registers = self._registers
+        m.submodules.registers = DomainRenamer(BUS)(registers)
+        m.d.comb += [bus.clk.eq(self.clk), bus.rst.eq(self.rst), self.miso_oe.eq(~self.cs_n)]
         idle, sck, mosi = Net(init=1), Net(), Net()
-        m.submodules.select = FFSynchronizer(self.cs_n, idle, init=1)
-        m.submodules.clock = FFSynchronizer(self.sck, sck)
-        m.submodules.data = FFSynchronizer(self.mosi, mosi)
+        m.submodules.select = FFSynchronizer(self.cs_n, idle, init=1, o_domain=BUS)
+        m.submodules.clock = FFSynchronizer(self.sck, sck, o_domain=BUS)
+        m.submodules.data = FFSynchronizer(self.mosi, mosi, o_domain=BUS)
         before = Net()
-        m.d.sync += before.eq(sck)
+        m.d[BUS] += before.eq(sck)
 
         # Bits of the command or of the transfer that were seen, and what was seen.
         count, commanded, seen = Net(range(TRANSFER)), Net(), Net(WORD)
@@ -114,7 +117,7 @@ class SpiWrapper(wiring.Component):
         def begin() -> None:
             """Gives the status, and remembers it."""
             status = Cat(registers.input_ready, registers.result_ready, Const(0, BYTE - 2))
-            m.d.sync += [
+            m.d[BUS] += [
                 gives.eq(Cat(Const(0, WORD), status)),
                 takes.eq(registers.input_ready),
                 has.eq(registers.result_ready),
@@ -122,26 +125,26 @@ class SpiWrapper(wiring.Component):
 
         with m.If(idle):
             begin()
-            m.d.sync += [count.eq(0), commanded.eq(0), refused.eq(0), moves.eq(0)]
+            m.d[BUS] += [count.eq(0), commanded.eq(0), refused.eq(0), moves.eq(0)]
         with m.Elif(sck & ~before):
-            m.d.sync += [seen.eq(word), count.eq(count + 1), moves.eq(1)]
+            m.d[BUS] += [seen.eq(word), count.eq(count + 1), moves.eq(1)]
             with m.If(~commanded):
                 with m.If(count == BYTE - 1):
-                    m.d.sync += [count.eq(0), commanded.eq(1), address.eq(word), writes.eq(word[BYTE - 1])]
+                    m.d[BUS] += [count.eq(0), commanded.eq(1), address.eq(word), writes.eq(word[BYTE - 1])]
             with m.Else():
                 with m.If((count == 0) & ~writes):
                     m.d.comb += registers.read.eq((address != RESULT.index) | has)
                 with m.If(count == TRANSFER - 1):
-                    m.d.sync += count.eq(0)
+                    m.d[BUS] += count.eq(0)
                     with m.If(writes & (address == INPUT.index)):
                         m.d.comb += registers.write.eq(takes & ~refused)
-                        m.d.sync += refused.eq(refused | ~takes)
+                        m.d[BUS] += refused.eq(refused | ~takes)
                     with m.Elif(writes):
                         m.d.comb += registers.write.eq(1)
         with m.Elif(~sck & before & moves):
-            m.d.sync += [moves.eq(0), gives.eq(gives << 1)]
+            m.d[BUS] += [moves.eq(0), gives.eq(gives << 1)]
             with m.If(count == 0):
                 begin()
             with m.Elif((count == BYTE) & commanded):
-                m.d.sync += gives.eq(Cat(Const(0, BYTE), registers.r_data))
+                m.d[BUS] += gives.eq(Cat(Const(0, BYTE), registers.r_data))
         return m

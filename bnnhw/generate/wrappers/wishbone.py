@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from amaranth.hdl import ClockDomain, Module
+from amaranth.hdl import ClockDomain, DomainRenamer, Module
 from amaranth.hdl import Signal as Net
 from amaranth.lib import wiring
 
@@ -12,6 +12,9 @@ from bnnhw.dataflow import Network, Plan
 from bnnhw.generate.wrappers.base import Signal
 from bnnhw.generate.wrappers.registers import ADDRESS_BITS, REGISTERS, WORD, RegisterBus, Registers
 from bnnhw.generate.wrappers.stream import members
+
+# A domain around the wrapper must not have the same name.
+BUS = "bnnhw_bus"
 
 
 class Wishbone(RegisterBus):
@@ -64,12 +67,13 @@ class WishboneWrapper(wiring.Component):
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        m.domains.sync = sync = ClockDomain("sync")
-        m.submodules.registers = registers = self._registers
+        m.domains += (bus := ClockDomain(BUS, local=True))
+        registers = self._registers
+        m.submodules.registers = DomainRenamer(BUS)(registers)
         access, whole = Net(), Net()
         m.d.comb += [
-            sync.clk.eq(self.clk_i),
-            sync.rst.eq(self.rst_i),
+            bus.clk.eq(self.clk_i),
+            bus.rst.eq(self.rst_i),
             access.eq(self.cyc_i & self.stb_i & ~self.ack_o),
             whole.eq(self.sel_i.all()),
             registers.address.eq(self.adr_i),
@@ -79,5 +83,5 @@ class WishboneWrapper(wiring.Component):
             registers.w_data.eq(self.dat_i),
             self.dat_o.eq(registers.r_data),
         ]
-        m.d.sync += self.ack_o.eq(access)
+        m.d[BUS] += self.ack_o.eq(access)
         return m
