@@ -33,6 +33,9 @@ BRIDGES: Mapping[str, tuple[int, ...]] = {
 }
 """Rates above the base rate of what connects boards to computers, the fastest first."""
 
+LEAST_CYCLES = 4
+"""Clock cycles of a bit, at least."""
+
 MAX_ERROR = 0.002
 """By how much a rate may be off because a clock does not divide to it."""
 
@@ -60,8 +63,8 @@ class Divider:
     steps: tuple[int, ...] = (1,)
 
     def __post_init__(self) -> None:
-        if not self.steps or min(self.steps) < 1 or self.period < 4 * max(self.steps):
-            raise ValueError(f"a bit must last at least 4 clock cycles, not {self.period}/{self.steps}")
+        if not self.steps or min(self.steps) < 1 or self.period < LEAST_CYCLES * max(self.steps):
+            raise ValueError(f"a bit must last at least {LEAST_CYCLES} clock cycles, not {self.period}/{self.steps}")
 
 
 @cache
@@ -74,15 +77,18 @@ def divider(clk_hz: float, bauds: tuple[int, ...]) -> Divider:
         If the clock is too slow for one of them; the message has the numbers.
     """
     for baud in bauds:
-        if clk_hz < 4 * baud:
+        if clk_hz < LEAST_CYCLES * baud:
             raise ValueError(
                 f"a clock of {clk_hz / 1e6:g} MHz cannot give {baud:,} baud: a bit would last {clk_hz / baud:.2f} "
-                f"clock cycles and needs 4; its fastest is {int(clk_hz / 4):,} baud"
+                f"clock cycles and needs {LEAST_CYCLES}; its fastest is {int(clk_hz / LEAST_CYCLES):,} baud"
             )
-    for period in count(4):
+    for period in count(LEAST_CYCLES):
         steps = tuple(round(period * baud / clk_hz) for baud in bauds)
         pairs = zip(steps, bauds, strict=True)
-        if all(4 * step <= period and abs(step * clk_hz / period / baud - 1) <= MAX_ERROR for step, baud in pairs):
+        if all(
+            LEAST_CYCLES * step <= period and abs(step * clk_hz / period / baud - 1) <= MAX_ERROR
+            for step, baud in pairs
+        ):
             return Divider(period, steps)
     raise AssertionError("some period meets any rate")
 

@@ -138,7 +138,7 @@ def whole_text(report: dict[str, Any]) -> str:
     reached = [mhz for mhz in report["fmax_mhz_by_seed"].values() if mhz is not None]
     source = {"cycle model": "those of the cycle model: there is no C++ compiler for a simulation"}
     cycles_from = source.get(report.get("cycles_from", ""))
-    accuracy, path = accuracy_text(report), report["critical_path"]
+    accuracy, path, link = accuracy_text(report), report["critical_path"], report["link"]
     spread = f"{min(reached):.2f} to {max(reached):.2f} MHz with {len(reached)} seeds, best with {report['seed']}"
     return facts(
         {
@@ -154,7 +154,8 @@ def whole_text(report: dict[str, Any]) -> str:
             "latency": f"{report['latency_cycles']:,} cycles",
             **({"cycles": cycles_from} if cycles_from else {}),
             "inferences per second": f"{report['inferences_per_second']:,.0f}",
-            "through the host link": f"{report['link_inferences_per_second']:,.0f}",
+            "through the host link": f"{report['link_inferences_per_second']:,.0f} at {link['baud']:,} baud",
+            **({"faster with": link["lift"]} if link.get("lift") else {}),
             "MACs per cycle": f"{report['macs_per_cycle']:,.0f}, {percent(report['efficiency'])} of the part's limit",
         }
     )
