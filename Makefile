@@ -22,7 +22,7 @@ help:
 	@echo "make clean   removes .venv and what the other targets left"
 
 demo: .venv/installed
-	@$(ENV) bnnhw demo
+	@$(ENV) $(BIN)/bnnhw demo
 
 test: .venv/installed-dev
 	@$(ENV) pytest -n 2 --dist worksteal --cov --cov-report=term:skip-covered
@@ -60,7 +60,7 @@ mutants: .venv/installed-dev
 clean:
 	rm -rf .venv build dist bnnhw-demo .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage .coverage.*
 
-.venv/installed: TARGET = .
+.venv/installed: TARGET = .[all]
 .venv/installed-docs: TARGET = .[docs]
 .venv/installed-dev: TARGET = .[dev]
 .venv/installed .venv/installed-docs .venv/installed-dev: pyproject.toml

@@ -20,6 +20,7 @@ NAMES = (
     "cifar-cnv",
     "lenet",
     "quantize",
+    "link",
 )
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ def build_design(
     seed: int = 1,
     seeds: int = 1,
     jobs: int | None,
+    baud: int | None = None,
     progress: Progress,
 ) -> dict[str, Any]:
     """Simulates a few frames of `design`, and makes the bitstream and report.json in `folder`; see `bnnhw.build`.
@@ -43,5 +44,6 @@ def build_design(
         seed=seed,
         seeds=seeds,
         jobs=jobs,
+        baud=baud,
         progress=progress,
     )

@@ -16,7 +16,6 @@ from bnnhw.dataflow.layers import Layer, MatrixLayer
 from bnnhw.design import Design, load_design
 from bnnhw.errors import InputError, ModelError, PlanError
 from bnnhw.files import write_text
-from bnnhw.frontend import format_name, inspect, load
 from bnnhw.graph_picture import file_boxes, graph_boxes, picture
 from bnnhw.ir.graph import Graph
 from bnnhw.numbers import input_facts
@@ -32,6 +31,8 @@ UNASKED_BOARDS = ("icebreaker", "ice40-hx8k-b-evn", "ulx3s-85f")
 
 def load_model(model: str | Path, input_format: DataType | None = None, output_tensor: str | None = None) -> Graph:
     """The imported graph of a model, under the name that the user gave it."""
+    from bnnhw.frontend import load  # needs onnx, which what opens a compiled design does not
+
     name, path = find_model(model)
     return replace(load(path, input_format=input_format, output_tensor=output_tensor), name=name)
 
@@ -88,6 +89,8 @@ def check_model(
     model: str | Path, input_format: DataType | None, output_tensor: str | None, plot: Path | None = None
 ) -> dict[str, Any]:
     """See `bnnhw.check`."""
+    from bnnhw.frontend import format_name, inspect
+
     name, path = find_model(model)
     rows = inspect(path, output_tensor=output_tensor)
     nodes = [{"node": row.node, "op": row.op, "becomes": row.becomes, "ok": row.ok} for row in rows]

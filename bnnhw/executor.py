@@ -10,6 +10,7 @@ import onnx
 from numpy.typing import NDArray
 
 from bnnhw.errors import ToolError
+from bnnhw.extras import install
 
 Array = NDArray[Any]
 Tensors = dict[str, Array]
@@ -83,9 +84,7 @@ def _guarded(where: str, action: Callable[[], Any]) -> Any:
     try:
         return action()
     except ImportError as error:
-        raise ToolError(
-            f'{where}: running it needs onnxruntime and qonnx ({error}): pip install "bnnhw[quantize]"'
-        ) from None
+        raise ToolError(f"{where}: running it needs onnxruntime and qonnx ({error}): {install('quantize')}") from None
     except Exception as error:  # whatever a file makes a third party's executor raise
         reason = " ".join((str(error) or repr(error)).split())[:200]
         raise ToolError(f"{where}: cannot be executed: {reason}") from None

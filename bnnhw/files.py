@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import errno
-import fcntl
 import io
 import os
 import tempfile
@@ -17,6 +16,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bnnhw.errors import InputError
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    HAS_FLOCK = False
+else:
+    HAS_FLOCK = True
+
+LOCK = ".bnnhw-lock"
+"""A file in a folder that is claimed, where folders themselves cannot be locked."""
 
 
 @contextmanager
@@ -56,20 +65,38 @@ def claimed(folder: Path) -> Iterator[None]:
     made = not folder.exists()
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        handle = os.open(folder, os.O_RDONLY)
+        handle = _lock(folder)
+    except BlockingIOError:
+        raise InputError(f"{folder}: another bnnhw is writing to it: wait, or use another folder") from None
     except OSError as error:
         raise InputError(cannot_write(folder, error)) from None
     try:
-        # A lock of the folder itself, which leaves no file and ends with the process, however that ends.
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield
-    except BlockingIOError:
-        raise InputError(f"{folder}: another bnnhw is writing to it: wait, or use another folder") from None
     finally:
         os.close(handle)
+        if not HAS_FLOCK:
+            (folder / LOCK).unlink(missing_ok=True)
         if made:
             with suppress(OSError):  # not empty
                 folder.rmdir()
+
+
+def _lock(folder: Path) -> int:
+    """A file number that holds the lock of `folder` until it is closed; raises BlockingIOError where others hold it."""
+    if HAS_FLOCK:
+        # A lock of the folder itself, which leaves no file and ends with the process, however that ends.
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(handle)
+            raise
+        return handle
+    # Windows removes a temporary file when the process ends, however that ends.
+    try:
+        return os.open(folder / LOCK, os.O_CREAT | os.O_EXCL | os.O_RDWR | getattr(os, "O_TEMPORARY", 0))
+    except FileExistsError:
+        raise BlockingIOError from None
 
 
 def cannot_write(path: Path, error: OSError) -> str:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from bnnhw.arithmetic.formats import FLOAT32
 from bnnhw.charts import INK, Drawing
 from bnnhw.dag_layout import lay_out
-from bnnhw.frontend import Row
 from bnnhw.ir.graph import Graph, TensorType
 from bnnhw.ir.nodes import ArgMax, Conv, Dense, Encode, GroupedDense, MatMul, Node, Window
+
+if TYPE_CHECKING:
+    from bnnhw.frontend import Row
 
 # Fill of a box, and what it says in the legend.
 COLOURS = {

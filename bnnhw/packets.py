@@ -20,7 +20,7 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-VERSION = 1
+VERSION = 2
 START = 0x7E
 ESCAPE = 0x7D
 ESCAPE_MASK = 0x20
@@ -41,6 +41,8 @@ class Request(IntEnum):
 
     IDENTIFY = 0x01
     INFER = 0x02
+    INFER_BLOCK = 0x03
+    GO_FAST = 0x04
 
 
 class Status(IntEnum):
@@ -51,6 +53,8 @@ class Status(IntEnum):
     BAD_CHECKSUM = 0x82
     BAD_LENGTH = 0x83
     UNKNOWN_KIND = 0x84
+    RESULT_BLOCK = 0x85
+    GOES_FAST = 0x86
 
 
 @dataclass(frozen=True)
@@ -67,6 +71,10 @@ class Identity:
         Integers of a result, and bytes of each.
     depth
         Requests that the board can hold before it answers the first of them.
+    block
+        Frames of an INFER_BLOCK; 1 where the board takes none.
+    fast_baud
+        The rate that GO_FAST switches to, in bits per second; 0 where there is none.
     """
 
     digest: bytes
@@ -76,8 +84,10 @@ class Identity:
     output_elements: int
     output_bytes: int
     depth: int
+    block: int = 1
+    fast_baud: int = 0
 
-    LAYOUT: ClassVar[struct.Struct] = struct.Struct("<B8sIBHHBB")
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct("<B8sIBHHBBBI")
 
     def __post_init__(self) -> None:
         if len(self.digest) != 8:
@@ -93,6 +103,11 @@ class Identity:
         """Payload of a RESULT."""
         return self.output_elements * self.output_bytes + RESULT_TRAILER.size
 
+    def frames_per_second(self, baud: float) -> float:
+        """What a line of `baud` carries in both directions at once, in blocks; escapes are not counted."""
+        packet = 1 + HEADER.size + self.block * max(self.frame_bytes, self.result_bytes) + CHECKSUM_BYTES
+        return self.block * baud / 10 / packet
+
     def pack(self) -> bytes:
         """The payload of an IDENTITY.
 
@@ -101,8 +116,9 @@ class Identity:
         ValueError
             If a number does not fit its field, or a payload would be longer than MAX_PAYLOAD.
         """
-        if max(self.frame_bytes, self.result_bytes) > MAX_PAYLOAD:
-            raise ValueError(f"frames of {self.frame_bytes} bytes do not fit packets of {MAX_PAYLOAD} bytes")
+        longest = max(self.frame_bytes, self.result_bytes)
+        if self.block * longest > MAX_PAYLOAD:
+            raise ValueError(f"{self.block} frames of {longest} bytes do not fit packets of {MAX_PAYLOAD} bytes")
         try:
             return self.LAYOUT.pack(
                 VERSION,
@@ -113,6 +129,8 @@ class Identity:
                 self.output_elements,
                 self.output_bytes,
                 self.depth,
+                self.block,
+                self.fast_baud,
             )
         except struct.error as error:
             raise ValueError(f"the link cannot describe {self}: {error}") from None

@@ -26,6 +26,7 @@ BOARD = Board(
     link_divider=4,  # to 25 MHz
     leds={"busy": ("led_b", 0), "activity": ("led_g", 0), "error": ("led_r", 0)},
     host_link="USB (CH340, serial port)",
+    bridge="CH340",
     programmer=("sh", "-c", 'cat "$0" > /dev/ttyACM0'),
     programmer_source="every Unix; the board's own loader takes the file on that port",
 )

@@ -24,6 +24,7 @@ BOARD = Board(
     nextpnr=("--25k", "--package", "CABGA256", "--speed", "6"),
     clock=("clk25", 0),
     host_link="3.3 V serial adapter on J19: rx on KEY+, tx on DATA_LED-",
+    bridge="adapter",
     programmer=("openFPGALoader", "-b", "colorlight"),
     programmer_source="the package openfpgaloader of Debian, Ubuntu and Homebrew",
 )

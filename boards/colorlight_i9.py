@@ -39,6 +39,7 @@ BOARD = Board(
     clock=("clk25", 0),
     leds={"activity": ("led", 0)},
     host_link="USB (DAPLink of the extension board, serial port)",
+    bridge="debugger",
     programmer=("openFPGALoader", "-b", "colorlight-i9"),
     programmer_source="the package openfpgaloader of Debian, Ubuntu and Homebrew",
 )

@@ -25,6 +25,7 @@ BOARD = Board(
     clock=("clk12", 0),
     leds={"busy": ("led", 0), "activity": ("led", 1), "error": ("led", 2)},
     host_link="USB (FT2232H, second serial port; the resistors R34 and R35 are fitted)",
+    bridge="FT2232H",
     programmer=("openFPGALoader", "-b", "ecp5_evn"),
     programmer_source="the package openfpgaloader of Debian, Ubuntu and Homebrew",
 )

@@ -25,6 +25,7 @@ BOARD = Board(
     clock=("clk100", 0),
     link_divider=4,  # to 25 MHz
     host_link="USB (FT2232HQ, second serial port)",
+    bridge="FT2232H",
     programmer=("openFPGALoader", "-b", "ecpix5"),
     programmer_source="the package openfpgaloader of Debian, Ubuntu and Homebrew",
 )

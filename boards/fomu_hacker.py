@@ -30,6 +30,7 @@ BOARD = Board(
     link_divider=4,  # to 12 MHz
     leds={"activity": ("led", 0)},
     host_link="3.3 V serial adapter: rx on pad 1 (F4), tx on pad 2 (E5)",
+    bridge="adapter",
     programmer=("dfu-util", "-D"),
     programmer_source="the package dfu-util of Debian, Ubuntu and Homebrew",
 )

@@ -30,6 +30,7 @@ BOARD = Board(
     clock=("clk12", 0),
     leds={"activity": ("led_g", 0), "error": ("led_r", 0)},
     host_link="3.3 V serial adapter: rx on header C pin 9 (FPGA pin 45), tx on pin 11 (FPGA pin 47)",
+    bridge="adapter",
     programmer=("iceprog",),
     programmer_source="the package fpga-icestorm of Debian and Ubuntu, icestorm of Homebrew",
 )

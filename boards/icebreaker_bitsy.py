@@ -30,6 +30,7 @@ BOARD = Board(
     clock=("clk12", 0),
     leds={"activity": ("led_g", 0), "error": ("led_r", 0)},
     host_link="3.3 V serial adapter: rx on P0, tx on P1",
+    bridge="adapter",
     programmer=("dfu-util", "-d", "1d50:6146", "-a", "0", "-D"),
     programmer_source="the package dfu-util of Debian, Ubuntu and Homebrew",
 )

@@ -26,6 +26,7 @@ BOARD = Board(
     link_divider=2,  # to 25 MHz
     leds={"busy": ("led", 0), "activity": ("led", 1), "error": ("led", 2)},
     host_link="USB (FT231X)",
+    bridge="FT231X",
     programmer=("openFPGALoader", "-b", "icepi-zero"),
     programmer_source="the package openfpgaloader of Debian, Ubuntu and Homebrew",
 )

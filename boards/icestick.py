@@ -25,6 +25,7 @@ BOARD = Board(
     clock=("clk12", 0),
     leds={"busy": ("led", 0), "activity": ("led", 1), "error": ("led", 2)},
     host_link="USB (FT2232H, second serial port)",
+    bridge="FT2232H",
     programmer=("iceprog",),
     programmer_source="the package fpga-icestorm of Debian and Ubuntu, icestorm of Homebrew",
 )

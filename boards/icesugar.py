@@ -25,6 +25,7 @@ BOARD = Board(
     clock=("clk12", 0),
     leds={"activity": ("led_g", 0), "error": ("led_r", 0)},
     host_link="USB (iCELink, serial port)",
+    bridge="debugger",
     programmer=("icesprog",),
     programmer_source="https://github.com/wuxx/icesugar, folder tools",
 )

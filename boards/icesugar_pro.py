@@ -24,6 +24,7 @@ BOARD = Board(
     nextpnr=("--25k", "--package", "CABGA256", "--speed", "6"),
     clock=("clk25", 0),
     host_link="USB (iCELink, serial port)",
+    bridge="debugger",
     programmer=("icesprog",),
     programmer_source="https://github.com/wuxx/icesugar, folder tools",
 )

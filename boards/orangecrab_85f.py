@@ -28,6 +28,7 @@ BOARD = Board(
     nextpnr=("--85k", "--package", "CSFBGA285", "--speed", "8"),
     clock=("clk", 0),
     host_link="3.3 V serial adapter: rx on pin 0, tx on pin 1",
+    bridge="adapter",
     programmer=("dfu-util", "-a", "0", "-D"),
     programmer_source="the package dfu-util of Debian, Ubuntu and Homebrew",
 )

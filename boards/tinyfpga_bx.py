@@ -29,6 +29,7 @@ BOARD = Board(
     clock=("clk16", 0),
     leds={"activity": ("led", 0)},
     host_link="3.3 V serial adapter: rx on pin 1, tx on pin 2",
+    bridge="adapter",
     programmer=("tinyprog", "-p"),
     programmer_source="pip install tinyprog",
 )

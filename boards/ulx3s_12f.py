@@ -25,6 +25,7 @@ BOARD = Board(
     clock=("clk25", 0),
     leds={"busy": ("led", 0), "activity": ("led", 1), "error": ("led", 2)},
     host_link="USB (FT231X)",
+    bridge="FT231X",
     programmer=("openFPGALoader", "-b", "ulx3s"),
     programmer_source="the package openfpgaloader of Debian, Ubuntu and Homebrew",
 )

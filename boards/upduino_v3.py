@@ -29,6 +29,7 @@ BOARD = Board(
     nextpnr=("--up5k", "--package", "sg48"),
     clock=("clk12", 0),
     host_link="3.3 V serial adapter: rx on pin 28, tx on pin 38; the jumper OSC is soldered",
+    bridge="adapter",
     programmer=("iceprog",),
     programmer_source="the package fpga-icestorm of Debian and Ubuntu, icestorm of Homebrew",
 )

@@ -26,6 +26,7 @@ BOARD = Board(
     link_divider=4,  # to 25 MHz
     leds={"busy": ("led", 0), "activity": ("led", 1), "error": ("led", 2)},
     host_link="USB (FT2232H, second serial port)",
+    bridge="FT2232H",
     programmer=("openFPGALoader", "-c", "ft2232"),
     programmer_source="the package openfpgaloader of Debian, Ubuntu and Homebrew",
 )

@@ -27,8 +27,6 @@ from bnnhw.design import Design
 from bnnhw.errors import LinkError
 from bnnhw.host import Driver
 from bnnhw.inputs import inputs_for
-from bnnhw.toolchain import find_board
-from bnnhw.verify.board import fastest_baud
 from bnnhw.verify.link_faults import HOST_DIES, KINDS, LINE_FAULTS, POWER_FAILS, FaultyPort, HostDied, Kind
 from bnnhw.verify.simulated_board import SimulatedBoard
 
@@ -203,7 +201,6 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     design = bnnhw.compile(MODEL, board=BOARD, fps=FPS)
-    baud = fastest_baud(find_board(design.plan.board))
     samples = samples_of(design)
     results = Rows(FILE, ("kind", "inferences"), ((row.name, options.inferences) for row in ROWS))
     for row in ROWS:
@@ -211,7 +208,7 @@ def run(options: argparse.Namespace) -> int:
         if known or options.only not in row.name:
             continue
         outcome = campaign(
-            lambda: SimulatedBoard(design, baud=baud, settled=False),
+            lambda: SimulatedBoard(design, settled=False),
             bytes.fromhex(design.plan.digest),
             samples,
             row,

@@ -123,3 +123,21 @@ class CountCase:
         return Question(
             "a wrong bit is found", f"faults within {depth} cycles", "cover", depth, lambda: self.check(True)
         )
+
+
+@dataclass(frozen=True)
+class RunCase(CountCase):
+    """A unit to be proved in all runs of `depth` cycles; what was wrong in one of them stays wrong."""
+
+    @property
+    def unbounded(self) -> Question:
+        """What is proved, of these cycles."""
+        method = f"all runs of {self.depth} cycles"
+        return Question(self.says, method, "bmc", self.depth, lambda: self.check(False))
+
+    @property
+    def faults(self) -> Question:
+        """That it can fail."""
+        return Question(
+            "a wrong bit is found", f"faults within {self.depth} cycles", "cover", self.depth, lambda: self.check(True)
+        )

@@ -128,7 +128,7 @@ def test_a_bitstream_without_its_plan_is_tied_to_its_report(folder: Path) -> Non
 def test_no_command_takes_a_design_apart(
     folder: Path, designs: Path, refused: CLI, tmp_path: Path, name: str, command: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def port(name: str, baud: int) -> None:
+    def port(name: str) -> None:
         raise AssertionError("no board is asked")
 
     monkeypatch.setattr(host, "open_port", port)

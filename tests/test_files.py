@@ -60,3 +60,18 @@ def test_single_array(tmp_path: Path) -> None:
     np.save(tmp_path / "x.npy", np.zeros(3))
     with pytest.raises(InputError, match="savez"):
         read_npz(tmp_path / "x.npy")
+
+
+@pytest.mark.parametrize("flock", [True, False], ids=["flock", "as on Windows"])
+def test_a_folder_is_claimed_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, flock: bool) -> None:
+    monkeypatch.setattr(files, "HAS_FLOCK", flock)
+    folder = tmp_path / "folder"
+    for _ in range(2):
+        with files.claimed(folder):
+            with pytest.raises(InputError, match="another bnnhw is writing to it: wait"), files.claimed(folder):
+                raise AssertionError("claimed twice")
+            assert folder.is_dir()
+        assert not folder.exists()
+    with files.claimed(folder):
+        (folder / "result").write_text("")
+    assert [path.name for path in folder.iterdir()] == ["result"]

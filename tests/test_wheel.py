@@ -13,6 +13,9 @@ from zipfile import ZipFile
 
 import pytest
 
+from tests.cli.test_serve import serving
+from tests.verify.boards import design, samples
+
 ROOT = Path(__file__).resolve().parents[1]
 MODEL = "digits-binary"
 
@@ -90,3 +93,28 @@ def test_from_the_file_to_the_bitstream(installed: Path, tmp_path: Path) -> None
     report = json.loads((tmp_path / "work" / "report.json").read_text())
     assert (report["board"], report["cycles_from"]) == ("icebreaker", "simulation")
     assert (tmp_path / "work" / report["bitstream"]).stat().st_size > 100_000
+
+
+@pytest.mark.slow
+def test_the_light_part_alone(wheel: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A fresh environment with what pip installs of it: it runs a board, and takes little space."""
+    venv.create(tmp_path / "env", with_pip=False)
+    python = tmp_path / "env" / "bin" / "python"
+    call(*PIP, "--python", python, "install", wheel, folder=tmp_path)
+    packages = Path(
+        call(python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))", folder=tmp_path).strip()
+    )
+    # Without the copies that Python compiles.
+    size = sum(path.stat().st_size for path in packages.rglob("*") if path.suffix != ".pyc" and path.is_file())
+    own = sum(
+        path.stat().st_size for path in (packages / "bnnhw").rglob("*") if path.suffix != ".pyc" and path.is_file()
+    )
+    with capsys.disabled():
+        print(f"\nthe light part: {size / 1e6:.0f} MB, {own / 1e6:.0f} MB of them bnnhw itself")
+    assert {path.name for path in packages.glob("*.dist-info")} and not (packages / "amaranth").exists()
+    design().save(tmp_path / "work")
+    with serving(tmp_path / "work") as (_, name):
+        run = (python.parent / "bnnhw", "run", "work", "--port", name, "--samples", "20", "--timeout", "600", "--json")
+        done = json.loads(call(*run, folder=tmp_path))
+    assert done["prediction"] == samples().labels[:20].tolist()
+    assert size < 150e6

@@ -1,6 +1,6 @@
 """The verbs: what the command line and a notebook call. Each imports what it needs when it is called."""
 
-from bnnhw.api.building import build, program, report, run, serve
+from bnnhw.api.building import build, ports, program, report, run, serve
 from bnnhw.api.catalogue import boards, models
 from bnnhw.api.comparing import compare, infer, simulate
 from bnnhw.api.compiling import check, compile, load
@@ -18,6 +18,7 @@ __all__ = [
     "infer",
     "load",
     "models",
+    "ports",
     "program",
     "report",
     "run",

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bnnhw.extras import explained
 from bnnhw.files import claimed
 from bnnhw.progress import Progress, silent
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     Work = str | Path | Design
 
 
+@explained
 def build(
     work: Work,
     *,
@@ -28,6 +30,7 @@ def build(
     seed: int = 1,
     seeds: int = 1,
     jobs: int | None = None,
+    baud: int | None = None,
     input_format: DataType | None = None,
     output_tensor: str | None = None,
     progress: Progress = silent,
@@ -47,6 +50,8 @@ def build(
         bitstream.
     jobs
         How many routes at the same time; None for as many as there are processors.
+    baud
+        Bits per second that the host link can go to; None for the fastest that the board's bridge and clock allow.
 
     Returns
     -------
@@ -66,12 +71,13 @@ def build(
     design = replace(design, folder=None)
     with claimed(Path(folder)):
         report = build_design(
-            design, Path(folder), clock_mhz=clock_mhz, seed=seed, seeds=seeds, jobs=jobs, progress=progress
+            design, Path(folder), clock_mhz=clock_mhz, seed=seed, seeds=seeds, jobs=jobs, baud=baud, progress=progress
         )
         design.save(Path(folder))
     return report
 
 
+@explained
 def report(folder: str | Path) -> Path:
     """Makes a page with plots of what `build` left in `folder`: one HTML file that needs no network.
 
@@ -105,13 +111,15 @@ def program(folder: str | Path, *, board: str | None = None) -> None:
     toolchain.program(Path(folder), board)
 
 
+@explained
 def run(
     folder: str | Path,
     inputs: str | Path | ArrayLike | None = None,
     *,
-    port: str,
+    port: str | None = None,
     samples: int | None = None,
     timeout: float | None = None,
+    baud: int | None = None,
     count: Callable[[int, int], None] | None = None,
     progress: Progress = silent,
 ) -> dict[str, Any]:
@@ -124,9 +132,11 @@ def run(
     inputs, samples
         As `simulate` takes them.
     port
-        The board's serial port, such as ``/dev/ttyUSB1``.
+        The board's serial port, such as ``/dev/ttyUSB1``; None for the only one whose board runs this design.
     timeout
         Seconds of silence after which an answer is taken for lost; None for 2.
+    baud
+        The fastest rate that the line may have; None for the fastest of board and port.
     count
         Called with the samples done and their number, after each answer.
 
@@ -134,26 +144,45 @@ def run(
     -------
     dict
         ``arrays`` as `infer` gives them, ``labels`` or None, ``inputs`` in words, ``seconds`` and
-        ``inferences_per_second`` with the link, and how many requests were ``retries``.
+        ``inferences_per_second`` with the link, how many requests were ``retries``, and the line's ``baud``.
 
     Raises
     ------
     InputError
         If `folder` holds no design, or the inputs do not fit it.
     LinkError
-        If the board does not answer, or runs another design.
+        If the board does not answer, or runs another design; without `port`, if there is not exactly one.
     """
+    from bnnhw import host
     from bnnhw.design import load_design
     from bnnhw.inputs import inputs_for
     from bnnhw.verify.board import infer_on_board
 
     design = load_design(Path(folder))
     chosen = inputs_for(design.graph, inputs, samples)
+    if port is None:
+        with progress("looking for the board"):
+            port = host.only_board(bytes.fromhex(design.plan.digest))
     with progress(f"running {len(chosen.values)} samples"):
-        found = infer_on_board(design, chosen.values, port=port, timeout=timeout, count=count)
+        found = infer_on_board(design, chosen.values, port=port, timeout=timeout, max_baud=baud, count=count)
     return {**found.to_dict(design.graph), "labels": chosen.labels, "inputs": chosen.source}
 
 
+def ports() -> list[dict[str, Any]]:
+    """The serial ports of this computer, each asked what answers on it.
+
+    Returns
+    -------
+    list of dict
+        ``port``, ``description``, and ``answer`` in words; of a board of bnnhw its ``digest``, ``input_elements``,
+        ``input_bits``, ``output_elements`` and the line's ``baud``, which are None elsewhere.
+    """
+    from bnnhw.host import find_ports
+
+    return [port.to_dict() for port in find_ports()]
+
+
+@explained
 def serve(
     folder: str | Path,
     *,
@@ -173,7 +202,7 @@ def serve(
     link
         Symbolic link to make to the pseudo-terminal; then this is its name. It is removed in the end.
     baud
-        Bits per second of the simulated line, by the board's clock; None for those of the real one.
+        Bits per second that the line can go to, by the board's clock; None for those of the real one.
 
     Raises
     ------

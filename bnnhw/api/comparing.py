@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bnnhw.extras import explained
 from bnnhw.progress import Progress, silent
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 COMPARED = 100
 
 
+@explained
 def simulate(
     work: Work,
     *,
@@ -78,6 +80,7 @@ def simulate(
     )
 
 
+@explained
 def compare(
     work: Work,
     *,
@@ -157,6 +160,7 @@ def compare(
     return result if folder is None else written(result, Path(folder))
 
 
+@explained
 def infer(
     work: Work,
     inputs: str | Path | ArrayLike,

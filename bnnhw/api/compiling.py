@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bnnhw.extras import explained
 from bnnhw.files import claimed
 from bnnhw.progress import Progress, silent
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     Work = str | Path | Design
 
 
+@explained
 def check(
     model: str | Path,
     *,
@@ -49,6 +51,7 @@ def check(
     return check_model(model, input_format, output_tensor, None if plot is None else Path(plot))
 
 
+@explained
 def load(model: str | Path, *, input_format: DataType | None = None, output_tensor: str | None = None) -> Graph:
     """The graph of a model as it was imported: float32 operations around matrices of integers.
 
@@ -73,6 +76,7 @@ def load(model: str | Path, *, input_format: DataType | None = None, output_tens
     return load_model(model, input_format, output_tensor)
 
 
+@explained
 def compile(
     model: str | Path | Graph,
     *,

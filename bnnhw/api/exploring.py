@@ -8,6 +8,7 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bnnhw.extras import explained
 from bnnhw.files import claimed
 from bnnhw.progress import Progress, silent
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from bnnhw.arithmetic.formats import DataType
 
 
+@explained
 def explore(
     models: Sequence[str | Path],
     *,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bnnhw.extras import explained
 from bnnhw.files import claimed
 from bnnhw.progress import Progress, silent
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 FRAMES = 10
 
 
+@explained
 def export(
     work: Work,
     *,
@@ -38,7 +40,7 @@ def export(
         Where the files go: the module in Verilog-2001, a template of an instance, a self-checking bench with frames and
         results of the reference, files for FuseSoC and LiteX, and a page in Markdown.
     bus
-        ``stream``, ``axi-stream`` or ``wishbone``.
+        ``stream``, ``axi-stream``, ``wishbone`` or ``spi``.
     prefix
         Of the names of all modules and files; None for the model's name.
     samples

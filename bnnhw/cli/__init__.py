@@ -24,6 +24,8 @@ from bnnhw.hints import did_you_mean
 USER_ERROR, DEFECT = 2, 3
 # A shell's exit status of a process that a signal ended: this and the signal's number.
 BY_SIGNAL = 128
+# The number of SIGPIPE, which Windows does not have.
+BROKEN_PIPE = 13
 
 # Of an error: a model that is no network for an FPGA has any number of problems.
 MAX_LINES = 20
@@ -118,7 +120,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The exit status: 0, 1 for a mismatch, 2 for an error of the user, 3 for a defect of bnnhw, 128 and more where a
         signal ended it, or the reader of the output left.
     """
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)  # Windows has one of them
+        if number is None:
+            continue
         if signal.getsignal(number) == signal.SIG_DFL:  # nohup ignores one of them
             signal.signal(number, _end)
     # Amaranth's word on a circuit that is begun and, at an error or an interrupt, given up.
@@ -141,7 +146,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         # The reader of our output (head, less) has left. Python would complain when it flushes stdout at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return BY_SIGNAL + signal.SIGPIPE
+        return BY_SIGNAL + BROKEN_PIPE
     except MemoryError:
         print("bnnhw: error: not enough memory: use a smaller model, or fewer --samples", file=sys.stderr)
         return USER_ERROR

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from argparse import Namespace
+from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +46,7 @@ def add_commands(commands: options.Commands) -> None:
     parser.add_argument(
         "--jobs", type=options.at_least_one, metavar="N", help="routes at a time (default: one per processor)"
     )
+    add_baud(parser, "that the link can go to (default: the fastest of the board's bridge and clock)")
 
     parser = options.add_command(commands, "report", report, "the report of a build as a page with plots")
     parser.add_argument("folder", type=Path, metavar="DIR", help="folder that `bnnhw build` wrote")
@@ -58,27 +59,32 @@ def add_commands(commands: options.Commands) -> None:
         commands, "run", run, "inference on a board that runs the bitstream, or a simulated one"
     )
     parser.add_argument("folder", type=Path, metavar="DIR", help="folder that `bnnhw build` or `bnnhw compile` wrote")
-    parser.add_argument("--port", required=True, help="serial port of the board, such as /dev/ttyUSB1")
+    parser.add_argument(
+        "--port", help="serial port of the board, such as /dev/ttyUSB1 (default: the only one that runs this design)"
+    )
     parser.add_argument(
         "--timeout",
         type=options.positive,
         metavar="S",
         help="seconds of silence after which an answer is taken for lost (default: 2; a simulated board may need more)",
     )
+    add_baud(parser, "at most (default: the fastest that board and port can do)")
     options.add_inputs(parser, samples=100)
     options.add_answers(parser, required=False)
+
+    options.add_command(commands, "ports", ports, "serial ports, and which board answers on each")
 
     parser = options.add_command(
         commands, "serve", serve, "simulates the whole board behind a serial port, until Ctrl-C"
     )
     parser.add_argument("folder", type=Path, metavar="DIR", help="folder that `bnnhw compile` or `bnnhw build` wrote")
     parser.add_argument("--link", type=Path, metavar="PATH", help="symbolic link to make to the port; gone in the end")
-    parser.add_argument(
-        "--baud",
-        type=options.at_least_one,
-        metavar="B",
-        help="bits per second of the simulated line (default: as the real one; a quarter of the clock is fastest)",
-    )
+    add_baud(parser, "that the line can go to (default: as the real one; a quarter of the clock is fastest)")
+
+
+def add_baud(parser: ArgumentParser, what: str) -> None:
+    """The option of the host link's fast rate."""
+    parser.add_argument("--baud", type=options.at_least_one, metavar="B", help=f"bits per second {what}")
 
 
 def clock(text: str) -> float | str:
@@ -96,6 +102,7 @@ def build(arguments: Namespace) -> int:
         seed=arguments.seed,
         seeds=arguments.seeds or (SEEDS if searching else 1),
         jobs=arguments.jobs,
+        baud=arguments.baud,
         input_format=arguments.input_format,
         output_tensor=arguments.output_tensor,
         progress=shown,
@@ -131,7 +138,7 @@ def whole_text(report: dict[str, Any]) -> str:
     reached = [mhz for mhz in report["fmax_mhz_by_seed"].values() if mhz is not None]
     source = {"cycle model": "those of the cycle model: there is no C++ compiler for a simulation"}
     cycles_from = source.get(report.get("cycles_from", ""))
-    accuracy, path = accuracy_text(report), report["critical_path"]
+    accuracy, path, link = accuracy_text(report), report["critical_path"], report["link"]
     spread = f"{min(reached):.2f} to {max(reached):.2f} MHz with {len(reached)} seeds, best with {report['seed']}"
     return facts(
         {
@@ -147,7 +154,8 @@ def whole_text(report: dict[str, Any]) -> str:
             "latency": f"{report['latency_cycles']:,} cycles",
             **({"cycles": cycles_from} if cycles_from else {}),
             "inferences per second": f"{report['inferences_per_second']:,.0f}",
-            "through the host link": f"{report['link_inferences_per_second']:,.0f}",
+            "through the host link": f"{report['link_inferences_per_second']:,.0f} at {link['baud']:,} baud",
+            **({"faster with": link["lift"]} if link.get("lift") else {}),
             "MACs per cycle": f"{report['macs_per_cycle']:,.0f}, {percent(report['efficiency'])} of the part's limit",
         }
     )
@@ -180,6 +188,7 @@ def run(arguments: Namespace) -> int:
         port=arguments.port,
         samples=arguments.samples,
         timeout=arguments.timeout,
+        baud=arguments.baud,
         count=counter("inferences"),
         progress=shown,
     )
@@ -195,18 +204,27 @@ def run(arguments: Namespace) -> int:
         "seconds": result["seconds"],
         "inferences_per_second": result["inferences_per_second"],
         "retries": result["retries"],
+        "baud": result["baud"],
         "file": None if arguments.output is None else str(arguments.output),
     }
     lines = {
         "inputs": f"{data['samples']:,} of {data['inputs']}",
         "predictions": shortened(data["prediction"]),
         "accuracy": percent(data["accuracy"]),
-        "time": f"{data['seconds']:.2f} s with the link",
+        "time": f"{data['seconds']:.2f} s with the link at {data['baud']:,} baud",
         "inferences per second": data["inferences_per_second"],
         "sent again": f"{data['retries']:,} requests",
         "written to": data["file"],
     }
     write(arguments.json, data, facts(lines))
+    return 0
+
+
+def ports(arguments: Namespace) -> int:
+    found = bnnhw.ports()
+    rows = [(port["port"], port["description"], port["answer"]) for port in found]
+    text = table(("port", "description", "answer"), rows) if rows else "there is no serial port"
+    write(arguments.json, found, text)
     return 0
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import time
 from argparse import Namespace
@@ -46,7 +47,11 @@ def demo(arguments: Namespace) -> int:
         report = bnnhw.build(design, folder=folder, progress=shown)
         narrator.say(report_text(report))
     result = {"folder": str(folder), "estimate": design.estimate, "simulation": simulated, "comparison": comparison}
-    done = f"\nEverything is in {folder}; with the board connected, `bnnhw program {folder}` loads it."
+    # As it was called, where that is not found by its name alone.
+    name = sys.argv[0]
+    command = "bnnhw" if shutil.which("bnnhw") in (name, None) else name
+    commands = f"    {command} program {folder}\n    {command} run {folder}\n"
+    done = f"\nEverything is in {folder}. With the board connected, this loads it, and asks it:\n\n{commands}"
     write(arguments.json, {**result, "report": report, "seconds": narrator.seconds}, done)
     return MISMATCH if comparison["mismatches"] else 0
 

@@ -17,7 +17,7 @@ def add_commands(commands: options.Commands) -> None:
     options.add_model(parser)
     options.add_board(parser)
     options.add_output(parser)
-    parser.add_argument("--bus", default="stream", help="stream, axi-stream or wishbone (default: %(default)s)")
+    parser.add_argument("--bus", default="stream", help="stream, axi-stream, wishbone or spi (default: %(default)s)")
     parser.add_argument("--prefix", metavar="NAME", help="of all modules and files (default: the model's name)")
     parser.add_argument(
         "--samples",

@@ -20,9 +20,6 @@ from bnnhw.parts import Part
 from bnnhw.units import Features, Unit
 from bnnhw.units.memories import block_rams, power_of_two
 
-# What the host link has at least for frames that wait.
-LINK_BYTES = 512
-
 TABLE = Path(__file__).with_name("cost_table.json")
 
 
@@ -69,10 +66,15 @@ def features_of(units: Iterable[Unit]) -> Features:
     return total
 
 
+def link_bytes(part: Part) -> int:
+    """What the host link has at least for frames that wait: the bytes of one block RAM."""
+    return 1 << (part.block_ram_bits // 8).bit_length() - 1
+
+
 def link_block_rams(part: Part, network: Network) -> int:
-    """Block RAMs of the host link, which holds frames in 512 bytes, or two of them where that is too little."""
+    """Block RAMs of the host link, which holds frames in `link_bytes`, or two of them where that is too little."""
     frame = power_of_two(-(-prod(network.i_shape) * network.i_dtype.bits // 8))
-    return block_rams(part, 8, max(LINK_BYTES, 2 * frame))
+    return block_rams(part, 8, max(link_bytes(part), 2 * frame))
 
 
 @cache

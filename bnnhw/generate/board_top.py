@@ -9,6 +9,7 @@ from amaranth.hdl import ClockDomain, DomainRenamer, Elaboratable, Module
 from amaranth.lib import io, wiring
 
 from bnnhw.dataflow import Network, Plan
+from bnnhw.dataflow.area import link_bytes
 from bnnhw.gateware.link.board_link import BoardLink
 from bnnhw.gateware.pll import ClockGenerator
 from bnnhw.gateware.streams.ready_slice import ReadySlice
@@ -29,8 +30,8 @@ class BoardTop(Elaboratable):
         The integers that the plan folds.
     clk_hz : int or float
         Frequency of the oscillator.
-    baud : int
-        Bits per second of the host link.
+    fast_baud : int or None
+        Bits per second to which the host link can go; None for none.
     clock, uart : tuple of (str, int)
         Names and numbers of the platform's resources.
     link_divider : int
@@ -48,7 +49,7 @@ class BoardTop(Elaboratable):
     Raises
     ------
     ValueError
-        If the oscillator cannot give the baud rate, or the network does not fit the link's protocol.
+        If the oscillator cannot give the rates of the line, or the network does not fit the link's protocol.
     """
 
     def __init__(
@@ -57,7 +58,7 @@ class BoardTop(Elaboratable):
         network: Network,
         *,
         clk_hz: float,
-        baud: int,
+        fast_baud: int | None,
         clock: tuple[str, int],
         uart: tuple[str, int],
         leds: Mapping[str, tuple[str, int]],
@@ -79,13 +80,14 @@ class BoardTop(Elaboratable):
         self._dividers = dividers
         self.link = BoardLink(
             clk_hz=clk_hz / link_divider,
-            baud=baud,
+            fast_baud=fast_baud,
             digest=bytes.fromhex(plan.digest),
             input_elements=ports.input.elements,
             input_bits=ports.input.dtype.bits,
             input_simd=ports.input.lanes,
             output_elements=ports.output.elements,
             output_width=ports.output.width,
+            buffer_bytes=link_bytes(plan.device),
         )
 
     def elaborate(self, platform: Any) -> Module:

@@ -1,4 +1,4 @@
-"""Inference on a board: many frames in flight, lost and damaged packets sent again."""
+"""Inference on a board: many frames in flight, lost and damaged packets sent again, at the fastest rate that works."""
 
 from __future__ import annotations
 
@@ -13,11 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bnnhw.errors import InputError, LinkError
-from bnnhw.host.protocol import Packet, Parser, encode_packet, pack_frame, unpack_result
+from bnnhw.host.protocol import Packet, Parser, encode_packet, pack_frame, unpack_results
+from bnnhw.line import BASE_BAUD, CALL_BACK
 from bnnhw.packets import Identity, Request, Results, Status
 
 NOISE_LIMIT = 1 << 18
 """Bytes without an answer among them after which the line is taken for dead: more than the longest packet."""
+
+FAST_ATTEMPTS = 3
+"""To go to the fast rate, before the line stays at the base rate."""
 
 WRITE_SECONDS = 10.0
 """For a port to take what is written: a pseudo-terminal whose other end has stopped never does."""
@@ -27,10 +31,11 @@ class Port(Protocol):
     """A transport of bytes: a pyserial `Serial`, or anything that behaves like one.
 
     `read` waits until it has `size` bytes, but at most `timeout` seconds for them; `in_waiting` is how many it would
-    give at once.
+    give at once. What `baudrate` is set to counts for what is sent and received from then on.
     """
 
     timeout: float | None
+    baudrate: int
 
     @property
     def in_waiting(self) -> int: ...
@@ -44,22 +49,21 @@ class Port(Protocol):
 
 @dataclass
 class Traffic:
-    """What a driver went through: requests sent, those of them sent again, and timeouts."""
+    """What a driver went through: requests sent, those of them sent again, timeouts, and the line's rate."""
 
     requests: int = 0
     retries: int = 0
     silences: int = 0
+    baud: int = BASE_BAUD
 
 
-def open_port(name: str, baud: int = 1_000_000) -> Port:
-    """Opens a serial port.
+def open_port(name: str) -> Port:
+    """Opens a serial port, at the rate at which every board begins.
 
     Parameters
     ----------
     name
         The port as the system names it: ``/dev/ttyUSB1``, ``COM4``.
-    baud
-        Bits per second, as the board was built.
 
     Raises
     ------
@@ -70,7 +74,7 @@ def open_port(name: str, baud: int = 1_000_000) -> Port:
 
     try:
         # Two programs at one port would take each other's answers.
-        port = serial.Serial(name, baud, exclusive=True, write_timeout=WRITE_SECONDS)
+        port = serial.Serial(name, BASE_BAUD, exclusive=True, write_timeout=WRITE_SECONDS)
     except (serial.SerialException, ValueError) as error:
         raise LinkError(f"cannot open the port {name}: {error}") from error
     # USB adapters collect bytes for up to 16 ms; where the system lets us, have them delivered at once.
@@ -96,6 +100,8 @@ class Driver:
         How often a frame is sent before giving up while others succeed.
     digest
         What the board's design must be: 8 bytes. Without it, any design will do.
+    max_baud
+        The fastest rate that the line may have; None for whatever board and port can do.
 
     Attributes
     ----------
@@ -111,8 +117,10 @@ class Driver:
         silences: int = 4,
         attempts: int = 32,
         digest: bytes | None = None,
+        max_baud: int | None = None,
     ) -> None:
         self._port = port
+        self._max_baud = max_baud
         port.timeout = timeout
         self.traffic = Traffic()
         self._timeout = timeout
@@ -120,6 +128,7 @@ class Driver:
         self._attempts = attempts
         self._digest = digest
         self._parser = Parser()
+        self._prefix = b""  # of the next request
         self._identity: Identity | None = None
         # Answers to requests of an earlier program may still be on their way: do not start where it did.
         self._sequence = random.randrange(256)
@@ -139,6 +148,7 @@ class Driver:
             "check the port and its speed, and that the board is programmed with a design of bnnhw"
         )
         for _ in range(self._silences):
+            self._call_back()
             try:
                 identity = self._ask_identity()
             except ValueError as error:
@@ -150,6 +160,7 @@ class Driver:
                     # Should that have been for an earlier program, its results follow: again, do not start where it
                     # did.
                     self._sequence = random.randrange(256)
+                    self._go_fast(identity)
                     return identity
             self.traffic.retries += 1
         raise LinkError(problem)
@@ -188,19 +199,22 @@ class Driver:
         done = silent = 0
         failures = [0] * len(codes)
         waiting = deque(range(len(codes)))
-        in_flight: dict[int, int] = {}  # sequence number: frame, in the order of sending
+        in_flight: dict[int, list[int]] = {}  # sequence number: frames, in the order of sending
 
-        def again(frame: int, reason: str) -> None:
-            failures[frame] += 1
-            if failures[frame] >= self._attempts:
-                raise LinkError(f"frame {frame} failed {self._attempts} times, at last because {reason}")
+        def again(frames: list[int], reason: str) -> None:
+            for frame in frames:
+                failures[frame] += 1
+                if failures[frame] >= self._attempts:
+                    raise LinkError(f"frame {frame} failed {self._attempts} times, at last because {reason}")
             self.traffic.retries += 1
-            waiting.append(frame)
+            waiting.extend(frames)
 
         while waiting or in_flight:
             while waiting and len(in_flight) < identity.depth:
-                frame = waiting.popleft()
-                in_flight[self._send(Request.INFER, pack_frame(codes[frame], identity.input_bits))] = frame
+                is_block = len(waiting) >= identity.block > 1
+                frames = [waiting.popleft() for _ in range(identity.block if is_block else 1)]
+                payload = b"".join(pack_frame(codes[frame], identity.input_bits) for frame in frames)
+                in_flight[self._send(Request.INFER_BLOCK if is_block else Request.INFER, payload)] = frames
             packets = self._receive(in_flight)
             if not packets:
                 silent += 1
@@ -210,40 +224,96 @@ class Driver:
                         f"{len(codes)} frames done: check that it has power, and allow it more time if it is slow"
                     )
                 self.traffic.retries += len(in_flight)
-                waiting.extend(in_flight.values())
+                for frames in in_flight.values():
+                    waiting.extend(frames)
                 in_flight.clear()
+                self._recover(identity)
             for packet in packets:
                 if packet.sequence not in in_flight:
                     continue  # given up meanwhile
                 # Answers come in order: what was sent before this one and has no answer was lost.
                 for sequence in list(in_flight):
-                    frame = in_flight.pop(sequence)
+                    frames = in_flight.pop(sequence)
                     if sequence == packet.sequence:
                         break
-                    again(frame, "the board's answer was damaged")
-                if packet.kind != Status.RESULT:
-                    again(frame, f"the board answered {_name(packet.kind)}")
+                    again(frames, "the board's answer was damaged")
+                if packet.kind not in (Status.RESULT, Status.RESULT_BLOCK):
+                    again(frames, f"the board answered {_name(packet.kind)}")
                     continue
                 try:
-                    integers, label, error = unpack_result(packet.payload, identity)
+                    integers, labels, errors = unpack_results(packet.payload, identity, len(frames))
                 except ValueError as mismatch:
-                    again(frame, f"the board's answer does not fit its identity: {mismatch}")
+                    again(frames, f"the board's answer does not fit its identity: {mismatch}")
                     continue
                 silent = 0
-                results.integers[frame], results.labels[frame], results.errors[frame] = integers, label, error
-                done += 1
+                results.integers[frames], results.labels[frames], results.errors[frames] = integers, labels, errors
+                done += len(frames)
                 if progress is not None:
                     progress(done, len(codes))
         return results
 
+    def _call_back(self) -> None:
+        """Has both ends at the base rate: an earlier program, or a damaged line, may have left the board elsewhere."""
+        self._set_baud(BASE_BAUD)
+        self._prefix = CALL_BACK
+
+    def _go_fast(self, identity: Identity) -> None:
+        """Has both ends at the fast rate, if that works; at the base rate otherwise."""
+        if identity.fast_baud == 0 or (self._max_baud is not None and identity.fast_baud > self._max_baud):
+            return
+        for _ in range(FAST_ATTEMPTS):
+            if self._ask(Request.GO_FAST, Status.GOES_FAST) is not None:
+                try:
+                    self._set_baud(identity.fast_baud)
+                except LinkError:
+                    self._call_back()  # the port cannot do it
+                    break
+                with contextlib.suppress(ValueError):
+                    if self._ask_identity() == identity:
+                        return
+            # The board may be fast, and not have been heard.
+            self._call_back()
+        self._max_baud = BASE_BAUD
+
+    def _recover(self, identity: Identity) -> None:
+        """After silence: a board that lost its power, or saw the line low for long, is at the base rate."""
+        if identity.fast_baud == 0:
+            return
+        self._call_back()
+        if self._max_baud == BASE_BAUD:
+            return
+        with contextlib.suppress(ValueError):
+            if self._ask_identity() == identity:
+                self._go_fast(identity)
+
+    def _set_baud(self, baud: int) -> None:
+        """Sets the port's rate.
+
+        Raises
+        ------
+        LinkError
+            If the port cannot have it.
+        """
+        try:
+            if self._port.baudrate != baud:
+                self._port.baudrate = baud
+        except (OSError, ValueError) as error:
+            raise LinkError(f"the port cannot have {baud:,} baud: {error}") from error
+        self.traffic.baud = baud
+
     def _ask_identity(self) -> Identity | None:
         """The answer to one request; None after silence. Raises a ValueError if it is no identity."""
-        sequence = self._send(Request.IDENTIFY)
+        answer = self._ask(Request.IDENTIFY, Status.IDENTITY)
+        return None if answer is None else Identity.unpack(answer.payload)
+
+    def _ask(self, request: Request, status: Status) -> Packet | None:
+        """The answer of a certain status to one request; None after silence."""
+        sequence = self._send(request)
         # Others with this number are answers to an earlier program.
         while packets := self._receive({sequence}):
             for packet in packets:
-                if packet.kind == Status.IDENTITY:
-                    return Identity.unpack(packet.payload)
+                if packet.kind == status:
+                    return packet
         return None
 
     def _check_digest(self, digest: bytes) -> None:
@@ -257,8 +327,9 @@ class Driver:
         """Sends a request and returns its sequence number."""
         self._sequence = (self._sequence + 1) % 256
         self.traffic.requests += 1
+        prefix, self._prefix = self._prefix, b""
         try:
-            self._port.write(encode_packet(kind, self._sequence, payload))
+            self._port.write(prefix + encode_packet(kind, self._sequence, payload))
         except OSError as error:
             raise LinkError(f"the port failed while sending: {error}") from error
         return self._sequence

@@ -20,6 +20,7 @@ from bnnhw.packets import (
     RESULT_TRAILER,
     START,
     Identity,
+    Results,
 )
 
 
@@ -105,17 +106,22 @@ def pack_frame(codes: NDArray[np.integer], bits: int) -> bytes:
     return pack_bytes(codes, bits).tobytes()
 
 
-def unpack_result(payload: bytes, identity: Identity) -> tuple[NDArray[np.int64], int, bool]:
-    """The payload of a RESULT: its integers, shape (output elements,), the label, and whether the frame was damaged.
+def unpack_results(payload: bytes, identity: Identity, frames: int) -> Results:
+    """The payload of a RESULT or, for `frames` above 1, of a RESULT_BLOCK: integers, labels, and which were damaged.
 
     Raises
     ------
     ValueError
         If the payload does not have the length that `identity` promises.
     """
-    if len(payload) != identity.result_bytes:
-        raise ValueError(f"a result must have {identity.result_bytes} bytes, not {len(payload)}")
+    if len(payload) != frames * identity.result_bytes:
+        raise ValueError(f"results must have {frames} x {identity.result_bytes} bytes, not {len(payload)}")
+    rows = [payload[start : start + identity.result_bytes] for start in range(0, len(payload), identity.result_bytes)]
     bits = 8 * identity.output_bytes
-    (codes,) = unpack_words([int.from_bytes(payload, "little")], bits, identity.output_elements)
-    label, flags = RESULT_TRAILER.unpack_from(payload, identity.output_elements * identity.output_bytes)
-    return as_signed(codes, bits), label, bool(flags & FLAG_DAMAGED)
+    codes = unpack_words([int.from_bytes(row, "little") for row in rows], bits, identity.output_elements)
+    trailers = [RESULT_TRAILER.unpack(row[-RESULT_TRAILER.size :]) for row in rows]
+    return Results(
+        as_signed(codes, bits),
+        np.array([label for label, _ in trailers], np.int64),
+        np.array([bool(flags & FLAG_DAMAGED) for _, flags in trailers], np.bool_),
+    )

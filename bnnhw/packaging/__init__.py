@@ -14,10 +14,11 @@ from bnnhw.dataflow.cycles import measure
 from bnnhw.design import Design
 from bnnhw.generate.rtlil import rtlil
 from bnnhw.generate.wrappers import check_bus, wrapper
+from bnnhw.generate.wrappers.spi import Spi
 from bnnhw.generate.wrappers.wishbone import Wishbone
 from bnnhw.inputs import inputs_for
 from bnnhw.numbers import encoding, scores
-from bnnhw.packaging import c_driver, litex, register_bench, stream_bench, tables
+from bnnhw.packaging import c_driver, litex, micropython, register_bench, spi_bench, spi_c_driver, stream_bench, tables
 from bnnhw.packaging.page import page
 from bnnhw.packaging.prefixes import check_prefix, prefix_for
 from bnnhw.packaging.template import fusesoc_core, template
@@ -95,6 +96,10 @@ def make_package(design: Design, *, bus: str, prefix: str | None, samples: int) 
     if isinstance(signals, Wishbone):
         benches = register_bench.files(name, signals, values, expected, digest=plan.digest, latency=cycles.latency)
         drivers = c_driver.files(name, signals, digest=plan.digest)
+    elif isinstance(signals, Spi):
+        benches = spi_bench.files(name, signals, values, expected, digest=plan.digest, latency=cycles.latency)
+        drivers = spi_c_driver.files(name, signals, digest=plan.digest)
+        drivers |= micropython.files(name, signals, digest=plan.digest)
     else:
         benches, drivers = stream_bench.files(name, signals, values, expected, latency=cycles.latency), {}
     wrappers = litex.files(name, signals, digest=plan.digest)

@@ -1,26 +1,19 @@
-"""A header and a driver in C (C99, no library but stdint) for a package with registers."""
+"""A header and a driver in C (C99, no library but stdint) for a package with memory-mapped registers."""
 
 from __future__ import annotations
 
-from bnnhw.arithmetic.formats import DataType
-from bnnhw.generate.wrappers.wishbone import INPUT_READY, LOST, REGISTERS, RESULT_READY, WORD, Wishbone
-
-# The code of a value, by the kind of its format.
-CODES = {
-    "bipolar": "value > 0",
-    "ternary": "value == 0 ? 0u : value > 0 ? 3u : 2u",
-    "uint": "(uint32_t)value",
-    "int": "(uint32_t)value & {mask}",
-}
+from bnnhw.generate.wrappers.registers import INPUT_READY, LOST, REGISTERS, RESULT_READY
+from bnnhw.generate.wrappers.wishbone import Wishbone
+from bnnhw.packaging.c_frames import pack_function, shape_macros
 
 
 def files(prefix: str, bus: Wishbone, *, digest: str) -> dict[str, str]:
     """``<prefix>.h`` and ``<prefix>.c``, by name."""
-    return {f"{prefix}.h": _header(prefix, bus, digest), f"{prefix}.c": _driver(prefix, bus.ports.input.dtype)}
+    return {f"{prefix}.h": _header(prefix, bus, digest), f"{prefix}.c": _driver(prefix, bus)}
 
 
 def _header(prefix: str, bus: Wishbone, digest: str) -> str:
-    upper, port, output = prefix.upper(), bus.ports.input, bus.ports.output
+    upper, port = prefix.upper(), bus.ports.input
     registers = "\n".join(
         f"#define {upper}_{r.name} 0x{r.offset:02x}u /* {r.access}: {r.meaning} */" for r in REGISTERS
     )
@@ -38,13 +31,7 @@ def _header(prefix: str, bus: Wishbone, digest: str) -> str:
 #define {upper}_LOST {LOST}u
 #define {upper}_RESET 1u
 
-#define {upper}_DIGEST UINT64_C(0x{digest})
-#define {upper}_ELEMENTS {port.elements}u /* of a frame */
-#define {upper}_LANES {port.lanes}u /* elements of a beat */
-#define {upper}_ELEMENT_BITS {port.dtype.bits}u /* {port.dtype} */
-#define {upper}_BEAT_WORDS {bus.beat_words}u
-#define {upper}_FRAME_WORDS {bus.frame_words}u
-#define {upper}_INTEGERS {output.elements}u /* of a result */
+{shape_macros(prefix, bus, digest)}
 
 /* Resets the module; 0 if it is of this design, -1 if not. */
 int {prefix}_begin(volatile uint32_t *base);
@@ -60,9 +47,8 @@ int {prefix}_infer(volatile uint32_t *base, const uint32_t *words, int32_t *inte
 """
 
 
-def _driver(prefix: str, dtype: DataType) -> str:
+def _driver(prefix: str, bus: Wishbone) -> str:
     upper = prefix.upper()
-    code = CODES[dtype.kind].format(mask=f"0x{(1 << dtype.bits) - 1:x}u")
     return f"""\
 /* Driver of the module {prefix}: see {prefix}.h. It waits in loops and needs no interrupt. */
 #include "{prefix}.h"
@@ -81,24 +67,7 @@ int {prefix}_begin(volatile uint32_t *base)
     return digest == {upper}_DIGEST ? 0 : -1;
 }}
 
-static uint32_t code_of(int32_t value)
-{{
-    return {code};
-}}
-
-void {prefix}_pack(const int32_t *values, uint32_t *words)
-{{
-    for (uint32_t k = 0; k < {upper}_FRAME_WORDS; k++)
-        words[k] = 0;
-    for (uint32_t k = 0; k < {upper}_ELEMENTS; k++) {{
-        uint32_t *beat = words + k / {upper}_LANES * {upper}_BEAT_WORDS;
-        uint32_t bit = k % {upper}_LANES * {upper}_ELEMENT_BITS;
-        uint64_t code = (uint64_t)code_of(values[k]) << bit % {WORD};
-        beat[bit / {WORD}] |= (uint32_t)code;
-        if (code >> {WORD})
-            beat[bit / {WORD} + 1] |= (uint32_t)(code >> {WORD});
-    }}
-}}
+{pack_function(prefix, bus)}
 
 int {prefix}_infer(volatile uint32_t *base, const uint32_t *words, int32_t *integers)
 {{

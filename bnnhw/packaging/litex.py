@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from bnnhw.generate.wrappers.base import Bus, Channel, StreamBus
-from bnnhw.generate.wrappers.wishbone import ADDRESS_BITS, REGISTERS, WORD, Wishbone
+from bnnhw.generate.wrappers.registers import ADDRESS_BITS, REGISTERS, WORD
+from bnnhw.generate.wrappers.wishbone import Wishbone
 
 # What LiteX calls the signals of a slave, by Wishbone's own names.
 WISHBONE = {

@@ -177,7 +177,7 @@ def _use(prefix: str, tables: Sequence[str], drivers: Sequence[str], wrappers: S
     for name in tables:
         yield f"| `{name}` | see above |"
     for name in drivers:
-        yield f"| `{name}` | driver in C |"
+        yield f"| `{name}` | driver in {'MicroPython' if name.endswith('.py') else 'C'} |"
     for name in wrappers:
         yield f"| `{name}` | for LiteX: `from {name.removesuffix('.py')} import Accelerator` |"
     yield f"""

@@ -1,11 +1,11 @@
-"""The bench of a package with registers: a master that does what the driver in C does, in plain Verilog-2001."""
+"""The bench of a package with registers in memory: a master that does what its driver does, in plain Verilog-2001."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bnnhw.generate.wrappers.wishbone import (
+from bnnhw.generate.wrappers.registers import (
     ADDRESS_BITS,
     CLASS,
     DIGEST_HIGH,
@@ -17,8 +17,9 @@ from bnnhw.generate.wrappers.wishbone import (
     RESULT_READY,
     STATUS,
     WORD,
-    Wishbone,
+    RegisterBus,
 )
+from bnnhw.generate.wrappers.wishbone import Wishbone
 from bnnhw.packaging.memories import frames_file, hang_cycles, results_file
 from bnnhw.packets import Results
 
@@ -35,6 +36,14 @@ def files(
     expected
         What the reference computes of them.
     """
+    return {
+        f"{prefix}_tb.v": _bench(prefix, bus, len(values), digest=digest, latency=latency),
+        **vectors(prefix, bus, values, expected),
+    }
+
+
+def vectors(prefix: str, bus: RegisterBus, values: NDArray[np.integer], expected: Results) -> dict[str, str]:
+    """The words of all frames and the numbers of all results, by the names of their files."""
     words = [word for frame in bus.sent(values) for word in frame]
     mask = (1 << WORD) - 1
     answers = [
@@ -43,7 +52,6 @@ def files(
         for number in (*integers, label)
     ]
     return {
-        f"{prefix}_tb.v": _bench(prefix, bus, len(values), digest=digest, latency=latency),
         frames_file(prefix): "".join(f"{word:x}\n" for word in words),
         results_file(prefix): "".join(f"{answer:x}\n" for answer in answers),
     }

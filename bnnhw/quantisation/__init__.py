@@ -6,9 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from bnnhw.extras import explained
 from bnnhw.progress import Progress, silent
 
 
+@explained
 def quantize(
     model: str | Path,
     *,

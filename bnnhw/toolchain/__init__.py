@@ -15,6 +15,7 @@ from bnnhw.artifacts import REPORT
 from bnnhw.dataflow import Cycles, Network, Plan, check_clock
 from bnnhw.errors import InputError, PlanError
 from bnnhw.files import cannot_write
+from bnnhw.line import BASE_BAUD
 from bnnhw.progress import Progress, silent
 from bnnhw.toolchain import tools
 from bnnhw.toolchain.bitstream import Job
@@ -42,6 +43,7 @@ def build_bitstream(
     seed: int = 1,
     seeds: int = 1,
     jobs: int | None = None,
+    baud: int | None = None,
     progress: Progress = silent,
 ) -> dict[str, Any]:
     """Makes the bitstream and report.json of `plan` in `directory`: all files or none.
@@ -66,6 +68,8 @@ def build_bitstream(
         same bitstream.
     jobs
         How many routes at the same time; None for as many as there are processors.
+    baud
+        The fast rate of the host link; None for the fastest that the board's bridge and clock allow.
     progress
         Told of each step.
 
@@ -92,13 +96,14 @@ def build_bitstream(
         raise InputError(f"--jobs must be at least 1, not {jobs}")
     if clock_mhz is not None:
         check_clock(clock_mhz)
+    fast_baud = board.fast_baud(baud)
     if plan.part != board.part:
         raise PlanError(f"the plan is for {plan.part}, but board {board.name} has {board.part}: compile for this board")
     for tool in tools.of_family(board.device.family):
         tools.prepare(tool, progress)
     with _workspace(directory) as folder:
         at_once = min(seeds, jobs or os.cpu_count() or 1)
-        job = Job(plan, network, board, folder, range(seed, seed + seeds), at_once, progress)
+        job = Job(plan, network, board, folder, range(seed, seed + seeds), at_once, fast_baud, progress)
         clock, timing = job.run(clock_mhz)
         report = make_report(
             plan,
@@ -111,10 +116,11 @@ def build_bitstream(
             timing=timing,
             seed=job.seed,
             reached_mhz=job.reached_mhz,
+            baud=fast_baud or BASE_BAUD,
             link_frames_per_second=job.link_frames_per_second,
             model_file=model_file,
             accuracy=accuracy,
-            options={"seed": seed, "seeds": seeds, "clock_mhz": clock_mhz},
+            options={"seed": seed, "seeds": seeds, "clock_mhz": clock_mhz, "baud": baud},
             seconds=job.seconds,
         )
         (folder / REPORT).write_text(artifacts.to_json(report))

@@ -60,6 +60,8 @@ class Job:
         Of the placer: the design is routed once with each, and the fastest is taken.
     jobs
         How many routes at the same time.
+    fast_baud
+        The rate that the host link can go to; None for none.
 
     Attributes
     ----------
@@ -78,6 +80,7 @@ class Job:
     folder: Path
     seeds: Sequence[int]
     jobs: int
+    fast_baud: int | None
     progress: Progress
     seconds: dict[str, float] = field(default_factory=dict)
     link_frames_per_second: float = 0.0
@@ -190,7 +193,7 @@ class Job:
                 self.network,
                 clk_hz=board.clock_mhz * 1e6,
                 link_divider=board.link_divider,
-                baud=board.baud,
+                fast_baud=self.fast_baud,
                 clock=board.clock,
                 uart=board.uart,
                 leds=board.leds,

@@ -9,8 +9,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from bnnhw.errors import InputError
+from bnnhw.errors import InputError, PlanError
 from bnnhw.hints import did_you_mean, did_you_mean_file
+from bnnhw.line import BASE_BAUD, BRIDGES, fastest, rates_of
 from bnnhw.parts import PARTS, Part
 from bnnhw.resources import folder
 
@@ -43,8 +44,8 @@ class Board:
     link_divider
         How many cycles of the oscillator one of the host link takes, 1 or 2, 4, 8: above 1 where the oscillator is too
         fast for the link on this part.
-    baud
-        Bits per second of the host link.
+    bridge
+        What connects the link to the computer, of `bnnhw.line.BRIDGES`: it decides on the link's fast rate.
     leds
         Resource that shows ``busy``, ``activity`` or ``error`` of the link.
     host_link
@@ -69,7 +70,7 @@ class Board:
     host_link: str
     uart: Pins = ("uart", 0)
     link_divider: int = 1
-    baud: int = 1_000_000
+    bridge: str = "debugger"
     leds: Mapping[str, Pins] = field(default_factory=dict)
     aliases: tuple[str, ...] = ()
 
@@ -81,6 +82,29 @@ class Board:
     def link_mhz(self) -> float:
         """Frequency of the host link's clock."""
         return self.clock_mhz / self.link_divider
+
+    def fast_baud(self, wanted: int | None = None) -> int | None:
+        """The rate that the host link can go to from the base rate, in bits per second; None for none.
+
+        Parameters
+        ----------
+        wanted
+            What a user asks for; None for the fastest that bridge and clock allow.
+
+        Raises
+        ------
+        PlanError
+            If the clock of the link cannot give `wanted`.
+        """
+        if wanted is None:
+            return fastest(self.link_mhz * 1e6, BRIDGES[self.bridge])
+        if wanted == BASE_BAUD:
+            return None
+        try:
+            rates_of(self.link_mhz * 1e6, wanted)
+        except ValueError as error:
+            raise PlanError(f"board {self.name} cannot have --baud {wanted}: {error}") from None
+        return wanted
 
     @property
     def bitstream(self) -> str:
@@ -98,6 +122,7 @@ class Board:
             "block_ram_kbit": self.device.block_ram * self.device.block_ram_bits // 1024,
             "clock_mhz": self.clock_mhz,
             "host_link": self.host_link,
+            "baud": self.fast_baud() or BASE_BAUD,
             "url": self.url,
         }
 
@@ -164,4 +189,6 @@ def _load(path: Path) -> Board:
         raise InputError(f"{path}: defines no BOARD of the class Board: {remedy}")
     if board.part not in PARTS:
         raise InputError(f"{path}: unknown part {board.part!r}: there are {', '.join(PARTS)}")
+    if board.bridge not in BRIDGES:
+        raise InputError(f"{path}: unknown bridge {board.bridge!r}: there are {', '.join(BRIDGES)}")
     return board

@@ -16,6 +16,7 @@ from bnnhw.reading import read_json
 from bnnhw.toolchain import flow, tools
 from bnnhw.toolchain.boards import Board, find_board
 from bnnhw.toolchain.critical_path import critical_path
+from bnnhw.toolchain.link_limit import lift
 from bnnhw.toolchain.owners import area_by_layer
 
 SCHEMA = 3
@@ -33,6 +34,7 @@ def make_report(
     timing: flow.Timing,
     seed: int,
     reached_mhz: Mapping[int, float | None],
+    baud: int,
     link_frames_per_second: float,
     model_file: Path | None,
     accuracy: tuple[float, int] | None,
@@ -53,6 +55,8 @@ def make_report(
         What timing allows.
     seed, reached_mhz
         The seed whose route was taken, and what timing allows with each that was tried.
+    baud
+        The fastest rate of the host link.
     link_frames_per_second
         What the host link can carry.
     model_file
@@ -68,6 +72,7 @@ def make_report(
     family = part.family
     limit = {"logic": part.logic_macs_per_cycle, "memory_bandwidth": part.bandwidth_macs_per_cycle}
     macs_per_cycle = plan.macs / cycles.interval
+    per_second = clock_mhz * 1e6 / cycles.interval
     versions = {"bnnhw": package_version("bnnhw"), "python": platform.python_version()}
     versions |= {name: package_version(name) for name in ("amaranth", "amaranth-boards", "numpy", "onnx")}
     versions |= {tool.name: tools.version(tool) for tool in tools.of_family(family)}
@@ -88,14 +93,19 @@ def make_report(
         "fmax_mhz": timing.accel_mhz,
         "seed": seed,
         "fmax_mhz_by_seed": {str(tried): mhz for tried, mhz in reached_mhz.items()},
-        "link": {"clock_mhz": board.link_mhz, "fmax_mhz": timing.link_mhz, "baud": board.baud},
+        "link": {
+            "clock_mhz": board.link_mhz,
+            "fmax_mhz": timing.link_mhz,
+            "baud": baud,
+            "lift": lift(board, baud=baud, link_per_second=link_frames_per_second, per_second=per_second),
+        },
         "utilization": flow.utilization(board, folder),
         "area": area_by_layer(plan, network, folder),
         "critical_path": critical_path(plan, network, folder),
         "cycles_per_inference": cycles.interval,
         "latency_cycles": cycles.latency,
         "cycles_from": "simulation" if simulated else "cycle model",
-        "inferences_per_second": clock_mhz * 1e6 / cycles.interval,
+        "inferences_per_second": per_second,
         "link_inferences_per_second": link_frames_per_second,
         "macs_per_inference": plan.macs,
         "macs_per_cycle": macs_per_cycle,

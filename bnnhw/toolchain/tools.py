@@ -24,6 +24,7 @@ import platformdirs
 
 from bnnhw.cache import tool_environment
 from bnnhw.errors import ToolError
+from bnnhw.extras import install
 from bnnhw.progress import Progress
 
 # Bytes on a disk that count as none: what a tool leaves of a file that did not fit.
@@ -87,7 +88,7 @@ def find(tool: Tool) -> str:
         path = shutil.which(tool.script, path=str(folder))
         if path is not None:
             return path
-    raise ToolError(f"{tool.name} is missing: run {sys.executable} -m pip install {tool.package}")
+    raise ToolError(f"{tool.name} is missing for {sys.executable}: {install('build')}")
 
 
 @cache

@@ -16,7 +16,6 @@ from bnnhw.design import Design
 from bnnhw.errors import LinkError
 from bnnhw.generate.ports import Ports
 from bnnhw.ir.graph import Graph
-from bnnhw.toolchain import Board, find_board
 from bnnhw.verify.simulated_board import SimulatedBoard
 
 BOARD_SECONDS = 2.0
@@ -55,6 +54,7 @@ class BoardAnswers:
             "seconds": round(self.seconds, 3),
             "inferences_per_second": len(self.results.labels) / self.seconds if self.seconds else None,
             "retries": self.traffic.retries,
+            "baud": self.traffic.baud,
         }
 
 
@@ -65,6 +65,7 @@ def infer_on_board(
     port: str | None = None,
     verilog: str | None = None,
     timeout: float | None = None,
+    max_baud: int | None = None,
     count: Callable[[int, int], None] | None = None,
 ) -> BoardAnswers:
     """Runs samples on a board.
@@ -78,9 +79,11 @@ def infer_on_board(
     port
         Serial port of the board. None: a simulated board is started for it.
     verilog
-        What the simulated board is made of, see `SimulatedBoard`, with the bitstream's own line.
+        What the simulated board is made of, see `SimulatedBoard`.
     timeout
         Seconds of silence after which an answer is taken for lost.
+    max_baud
+        The fastest rate that the line may have; None for the fastest of board and port.
     count
         Called with the samples done and N, after each answer.
 
@@ -95,7 +98,10 @@ def infer_on_board(
     simulated = SIMULATION_SECONDS if port is None else BOARD_SECONDS
     with _opened(design, port, verilog) as opened:
         driver = host.Driver(
-            opened, timeout=simulated if timeout is None else timeout, digest=bytes.fromhex(design.plan.digest)
+            opened,
+            timeout=simulated if timeout is None else timeout,
+            digest=bytes.fromhex(design.plan.digest),
+            max_baud=max_baud,
         )
         driver.identify()
         started = time.monotonic()
@@ -107,22 +113,9 @@ def infer_on_board(
     return BoardAnswers(results, seconds, driver.traffic, cycles)
 
 
-def fastest_baud(board: Board) -> int:
-    """The speed of a line with four clock cycles per bit, the fewest that the link can do with."""
-    return int(board.link_mhz * 1e6 / 4)
-
-
 @contextlib.contextmanager
 def _opened(design: Design, name: str | None, verilog: str | None) -> Iterator[host.Port]:
-    board = find_board(design.plan.board)
-    # The speed of the simulated line changes no answer, only how long they take.
-    port: host.Port
-    if name is not None:
-        port = host.open_port(name, board.baud)
-    elif verilog is not None:
-        port = SimulatedBoard(design, verilog=verilog)
-    else:
-        port = SimulatedBoard(design, baud=fastest_baud(board))
+    port: host.Port = SimulatedBoard(design, verilog=verilog) if name is None else host.open_port(name)
     try:
         yield port
     finally:

@@ -209,6 +209,14 @@ class FaultyPort:
         self._timeout = self._board.timeout = seconds
 
     @property
+    def baudrate(self) -> int:
+        return self._board.baudrate
+
+    @baudrate.setter
+    def baudrate(self, baud: int) -> None:
+        self._board.baudrate = baud
+
+    @property
     def in_waiting(self) -> int:
         return len(self._received)
 
@@ -257,9 +265,10 @@ class FaultyPort:
         return None
 
     def _restart(self) -> None:
+        baud = self._board.baudrate
         self._board.close()
         self._board = self._start()
-        self._board.timeout = self._timeout
+        self._board.timeout, self._board.baudrate = self._timeout, baud
         # From its first cycles on, some of which it spends in reset.
         source = self._sources[False]
         self._board.write_levels(bytes(source.choices((0, 1), k=source.randint(1, 2000))))

@@ -9,7 +9,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from bnnhw.errors import InputError, ToolError
-from bnnhw.verify.simulated_board import SimulatedBoard, levels_of
+from bnnhw.line import BASE_BAUD
+from bnnhw.verify.simulated_board import SimulatedBoard, levels_of, rate_levels
 
 # Kept for a program that is slow to read; then bytes are lost, as a serial port loses them.
 MAX_WAITING = 1 << 20
@@ -58,6 +59,7 @@ def pseudo_terminal(link: Path | None = None) -> Iterator[tuple[int, str]]:
     # Ours stays readable as long as theirs is open somewhere: here. No program's leaving is the end.
     try:
         tty.setraw(theirs)
+        set_line_rate(theirs, BASE_BAUD)
         os.set_blocking(ours, False)
         name = os.ttyname(theirs)
         if link is None:
@@ -79,6 +81,32 @@ def pseudo_terminal(link: Path | None = None) -> Iterator[tuple[int, str]]:
         os.close(theirs)
 
 
+# Linux: the call that gives any rate as a number, its structure's size, and where in it the rate is.
+TCGETS2, TERMIOS2_BYTES, OSPEED = 0x802C542A, 44, 40
+
+
+def line_rate(terminal: int) -> int:
+    """Bits per second that a program has set for its end of a pseudo-terminal."""
+    import fcntl
+    import termios
+
+    try:
+        settings = fcntl.ioctl(terminal, TCGETS2, bytes(TERMIOS2_BYTES))
+    except OSError:
+        speed: int = termios.tcgetattr(terminal)[5]  # other systems keep the number itself
+        return speed
+    return int.from_bytes(settings[OSPEED : OSPEED + 4], "little")
+
+
+def set_line_rate(terminal: int, baud: int) -> None:
+    """What a program finds that does not set a rate of its own."""
+    import termios
+
+    settings = termios.tcgetattr(terminal)
+    settings[4] = settings[5] = getattr(termios, f"B{baud}", baud)
+    termios.tcsetattr(terminal, termios.TCSANOW, settings)
+
+
 def relay(board: SimulatedBoard, terminal: int) -> None:
     """Carries bytes between `board` and the pseudo-terminal whose end `terminal` is, until it is interrupted.
 
@@ -89,6 +117,7 @@ def relay(board: SimulatedBoard, terminal: int) -> None:
     """
     os.set_blocking(board.levels_file, False)
     to_board = to_host = b""
+    baud = board.baudrate
     while True:
         sources = [board.bytes_file, *([terminal] if len(to_board) < MAX_WAITING else [])]
         sinks = [*([board.levels_file] if to_board else []), *([terminal] if to_host else [])]
@@ -99,7 +128,11 @@ def relay(board: SimulatedBoard, terminal: int) -> None:
                 raise ToolError(board.reason())
             to_host = (to_host + received)[:MAX_WAITING]
         if terminal in readable:
-            to_board += levels_of(os.read(terminal, MAX_WAITING // 10))
+            sent = os.read(terminal, MAX_WAITING // 10)
+            # A program waits for an answer before it changes its rate: all that is read came at the present one.
+            if (now := line_rate(terminal)) != baud:
+                baud, to_board = now, to_board + rate_levels(now)
+            to_board += levels_of(sent)
         if board.levels_file in writable:
             to_board = to_board[os.write(board.levels_file, to_board) :]
         if terminal in writable:

@@ -12,11 +12,12 @@ from typing import Any, Self
 
 from bnnhw.design import Design
 from bnnhw.errors import PlanError
+from bnnhw.line import BASE_BAUD
 from bnnhw.toolchain import Board, carry_cells, find_board
 from bnnhw.verify.executable import executable
 from bnnhw.verify.netlist import models
 
-HIGH, LOW = b"\1", b"\0"
+HIGH, LOW, RATE = b"\1", b"\0", b"\2"
 REPORT = struct.Struct("=Q")
 
 _LEVELS = [bytes([0, *(byte >> k & 1 for k in range(8)), 1]) for byte in range(256)]
@@ -32,8 +33,15 @@ def levels_of(content: bytes) -> bytes:
     return b"".join([_LEVELS[byte] for byte in content])
 
 
+def rate_levels(baud: int) -> bytes:
+    """What tells the simulation, among levels, that this end of the line has another rate from here on."""
+    return RATE + baud.to_bytes(4, "little")
+
+
 class SimulatedBoard:
     """A port (see `bnnhw.host.Port`) to a board that a simulator stands in for.
+
+    What is on the line is timed in the board's clock cycles by `baudrate`, which need not be the board's.
 
     Everything is there but the PLL: pins of the UART, packets, crossing of clock domains, accelerator. The accelerator
     runs at the oscillator's clock. While nothing happens on the line, the clock stands still.
@@ -43,7 +51,7 @@ class SimulatedBoard:
     design
         What the board runs.
     baud
-        Bits per second of the line. None for what the board's bitstream has; more is simulated faster.
+        The rate that the line can go to, as `Board.fast_baud` takes it; None for the board's own.
     verilog
         The module ``board``, with the ports ``clk``, ``rx`` and ``tx``; None to make it for the design.
     settled
@@ -69,18 +77,17 @@ class SimulatedBoard:
         self, design: Design, *, baud: int | None = None, verilog: str | None = None, settled: bool = True
     ) -> None:
         board = find_board(design.plan.board)
-        clk_hz = board.link_mhz * 1e6
-        baud = board.baud if baud is None else baud
-        program = executable(verilog or board_verilog(design, board, baud), "board", "board_harness.cpp")
+        clk_hz = round(board.link_mhz * 1e6)
+        fast_baud = board.fast_baud(baud)
+        program = executable(verilog or board_verilog(design, board, fast_baud), "board", "board_harness.cpp")
         frame_bytes = -(-design.plan.input_elements * design.plan.input_dtype.bits // 8)
-        bit_cycles = round(clk_hz / baud)
         # Twice what lies between a request's last bit and its answer's first, and more than the reset takes.
-        quiet_cycles = 100 * bit_cycles + 2 * (10 * frame_bytes + design.estimate["latency_cycles"])
+        quiet_cycles = 100 * clk_hz // BASE_BAUD + 2 * (10 * frame_bytes + design.estimate["latency_cycles"])
         # In a session of its own, so that Ctrl-C reaches this program alone; it ends with its standard input.
         self._reports, reports = os.pipe()
         os.set_blocking(reports, False)
         self._process = subprocess.Popen(
-            [program, str(bit_cycles), str(quiet_cycles), str(reports)],
+            [program, str(clk_hz), str(quiet_cycles), str(reports), str(BASE_BAUD)],
             pass_fds=[reports],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -92,12 +99,13 @@ class SimulatedBoard:
         self._sent, self._settled = 0, -1
         assert self._process.stdin is not None and self._process.stdout is not None
         self._received = bytearray()
+        self._baudrate = BASE_BAUD
         self.levels_file = self._process.stdin.fileno()
         self.bytes_file = self._process.stdout.fileno()
         if settled:
             from bnnhw.gateware.pll import RESET_SECONDS  # Amaranth takes long to import
 
-            self.write_levels((round(2 * RESET_SECONDS * baud) + 10) * HIGH)
+            self.write_levels((round(2 * RESET_SECONDS * BASE_BAUD) + 10) * HIGH)
 
     def __enter__(self) -> Self:
         return self
@@ -143,6 +151,16 @@ class SimulatedBoard:
         if not sent:
             raise OSError(self.reason())
         self._received += sent
+
+    @property
+    def baudrate(self) -> int:
+        """Bits per second of this end of the line: of what is written from now on, and of how the board is heard."""
+        return self._baudrate
+
+    @baudrate.setter
+    def baudrate(self, baud: int) -> None:
+        self._baudrate = baud
+        self.write_levels(rate_levels(baud))
 
     def write(self, content: bytes, /) -> int:
         """Sends `content` to the board."""
@@ -191,13 +209,13 @@ class _Pins:
         return self._resources[name, number]
 
 
-def board_verilog(design: Design, board: Board, baud: int) -> str:
+def board_verilog(design: Design, board: Board, fast_baud: int | None) -> str:
     """The module ``board``, with the ports ``clk``, ``rx`` and ``tx``: what a bitstream holds, but for PLL and LEDs.
 
     Raises
     ------
     PlanError
-        If the board's oscillator cannot give `baud`, or the design does not fit the link.
+        If the board's oscillator cannot give the rates of the line, or the design does not fit the link.
     ToolError
         If Yosys, which writes the Verilog, is not installed.
     """
@@ -213,13 +231,13 @@ def board_verilog(design: Design, board: Board, baud: int) -> str:
             design.plan,
             design.network,
             clk_hz=board.link_mhz * 1e6,
-            baud=baud,
+            fast_baud=fast_baud,
             clock=board.clock,
             uart=board.uart,
             leds={},
         )
     except ValueError as error:
-        raise PlanError(f"board {board.name} at {baud:,} baud cannot run {design.plan.model}: {error}") from None
+        raise PlanError(f"board {board.name} cannot run {design.plan.model}: {error}") from None
     clk, rx, tx = Signal(name="clk"), Signal(name="rx"), Signal(name="tx")
     m = Module()
     m.submodules.top = top

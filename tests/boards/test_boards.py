@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from bnnhw.errors import InputError
+from bnnhw.line import BRIDGES, rates_of
 from bnnhw.parts import PARTS
 from bnnhw.toolchain import Board, all_boards, find_board
 
@@ -38,8 +39,9 @@ def agrees_with_its_platform(board: Board) -> None:
     assert set(board.leds) <= {"busy", "activity", "error"}
     for resource in board.leds.values():
         platform.lookup(*resource)
-    divisor = round(board.link_mhz * 1e6 / board.baud)
-    assert abs(board.link_mhz * 1e6 / divisor / board.baud - 1) < 0.01
+    words = board.host_link
+    assert board.bridge == ("adapter" if "adapter" in words else next((b for b in BRIDGES if b in words), "debugger"))
+    assert rates_of(board.link_mhz * 1e6, board.fast_baud())
     assert board.bitstream.startswith(board.name)
 
     if board.device.family == "ice40":

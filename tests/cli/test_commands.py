@@ -297,6 +297,7 @@ class Board:
     """A serial port with a board behind it that has learnt the right answers by heart."""
 
     timeout: float | None = None
+    baudrate = 1_000_000
 
     def __init__(self, folder: Path) -> None:
         design = load_design(folder)
@@ -335,7 +336,7 @@ class Board:
 @pytest.fixture
 def board(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Board:
     found = Board(folder)
-    monkeypatch.setattr(host, "open_port", lambda name, baud: found)
+    monkeypatch.setattr(host, "open_port", lambda name: found)
     return found
 
 
@@ -345,6 +346,24 @@ def test_run_on_a_board(cli: CLI, tmp_path: Path, folder: Path, board: Board) ->
     assert result["prediction"] == golden["prediction"][:9].tolist()
     np.testing.assert_array_equal(np.load(tmp_path / "o.npz")["outputs"], golden["outputs"][:9])
     assert "accuracy" in cli("run", folder, "--port", "any").out
+
+
+def test_run_takes_the_only_board(cli: CLI, folder: Path, board: Board, monkeypatch: pytest.MonkeyPatch) -> None:
+    digest = load_design(folder).plan.digest
+    monkeypatch.setattr(host, "only_board", lambda wanted: {digest: "COM4"}[wanted.hex()])
+    assert cli("run", folder, "--samples", "2", "--json").json["samples"] == 2
+
+
+def test_ports(cli: CLI, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(host, "find_ports", lambda: [])
+    assert cli("ports").out == "there is no serial port\n"
+    found = [host.FoundPort("COM4", "FT2232H"), host.FoundPort("COM5", "FT231X", problem="taken")]
+    monkeypatch.setattr(host, "find_ports", lambda: found)
+    assert [line.split()[0] for line in cli("ports").out.splitlines()] == ["port", "COM4", "COM5"]
+    assert [(port["port"], port["answer"]) for port in cli("ports", "--json").json] == [
+        ("COM4", "nothing of bnnhw answers"),
+        ("COM5", "taken"),
+    ]
 
 
 def test_run_on_a_board_with_another_design(refused: CLI, tmp_path: Path, board: Board) -> None:

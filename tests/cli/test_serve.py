@@ -82,13 +82,19 @@ def test_it_leaves_nothing_behind(folder: Path, tmp_path: Path, ending: signal.S
 
 
 def test_run_against_it(cli: CLI, folder: Path, tmp_path: Path) -> None:
-    with serving(folder, "--baud", 3_000_000) as (_, name):
-        for samples_wanted in (40, 1):  # one program after another
+    with serving(folder, "--baud", 2_000_000) as (_, name):
+        # One program after another, at the rates that they want.
+        for samples_wanted, limit, baud in (
+            (40, (), 2_000_000),
+            (1, ("--baud", 1_500_000), 1_000_000),
+            (2, (), 2_000_000),
+        ):
             out = tmp_path / "out.npz"
             run = ("run", folder, "--port", name, "--samples", samples_wanted, "--timeout", 600, "-o", out, "--json")
+            run += limit
             outcome = cli(*run)
             assert outcome.status == 0, outcome
-            assert outcome.json["retries"] == 0
+            assert (outcome.json["retries"], outcome.json["baud"]) == (0, baud)
             assert outcome.json["inferences_per_second"] > 0
             arrays = np.load(out)
             right = samples()
@@ -106,7 +112,7 @@ def test_names_that_are_taken(refused: CLI, folder: Path, tmp_path: Path) -> Non
     taken.write_text("mine")
     assert f"--link {taken}: cannot be made: File exists" in refused("serve", folder, "--link", taken).err
     assert taken.read_text() == "mine"
-    assert "baud cannot run" in refused("serve", folder, "--baud", 5_000_000).err
+    assert "cannot have --baud 5000000" in refused("serve", folder, "--baud", 5_000_000).err
     assert "graph.json" in refused("serve", tmp_path).err
 
 

@@ -9,13 +9,15 @@ from amaranth.sim import Simulator
 
 from bnnhw.gateware.frame_layout import frame_layout
 from bnnhw.gateware.link.board_link import BoardLink
+from bnnhw.line import BASE_BAUD
 from tests.gateware.bench import add_clock
 
-CLOCK_MHZ = 12.0
-DIVISOR = 4  # the fastest line there is: short simulations
-BIT = DIVISOR / CLOCK_MHZ * 1e-6
+CLOCK_MHZ = 4.0  # the slowest there is: short simulations
+BIT = 1 / BASE_BAUD
 DIGEST = b"a digest"
 SHAPE = {"input_elements": 21, "input_bits": 1, "input_simd": 5, "output_elements": 3, "output_width": 9}
+# Room for four frames of this shape: four requests of one each.
+SINGLE = {"buffer_bytes": 16}
 
 
 class Summing(wiring.Component):
@@ -70,6 +72,8 @@ class SimulatedBoard:
 
     Parameters
     ----------
+    clk_mhz : float
+        Clock of the link.
     accel_mhz : float or None
         Clock of the accelerator, if it has one of its own.
     skew : float
@@ -78,20 +82,21 @@ class SimulatedBoard:
         Parameters of `BoardLink` other than those of SHAPE.
     """
 
-    def __init__(self, *, accel_mhz=None, skew=0.0, **shape):
-        shape = SHAPE | shape
+    def __init__(self, *, clk_mhz=CLOCK_MHZ, accel_mhz=None, skew=0.0, **shape):
+        shape = SHAPE | SINGLE | shape
         self.link = BoardLink(
-            clk_hz=CLOCK_MHZ * 1e6,
-            baud=CLOCK_MHZ * 1e6 / DIVISOR,
+            clk_hz=clk_mhz * 1e6,
             digest=DIGEST,
             cross_domain=accel_mhz is not None,
             **shape,
         )
-        self.timeout = 100e-6
+        self.timeout = 300e-6
+        self.baudrate = BASE_BAUD
         self.hang = Signal()
-        self._bit = BIT * (1 + skew)
+        self._skew = skew
         self._sending = deque()  # bits
         self._received = bytearray()
+        self.broken = 0  # bytes of the board without a stop bit
         self._seconds = 0.0
 
         accelerator = Summing(self.link)
@@ -102,12 +107,16 @@ class SimulatedBoard:
         wiring.connect(top, accelerator.o, self.link.i)
         top.d.comb += accelerator.hang.eq(self.hang)
         self.simulator = Simulator(top)
-        add_clock(self.simulator, CLOCK_MHZ)
+        add_clock(self.simulator, clk_mhz)
         if accel_mhz:
             add_clock(self.simulator, accel_mhz, "accel", phase=1e-9)
         self._hang_next = 0
         self.simulator.add_testbench(self._drive, background=True)
         self.simulator.add_testbench(self._listen, background=True)
+
+    @property
+    def _bit(self):
+        return (1 + self._skew) / self.baudrate
 
     async def _drive(self, ctx):
         while True:
@@ -119,13 +128,12 @@ class SimulatedBoard:
         while True:
             await ctx.negedge(self.link.tx)
             await ctx.delay(self._bit / 2)
-            assert ctx.get(self.link.tx) == 0, "a start bit was too short"
             byte = 0
             for k in range(8):
                 await ctx.delay(self._bit)
                 byte |= ctx.get(self.link.tx) << k
             await ctx.delay(self._bit)
-            assert ctx.get(self.link.tx) == 1, "a stop bit is missing"
+            self.broken += not ctx.get(self.link.tx)
             self._received.append(byte)
 
     def run(self, seconds):

@@ -54,19 +54,23 @@ def test_crossing_timing():
 
 
 def buffer_run(dut, frames, o_stall):
-    """Writes (bytes, whether to commit); returns what is read as (byte, last, cycle), and the cycles of the commits."""
-    writes = []  # per cycle: offset, byte, write, commit
-    for frame, good in frames:
-        writes += [(offset, byte, 1, 0) for offset, byte in enumerate(frame)]
-        writes += [(0, 0, 0, int(good))]
-        writes += [(0, 0, 0, 0)] * (6 * len(frame) + 4)  # whoever writes must not be ahead of the slots
+    """Writes (bytes, whether to commit); returns what is read as (byte, last, cycle), and the cycles of the commits.
+
+    Bytes may be several frames, which are committed at once.
+    """
+    writes = []  # per cycle: offset, byte, write, begin, commit
+    for content, good in frames:
+        writes += [(0, 0, 0, 1, 0)]
+        writes += [(k % dut._frame_bytes, byte, 1, 0, 0) for k, byte in enumerate(content)]
+        writes += [(0, 0, 0, 0, int(good))]
+        writes += [(0, 0, 0, 0, 0)] * (6 * len(content) + 4)  # whoever writes must not be ahead of the slots
     pauses = stalls(6) if o_stall else [False] * len(writes)
     seen = []
 
     async def bench(ctx):
         waiting = None
         for cycle, (write, pause) in enumerate(zip(writes, pauses, strict=False)):
-            for port, value in zip((dut.offset, dut.data, dut.write, dut.commit), write, strict=True):
+            for port, value in zip((dut.offset, dut.data, dut.write, dut.begin, dut.commit), write, strict=True):
                 ctx.set(port, value)
             ctx.set(dut.o.ready, not pause)
             beat = (ctx.get(dut.o.payload.data), ctx.get(dut.o.payload.last))
@@ -81,17 +85,19 @@ def buffer_run(dut, frames, o_stall):
     add_clock(sim)
     sim.add_testbench(bench)
     sim.run()
-    return seen, [cycle for cycle, write in enumerate(writes) if write[3]]
+    return seen, [cycle for cycle, write in enumerate(writes) if write[4]]
 
 
-@pytest.mark.parametrize("frame_bytes, slots", [(1, 2), (5, 2), (5, 4), (8, 4), (13, 1)])
+@pytest.mark.parametrize(
+    "frame_bytes, slots, block", [(1, 2, 1), (5, 2, 1), (5, 4, 1), (8, 4, 1), (13, 1, 1), (1, 4, 4), (5, 8, 3)]
+)
 @pytest.mark.parametrize("o_stall", [False, True])
-def test_buffer_gives_committed_frames_only(frame_bytes, slots, o_stall):
+def test_buffer_gives_committed_frames_only(frame_bytes, slots, block, o_stall):
     source = random.Random(frame_bytes)
     frames = []
     for k in range(9):
         good = k % 3 != 1
-        length = frame_bytes if good else source.randrange(frame_bytes + 1)
+        length = block * frame_bytes if good else source.randrange(block * frame_bytes + 1)
         frames.append((source.randbytes(length), good))
     seen, commits = buffer_run(FrameBuffer(frame_bytes, slots), frames, o_stall)
     data = b"".join(frame for frame, good in frames if good)

@@ -3,6 +3,7 @@
 import os
 import random
 from collections import deque
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from bnnhw.errors import InputError, LinkError
 from bnnhw.host import Driver, open_port
 from bnnhw.host.driver import NOISE_LIMIT
 from bnnhw.host.protocol import Parser, encode_packet
+from bnnhw.line import BASE_BAUD, CALL_BACK
 from bnnhw.packets import Identity, Request, Status
 
 DIGEST = b"a digest"
@@ -44,6 +46,7 @@ class Board:
     """
 
     timeout = None
+    baudrate = BASE_BAUD
 
     def __init__(self, faults=None, always=None, identity=IDENTITY):
         self._faults, self._always, self._identity = faults or {}, always, identity
@@ -72,10 +75,13 @@ class Board:
             if packet.kind == Request.IDENTIFY:
                 answer = encode_packet(Status.IDENTITY, packet.sequence, self._identity.pack())
             else:
-                *integers, label, flags = result_of(packet.payload)
-                payload = b"".join(v.to_bytes(2, "little", signed=True) for v in integers)
-                payload += label.to_bytes(2, "little") + bytes([flags])
-                answer = encode_packet(Status.RESULT, packet.sequence, payload)
+                payload = b""
+                for start in range(0, len(packet.payload), 3):
+                    *integers, label, flags = result_of(packet.payload[start : start + 3])
+                    payload += b"".join(v.to_bytes(2, "little", signed=True) for v in integers)
+                    payload += label.to_bytes(2, "little") + bytes([flags])
+                is_block = packet.kind == Request.INFER_BLOCK
+                answer = encode_packet(Status.RESULT_BLOCK if is_block else Status.RESULT, packet.sequence, payload)
             match fault:
                 case "lost" | "answer lost":
                     answer = b""
@@ -104,6 +110,26 @@ def test_results():
     assert seen == [(k + 1, 20) for k in range(20)]
     assert board.requests == 21
     assert board.most_waiting == IDENTITY.depth
+
+
+BLOCKS = replace(IDENTITY, block=6)
+
+
+def test_blocks():
+    board = Board(identity=BLOCKS)
+    seen = []
+    integers, labels, errors = driver_of(board).infer(CODES, lambda done, of: seen.append(done))
+    assert (integers.tolist(), labels.tolist(), errors.tolist()) == expected(CODES)
+    assert seen == [6, 12, 18, 19, 20]
+    assert board.requests == 1 + 3 + 2
+
+
+@pytest.mark.parametrize("fault", ["lost", "answer damaged", "twice", Status.BAD_CHECKSUM, Status.RESULT], ids=str)
+@pytest.mark.parametrize("which", [(1,), (2, 3), (3, 4, 5)], ids=str)
+def test_blocks_are_repaired(fault, which):
+    board = Board(dict.fromkeys(which, fault), identity=BLOCKS)
+    integers, labels, errors = driver_of(board).infer(CODES)
+    assert (integers.tolist(), labels.tolist(), errors.tolist()) == expected(CODES)
 
 
 def test_one_frame_and_none():
@@ -230,7 +256,7 @@ def test_silent_board(always, message):
         (0x99, "at last because the board answered with a status it does not have \\(0x99\\)"),
         (
             Status.RESULT,
-            "at last because the board's answer does not fit its identity: a result must have 9 bytes, not 0",
+            "at last because the board's answer does not fit its identity: results must have 1 x 9 bytes, not 0",
         ),
     ],
 )
@@ -267,7 +293,7 @@ def test_another_design():
 def test_another_protocol():
     board = Board()
     board._identity = type("Other", (), {"pack": lambda self: b"\x09"})()
-    with pytest.raises(LinkError, match="the board does not speak version 1 of the link protocol: 09"):
+    with pytest.raises(LinkError, match="the board does not speak version 2 of the link protocol: 09"):
         driver_of(board).identify()
 
 
@@ -311,12 +337,14 @@ def test_port_that_fails():
 def test_serial_port():
     ours, name = os.openpty()
     try:
-        port = open_port(os.ttyname(name), 115200)
+        port = open_port(os.ttyname(name))
         driver = Driver(port, timeout=0.05, silences=1)
         os.write(ours, b"noise" + bytes(300))
         with pytest.raises(LinkError, match="no answer"):
             driver.identify()
-        [packet] = Parser().feed(os.read(ours, 100))
+        sent = os.read(ours, 100)
+        assert sent.startswith(CALL_BACK)
+        [packet] = Parser().feed(sent)
         assert packet.kind == Request.IDENTIFY
         with pytest.raises(LinkError, match="cannot open the port"):
             open_port(os.ttyname(name))  # it is taken

@@ -5,7 +5,7 @@ import random
 import numpy as np
 import pytest
 
-from bnnhw.host.protocol import Packet, Parser, checksum, encode_packet, pack_frame, unpack_result
+from bnnhw.host.protocol import Packet, Parser, checksum, encode_packet, pack_frame, unpack_results
 from bnnhw.packets import ESCAPE, MAX_PAYLOAD, START, Identity
 
 IDENTITY = Identity(b"12345678", 784, 1, 16, 10, 2, 4)
@@ -81,9 +81,9 @@ def test_identity_round_trip():
     assert IDENTITY.result_bytes == 23
 
 
-@pytest.mark.parametrize("payload", [b"", IDENTITY.pack()[:-1], IDENTITY.pack() + b"\0", b"\x02" + IDENTITY.pack()[1:]])
+@pytest.mark.parametrize("payload", [b"", IDENTITY.pack()[:-1], IDENTITY.pack() + b"\0", b"\x01" + IDENTITY.pack()[1:]])
 def test_foreign_identity_is_refused(payload):
-    with pytest.raises(ValueError, match="the board does not speak version 1 of the link protocol"):
+    with pytest.raises(ValueError, match="the board does not speak version 2 of the link protocol"):
         Identity.unpack(payload)
 
 
@@ -108,11 +108,13 @@ def test_results_are_signed(width):
     low, high = -(1 << (8 * width - 1)), (1 << (8 * width - 1)) - 1
     integers = [low, -1, 0, high]
     payload = b"".join(v.to_bytes(width, "little", signed=True) for v in integers)
-    seen, label, damaged = unpack_result(payload + b"\x02\x01\x01", identity)
-    assert (seen.tolist(), label, damaged) == (integers, 0x102, True)
-    assert unpack_result(payload + b"\x03\x00\x00", identity)[1:] == (3, False)
+    two = payload + b"\x02\x01\x01" + payload + b"\x03\x00\x00"
+    seen, labels, errors = unpack_results(two, identity, 2)
+    assert (seen.tolist(), labels.tolist(), errors.tolist()) == ([integers] * 2, [0x102, 3], [True, False])
 
 
 def test_result_of_another_size_is_refused():
-    with pytest.raises(ValueError, match="a result must have 23 bytes, not 22"):
-        unpack_result(bytes(22), IDENTITY)
+    with pytest.raises(ValueError, match="results must have 1 x 23 bytes, not 22"):
+        unpack_results(bytes(22), IDENTITY, 1)
+    with pytest.raises(ValueError, match="results must have 2 x 23 bytes, not 23"):
+        unpack_results(bytes(23), IDENTITY, 2)

@@ -20,7 +20,9 @@ from tests.packaging.designs import dense, folded, pooled
 
 Make = Callable[[Path], Design]
 # Streams get a damaged frame and the first one again, and all of them with stalls as well.
-PASS = {"stream": "PASS: 8 frames twice", "axi-stream": "PASS: 8 frames twice", "wishbone": "PASS: 6 frames"}
+TWICE = "PASS: 8 frames twice"
+PASS = {"stream": TWICE, "axi-stream": TWICE, "wishbone": "PASS: 6 frames", "spi": "PASS: 6 frames twice"}
+REGISTERS = ("wishbone", "spi")
 
 
 def packaged(make: Make, bus: str, folder: Path, prefix: str = "net") -> Path:
@@ -107,8 +109,8 @@ def test_its_bench_finds_a_fault_in_the_module(bus: str, tmp_path: Path) -> None
     broken = f"memory[0] = {found[1]}'h{int(found[2], 16) ^ (1 << int(found[1])) - 1:x};"
     source.write_text(whole[: found.start()] + broken + whole[found.end() :])
     ran = icarus(tmp_path, "net_tb", "net.v", "net_tb.v")
-    assert ran.returncode == 1 and ("FAIL: register 4" if bus == "wishbone" else "FAIL: beat") in ran.stdout
-    if bus == "wishbone":
+    assert ran.returncode == 1 and ("FAIL: register 4" if bus in REGISTERS else "FAIL: beat") in ran.stdout
+    if bus in REGISTERS:
         return
     source.write_text(whole)
     bench = tmp_path / "net_tb.v"

@@ -15,12 +15,13 @@ from amaranth.sim import Simulator
 from bnnhw.gateware.pll import RESET_SECONDS, ClockGenerator
 from bnnhw.generate.board_top import BoardTop
 from bnnhw.host.protocol import Packet, Parser, encode_packet
+from bnnhw.line import BASE_BAUD
 from bnnhw.packets import Request, Status
 from bnnhw.toolchain import find_board
 from tests.toolchain.networks import bipolar_network, classes, folded
 
-CLOCK_HZ = 12e6
-DIVISOR = 4  # cycles per bit: the fastest line there is makes the shortest simulation
+DIVISOR = 4  # cycles per bit: the fewest there are make the shortest simulation
+CLOCK_HZ = DIVISOR * BASE_BAUD
 
 
 class Pins:
@@ -51,9 +52,7 @@ def test_a_board_answers_over_its_pins() -> None:
     plan = folded(network, find_board("hx8k"), (2, 4), (1, 3))
     pins = Pins()
     roles = {role: ("led", k) for k, role in enumerate(("busy", "activity", "error"))}
-    top = BoardTop(
-        plan, network, clk_hz=CLOCK_HZ, baud=round(CLOCK_HZ / DIVISOR), clock=("clk12", 0), uart=("uart", 0), leds=roles
-    )
+    top = BoardTop(plan, network, clk_hz=CLOCK_HZ, fast_baud=None, clock=("clk12", 0), uart=("uart", 0), leds=roles)
     sent = np.random.default_rng(3).choice([-1, 1], (2, 12))
     integers, labels = classes(network, sent)
     half = 0.5 / CLOCK_HZ

@@ -6,8 +6,6 @@ from functools import cache
 
 from bnnhw.compiler import make_design
 from bnnhw.design import Design
-from bnnhw.toolchain import find_board
-from bnnhw.verify.board import fastest_baud
 from bnnhw.verify.simulated_board import SimulatedBoard
 from campaigns.faults import BOARD, FPS, MODEL, Samples, samples_of
 
@@ -25,5 +23,5 @@ def samples() -> Samples:
 
 
 def start(*, settled: bool = True) -> SimulatedBoard:
-    """A board with the fastest line."""
-    return SimulatedBoard(design(), baud=fastest_baud(find_board(design().plan.board)), settled=settled)
+    """A board of its own."""
+    return SimulatedBoard(design(), settled=settled)

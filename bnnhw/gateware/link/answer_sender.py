@@ -40,9 +40,11 @@ class AnswerSender(wiring.Component):
     answer : In(stream), payload `ANSWER`
         Taken when the answer is sent.
     result : In(stream), payload `result_layout`
-        One frame for each answer that is a RESULT.
+        One frame for each answer that is a RESULT, `identity.block` for a RESULT_BLOCK.
     o : Out(stream), payload 8 bits
         The bytes for the line.
+    goes_fast : Out(1)
+        The last byte of a GOES_FAST is taken in this cycle.
 
     Timing
     ------
@@ -58,6 +60,7 @@ class AnswerSender(wiring.Component):
                 "answer": In(stream.Signature(ANSWER)),
                 "result": In(stream.Signature(result_layout(output_width, identity.output_elements))),
                 "o": Out(stream.Signature(8)),
+                "goes_fast": Out(1),
             }
         )
 
@@ -84,9 +87,13 @@ class AnswerSender(wiring.Component):
 
         status = self.answer.payload.status
         is_identity = status == short_status(Status.IDENTITY)
-        is_result = status == short_status(Status.RESULT)
+        block, result_bytes = self._identity.block, self._identity.result_bytes
+        is_single = status == short_status(Status.RESULT)
+        is_block = status == short_status(Status.RESULT_BLOCK) if block > 1 else Const(0, 1)
+        is_result = is_single | is_block
         identity = self._identity.pack()
-        length = Mux(is_identity, len(identity), Mux(is_result, self._identity.result_bytes, 0))
+        length = Mux(is_identity, len(identity), Mux(is_single, result_bytes, Mux(is_block, block * result_bytes, 0)))
+        results_left = Signal(range(block))
         element = Signal(self._element_bits)
         trailer = Signal(8 * RESULT_TRAILER.size)
         index = Signal(range(max(len(identity), self._identity.output_bytes, RESULT_TRAILER.size)))
@@ -126,6 +133,7 @@ class AnswerSender(wiring.Component):
             with m.Case(_State.LENGTH_LOW):
                 m.d.comb += byte.eq(length[:8])
             with m.Case(_State.LENGTH_HIGH):
+                m.d.sync += results_left.eq(Mux(is_block, block - 1, 0))
                 m.d.comb += [
                     byte.eq(length >> 8),
                     following.eq(
@@ -144,9 +152,18 @@ class AnswerSender(wiring.Component):
             with m.Case(_State.TRAILER):
                 at_end = follow(octets(trailer))
                 m.d.comb += self.result.ready.eq(step & at_end)
+                with m.If(results_left != 0):
+                    m.d.comb += following.eq(_State.ELEMENT)
+                with m.If(step & at_end):
+                    m.d.sync += results_left.eq(results_left - 1)
             with m.Case(_State.CHECKSUM_HIGH):
                 # Its own high byte shifts the register by 8, so that the low byte comes from the same place.
                 m.d.comb += byte.eq(checksum.crc[8:])
             with m.Case(_State.CHECKSUM_LOW):
-                m.d.comb += [byte.eq(checksum.crc[8:]), self.answer.ready.eq(step), following.eq(_State.START)]
+                m.d.comb += [
+                    byte.eq(checksum.crc[8:]),
+                    self.answer.ready.eq(step),
+                    self.goes_fast.eq(step & (status == short_status(Status.GOES_FAST))),
+                    following.eq(_State.START),
+                ]
         return m

@@ -10,13 +10,19 @@ from bnnhw.gateware.link.answer import ANSWER, short_status
 from bnnhw.gateware.link.answer_sender import AnswerSender
 from bnnhw.gateware.link.crossing import Crossing
 from bnnhw.gateware.link.frame_buffer import FrameBuffer
+from bnnhw.gateware.link.line_rate import LineRate
 from bnnhw.gateware.link.request_receiver import RequestReceiver
 from bnnhw.gateware.link.uart import UARTReceiver, UARTTransmitter
 from bnnhw.gateware.streams.shift_queue import ShiftQueue
 from bnnhw.gateware.streams.width_converter import WidthConverter
-from bnnhw.packets import CHECKSUM_BYTES, HEADER, Identity, Status
+from bnnhw.line import rates_of
+from bnnhw.packets import MAX_PAYLOAD, RESULT_TRAILER, Identity, Status
 
-BAUD_TOLERANCE = 0.02
+MAX_DEPTH = 4
+"""Requests that wait: while one is received, another is computed and a third answered."""
+
+MAX_BLOCK = 16
+"""Frames of a request: more would gain nothing against its header."""
 
 
 class BoardLink(wiring.Component):
@@ -30,8 +36,8 @@ class BoardLink(wiring.Component):
     ----------
     clk_hz : int or float
         Frequency of `sync`.
-    baud : int
-        Bits per second on the line.
+    fast_baud : int or None
+        Bits per second to which the line can go from `BASE_BAUD`; None for none.
     digest : bytes
         8 bytes that identify the model.
     input_elements, input_bits, input_simd : int
@@ -41,14 +47,15 @@ class BoardLink(wiring.Component):
     cross_domain : bool
         Whether the accelerator has a clock domain of its own, `accel`.
     buffer_bytes : int
-        Block RAM to spend on frames that wait: room for four if they fit, else for two, whatever that takes.
+        Block RAM to spend on frames that wait: room for a power of two of them if they fit, else for two, whatever that
+        takes. Up to four are requests of one frame each; with room for more, requests come in blocks of frames.
 
     Attributes
     ----------
     identity : Identity
         What the link answers to IDENTIFY.
     frames_per_second : float
-        What the line can carry in both directions at once, escapes not counted.
+        What the line can carry in both directions at once, at its fastest, in blocks; escapes not counted.
 
     Members
     -------
@@ -74,15 +81,15 @@ class BoardLink(wiring.Component):
     Raises
     ------
     ValueError
-        If `clk_hz` does not give the baud rate within 2 %, the digest does not have 8 bytes, or a number does not fit
-        the protocol.
+        If `clk_hz` does not give the line's rates, the digest does not have 8 bytes, or a number does not fit the
+        protocol.
     """
 
     def __init__(
         self,
         *,
         clk_hz,
-        baud,
+        fast_baud=None,
         digest,
         input_elements,
         input_bits,
@@ -92,23 +99,31 @@ class BoardLink(wiring.Component):
         cross_domain=True,
         buffer_bytes=512,
     ):
-        self._divisor = round(clk_hz / baud)
-        if self._divisor < 4 or abs(clk_hz / self._divisor / baud - 1) > BAUD_TOLERANCE:
-            raise ValueError(f"a clock of {clk_hz!r} Hz cannot give {baud!r} baud")
+        self._clk_hz = clk_hz
+        self._divider = rates_of(clk_hz, fast_baud)
         frame_bytes = -(-input_elements * input_bits // 8)
-        self._slots = 4 if 4 << ceil_log2(frame_bytes) <= buffer_bytes else 2
+        output_bytes = -(-output_width // 8)
+        self._slots = max(2, buffer_bytes >> ceil_log2(frame_bytes))
+        depth = min(MAX_DEPTH, self._slots)
+        block = min(MAX_BLOCK, self._slots // depth)
+        result_bytes = output_elements * output_bytes + RESULT_TRAILER.size
+        while block > 1 and block * max(frame_bytes, result_bytes) > MAX_PAYLOAD:
+            block //= 2
+        self._slots = depth * block
         self.identity = Identity(
             digest=digest,
             input_elements=input_elements,
             input_bits=input_bits,
             input_lanes=input_simd,
             output_elements=output_elements,
-            output_bytes=-(-output_width // 8),
-            depth=self._slots,
+            output_bytes=output_bytes,
+            depth=depth,
+            block=block,
+            fast_baud=fast_baud or 0,
         )
-        payload = max(self.identity.frame_bytes, self.identity.result_bytes)
-        self.frames_per_second = clk_hz / self._divisor / 10 / (1 + HEADER.size + payload + CHECKSUM_BYTES)
         self.identity.pack()  # raises where something does not fit
+        baud = clk_hz * self._divider.steps[-1] / self._divider.period
+        self.frames_per_second = self.identity.frames_per_second(baud)
         self._output_width = output_width
         self._cross_domain = cross_domain
         super().__init__(
@@ -126,11 +141,12 @@ class BoardLink(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         identity = self.identity
-        m.submodules.uart_rx = uart_rx = UARTReceiver(self._divisor)
-        m.submodules.uart_tx = uart_tx = UARTTransmitter(self._divisor)
-        m.submodules.receiver = receiver = RequestReceiver(identity.frame_bytes)
+        has_fast = bool(identity.fast_baud)
+        m.submodules.uart_rx = uart_rx = UARTReceiver(self._divider)
+        m.submodules.uart_tx = uart_tx = UARTTransmitter(self._divider)
+        m.submodules.receiver = receiver = RequestReceiver(identity.frame_bytes, block=identity.block, fast=has_fast)
         m.submodules.buffer = buffer = FrameBuffer(identity.frame_bytes, self._slots)
-        m.submodules.queue = queue = ShiftQueue(ANSWER, self._slots)
+        m.submodules.queue = queue = ShiftQueue(ANSWER, identity.depth)
         m.submodules.sender = sender = AnswerSender(identity, self._output_width)
         converter = WidthConverter(
             1, identity.input_elements * identity.input_bits, 8, identity.input_lanes * identity.input_bits
@@ -150,8 +166,18 @@ class BoardLink(wiring.Component):
             buffer.offset.eq(receiver.offset),
             buffer.data.eq(receiver.data),
             buffer.write.eq(receiver.write),
+            buffer.begin.eq(receiver.begin),
             buffer.commit.eq(receiver.commit),
         ]
+        if has_fast:
+            m.submodules.rate = rate = LineRate(self._divider.period / self._divider.steps[0])
+            m.d.comb += [
+                rate.line.eq(uart_rx.line),
+                rate.goes_fast.eq(sender.goes_fast),
+                rate.idle.eq(uart_tx.i.ready),
+                uart_rx.fast.eq(rate.fast),
+                uart_tx.fast.eq(rate.fast),
+            ]
 
         if self._cross_domain:
             m.submodules.inward = inward = Crossing(frame_layout(8), i_domain="sync", o_domain="accel")
@@ -170,6 +196,7 @@ class BoardLink(wiring.Component):
         m.d.comb += self.busy.eq(receiver.receiving | queue.o.valid)
         with m.If(queue.o.valid & queue.o.ready):
             m.d.sync += self.activity.eq(~self.activity)
+        refusals = (Status.BAD_CHECKSUM, Status.BAD_LENGTH, Status.UNKNOWN_KIND)
         with m.If(receiver.finish):
-            m.d.sync += self.error.eq(receiver.answer.status > short_status(Status.RESULT))
+            m.d.sync += self.error.eq(receiver.answer.status.matches(*map(short_status, refusals)))
         return m

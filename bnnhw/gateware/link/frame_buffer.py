@@ -12,8 +12,8 @@ from bnnhw.gateware.frame_layout import frame_layout
 class FrameBuffer(wiring.Component):
     """Holds a few frames in block RAM, each in a slot of its own.
 
-    A frame is written byte by byte to the free slot, and counts once it is committed; a frame that is not committed
-    is written over by the next one. There is no check for room: the writer must not have more than `slots` frames
+    Frames are written byte by byte to the free slots, and count once they are committed; frames that are not committed
+    are written over by the next ones. There is no check for room: the writer must not have more than `slots` frames
     on the way.
 
     Parameters
@@ -27,8 +27,10 @@ class FrameBuffer(wiring.Component):
     -------
     offset : In(ceil_log2(frame_bytes)), data : In(8), write : In(1)
         Writes one byte of the frame.
+    begin : In(1)
+        What was not committed is forgotten. Not in the cycle of a `write` or `commit`.
     commit : In(1)
-        The frame is whole.
+        The frames written since `begin` are whole and right.
     o : Out(stream), payload ``{data: 8, last: 1}``
         The frames, in order.
 
@@ -52,6 +54,7 @@ class FrameBuffer(wiring.Component):
                 "offset": In(ceil_log2(frame_bytes)),
                 "data": In(8),
                 "write": In(1),
+                "begin": In(1),
                 "commit": In(1),
                 "o": Out(stream.Signature(frame_layout(8))),
             }
@@ -64,11 +67,11 @@ class FrameBuffer(wiring.Component):
         memory = Memory(shape=8, depth=self._slots << offset_bits, init=[], attrs={"ram_style": "block"})
         m.submodules.memory = memory
         w_port, r_port = memory.write_port(), memory.read_port()
-        # Frames ever written and read: one bit more than a slot's number tells full from empty.
-        written, read = Signal(slot_bits + 1), Signal(slot_bits + 1)
+        # Frames ever filled, committed and read: one bit more than a slot's number tells full from empty.
+        filled, written, read = Signal(slot_bits + 1), Signal(slot_bits + 1), Signal(slot_bits + 1)
         offset = Signal(offset_bits)
         m.d.comb += [
-            w_port.addr.eq(Cat(self.offset, written[:slot_bits])),
+            w_port.addr.eq(Cat(self.offset, filled[:slot_bits])),
             w_port.data.eq(self.data),
             w_port.en.eq(self.write),
             r_port.addr.eq(Cat(offset, read[:slot_bits])),
@@ -83,6 +86,10 @@ class FrameBuffer(wiring.Component):
             m.d.sync += offset.eq(offset + 1)
             with m.If(self.o.payload.last):
                 m.d.sync += [offset.eq(0), read.eq(read + 1)]
+        with m.If(self.begin):
+            m.d.sync += filled.eq(written)
+        with m.Elif(self.write & (self.offset == self._frame_bytes - 1)):
+            m.d.sync += filled.eq(filled + 1)
         with m.If(self.commit):
-            m.d.sync += written.eq(written + 1)
+            m.d.sync += written.eq(filled)
         return m

@@ -1,6 +1,6 @@
 """Takes requests out of the bytes from the line."""
 
-from amaranth.hdl import Module, Mux, ResetInserter, Signal
+from amaranth.hdl import Const, Module, Mux, ResetInserter, Signal
 from amaranth.lib import enum, stream, wiring
 from amaranth.lib.crc.catalog import CRC16_XMODEM
 from amaranth.lib.wiring import In, Out
@@ -34,6 +34,10 @@ class RequestReceiver(wiring.Component):
     ----------
     frame_bytes : int
         Payload of an INFER.
+    block : int
+        Frames of an INFER_BLOCK; 1 for no such request.
+    fast : bool
+        Whether there is a fast rate to go to.
 
     Members
     -------
@@ -41,13 +45,15 @@ class RequestReceiver(wiring.Component):
     i_error : In(1)
         A byte was damaged.
     room : In(1)
-        There is room for one more answer, and for its frame.
+        There is room for one more answer, and for its frames.
     answer : Out(ANSWER), finish : Out(1)
         The answer to be, for one cycle.
     offset : Out(ceil_log2(frame_bytes)), data : Out(8), write : Out(1)
-        The payload of an INFER, a byte at a time.
+        The frames of a request, a byte at a time; `offset` is that in a frame.
+    begin : Out(1)
+        The frames of another request follow.
     commit : Out(1)
-        With `finish`: the payload was whole and undamaged.
+        With `finish`: they were whole and undamaged.
     receiving : Out(1)
         In the middle of a request.
 
@@ -57,8 +63,10 @@ class RequestReceiver(wiring.Component):
     bad. Bytes must be at least two cycles apart.
     """
 
-    def __init__(self, frame_bytes):
+    def __init__(self, frame_bytes, *, block=1, fast=False):
         self._frame_bytes = frame_bytes
+        self._block = block
+        self._fast = fast
         super().__init__(
             {
                 "i": In(stream.Signature(8, always_ready=True)),
@@ -69,6 +77,7 @@ class RequestReceiver(wiring.Component):
                 "offset": Out(ceil_log2(frame_bytes)),
                 "data": Out(8),
                 "write": Out(1),
+                "begin": Out(1),
                 "commit": Out(1),
                 "receiving": Out(1),
             }
@@ -93,10 +102,11 @@ class RequestReceiver(wiring.Component):
 
         status = Signal(3)  # the answer, if nothing else goes wrong
         sequence = Signal(8)
-        is_infer = status == short_status(Status.RESULT)
-        length_low, length_high = (
-            Mux(is_infer, value, 0) for value in (self._frame_bytes & 0xFF, self._frame_bytes >> 8)
-        )
+        is_single = status == short_status(Status.RESULT)
+        is_block = status == short_status(Status.RESULT_BLOCK) if self._block > 1 else Const(0, 1)
+        is_infer = is_single | is_block
+        length = Mux(is_single, self._frame_bytes, Mux(is_block, self._block * self._frame_bytes, 0))
+        frames_left = Signal(range(self._block))
         low_differs = Signal()
         m.d.comb += [self.answer.status.eq(status), self.answer.sequence.eq(sequence)]
 
@@ -114,23 +124,36 @@ class RequestReceiver(wiring.Component):
                         m.d.sync += status.eq(short_status(Status.IDENTITY))
                     with m.Case(Request.INFER):
                         m.d.sync += status.eq(short_status(Status.RESULT))
+                    if self._block > 1:
+                        with m.Case(Request.INFER_BLOCK):
+                            m.d.sync += status.eq(short_status(Status.RESULT_BLOCK))
+                    if self._fast:
+                        with m.Case(Request.GO_FAST):
+                            m.d.sync += status.eq(short_status(Status.GOES_FAST))
             with m.Case(_State.SEQUENCE):
                 m.d.sync += [state.eq(_State.LENGTH_LOW), sequence.eq(self.data)]
             with m.Case(_State.LENGTH_LOW):
-                m.d.sync += [state.eq(_State.LENGTH_HIGH), low_differs.eq(self.data != length_low)]
+                m.d.sync += [state.eq(_State.LENGTH_HIGH), low_differs.eq(self.data != length[:8])]
             with m.Case(_State.LENGTH_HIGH):
-                m.d.sync += [state.eq(Mux(is_infer, _State.PAYLOAD, _State.CHECKSUM_HIGH)), self.offset.eq(0)]
+                m.d.comb += self.begin.eq(1)
+                m.d.sync += [
+                    state.eq(Mux(is_infer, _State.PAYLOAD, _State.CHECKSUM_HIGH)),
+                    self.offset.eq(0),
+                    frames_left.eq(Mux(is_block, self._block - 1, 0)),
+                ]
                 with m.If(~self.room):
                     m.d.sync += state.eq(_State.NOTHING)
                 with m.Elif(status == short_status(Status.UNKNOWN_KIND)):
                     finish()
-                with m.Elif(low_differs | (self.data != length_high)):
+                with m.Elif(low_differs | (self.data != length[8:])):
                     finish(Status.BAD_LENGTH)
             with m.Case(_State.PAYLOAD):
                 m.d.comb += self.write.eq(1)
                 m.d.sync += self.offset.eq(self.offset + 1)
                 with m.If(self.offset == self._frame_bytes - 1):
-                    m.d.sync += state.eq(_State.CHECKSUM_HIGH)
+                    m.d.sync += [self.offset.eq(0), frames_left.eq(frames_left - 1)]
+                    with m.If(frames_left == 0):
+                        m.d.sync += state.eq(_State.CHECKSUM_HIGH)
             with m.Case(_State.CHECKSUM_HIGH):
                 m.d.sync += state.eq(_State.CHECKSUM_LOW)
             with m.Case(_State.CHECKSUM_LOW):

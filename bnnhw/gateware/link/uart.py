@@ -1,14 +1,22 @@
-"""UART, 8 data bits, no parity, 1 stop bit."""
+"""UART, 8 data bits, no parity, 1 stop bit, at one of one or two rates."""
 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.cdc import FFSynchronizer
 from amaranth.lib.wiring import In, Out
 
+from bnnhw.line import Divider
 
-def _check_divisor(divisor):
-    if not isinstance(divisor, int) or divisor < 4:
-        raise ValueError(f"UART divisor must be an integer of at least 4 clock cycles per bit, not {divisor!r}")
+
+def _check(divider):
+    if not isinstance(divider, Divider) or len(divider.steps) > 2:
+        raise ValueError(f"a UART needs a Divider of one or two rates, not {divider!r}")
+
+
+def _step(divider, fast):
+    """Units that a clock cycle adds: a constant where there is one rate."""
+    first, *second = divider.steps
+    return Mux(fast, second[0], first) if second else Const(first)
 
 
 class UARTReceiver(wiring.Component):
@@ -16,13 +24,17 @@ class UARTReceiver(wiring.Component):
 
     Parameters
     ----------
-    divisor : int
-        Clock cycles per bit.
+    divider : Divider
+        Clock cycles per bit, of one rate or of two.
 
     Members
     -------
     rx : In(1)
         The line, not synchronised.
+    fast : In(1)
+        Whether the second rate counts.
+    line : Out(1)
+        The line, synchronised.
     o : Out(stream, always ready), payload 8 bits
     error : Out(1)
         High for one cycle instead of `o.valid` where the stop bit is missing. The next byte begins after the line was
@@ -30,21 +42,23 @@ class UARTReceiver(wiring.Component):
 
     Timing
     ------
-    `o.valid` is high for one cycle, in the middle of the stop bit, ``9.5 * divisor`` cycles (and 2 of synchronisation)
-    after the line fell. Bytes may follow each other without a gap.
+    `o.valid` is high for one cycle, in the middle of the stop bit: 9.5 bits (and 2 cycles of synchronisation) after the
+    line fell, less up to a cycle of rounding. Bytes may follow each other without a gap.
 
     Raises
     ------
     ValueError
-        If the divisor is not an integer of at least 4.
+        If the divider has more than two rates.
     """
 
-    def __init__(self, divisor):
-        _check_divisor(divisor)
-        self._divisor = divisor
+    def __init__(self, divider):
+        _check(divider)
+        self._divider = divider
         super().__init__(
             {
                 "rx": In(1, init=1),
+                "fast": In(1),
+                "line": Out(1, init=1),
                 "o": Out(stream.Signature(8, always_ready=True)),
                 "error": Out(1),
             }
@@ -52,21 +66,21 @@ class UARTReceiver(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        line = Signal(init=1)
+        line, period, step = self.line, self._divider.period, _step(self._divider, self.fast)
         m.submodules.synchronizer = FFSynchronizer(self.rx, line, init=1)
         previous = Signal()
         m.d.sync += previous.eq(line)
         busy = Signal()
-        timer = Signal(range(self._divisor))
+        timer = Signal(range(period))
         # Bits come in at the top. Once the start bit is at the bottom, the byte is above it and the stop bit is due.
         bits = Signal(9, init=0x1FF)
         m.d.comb += self.o.payload.eq(bits[1:])
         with m.If(~busy):
-            m.d.sync += [busy.eq(previous & ~line), timer.eq(self._divisor // 2 - 1)]
-        with m.Elif(timer != 0):
-            m.d.sync += timer.eq(timer - 1)
+            m.d.sync += [busy.eq(previous & ~line), timer.eq(period // 2 - step)]
+        with m.Elif(timer >= step):
+            m.d.sync += timer.eq(timer - step)
         with m.Else():
-            m.d.sync += [timer.eq(self._divisor - 1), bits.eq(Cat(bits[1:], line))]
+            m.d.sync += [timer.eq(timer + (period - step)), bits.eq(Cat(bits[1:], line))]
             with m.If(~bits[0]):
                 m.d.sync += [busy.eq(0), bits.eq(bits.init)]
                 m.d.comb += [self.o.valid.eq(line), self.error.eq(~line)]
@@ -80,40 +94,43 @@ class UARTTransmitter(wiring.Component):
 
     Parameters
     ----------
-    divisor : int
-        Clock cycles per bit.
+    divider : Divider
+        Clock cycles per bit, of one rate or of two.
 
     Members
     -------
     i : In(stream), payload 8 bits
+    fast : In(1)
+        Whether the second rate counts.
     tx : Out(1)
         The line, from a register.
 
     Timing
     ------
-    One byte per ``10 * divisor`` cycles, without a gap while there are bytes. The start bit follows the cycle in which
-    the byte is taken; an idle line takes a byte within `divisor` cycles.
+    One byte per 10 bits, without a gap while there are bytes. The start bit follows the cycle in which the byte is
+    taken; an idle line takes a byte within the time of a bit. `i.ready` means that the line is idle.
 
     Raises
     ------
     ValueError
-        If the divisor is not an integer of at least 4.
+        If the divider has more than two rates.
     """
 
-    def __init__(self, divisor):
-        _check_divisor(divisor)
-        self._divisor = divisor
-        super().__init__({"i": In(stream.Signature(8)), "tx": Out(1, init=1)})
+    def __init__(self, divider):
+        _check(divider)
+        self._divider = divider
+        super().__init__({"i": In(stream.Signature(8)), "fast": In(1), "tx": Out(1, init=1)})
 
     def elaborate(self, platform):
         m = Module()
-        timer = Signal(range(self._divisor))
+        period, step = self._divider.period, _step(self._divider, self.fast)
+        timer = Signal(range(period))
         # Bits leave at the bottom; the stop bit stays there until the next byte.
         bits = Signal(10, init=1)
         sending = bits[1:].any()
-        ends_bit = timer == 0
+        ends_bit = timer < step
         m.d.comb += [self.tx.eq(bits[0]), self.i.ready.eq(ends_bit & ~sending)]
-        m.d.sync += timer.eq(Mux(ends_bit, self._divisor - 1, timer - 1))
+        m.d.sync += timer.eq(timer + Mux(ends_bit, period - step, -step))
         with m.If(ends_bit & sending):
             m.d.sync += bits.eq(bits[1:])
         with m.Elif(self.i.ready & self.i.valid):

@@ -9,7 +9,7 @@ from bnnhw.errors import InputError
 from bnnhw.hints import did_you_mean
 
 # Names of the buses; the circuits, and Amaranth with them, are imported when one is wanted.
-BUSES = ("stream", "axi-stream", "wishbone")
+BUSES = ("stream", "axi-stream", "wishbone", "spi")
 
 
 def check_bus(bus: str) -> None:
@@ -34,8 +34,14 @@ def wrapper(bus: str, plan: Plan, network: Network) -> Any:
     """
     check_bus(bus)
     from bnnhw.generate.wrappers.axi_stream import AxiStream, AxiStreamWrapper
+    from bnnhw.generate.wrappers.spi import Spi, SpiWrapper
     from bnnhw.generate.wrappers.stream import Stream, StreamWrapper
     from bnnhw.generate.wrappers.wishbone import Wishbone, WishboneWrapper
 
-    circuits = {Stream.name: StreamWrapper, AxiStream.name: AxiStreamWrapper, Wishbone.name: WishboneWrapper}
+    circuits = {
+        Stream.name: StreamWrapper,
+        AxiStream.name: AxiStreamWrapper,
+        Wishbone.name: WishboneWrapper,
+        Spi.name: SpiWrapper,
+    }
     return circuits[bus](plan, network)

@@ -7,12 +7,11 @@ import time
 from pathlib import Path
 
 import numpy as np
-import onnx
 
 from bnnhw import reference
 from bnnhw.design import Design
 from bnnhw.errors import InputError, ToolError
-from bnnhw.executor import batched, qonnx_model
+from bnnhw.extras import install
 from bnnhw.verify.levels.base import Answer, Array, Level, Task
 
 
@@ -76,6 +75,10 @@ def model_file(design: Design) -> Path:
 
 def _execute(path: Path, inputs: Array, wanted: str) -> tuple[dict[str, Array], str]:
     """Every tensor of the model by name, (N, ...) each, and the name of its answer: `wanted`, if the file has that."""
+    import onnx
+
+    from bnnhw.executor import batched, qonnx_model
+
     raw = gzip.decompress(path.read_bytes()) if path.name.endswith(".gz") else path.read_bytes()
     proto = onnx.load_from_string(raw)
     source = batched(proto)
@@ -98,7 +101,7 @@ def _execute(path: Path, inputs: Array, wanted: str) -> tuple[dict[str, Array], 
                 if value.ndim and value.shape[0] == shape[0]:
                     parts.setdefault(key, []).append(value[:1])
     except ImportError as error:
-        raise ToolError(f'level source needs qonnx ({error}): pip install "bnnhw[quantize]"') from None
+        raise ToolError(f"level source needs qonnx ({error}): {install('quantize')}") from None
     except Exception as error:  # whatever a file makes a third party's executor raise
         raise ToolError(f"qonnx cannot execute {path}: {(str(error) or repr(error)).splitlines()[0][:200]}") from None
     return {key: np.concatenate(values) for key, values in parts.items()}, output
