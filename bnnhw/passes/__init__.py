@@ -6,7 +6,17 @@ from collections.abc import Callable
 
 from bnnhw.ir.graph import Graph
 from bnnhw.ir.spec import Stage, verify
-from bnnhw.passes import arrange, find_groups, flip_decreasing, lower, select_label, share_input, sink_windows
+from bnnhw.passes import (
+    arrange,
+    compose_wiring,
+    drop_unread,
+    find_groups,
+    flip_decreasing,
+    lower,
+    select_label,
+    share_input,
+    sink_windows,
+)
 
 Pass = Callable[[Graph], Graph]
 
@@ -18,6 +28,8 @@ PIPELINE: tuple[tuple[Pass, Stage], ...] = (
     (lower.run, "lowered"),
     (share_input.run, "lowered"),
     (flip_decreasing.run, "lowered"),
+    (compose_wiring.run, "lowered"),
+    (drop_unread.run, "lowered"),
     (select_label.run, "integer"),
 )
 

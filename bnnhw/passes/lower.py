@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from bnnhw.arithmetic.formats import Integers
+from bnnhw.arithmetic.formats import BIT, Integers
 from bnnhw.errors import ModelError
 from bnnhw.ir.elementwise import ELEMENTWISE, with_parameters
 from bnnhw.ir.geometry import Geometry
@@ -16,6 +16,8 @@ from bnnhw.ir.nodes import (
     Arithmetic,
     Concat,
     Conv,
+    Gather,
+    Lookup,
     MatMul,
     MaxPool,
     Node,
@@ -31,11 +33,12 @@ from bnnhw.passes.joining import concatenated, summed
 from bnnhw.passes.layers import MAX_BITS, dense
 from bnnhw.passes.lowered import MAX_THRESHOLD_BITS, Lowered
 from bnnhw.passes.rewrite import label
-from bnnhw.passes.rounding import repeated
+from bnnhw.passes.rounding import EXACT, repeated
 from bnnhw.passes.stepped import piecewise_linear, stepped
 from bnnhw.passes.values import Affine, Value, affine, combined, flattened, positional
 
 Pads = tuple[int, int, int, int]
+ONE = Affine(np.array(1.0), np.array(0.0))
 
 
 def run(graph: Graph) -> Graph:
@@ -89,6 +92,8 @@ class _Lowering:
     def _translate(self, node: Node) -> None:
         if isinstance(node, (MatMul, Conv)):
             self._layer(node)
+        elif isinstance(node, Lookup):
+            self._lookup(node)
         elif isinstance(node, Pad) and node.output in self._forks and self._made.is_float(node.inputs[0]):
             self._software(node)
         elif isinstance(node, Pad):
@@ -122,6 +127,8 @@ class _Lowering:
             self._made.values[node.output] = concatenated(self._made, node, parts)
         elif isinstance(node, Slice):
             self._slice(node)
+        elif isinstance(node, Gather):
+            self._gather(node)
         elif isinstance(node, Reshape):
             self._reshape(node)
         else:
@@ -144,7 +151,7 @@ class _Lowering:
         sources = self._sources(node)
         if not all(self._made.is_float(name) for name in sources):
             return False
-        return isinstance(node, (Reshape, Transpose)) or not any(self._made.listed(name) for name in sources)
+        return isinstance(node, (Reshape, Transpose, Gather)) or not any(self._made.listed(name) for name in sources)
 
     def _sources(self, node: Node) -> list[str]:
         """What `node` reads, in front of any padding."""
@@ -292,6 +299,22 @@ class _Lowering:
         )
         tensor = self._made.add(node, value.tensor)
         self._made.values[node.output] = Value(tensor, self._graph.tensors[node.output].shape, steps)
+
+    def _gather(self, node: Gather) -> None:
+        value = self._part(self._padded(node.inputs[0]))
+        function = affine(value.steps)
+        if function is None or function.scale.ndim or function.offset.ndim:
+            raise ModelError("elements of different scales in another order; quantise them alike")
+        tensor = self._made.add(node, value.tensor)
+        self._made.values[node.output] = replace(value, tensor=tensor, shape=node.places.shape)
+
+    def _lookup(self, node: Lookup) -> None:
+        codes = self._made.codes(node.inputs[0])
+        if self._made.integers(codes.tensor) != BIT or codes.scale.ndim or codes.scale != 1:
+            raise ModelError("tables of inputs that are not 0 and 1; compare them with thresholds before it")
+        tensor = self._made.add(node, codes.tensor)
+        shape = self._graph.tensors[node.output].shape
+        self._made.values[node.output] = self._made.value(tensor, shape, ONE, EXACT, node.name)
 
     def _reshape(self, node: Reshape) -> None:
         name = self._padded(node.inputs[0])
