@@ -15,6 +15,7 @@ from bnnhw.passes import (
     lower,
     select_label,
     share_input,
+    simplify_tables,
     sink_windows,
 )
 
@@ -29,6 +30,7 @@ PIPELINE: tuple[tuple[Pass, Stage], ...] = (
     (share_input.run, "lowered"),
     (flip_decreasing.run, "lowered"),
     (compose_wiring.run, "lowered"),
+    (simplify_tables.run, "lowered"),
     (drop_unread.run, "lowered"),
     (select_label.run, "integer"),
 )

@@ -31,9 +31,10 @@ def matrix(sf, nf, simd=3, levels=None, registered=True, latency=1, groups=1):
     return unit, MatrixContents([k % (1 << simd) for k in range(sf * nf)], [[0] * groups] * nf)
 
 
-def constant(levels):
+def constant(levels, registered=True):
     netlist = multiply_constant_matrix(np.arange(60).reshape(3, 20) % 3 - 1, [0] * 3, signs=True)
-    return units.ConstantMatrixUnit(netlist, BIPOLAR, 4, tuple(range(20)), levels, "registers", "ecp5"), None
+    order = tuple(range(20))
+    return units.ConstantMatrixUnit(netlist, BIPOLAR, 4, order, levels, registered, "registers", "ecp5"), None
 
 
 def thresholds(count):
@@ -88,6 +89,8 @@ CASES = {
     "matrix of groups": (matrix(4, 3, 1, groups=2), [4]),
     "constant matrix": (constant(2), [1]),
     "constant matrix without registers": (constant(None), [1]),
+    "constant matrix behind registers": (constant(2, registered=False), [1]),
+    "constant matrix of one stage behind registers": (constant(None, registered=False), [1]),
     "one threshold": (thresholds(1), [3]),
     "thresholds at once": (thresholds(3), [3]),
     "thresholds searched": (thresholds(7), [3]),

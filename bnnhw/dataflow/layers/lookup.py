@@ -155,6 +155,7 @@ class LookupLayer(Layer):
                 width=given.bits,
                 order=tuple(range(self.mw)),
                 levels=plan.popcount_levels,
+                registered=False,
                 kind=written_kind(plan.buffer_memory, family),
                 family=family,
             ),

@@ -188,6 +188,7 @@ class MatrixLayer(WeightedLayer):
             # The element that is each column's, where the table has the column that is each element's.
             order=tuple(element_order(self.mw, self._geometry, plan).argsort().tolist()),
             levels=plan.popcount_levels,
+            registered=True,
             kind=written_kind(plan.buffer_memory, family),
             family=family,
         )

@@ -31,6 +31,8 @@ class ConstantMatrixUnit(wiring.Component):
         Which element of a beat is each element of the netlist, where the order is another one.
     levels : int or None
         LUTs or carry chains between two registers; ``None`` for no registers between them.
+    registered : bool
+        Whether an input vector is held in registers first: not where registers give it.
     kind : str
         Kind of memory of the FIFO, see `StreamFifo`.
     family : str
@@ -54,7 +56,9 @@ class ConstantMatrixUnit(wiring.Component):
         If the netlist's inputs are no whole elements, or a sum is wider than `width`.
     """
 
-    def __init__(self, netlist, input_dtype, *, width, order=None, levels=None, kind="lutram", family="ecp5"):
+    def __init__(
+        self, netlist, input_dtype, *, width, order=None, levels=None, registered=True, kind="lutram", family="ecp5"
+    ):
         planes = len(input_dtype.plane_weights)
         if not netlist.inputs or netlist.inputs % planes or any(len(word) > width for word in netlist.sums):
             raise ValueError(
@@ -67,6 +71,7 @@ class ConstantMatrixUnit(wiring.Component):
         self._input = input_dtype
         self._width = width
         self._order = list(range(elements)) if order is None else order
+        self._registered = registered
         self._kind = kind
         self._family = family
         super().__init__(
@@ -79,11 +84,11 @@ class ConstantMatrixUnit(wiring.Component):
     @property
     def depth(self):
         """Vectors that the unit can hold."""
-        return self._schedule.held
+        return self._schedule.held - (not self._registered)
 
     @property
     def latency(self):
-        return self._schedule.stages + 2
+        return self._schedule.stages + 1 + self._registered
 
     def elaborate(self, platform):
         m = Module()
@@ -94,14 +99,17 @@ class ConstantMatrixUnit(wiring.Component):
         m.d.comb += self.i.ready.eq(held != self.depth)
         m.d.sync += held.eq(held + accept - leave)
 
-        valid = Signal(self._schedule.stages)
+        # What is on its way: the last register before the FIFO is at the end.
+        valid = Signal(self.latency - 2)
         m.d.sync += valid.eq(Cat(accept, valid[:-1]))
         lanes = lanes_of(self.i.payload.data, self._input.bits)
         x = Signal(self._netlist.inputs)
-        m.d.sync += x.eq(Cat(activation_planes(self._input, lanes[k]) for k in self._order))
+        m.d["sync" if self._registered else "comb"] += x.eq(
+            Cat(activation_planes(self._input, lanes[k]) for k in self._order)
+        )
         logic = _Logic(m, x, self._netlist, self._schedule, self._family)
         m.d.comb += [
-            fifo.i.valid.eq(valid[-1]),
+            fifo.i.valid.eq(Cat(accept, valid)[-1]),
             fifo.i.payload.data.eq(Cat(logic.word(word) for word in words)),
             fifo.i.payload.last.eq(1),
             fifo.o.ready.eq(self.o.ready),
