@@ -246,7 +246,7 @@ def _end(part: Part, network: Network, tail: Tail, interval: int) -> float:
     """LUTs of what is around the layers, the last of which has `tail`."""
     last = network.layers[-1]
     lanes = lanes_within(replace(last.unfolded(), pe=tail.pe), interval)
-    around = cost(part, (FrameGuard(1, 1, 1), label_select(network, lanes))).luts
+    around = cost(part, (FrameGuard(1, 1, 1), label_select(network, lanes, part.family))).luts
     return around + _join(part, last, None, tail, Head(lanes, 1, 1), interval)
 
 

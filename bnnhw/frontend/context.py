@@ -118,7 +118,8 @@ class Context:
     windows
         The tensors of the file that an Im2Col makes; no IR tensor stands for them.
     addresses
-        The tensors of the file that are addresses in tables, or the bits of these; no IR tensor stands for them.
+        The tensors of the file that are addresses in tables, or the bits of these; no IR tensor stands for them. None
+        for those that a refused node would make.
     makers
         The IR node that makes an IR tensor.
     layers, folded
@@ -140,7 +141,7 @@ class Context:
     integers: dict[str, DataType] = field(default_factory=dict)
     current: dict[str, str] = field(default_factory=dict)
     windows: dict[str, Windows] = field(default_factory=dict)
-    addresses: dict[str, Addresses] = field(default_factory=dict)
+    addresses: dict[str, Addresses | None] = field(default_factory=dict)
     nodes: list[Node] = field(default_factory=list)
     makers: dict[str, Node] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
@@ -243,9 +244,9 @@ class Context:
         self.shape(name)
         if name in self.windows:
             raise Refusal(f"reads the windows of {self.windows[name].node}", "only a MatMul may stand after an Im2Col")
-        if name in self.addresses:
+        if (addresses := self.addresses.get(name)) is not None:
             raise Refusal(
-                f"reads the bits that {self.addresses[name].node} chose",
+                f"reads the bits that {addresses.node} chose",
                 "add their products with powers of two, and look the sum up in a constant table",
             )
         return self.current.get(name, name)

@@ -54,8 +54,10 @@ def choose(context: Context, node: onnx.NodeProto, places: Whole) -> str:
 
 def follow(context: Context, node: onnx.NodeProto) -> str:
     """What `node` makes of addresses or of their bits."""
+    context.addresses.update(dict.fromkeys(node.output))
     names = context.all_data(node)
-    found, shape = context.addresses[names[0]], context.shape(names[0])
+    found, shape = context.addresses.get(names[0]), context.shape(names[0])
+    assert found is not None
     rule = _RULES.get(node.op_type)
     made = None if rule is None or len(names) > 1 else rule(context, node, found, shape)
     if made is None:
@@ -64,6 +66,7 @@ def follow(context: Context, node: onnx.NodeProto) -> str:
             "add their products with powers of two, and look the sum up in a constant table of one axis",
         )
     if isinstance(made, str):
+        del context.addresses[node.output[0]]
         return made
     after, size = made
     if np.abs(after.factors).sum(axis=1).max() + np.abs(after.offsets).max() >= MAX_ADDRESS:

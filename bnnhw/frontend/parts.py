@@ -68,6 +68,8 @@ def gather(context: Context, node: onnx.NodeProto) -> str:
     flat = axis == len(shape) - 1 == 1  # of vectors, in any order
     if axis == 0 or indices.ndim > (2 if flat else 1):
         raise Refusal(f"places of shape {indices.shape} along axis {axis}", "gather along an axis behind the batch")
+    if indices.ndim == 2:
+        context.addresses[node.output[0]] = None
     indices = np.where(indices < 0, indices + shape[axis], indices)
     wanted = indices.reshape(-1)
     if len(wanted) == 0 or not ((wanted >= 0) & (wanted < shape[axis])).all():

@@ -20,9 +20,9 @@ def run(graph: Graph) -> Graph:
     """The tables of integers, from the input on.
 
     An input that makes no difference at any address that can occur is wired to another one of its table, or where none
-    makes a difference, to one of another's: so what nothing reads any more shows. Addresses that cannot occur are those that
-    constants, bits that are equal or complements of each other, and thermometer codes leave out. Tables that are equal or
-    complements of one before are read no more; their readers take that one.
+    makes a difference, to one of another's: so what nothing reads any more shows. Addresses that cannot occur are those
+    that constants, bits that are equal or complements of each other, and thermometer codes leave out. Tables that are
+    equal or complements of one before are read no more; their readers take that one.
     """
     known: dict[str, KnownBits] = {}
     nodes: list[Node] = []

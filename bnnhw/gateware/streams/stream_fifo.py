@@ -41,7 +41,8 @@ class StreamFifo(wiring.Component):
             raise ValueError(f"depth must be a positive integer, not {depth!r}")
         self._width = width
         self._depth = depth
-        self._attrs = ram_attributes(kind)
+        # No word is read while it is written: it waits for a cycle at least.
+        self._attrs = {**ram_attributes(kind), "no_rw_check": 1}
         super().__init__(
             {
                 "i": In(stream.Signature(frame_layout(width))),
