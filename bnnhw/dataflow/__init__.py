@@ -11,7 +11,7 @@ from bnnhw.dataflow import area
 from bnnhw.dataflow.checks import check_belongs
 from bnnhw.dataflow.cycles import Cycles, measure, with_fifos
 from bnnhw.dataflow.folding_file import Folding, check_names, load_folding
-from bnnhw.dataflow.layers import INPUT, LayerPlan
+from bnnhw.dataflow.layers import INPUT, LayerPlan, LookupLayer
 from bnnhw.dataflow.network import Network
 from bnnhw.dataflow.pipeline import pipeline
 from bnnhw.dataflow.plan import Plan, lanes_within, load_plan
@@ -36,6 +36,8 @@ __all__ = [
 
 # Beyond this share of a part's LUTs, routing fails or the clock drops.
 FILL = 0.82
+# Tables read a few bits each and nothing stalls them: they route where hardly a LUT is left.
+FILL_OF_TABLES = 0.93
 # Without --fps a plan is as fast as this many LUTs allow: place and route of more takes long, and nobody asked for it.
 UNASKED_LUTS = 6000
 # How often a plan whose layers wait for each other is replaced by a faster one.
@@ -75,7 +77,7 @@ def make_plan(
     check_clock(clock)
     if fps is not None and not fps > 0:
         raise PlanError(f"--fps must be a positive number, not {fps}")
-    budget, search = budget_of(part, network, link=bool(board)), Search(network, part, wanted)
+    budget, search = budget_of(part, network, link=bool(board)), Search(network, part, wanted, link=bool(board))
     if fps is not None:
         interval = int(clock * 1e6 / fps)
         if interval < 1:
@@ -104,10 +106,10 @@ def check_clock(mhz: float) -> None:
 
 def budget_of(part: Part, network: Network, *, link: bool = True) -> Budget:
     """What `part` has for the accelerator of `network`, behind the `link` of a board or alone."""
+    fill = FILL_OF_TABLES if all(isinstance(layer, LookupLayer) for layer in network.layers) else FILL
     if not link:
-        return Budget(FILL * part.lut4, part.block_ram)
-    luts = area.coefficients(part.family)["board"]
-    return Budget(FILL * part.lut4 - luts, part.block_ram - area.link_block_rams(part, network))
+        return Budget(fill * part.lut4, part.block_ram)
+    return Budget(fill * part.lut4 - area.link_luts(part, 0), part.block_ram - area.link_block_rams(part, network))
 
 
 def unasked(budget: Budget) -> Budget:
@@ -173,8 +175,7 @@ def estimate(plan: Plan, network: Network) -> dict[str, Any]:
     cycles = measure(plan, network)
     luts, blocks = area.cost(part, (stage.unit for stage in pipeline(plan, network)))
     if plan.board:
-        link = area.coefficients(part.family)
-        luts += link["board"]
+        luts += area.link_luts(part, plan.input_simd * network.i_dtype.bits)
         blocks += area.link_block_rams(part, network)
     layers = []
     for layer, folded in zip(network.layers, plan.layers, strict=True):

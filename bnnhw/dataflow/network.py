@@ -7,6 +7,7 @@ from typing import Any
 
 from bnnhw.arithmetic.formats import DataType, Float32
 from bnnhw.dataflow.layers import INPUT, LAYERS, Layer, LookupLayer, WeightedLayer
+from bnnhw.dataflow.layers.lookup import compares
 from bnnhw.errors import ModelError
 from bnnhw.ir.digest import digest
 from bnnhw.ir.graph import Graph
@@ -145,7 +146,7 @@ def _chain(graph: Graph, node: Node) -> tuple[Node, ...]:
     chain, last = [node], last_integers(graph)
     while node is not last and len(readers := graph.consumers(node.output)) == 1:
         (node,) = readers
-        if not isinstance(node, (Gather, Lookup)) and not (type(node) is Dense and node is last):
+        if not isinstance(node, (Gather, Lookup)) and not compares(node) and not (type(node) is Dense and node is last):
             break
         chain.append(node)
     return tuple(chain)

@@ -33,7 +33,6 @@ from bnnhw.units import (
 from bnnhw.units.label_select import ScoreContents
 from bnnhw.units.memories import written_kind
 
-
 # Elements that wait for their label in more registers than these do so in block RAM.
 MAX_WAITING_BITS = 200
 

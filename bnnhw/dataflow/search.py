@@ -57,6 +57,8 @@ class Search:
         What is folded, and for what.
     folding
         What the user asks of single layers.
+    link
+        Whether the accelerator is behind the link of a board.
 
     Raises
     ------
@@ -64,7 +66,7 @@ class Search:
         If a layer cannot have what `folding` asks for.
     """
 
-    def __init__(self, network: Network, part: Part, folding: Folding) -> None:
+    def __init__(self, network: Network, part: Part, folding: Folding, *, link: bool = False) -> None:
         self._network, self._part = network, part
         self._wanted = [folding.get(layer.name, {}) for layer in network.layers]
         # A deep line buffer on one branch asks for as deep a FIFO on the other.
@@ -73,7 +75,13 @@ class Search:
         share = part.dsp // max(1, sum(layer.multiplies for layer in network.layers))
         self._candidates = [
             Candidates(
-                layer, part, wanted, joins=(joinable(network, k), joinable(network, k + 1)), deep=deep, share=share
+                layer,
+                part,
+                wanted,
+                joins=(joinable(network, k), joinable(network, k + 1)),
+                deep=deep,
+                share=share,
+                link=link,
             )
             for k, (layer, wanted) in enumerate(zip(network.layers, self._wanted, strict=True))
         ]

@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from bnnhw.arithmetic.adder_graphs import Bits, Builder, Netlist, constant_products, netlist
+from bnnhw.arithmetic.adder_graphs import Bits, Builder, Literal, Netlist, Number, constant_products, netlist
 from bnnhw.arithmetic.adder_graphs.netlist import ZERO
-from bnnhw.arithmetic.formats import DataType
+from bnnhw.arithmetic.formats import BIT, DataType
 from bnnhw.dataflow.layers.base import MEMORIES, Layer, LayerPlan, NamedUnit
 from bnnhw.dataflow.layers.weighted import POPCOUNT_LEVELS
 from bnnhw.errors import PlanError
-from bnnhw.ir.nodes import Dense, Gather, Lookup, Node
+from bnnhw.ir.nodes import Dense, Gather, Lookup, Node, Threshold
 from bnnhw.units import ConstantMatrixUnit, WidthConverter
 from bnnhw.units.memories import power_of_two, written_kind
 
@@ -66,7 +66,8 @@ class LookupLayer(Layer):
     Parameters
     ----------
     chain
-        The operations in their order: choices of elements and tables, at the end maybe a product with constants.
+        The operations in their order: choices of elements, comparisons and tables, at the end maybe a product with
+        constants.
     """
 
     chain: tuple[Node, ...]
@@ -107,7 +108,8 @@ class LookupLayer(Layer):
     @cached_property
     def netlist(self) -> Netlist:
         """All of it as logic, for the planes of an input vector."""
-        planes = len(self.input.plane_weights)
+        dtype = self.input
+        planes = len(dtype.plane_weights)
         builder = Builder(self.mw * planes)
         words: list[Bits] = [tuple(2 * (k * planes + j) + 2 for j in range(planes)) for k in range(self.mw)]
         for node in self.chain:
@@ -117,6 +119,11 @@ class LookupLayer(Layer):
                 words = [
                     (builder.table([words[k][0] for k in wires], entries),)
                     for wires, entries in zip(node.wiring.tolist(), node.tables.tolist(), strict=True)
+                ]
+            elif isinstance(node, Threshold):
+                words = [
+                    (_compared(builder, dtype, word, cut, negated),)
+                    for word, cut, negated in zip(words, *_cuts(node), strict=True)
                 ]
             else:
                 assert isinstance(node, Dense)
@@ -171,3 +178,24 @@ class LookupLayer(Layer):
         if self.result == self.dtype:
             return made
         return Netlist(made.inputs, made.gates, tuple((*word, ZERO) for word in made.sums))
+
+
+def compares(node: Node) -> bool:
+    """Whether it makes bits, each by one comparison of an element."""
+    return isinstance(node, Threshold) and node.thresholds.shape[1] == 1 and node.dtype == BIT and not node.codes.size
+
+
+def _cuts(node: Threshold) -> tuple[list[int], list[bool]]:
+    negated = np.broadcast_to(node.negate, len(node.thresholds))
+    return node.thresholds[:, 0].tolist(), negated.tolist()
+
+
+def _compared(builder: Builder, dtype: DataType, planes: Bits, cut: int, negated: bool) -> Literal:
+    """Whether an element of `dtype` in its planes, or where `negated` its negative, is `cut` or more."""
+    if negated:  # -x >= cut is not x >= 1 - cut
+        return _compared(builder, dtype, planes, 1 - cut, False) ^ 1
+    if dtype.kind in ("uint", "int"):
+        bits = (*planes, ZERO) if dtype.kind == "uint" else planes
+        return builder.at_least(Number(bits, dtype.min, dtype.max, 0), cut, ZERO)
+    words = np.arange(1 << len(planes))[:, None] >> np.arange(len(planes)) & 1
+    return builder.table(planes, (words @ dtype.plane_weights + dtype.plane_offset >= cut).tolist())
