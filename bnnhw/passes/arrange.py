@@ -185,7 +185,8 @@ class _Arrange:
             # Scattered over that tensor.
             places = chosen.reshape(self._graph.tensors[node.output].shape)
             gather = Gather(name=node.name, inputs=(), output=node.output, source=node.source, places=places)
-            return _View(self._new.add(gather, view.tensor), _row_major(places.shape))
+            vector = self._shaped(view.tensor, (view.index.size,), node)
+            return _View(self._new.add(gather, vector), _row_major(places.shape))
         tensor = self._new.add(made, view.tensor)
         place = np.cumsum(kept) - 1
         index = place[chosen].reshape(self._graph.tensors[node.output].shape)
@@ -194,11 +195,10 @@ class _Arrange:
 
     def _places(self, node: Gather | Lookup, view: _View) -> _View:
         """The same elements of the tensor behind the view."""
-        order = view.index.reshape(-1)
+        order, vector = view.index.reshape(-1), self._shaped(view.tensor, (view.index.size,), node)
         if isinstance(node, Gather):
-            made = self._new.add(replace(node, places=order[node.places]), view.tensor)
+            made = self._new.add(replace(node, places=order[node.places]), vector)
         else:
-            vector = self._shaped(view.tensor, (view.index.size,), node)
             made = self._new.add(replace(node, wiring=order[node.wiring]), vector)
         return _View(made, _row_major(self._new.tensors[made].shape))
 

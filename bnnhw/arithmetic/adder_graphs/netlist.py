@@ -84,7 +84,8 @@ class Netlist:
         for gate in self.gates:
             if isinstance(gate, Lut):
                 index = _number([values[signal] for signal in gate.signals])
-                values[gate.output] = (gate.table >> index) & 1 == 1
+                entries = np.array([gate.table >> k & 1 for k in range(1 << len(gate.signals))], np.bool_)
+                values[gate.output] = entries[index]
             else:
                 total = _number([literal(bit) for bit in gate.a]) + _number([literal(bit) for bit in gate.b])
                 total += literal(gate.carry)
