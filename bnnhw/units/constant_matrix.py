@@ -33,6 +33,8 @@ class ConstantMatrixUnit(Unit):
         Bits of a sum.
     order
         Which element of a beat is each element of the netlist.
+    lanes
+        Elements of a beat; what is behind those of the netlist means nothing.
     levels
         LUTs or carry chains between two registers.
     registered
@@ -47,6 +49,7 @@ class ConstantMatrixUnit(Unit):
     input_dtype: DataType
     width: int
     order: tuple[int, ...]
+    lanes: int
     levels: int | None
     registered: bool
     kind: str

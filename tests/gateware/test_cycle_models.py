@@ -34,7 +34,7 @@ def matrix(sf, nf, simd=3, levels=None, registered=True, latency=1, groups=1):
 def constant(levels, registered=True):
     netlist = multiply_constant_matrix(np.arange(60).reshape(3, 20) % 3 - 1, [0] * 3, signs=True)
     order = tuple(range(20))
-    return units.ConstantMatrixUnit(netlist, BIPOLAR, 4, order, levels, registered, "registers", "ecp5"), None
+    return units.ConstantMatrixUnit(netlist, BIPOLAR, 4, order, 20, levels, registered, "registers", "ecp5"), None
 
 
 def thresholds(count):
@@ -99,6 +99,7 @@ CASES = {
     "scale of two pieces": (scale(2), [3]),
     "threshold difference": (difference(), [3]),
     "cut": ((units.WidthConverter(2, 7, 6, 2), None), [2]),
+    "shift": ((units.WidthConverter(2, 40, 1, 20), None), [40]),
     "collect": ((units.WidthConverter(2, 10, 2, 6), None), [5]),
     "cut and collect": ((units.WidthConverter(2, 20, 6, 9), None), [4]),
     "equal lanes": ((units.WidthConverter(2, 8, 2, 2), None), [4]),

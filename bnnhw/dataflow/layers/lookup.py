@@ -151,8 +151,9 @@ class LookupLayer(Layer):
 
     def inner_units(self, plan: LayerPlan, family: str, *, final: bool = False) -> Iterator[NamedUnit]:
         assert isinstance(plan, LookupPlan)
+        lanes = plan.cycles * plan.simd
         if plan.simd < self.mw:
-            yield "collect", WidthConverter(self.input.bits, self.mw, plan.simd, self.mw)
+            yield "collect", WidthConverter(self.input.bits, self.mw, plan.simd, lanes)
         given = self.given(final=final)
         yield (
             "tables",
@@ -161,6 +162,7 @@ class LookupLayer(Layer):
                 input_dtype=self.input,
                 width=given.bits,
                 order=tuple(range(self.mw)),
+                lanes=lanes,
                 levels=plan.popcount_levels,
                 registered=False,
                 kind=written_kind(plan.buffer_memory, family),

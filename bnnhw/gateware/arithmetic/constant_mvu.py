@@ -29,6 +29,8 @@ class ConstantMatrixUnit(wiring.Component):
         Bits of a sum. Where the netlist has only the sign of it, it is -1 or 0.
     order : list of int or None
         Which element of a beat is each element of the netlist, where the order is another one.
+    lanes : int or None
+        Elements of a beat, where there are more than the netlist has: what is behind these means nothing.
     levels : int or None
         LUTs or carry chains between two registers; ``None`` for no registers between them.
     registered : bool
@@ -53,11 +55,21 @@ class ConstantMatrixUnit(wiring.Component):
     Raises
     ------
     ValueError
-        If the netlist's inputs are no whole elements, or a sum is wider than `width`.
+        If the netlist's inputs are no whole elements, a beat does not hold these, or a sum is wider than `width`.
     """
 
     def __init__(
-        self, netlist, input_dtype, *, width, order=None, levels=None, registered=True, kind="lutram", family="ecp5"
+        self,
+        netlist,
+        input_dtype,
+        *,
+        width,
+        order=None,
+        lanes=None,
+        levels=None,
+        registered=True,
+        kind="lutram",
+        family="ecp5",
     ):
         planes = len(input_dtype.plane_weights)
         if not netlist.inputs or netlist.inputs % planes or any(len(word) > width for word in netlist.sums):
@@ -66,6 +78,8 @@ class ConstantMatrixUnit(wiring.Component):
                 f"not fit elements of {planes!r} planes and sums of {width!r} bits"
             )
         elements = netlist.inputs // planes
+        if lanes is not None and lanes < elements:
+            raise ValueError(f"beats of {lanes!r} elements do not hold the {elements!r} of a vector")
         self._netlist = netlist
         self._schedule = schedule(netlist, levels)
         self._input = input_dtype
@@ -76,7 +90,7 @@ class ConstantMatrixUnit(wiring.Component):
         self._family = family
         super().__init__(
             {
-                "i": In(stream.Signature(frame_layout(elements * input_dtype.bits))),
+                "i": In(stream.Signature(frame_layout((lanes or elements) * input_dtype.bits))),
                 "o": Out(stream.Signature(frame_layout(data.ArrayLayout(signed(width), len(netlist.sums))))),
             }
         )
@@ -107,7 +121,7 @@ class ConstantMatrixUnit(wiring.Component):
         m.d["sync" if self._registered else "comb"] += x.eq(
             Cat(activation_planes(self._input, lanes[k]) for k in self._order)
         )
-        logic = _Logic(m, x, self._netlist, self._schedule, self._family)
+        logic = Logic(m, x, self._netlist, self._schedule, self._family)
         m.d.comb += [
             fifo.i.valid.eq(Cat(accept, valid)[-1]),
             fifo.i.payload.data.eq(Cat(logic.word(word) for word in words)),
@@ -123,7 +137,7 @@ class ConstantMatrixUnit(wiring.Component):
         return m
 
 
-class _Logic:
+class Logic:
     """The gates of a netlist and the registers between them, built into one module."""
 
     def __init__(self, m, x, netlist, plan, family):
