@@ -111,7 +111,8 @@ class ConstantMatrixUnit(wiring.Component):
         held = Signal(range(self.depth + 1))
         accept, leave = self.i.valid & self.i.ready, self.o.valid & self.o.ready
         m.d.comb += self.i.ready.eq(held != self.depth)
-        m.d.sync += held.eq(held + accept - leave)
+        # Whether a vector leaves is known last: it chooses between two sums, and does not go through one.
+        m.d.sync += held.eq(Mux(leave, held + accept - 1, held + accept))
 
         # What is on its way: the last register before the FIFO is at the end.
         valid = Signal(self.latency - 2)

@@ -63,7 +63,8 @@ class StreamFifo(wiring.Component):
             read.en.eq((level != 0) & ready),
             Cat(self.o.payload.data, self.o.payload.last).eq(read.data),
         ]
-        m.d.sync += level.eq(level + write.en - read.en)
+        # Whether a beat leaves is known last: it chooses between two sums, and does not go through one.
+        m.d.sync += level.eq(Mux(read.en, level + write.en - 1, level + write.en))
         for port in (write, read):
             with m.If(port.en):
                 m.d.sync += port.addr.eq(Mux(port.addr == self._depth - 1, 0, port.addr + 1))
