@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +12,13 @@ import numpy as np
 from bnnhw.arithmetic.formats import DataType
 from bnnhw.artifacts import is_design
 from bnnhw.dataflow import Network, load_folding, make_plan
-from bnnhw.dataflow.layers import Layer, MatrixLayer
+from bnnhw.dataflow.layers import Layer, LookupLayer, MatrixLayer
 from bnnhw.design import Design, load_design
 from bnnhw.errors import InputError, ModelError, PlanError
 from bnnhw.frontend import inspect, load
 from bnnhw.ir.graph import Graph
 from bnnhw.parts import Part, find_part
-from bnnhw.passes import to_integers
+from bnnhw.passes import Encoder, to_integers
 from bnnhw.shipped import find_model, shipped_model
 from bnnhw.toolchain import find_board
 from bnnhw.toolchain.tools import Progress
@@ -46,12 +47,14 @@ def check_model(model: str | Path, input_format: DataType | None, output_tensor:
         "notes": [],
     }
     try:
-        graph = to_integers(load_model(model, input_format, output_tensor))
+        source = load_model(model, input_format, output_tensor)
+        graph = to_integers(source)
     except ModelError as error:
         refused = sum(not row.ok for row in rows)
         problem = f"{refused} of {len(rows)} nodes do not map to hardware, as listed" if refused else str(error)
         return found | {"maps": False, "problem": problem}
-    layers = Network.of(graph).layers
+    network = Network.of(graph)
+    layers = network.layers
     return found | {
         "layers": [
             {
@@ -68,7 +71,7 @@ def check_model(model: str | Path, input_format: DataType | None, output_tensor:
             }
             for layer in layers
         ],
-        "notes": [*graph.notes, *_same_weights(layers)],
+        "notes": [*graph.notes, *_same_weights(layers), *_encoders(source, network)],
     }
 
 
@@ -86,6 +89,24 @@ def _same_weights(layers: tuple[Layer, ...]) -> list[str]:
     ]
 
 
+def _encoders(source: Graph, network: Network) -> list[str]:
+    """What to say of where the bits for a network's first tables are made, and what each way costs."""
+    if not isinstance(network.layers[0], LookupLayer):
+        return []
+    said = f"encoder on the host: {_frame_bits(network)} bits a frame"
+    if source.input_format is None:
+        return [f"{said}; where the format of the input is stated, --encoder chip has the chip make them"]
+    chip = Network.of(to_integers(source, encoder="chip"))
+    if chip.i_dtype == network.i_dtype or not isinstance(chip.layers[0], LookupLayer):
+        return [said]
+    more = chip.layers[0].netlist.luts - network.layers[0].netlist.luts
+    return [f"{said}; on the chip (--encoder chip): {_frame_bits(chip)} bits a frame, and about {more:,} LUTs more"]
+
+
+def _frame_bits(network: Network) -> int:
+    return prod(network.i_shape) * network.i_dtype.bits
+
+
 def make_design(
     model: str | Path | Graph,
     *,
@@ -96,6 +117,7 @@ def make_design(
     folding: str | Path | None = None,
     input_format: DataType | None = None,
     output_tensor: str | None = None,
+    encoder: Encoder = "host",
 ) -> Design:
     """See `bnnhw.compile`."""
     if board is not None and part is not None:
@@ -108,7 +130,7 @@ def make_design(
     wanted = None if folding is None else load_folding(Path(folding))
     source = model if isinstance(model, Graph) else load_model(model, input_format, output_tensor)
     file = None if isinstance(model, Graph) else find_model(model)[1]
-    graph = to_integers(source)
+    graph = to_integers(source, encoder=encoder)
     network = Network.of(graph)
 
     def design_for(board: str, part: Part) -> Design:

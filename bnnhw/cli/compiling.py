@@ -33,6 +33,12 @@ def add_commands(commands: options.Commands) -> None:
         metavar="F",
         help="clock assumed for --fps (default: the part's usual one)",
     )
+    parser.add_argument(
+        "--encoder",
+        choices=("host", "chip"),
+        default="host",
+        help="where an input of a known integer format is compared with thresholds (default: host)",
+    )
 
 
 def check(arguments: Namespace) -> int:
@@ -71,6 +77,7 @@ def compile_(arguments: Namespace) -> int:
         folding=arguments.folding,
         input_format=arguments.input_format,
         output_tensor=arguments.output_tensor,
+        encoder=arguments.encoder,
         progress=progress,
     )
     write(arguments.json, design.estimate, f"{estimate_text(design.estimate)}\n\nwritten to {arguments.output}")

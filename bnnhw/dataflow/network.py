@@ -146,7 +146,13 @@ def _chain(graph: Graph, node: Node) -> tuple[Node, ...]:
     chain, last = [node], last_integers(graph)
     while node is not last and len(readers := graph.consumers(node.output)) == 1:
         (node,) = readers
-        if not isinstance(node, (Gather, Lookup)) and not compares(node) and not (type(node) is Dense and node is last):
+        if (
+            not isinstance(node, (Gather, Lookup, Reshape))
+            and not compares(node)
+            and not (type(node) is Dense and node is last)
+        ):
             break
         chain.append(node)
+    while isinstance(chain[-1], Reshape):
+        chain.pop()
     return tuple(chain)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from bnnhw.ir.graph import Graph
 from bnnhw.ir.spec import Stage, verify
@@ -20,6 +21,7 @@ from bnnhw.passes import (
 )
 
 Pass = Callable[[Graph], Graph]
+Encoder = lower.Encoder
 
 # In this order; each with the stage that its result must keep the rules of.
 PIPELINE: tuple[tuple[Pass, Stage], ...] = (
@@ -36,8 +38,14 @@ PIPELINE: tuple[tuple[Pass, Stage], ...] = (
 )
 
 
-def to_integers(graph: Graph) -> Graph:
+def to_integers(graph: Graph, *, encoder: Encoder = "host") -> Graph:
     """The integer-stage graph of an imported one.
+
+    Parameters
+    ----------
+    encoder
+        Where an input whose integer format is known is compared with the thresholds that make bits of it: on the
+        ``host``, or on the ``chip``, which then takes the integers.
 
     Raises
     ------
@@ -46,5 +54,6 @@ def to_integers(graph: Graph) -> Graph:
     """
     verify(graph, "imported")
     for step, stage in PIPELINE:
+        step = partial(lower.run, encoder=encoder) if step is lower.run else step
         graph = verify(step(graph), stage)
     return graph

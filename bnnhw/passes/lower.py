@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import replace
+from typing import Literal
 
 import numpy as np
 
@@ -20,6 +21,7 @@ from bnnhw.ir.nodes import (
     Lookup,
     MatMul,
     MaxPool,
+    MultiThreshold,
     Node,
     Pad,
     Product,
@@ -38,10 +40,11 @@ from bnnhw.passes.stepped import piecewise_linear, stepped
 from bnnhw.passes.values import Affine, Value, affine, combined, flattened, positional
 
 Pads = tuple[int, int, int, int]
+Encoder = Literal["host", "chip"]
 ONE = Affine(np.array(1.0), np.array(0.0))
 
 
-def run(graph: Graph) -> Graph:
+def run(graph: Graph, *, encoder: Encoder = "host") -> Graph:
     """Every float tensor becomes a function of integers, and integers become new ones where a quantiser says so.
 
     In front of the first integers floats stay, as software: up to an Encode, which gives the hardware its input.
@@ -50,17 +53,20 @@ def run(graph: Graph) -> Graph:
     the chain's levels, which a Threshold makes. A Conv becomes Window and Dense, a MatMul Dense. Where a quantised
     tensor forks, its codes are made at the fork. Behind the last integers floats go on, as software.
 
+    With the `encoder` on the chip, comparisons of values that are known are made of their integers.
+
     Raises
     ------
     ModelError
         With every operation that has no integer form, and why.
     """
-    return _Lowering(graph).run()
+    return _Lowering(graph, encoder == "chip").run()
 
 
 class _Lowering:
-    def __init__(self, graph: Graph) -> None:
+    def __init__(self, graph: Graph, compares: bool) -> None:
         self._graph = graph
+        self._compares = compares
         self._made = Lowered(graph)
         self._pads: dict[str, Pad] = {}
         self._problems: list[str] = []
@@ -151,6 +157,8 @@ class _Lowering:
         sources = self._sources(node)
         if not all(self._made.is_float(name) for name in sources):
             return False
+        if self._compares and isinstance(node, Gather) and self._made.listed(sources[0]):
+            return False
         return isinstance(node, (Reshape, Transpose, Gather)) or not any(self._made.listed(name) for name in sources)
 
     def _sources(self, node: Node) -> list[str]:
@@ -194,7 +202,8 @@ class _Lowering:
 
     def _elementwise(self, node: Node) -> None:
         name = self._padded(node.inputs[0])
-        if self._made.is_float(name) and self._made.listed(name) and _scales_channels(node):
+        early = _scales_channels(node) or (self._compares and isinstance(node, MultiThreshold))
+        if self._made.is_float(name) and self._made.listed(name) and early:
             with suppress(ModelError):  # software can go on with floats
                 self._made.codes(name, grid=False)
         if self._made.is_float(name):

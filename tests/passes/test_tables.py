@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from bnnhw import reference
-from bnnhw.arithmetic.formats import BIT
+from bnnhw.arithmetic.formats import BIT, DataType
+from bnnhw.dataflow import Network
 from bnnhw.frontend import load
 from bnnhw.ir.nodes import Encode, Gather, Lookup
 from bnnhw.passes import compose_wiring, drop_unread, simplify_tables, to_integers
@@ -74,8 +77,6 @@ def test_equal_tables_and_complements():
 
 def test_addresses_that_thermometer_codes_leave_out(tmp_path):
     """x >= 2 with x >= 1 is x >= 2, whatever the table says of the address that cannot be."""
-    from dataclasses import replace
-
     network = random_network(3, features=2, levels=2, layers=((3, 2),), classes=3)
     network = replace(network, encoder=replace(network.encoder, used=np.arange(4)))
     network.layers[0].wiring[:] = [[0, 1], [1, 0], [1, 2]]
@@ -95,3 +96,25 @@ def test_wiring_goes_through_choices():
     (node,) = (node for node in made.nodes if isinstance(node, Lookup))
     assert node.wiring.tolist() == [[5, 7], [1, 1]]
     assert not any(isinstance(node, Gather) for node in made.nodes)
+
+
+@pytest.mark.parametrize("shape", [(5,), (1, 5, 1)], ids=str)
+@pytest.mark.parametrize("seed", range(3))
+def test_the_chip_may_compare(tmp_path, seed, shape):
+    """It takes integers then, and what it makes of them is what the host made."""
+    rng = np.random.default_rng(seed)
+    network = random_network(seed, features=5, levels=3, layers=((20, 4), (12, 3)))
+    cuts = np.sort(rng.integers(-2, 34, network.encoder.thresholds.shape) / 2, axis=1).astype(np.float32)
+    network = replace(network, shape=shape, encoder=replace(network.encoder, thresholds=cuts))
+    uint4 = DataType("uint", 4)
+    source = load(written(tmp_path / "n.onnx", network), input_format=uint4)
+    graph = to_integers(source, encoder="chip")
+    x = rng.integers(0, 16, (300, *shape))
+    np.testing.assert_array_equal(reference.run(graph, x)["outputs"], network.scores(x.astype(np.float32)))
+    made = Network.of(graph)
+    (layer,) = made.layers
+    assert (made.i_dtype, layer.kind) == (uint4, "lookup")
+    planes = np.moveaxis(uint4.planes(reference.encode_inputs(graph, x).reshape(len(x), -1)), 0, -1)
+    found = layer.netlist.evaluate(planes.reshape(len(x), -1))
+    np.testing.assert_array_equal(found, reference.run(graph, x)["integers"])
+    assert Network.of(to_integers(source)).i_dtype == BIT

@@ -125,8 +125,7 @@ class LookupLayer(Layer):
                     (_compared(builder, dtype, word, cut, negated),)
                     for word, cut, negated in zip(words, *_cuts(node), strict=True)
                 ]
-            else:
-                assert isinstance(node, Dense)
+            elif isinstance(node, Dense):
                 wide = node.weight.astype(np.int64)
                 words = constant_products(builder, [word[0] for word in words], wide, [0] * len(wide))
         return netlist(builder, words)
