@@ -32,6 +32,7 @@ from bnnhw.units import (
 )
 from bnnhw.units.label_select import ScoreContents
 from bnnhw.units.memories import written_kind
+from bnnhw.units.stream_fifo import skid_buffer
 
 # Elements that wait for their label in more registers than these do so in block RAM.
 MAX_WAITING_BITS = 200
@@ -51,7 +52,8 @@ class Stage:
         For each of its inputs, the index of the stage that feeds it and which of its outputs does; INPUT for the
         accelerator's input.
     layer, part
-        Index of the layer that it serves, and what it does there; INPUT where it serves none.
+        Index of the layer that it serves, INPUT where it serves none; and what it does there, nothing where it only
+        brings the layer's input in form, or gives its output to several readers.
     """
 
     name: str
@@ -124,6 +126,12 @@ class _Builder:
         end = self._add("output_lanes", converter, self._outputs[last][0])
         # Enough for every frame that the units can hold between input and output, so that it never stalls.
         frames = 4 * sum(layer.frames for layer in plan.layers) + 4
+        if not isinstance(self.stages[end[0]].unit, ConstantMatrixUnit):
+            # The label select stalls late in a cycle, and the last layer passes a stall on late, unless it ends in a
+            # FIFO of its own.
+            skid = skid_buffer(width * plan.output_lanes, self._family)
+            end = self._add("output_skid", skid, end, part="skid")
+            frames += skid.depth + 1
         frames += sum(stage.unit.depth for stage in self.stages if isinstance(stage.unit, ConstantMatrixUnit))
         self.stages.append(Stage("status", FrameStatus(frames), ((0, 1),)))
         status = len(self.stages) - 1, 0
@@ -141,7 +149,7 @@ class _Builder:
         readers = max(1, len(self._network.readers(index)))
         self._outputs[index] = [source]
         if readers > 1:
-            fork, _ = self._add(f"{name}_fork", Fork(width, readers), source)
+            fork, _ = self._add(f"{name}_fork", Fork(width, readers), source, layer=index)
             self._outputs[index] = [(fork, k) for k in range(readers)]
 
     def _edge(self, k: int, position: int, vectors: int) -> tuple[int, int]:
@@ -160,7 +168,7 @@ class _Builder:
         name = f"{layer.name}_{position}" if len(layer.inputs) > 1 else layer.name
         fifo, taken = folded.fifos[position], layer.i_shapes[position]
         for part, unit in edge_units(dtype.bits, made, lanes, taken, folded.i_lanes, fifo, self._family, vectors):
-            end = self._add(f"{name}_{part}", unit, end)
+            end = self._add(f"{name}_{part}", unit, end, layer=k)
         return end
 
 

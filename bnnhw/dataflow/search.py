@@ -19,13 +19,14 @@ from numpy.typing import NDArray
 from bnnhw.dataflow.area import cost
 from bnnhw.dataflow.candidates import FRAMES, VECTORS, Candidate, Candidates, Head, Tail
 from bnnhw.dataflow.folding_file import Folding
-from bnnhw.dataflow.layers import Layer, LayerPlan, WeightedLayer
+from bnnhw.dataflow.layers import Layer, LayerPlan, LookupLayer, WeightedLayer
 from bnnhw.dataflow.network import Network
 from bnnhw.dataflow.pipeline import edge_units, joinable, label_select
 from bnnhw.dataflow.plan import lanes_within
 from bnnhw.errors import PlanError
 from bnnhw.parts import Part
 from bnnhw.units import FrameGuard, WidthConverter
+from bnnhw.units.stream_fifo import skid_buffer
 
 # More block RAMs than any part has.
 PLENTY = 4096
@@ -255,6 +256,8 @@ def _end(part: Part, network: Network, tail: Tail, interval: int) -> float:
     last = network.layers[-1]
     lanes = lanes_within(replace(last.unfolded(), pe=tail.pe), interval)
     around = cost(part, (FrameGuard(1, 1, 1), label_select(network, lanes, part.family))).luts
+    if not isinstance(last, LookupLayer):  # which ends in a FIFO
+        around += cost(part, (skid_buffer(network.result.bits * lanes, part.family),)).luts
     return around + _join(part, last, None, tail, Head(lanes, 1, 1), interval)
 
 

@@ -84,6 +84,19 @@ def _groups(context: Context, node: onnx.NodeProto) -> tuple[int, int] | None:
     return shape[1:] if vector and axes is not None and [axis % 3 for axis in axes] == [2] else None
 
 
+def reduce_max(context: Context, node: onnx.NodeProto) -> str:
+    source = _reduced(context, node)
+    return _reduce(context, node, source, [_largest(Geometry(source.size))], "max-pool of the whole map")
+
+
+def reduce_min(context: Context, node: onnx.NodeProto) -> str:
+    """The largest one of what is turned around, and turned back."""
+    source = _reduced(context, node)
+    turned = arithmetic("mul", np.array(-1))
+    made = [turned, _largest(Geometry(source.size)), turned]
+    return _reduce(context, node, source, made, "min-pool of the whole map")
+
+
 def _reduced(context: Context, node: onnx.NodeProto) -> MapView:
     """The map whose rows and columns, no more and no less, are reduced."""
     name = context.data(node)

@@ -9,6 +9,7 @@ from bnnhw.ir.graph import Graph
 from bnnhw.ir.spec import Stage, verify
 from bnnhw.passes import (
     arrange,
+    clip_first,
     compose_wiring,
     drop_unread,
     find_groups,
@@ -25,6 +26,7 @@ Encoder = lower.Encoder
 
 # In this order; each with the stage that its result must keep the rules of.
 PIPELINE: tuple[tuple[Pass, Stage], ...] = (
+    (clip_first.run, "imported"),
     (find_groups.run, "imported"),
     (arrange.run, "imported"),
     (sink_windows.run, "imported"),

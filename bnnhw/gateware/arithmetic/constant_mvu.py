@@ -118,10 +118,9 @@ class ConstantMatrixUnit(wiring.Component):
         valid = Signal(self.latency - 2)
         m.d.sync += valid.eq(Cat(accept, valid[:-1]))
         lanes = lanes_of(self.i.payload.data, self._input.bits)
-        x = Signal(self._netlist.inputs)
-        m.d["sync" if self._registered else "comb"] += x.eq(
-            Cat(activation_planes(self._input, lanes[k]) for k in self._order)
-        )
+        x = Signal(self._netlist.inputs, reset_less=True)
+        planes = Cat(activation_planes(self._input, lanes[k]) for k in self._order)
+        m.d["sync" if self._registered else "comb"] += x.eq(planes)
         logic = Logic(m, x, self._netlist, self._schedule, self._family)
         m.d.comb += [
             fifo.i.valid.eq(Cat(accept, valid)[-1]),
@@ -193,7 +192,7 @@ class Logic:
         """A signal as it is in a later stage."""
         line = self._signals[signal]
         while len(line) <= stage - self._made[signal]:
-            register = Signal(name="delay")
+            register = Signal(name="delay", reset_less=True)
             self._m.d.sync += register.eq(line[-1])
             line.append(register)
         return line[stage - self._made[signal]]

@@ -6,6 +6,7 @@ from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from bnnhw.gateware.data_register import data_register
 from bnnhw.gateware.frame_layout import frame_layout
 
 # Chunks of a beat from which on they are shifted into their places.
@@ -101,7 +102,9 @@ class WidthConverter(wiring.Component):
     def _collect(self, m, i):
         """The chunks of `i` as the beats of `self.o`."""
         index = Signal(range(self._o_chunks))
-        beat = [Signal(self._vectors * self._chunk_bits, name=f"chunk{k}") for k in range(self._o_chunks)]
+        bits = self._vectors * self._chunk_bits
+        beat = [Signal(bits, name=f"chunk{k}", reset_less=True) for k in range(self._o_chunks)]
+        last = data_register(m, self.o.payload.last)
         # Beats that are always full can be shifted in, without a place to choose for each chunk.
         shifted = self._o_chunks >= SHIFTED and self._chunks % self._o_chunks == 0
         # What the last beat of a frame leaves out was filled by the beat before, so each beat starts with it zero.
@@ -119,7 +122,7 @@ class WidthConverter(wiring.Component):
         with m.If(i.valid & i.ready):
             m.d.sync += [
                 index.eq(Mux(ends_beat, 0, index + 1)),
-                self.o.payload.last.eq(i.payload.last),
+                last.eq(i.payload.last),
             ]
             if shifted:
                 m.d.sync += Cat(beat).eq(Cat(*beat[1:], i.payload.data))
