@@ -86,7 +86,7 @@ def make_plan(
     if all({"pe", "simd"} & {*layer.plan_type.choices} <= {*wanted.get(layer.name, {})} for layer in network.layers):
         layers = search.within(1 << 40, budget).layers
     else:
-        layers = search.fastest(unasked(budget)).layers
+        layers = search.fastest(budget if _tables_alone(network) else unasked(budget)).layers
     clock = reckoned_mhz(part, layers) if clock_mhz is None else clock_mhz
     return planned(network, layers, board=board, part=part.name, clock_mhz=clock)
 
@@ -105,10 +105,15 @@ def check_clock(mhz: float) -> None:
 
 def budget_of(part: Part, network: Network, *, link: bool = True) -> Budget:
     """What `part` has for the accelerator of `network`, behind the `link` of a board or alone."""
-    fill = FILL_OF_TABLES if all(isinstance(layer, LookupLayer) for layer in network.layers) else FILL[part.family]
+    fill = FILL_OF_TABLES if _tables_alone(network) else FILL[part.family]
     if not link:
         return Budget(fill * part.lut4, part.block_ram)
     return Budget(fill * part.lut4 - area.link_luts(part, 0), part.block_ram - area.link_block_rams(part, network))
+
+
+def _tables_alone(network: Network) -> bool:
+    """Whether it is nothing but tables, which take as many LUTs at any speed."""
+    return all(isinstance(layer, LookupLayer) for layer in network.layers)
 
 
 def unasked(budget: Budget) -> Budget:

@@ -10,7 +10,7 @@ from bnnhw.errors import ModelError
 from bnnhw.frontend.bnn_pynq import inspect_bnn_pynq, load_bnn_pynq
 from bnnhw.frontend.dialects import BNN_PYNQ, dialect
 from bnnhw.frontend.importer import Row, inspect_qonnx, load_qonnx
-from bnnhw.frontend.lookup_parameters import SUFFIX, inspect_lookup_parameters, load_lookup_parameters
+from bnnhw.frontend.lookup_parameters import LOOKUP, SUFFIX, inspect_lookup_parameters, load_lookup_parameters
 from bnnhw.frontend.parameter_files import is_folder_or_archive
 from bnnhw.ir.graph import Graph
 
@@ -56,6 +56,8 @@ def inspect(path: Path, *, output_tensor: str | None = None) -> list[Row]:
 
 def format_name(path: Path, rows: Sequence[Row]) -> str:
     """What the format of a model is called whose nodes are `rows`."""
+    if path.name.endswith(SUFFIX):
+        return LOOKUP
     return BNN_PYNQ if is_folder_or_archive(path) else dialect(rows)
 
 

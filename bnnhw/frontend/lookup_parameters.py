@@ -33,6 +33,8 @@ from bnnhw.ir.nodes import Arithmetic, Gather, Lookup, MatMul, MultiThreshold, N
 from bnnhw.ir.shapes import infer
 from bnnhw.reading import read_npz
 
+# What the format is called.
+LOOKUP = "lookup-table parameters"
 SUFFIX = ".npz"
 MAX_NODES = 1 << 20
 

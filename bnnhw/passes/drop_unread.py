@@ -28,6 +28,8 @@ def run(graph: Graph) -> Graph:
         if not isinstance(node, (Encode, Lookup)) or node.output in graph.outputs.values():
             continue
         readers = [changed[reader.output] for reader in graph.consumers(node.output)]
+        if not any(isinstance(reader, (Lookup, Gather)) for reader in readers) and isinstance(node, Encode):
+            continue  # a matrix takes its input as it comes
         size = prod(graph.tensors[node.output].shape)
         kept = _read(readers, size)
         if kept is None or len(kept) == size:
