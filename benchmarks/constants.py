@@ -75,7 +75,7 @@ def measure(matrix: Matrix, part: str) -> Row | None:
     levels = LEVELS[device.family]
     unit = ConstantMatrixUnit(netlist, BIPOLAR, width=1, levels=levels, kind="block", family=device.family)
     streams = [unit.i.payload], [unit.o.payload.data, unit.o.valid, unit.i.ready], [unit.i.valid, unit.o.ready]
-    used, mhz = routed(Framed(unit, *streams), part)
+    used, mhz = routed(Framed(unit, *streams), BOARDS[part])
     plan, weights = schedule(netlist, levels), matrix.weights()
     return {
         "matrix": matrix.name,

@@ -1,94 +1,116 @@
 """What each published family's idea costs in hardware, side by side.
 
-The networks of ``models/families`` are planned three times: for equal speed on an iCEBreaker and on a ULX3S, with as
-few LUTs as that takes, and for equal area, as fast as an iCEBreaker allows. Designs at equal speed that take few LUTs
-are routed as well, with seed 1. Rows go to ``benchmarks/families.json`` as they are known, so that an interrupted run
-goes on where it stopped; a row of another model file is measured again. Writes the tables and the plot of
-docs/families.md.
+The networks of ``models/families`` are explored three times: for equal speed on an iCEBreaker and on a ULX3S, with as
+few LUTs as that takes, and for equal area, as fast as an iCEBreaker allows. All are planned first, which takes minutes,
+and then routed with seed 1, which takes hours; until then a row is that of the plan. Rows go to
+``benchmarks/families.json`` as they are known, so that an interrupted run goes on where it stopped; a row of another
+model file is measured again. Writes the tables and the plot of docs/families.md.
 """
 
 from __future__ import annotations
 
 import argparse
-import hashlib
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import bnnhw
 from benchmarks.commands import add_again, add_only
 from benchmarks.pages import ROOT, markdown, put
 from benchmarks.rows import Row, Rows
 from bnnhw.charts import front, scatter
-from bnnhw.errors import ModelError, PlanError
+from bnnhw.errors import BnnhwError
+from bnnhw.exploration.executors import processes
+from bnnhw.exploration.grid import find_targets
+from bnnhw.exploration.models import ModelFile
+from bnnhw.exploration.points import BUILT, REFUSED, Effort, Point
+from bnnhw.exploration.running import run as run_tasks
+from bnnhw.exploration.tasks import Answer
 from bnnhw.files import write_text
 from bnnhw.shipped import ShippedModel, family_models
 
 RESULTS = ROOT / "benchmarks" / "families.json"
 PAGE = "docs/families.md"
 PLOT = ROOT / "docs" / "families.svg"
-SEED = 1
 LOWEST = 80  # percent: less accurate ones would make the plot's other points hard to tell apart
+FIGURES = ("lut4", "block_ram", "clock_mhz", "inferences_per_second", "weight_bits")
 
 
 @dataclass(frozen=True)
-class Point:
-    """What the networks are planned for.
+class Case:
+    """What the networks are made for.
 
     Parameters
     ----------
     fps
         Inferences per second with the fewest LUTs; None for as many as the board allows.
-    routed
-        Designs are routed whose estimate is at most so many LUTs; 0 for none.
     """
 
     name: str
     board: str
     fps: float | None
-    routed: int = 0
+
+    def point(self, family: str, *, build: bool) -> Point:
+        """The design of one network."""
+        (target,) = find_targets([self.board], [])
+        return Point(ModelFile.find(family, None, None), target, self.fps, effort=Effort(build))
 
 
-SMALL = Point("speed of iCEBreaker", "icebreaker", 5_000, routed=2_000)
-LARGE = Point("speed of ULX3S", "ulx3s-85f", 100_000)
-WHOLE = Point("area of iCEBreaker", "icebreaker", None)
-POINTS = (SMALL, LARGE, WHOLE)
+SMALL = Case("speed of iCEBreaker", "icebreaker", 5_000)
+LARGE = Case("speed of ULX3S", "ulx3s-85f", 100_000)
+WHOLE = Case("area of iCEBreaker", "icebreaker", None)
+CASES = (SMALL, LARGE, WHOLE)
 
 
-def measure(model: ShippedModel, point: Point) -> Row:
-    """One design: estimated, and routed where it is small; or why there is none."""
-    row: Row = {"family": model.name, "point": point.name, "file": stamp(model), "fps": point.fps}
-    try:
-        design = bnnhw.compile(model.name, board=point.board, fps=point.fps)
-    except (ModelError, PlanError) as error:
-        maps = not isinstance(error, ModelError)
-        return row | {"maps": maps, "refused": " ".join(str(error).split())}
-    figures: Mapping[str, Any] = design.estimate
-    routed = figures["utilization"]["lut4"]["used"] <= point.routed
-    if routed:
-        with tempfile.TemporaryDirectory() as folder:
-            figures = bnnhw.build(design, folder=folder, seed=SEED)
-    return row | {
-        "maps": True,
-        "routed": routed,
-        "lut4": figures["utilization"]["lut4"]["used"],
-        "block_ram": figures["utilization"]["block_ram"]["used"],
-        "clock_mhz": figures["clock_mhz"],
-        "cycles": figures["cycles_per_inference"],
-        "inferences_per_second": figures["inferences_per_second"],
-        "weight_bits": sum(layer["weight_bits"] for layer in bnnhw.check(model.name)["layers"]),
-    }
+class Kept:
+    """The rows as what an exploration keeps.
+
+    Parameters
+    ----------
+    again
+        Whether rows that are there are measured again.
+    """
+
+    def __init__(self, rows: Rows, *, again: bool = False) -> None:
+        self._rows, self._again = rows, again
+
+    def get(self, task: Point) -> Answer | None:
+        key = key_of(task)
+        if self._again or key not in self._rows:
+            return None
+        row = self._rows[key]
+        final = "refused" in row or row["routed"] or not task.effort.build
+        return row if final and row["file"] == stamp(task.model) else None
+
+    def add(self, task: Point, answer: Answer) -> None:
+        row = row_of(task, answer)
+        print(row, flush=True)
+        self._rows.add(row)
 
 
-def stamp(model: ShippedModel) -> str:
+def key_of(point: Point) -> tuple[str, str]:
+    """Of its row."""
+    (case,) = (case for case in CASES if (case.board, case.fps) == (point.target.board, point.fps))
+    return point.model.name, case.name
+
+
+def row_of(point: Point, answer: Answer) -> Row:
+    """One design; or why there is none, and whether that is the fault of the file."""
+    family, case = key_of(point)
+    row: Row = {"family": family, "point": case, "file": stamp(point.model), "fps": point.fps}
+    if answer["outcome"] == REFUSED:
+        return row | {"maps": bnnhw.check(family)["maps"], "refused": answer["reason"]}
+    figures = {"routed": answer["outcome"] == BUILT, "cycles": answer["cycles_per_inference"]}
+    return row | {"maps": True, **figures, **{name: answer[name] for name in FIGURES}}
+
+
+def stamp(model: ModelFile) -> str:
     """What tells the model's file from an earlier one."""
-    return hashlib.sha256(model.file.read_bytes()).hexdigest()[:16]
+    return model.sha256[:16]
 
 
 def results() -> Rows:
     """What is known of the families that there are."""
-    wanted = ((name, point.name) for name in family_models() for point in POINTS)
+    wanted = ((name, case.name) for name in family_models() for case in CASES)
     return Rows(RESULTS, ("family", "point"), wanted)
 
 
@@ -101,8 +123,8 @@ def ideas_table(models: Sequence[ShippedModel]) -> str:
 def speed_table(models: Sequence[ShippedModel], rows: Rows) -> str:
     """Area at equal speed on both boards, smallest first."""
     header = ["family", "accuracy", "weight bits"]
-    for point in (SMALL, LARGE):
-        header += [f"{point.board}: LUT4", "block RAM", "cycles", "inferences/s"]
+    for case in (SMALL, LARGE):
+        header += [f"{case.board}: LUT4", "block RAM", "cycles", "inferences/s"]
 
     def order(model: ShippedModel) -> tuple[float, str]:
         return rows[model.name, LARGE.name].get("lut4", float("inf")), model.name
@@ -110,8 +132,8 @@ def speed_table(models: Sequence[ShippedModel], rows: Rows) -> str:
     lines = []
     for model in sorted(models, key=order):
         cells = [_title(model), f"{model.facts['accuracy']:.1%}", _weight_bits(rows, model)]
-        for point in (SMALL, LARGE):
-            cells += _cells(rows[model.name, point.name])
+        for case in (SMALL, LARGE):
+            cells += _cells(rows[model.name, case.name])
         lines.append(cells)
     return markdown(header, lines) + _best(models, rows)
 
@@ -195,21 +217,24 @@ def _points(models: Sequence[ShippedModel], rows: Rows) -> list[tuple[str, float
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--jobs", type=int, default=1, metavar="N", help="designs at a time (default: %(default)s)")
     add_again(parser)
     add_only(parser, "families and designs")
+    parser.add_argument("--plan-only", action="store_true", help="route nothing")
 
 
 def run(options: argparse.Namespace) -> int:
     rows, models = results(), family_models()
-    for name, model in models.items():
-        for point in POINTS:
-            key = (name, point.name)
-            known = key in rows and rows[key]["file"] == stamp(model) and not options.again
-            if known or options.only not in f"{name} {point.name}":
-                continue
-            row = measure(model, point)
-            print(row, flush=True)
-            rows.add(row)
+    chosen = [(name, case) for case in CASES for name in models if options.only in f"{name} {case.name}"]
+    failed = 0
+    with processes(options.jobs) as executor:
+        for build in (False,) if options.plan_only else (False, True):
+            points = [case.point(name, build=build) for name, case in chosen]
+            answers = run_tasks(points, executor, store=Kept(rows, again=options.again))
+            errors = [answer for answer in answers.values() if isinstance(answer, BnnhwError)]
+            failed += len(errors)
+            for error in errors:
+                print(f"failed: {error}")
     if not rows.complete(PAGE):
         return 0
     found = tables(models, rows)
@@ -218,4 +243,4 @@ def run(options: argparse.Namespace) -> int:
     put(PAGE, "equal_area", found["equal_area"])
     put(PAGE, "left_out", found["left_out"])
     write_text(PLOT, plot(list(models.values()), rows))
-    return 0
+    return 1 if failed else 0

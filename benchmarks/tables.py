@@ -134,7 +134,7 @@ def bound(f: Figures) -> str:
     part = PARTS[f["part"]]
     full = {
         "block RAMs": f["block_ram"] >= 0.93 * part.block_ram,
-        "logic": f["lut4"] >= 0.95 * FILL * part.lut4,
+        "logic": f["lut4"] >= 0.95 * FILL[part.family] * part.lut4,
     }
     return ", ".join(name for name, is_full in full.items() if is_full) or "what was asked for"
 

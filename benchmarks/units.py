@@ -98,10 +98,10 @@ def popcount(width: int, kind: Any, family: str) -> Framed:
     return Framed(unit, [unit.i], [unit.o], [unit.en])
 
 
-def pe(x: str, w: str, family: str) -> Framed:
+def pe(x: str, w: str, family: str, *, lanes: int = LANES, width: int = ACCUMULATOR) -> Framed:
     divisor = 2 if x == "bipolar" else 1
     formats = DataType.parse(x), DataType.parse(w)
-    unit = PE(LANES, *formats, width=ACCUMULATOR, divisor=divisor, levels=LEVELS, family=family)
+    unit = PE(lanes, *formats, width=width, divisor=divisor, levels=LEVELS, family=family)
     shared = [unit.shared] if hasattr(unit, "shared") else []
     return Framed(unit, [unit.x, unit.w, unit.bias, *shared], [unit.total], [unit.valid, unit.first, unit.en])
 
@@ -160,6 +160,7 @@ UNITS: dict[str, tuple[int, Callable[[str], Framed]]] = {
     **{f"popcount of {n} bits": (n, partial(popcount, n, BIT)) for n in (16, 64, 256)},
     **{f"popcount of {n} matches": (n, partial(popcount, n, MATCH)) for n in (16, 64, 256)},
     **{f"PE {x} x {w}": (LANES, partial(pe, x, w)) for x, w in PAIRS},
+    "PE uint8 x int8": (8, partial(pe, "uint8", "int8", lanes=8, width=24)),
     **{f"8 PE {x} x {w} and their weights": (8 * 32, partial(mvu, x, w, 8, 32, 4, 4)) for x, w in PAIRS[:2]},
     # Of 144 cycles per pixel, and of 256: the matrix in 144 needs more block RAMs than the UP5K has.
     "depthwise 3x3 of 64 channels": (4, partial(mvu, "bipolar", "bipolar", 4, 1, 9, 16, groups=4, width=5)),
@@ -174,7 +175,7 @@ def measure(name: str, part: str) -> Row:
     """LUTs and highest frequency of a unit."""
     family = find_board(BOARDS[part]).device.family
     lanes, make = UNITS[name]
-    used, mhz = routed(make(family), part)
+    used, mhz = routed(make(family), BOARDS[part])
     return {
         "unit": name,
         "part": part,
@@ -187,9 +188,9 @@ def measure(name: str, part: str) -> Row:
     }
 
 
-def routed(framed: Framed, part: str) -> tuple[int, float]:
-    """LUTs of a unit without the registers around it, and its highest frequency in MHz."""
-    board = find_board(BOARDS[part])
+def routed(framed: Framed, name: str) -> tuple[int, float]:
+    """LUTs of a unit without the registers around it, and its highest frequency in MHz, on the board of that name."""
+    board = find_board(name)
     family = board.device.family
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)

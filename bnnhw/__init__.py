@@ -6,7 +6,7 @@ In a notebook::
     design = bnnhw.compile("digits-binary", board="icebreaker", folder="work")
     print(design.estimate["cycles_per_inference"])
     print(bnnhw.compare(design, samples=100))
-    report = bnnhw.build(design, folder="work")
+    report = bnnhw.build(design, folder="work", progress=bnnhw.shown)
     bnnhw.program("work")
 
 A model is named by the path of its QONNX file or, if it is shipped, by its name; wherever a verb takes `work`, that is
@@ -19,6 +19,7 @@ from bnnhw.api import (
     check,
     compare,
     compile,
+    explore,
     export,
     infer,
     load,
@@ -29,6 +30,7 @@ from bnnhw.api import (
     serve,
     simulate,
 )
+from bnnhw.progress import shown
 from bnnhw.quantisation import quantize
 
 __all__ = [
@@ -37,6 +39,7 @@ __all__ = [
     "check",
     "compare",
     "compile",
+    "explore",
     "export",
     "infer",
     "load",
@@ -46,5 +49,6 @@ __all__ = [
     "report",
     "run",
     "serve",
+    "shown",
     "simulate",
 ]

@@ -29,18 +29,23 @@ class Drawing:
         dashed = f' stroke-dasharray="{dashes}"' if dashes else ""
         self.shapes.append(f'<polyline points="{where}" fill="none" stroke="{colour}" stroke-width="{width}"{dashed}/>')
 
-    def box(self, x: float, y: float, width: float, height: float, colour: str) -> None:
-        """A filled rectangle; `x` and `y` are its upper left corner."""
+    def box(self, x: float, y: float, width: float, height: float, colour: str, *, edge: str = "") -> None:
+        """A filled rectangle, maybe with an edge of another colour; `x` and `y` are its upper left corner."""
         size = f'width="{max(width, 0):.1f}" height="{height:.1f}"'
-        self.shapes.append(f'<rect x="{x:.1f}" y="{y:.1f}" {size} fill="{colour}"/>')
+        stroke = f' stroke="{edge}"' if edge else ""
+        self.shapes.append(f'<rect x="{x:.1f}" y="{y:.1f}" {size} fill="{colour}"{stroke}/>')
 
-    def dot(self, x: float, y: float, colour: str) -> None:
-        """A point of a plot."""
-        self.shapes.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4" fill="{colour}"/>')
+    def dot(self, x: float, y: float, colour: str, *, hollow: bool = False, hint: str = "") -> None:
+        """A point of a plot; a browser shows `hint` where the mouse is on it."""
+        look = f'fill="{PAPER}" stroke="{colour}" stroke-width="1.5"' if hollow else f'fill="{colour}"'
+        inside = f"><title>{escape(hint)}</title></circle>" if hint else "/>"
+        self.shapes.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4" {look}{inside}')
 
-    def text(self, x: float, y: float, text: str, *, anchor: str = "start", colour: str = INK) -> None:
+    def text(
+        self, x: float, y: float, text: str, *, anchor: str = "start", colour: str = INK, bold: bool = False
+    ) -> None:
         """`text` on one line; `anchor` is ``start``, ``middle`` or ``end``."""
-        place = f'x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}"'
+        place = f'x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}"' + (' font-weight="bold"' if bold else "")
         self.shapes.append(f'<text {place} fill="{colour}" {FONT}>{escape(text)}</text>')
 
     def svg(self) -> str:
@@ -183,7 +188,7 @@ def scatter(points: Sequence[tuple[str, float, float]], *, across: str, down: st
     left, right, upper = 60, 60 + PANEL, 40
     lower = upper + max(320, LINE * len(points))
     drawing = Drawing(right + LABELS, lower + 50)
-    first, last = _ends([x for _, x, _ in points])
+    first, last = ends([x for _, x, _ in points])
     lowest, highest = floor(min(y for _, _, y in points)), ceil(max(y for _, _, y in points))
     highest += lowest == highest
 
@@ -196,7 +201,7 @@ def scatter(points: Sequence[tuple[str, float, float]], *, across: str, down: st
     for y in range(lowest, highest + 1, max(1, (highest - lowest) // 10)):
         drawing.line([(left, y_of(y)), (right, y_of(y))], FAINT)
         drawing.text(left - 8, y_of(y) + 4, f"{y:g}", anchor="end")
-    for x in _marks(first, last):
+    for x in marks(first, last):
         drawing.line([(x_of(x), upper), (x_of(x), lower)], FAINT)
         drawing.text(x_of(x), lower + 18, f"{x:,g}", anchor="middle")
     drawing.text(left, upper - 16, down)
@@ -215,15 +220,16 @@ def front(points: Sequence[tuple[str, float, float]]) -> list[tuple[float, float
     return found
 
 
-def _marks(first: float, last: float) -> list[float]:
+def marks(first: float, last: float) -> list[float]:
+    """Of a logarithmic axis: 1, 2 and 5 times powers of ten from `first` to `last`."""
     powers = range(floor(log10(first)), ceil(log10(last)) + 1)
     return [step * 10.0**power for power in powers for step in STEPS if first <= step * 10.0**power <= last]
 
 
-def _ends(values: Sequence[float]) -> tuple[float, float]:
+def ends(values: Sequence[float]) -> tuple[float, float]:
     """The marks around all values."""
-    marks = _marks(min(values) / 10, max(values) * 10)
-    return max(mark for mark in marks if mark <= min(values)), min(mark for mark in marks if mark > max(values))
+    around = marks(min(values) / 10, max(values) * 10)
+    return max(mark for mark in around if mark <= min(values)), min(mark for mark in around if mark > max(values))
 
 
 def intensity(macs: float, bits: float) -> float:

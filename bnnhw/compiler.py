@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,16 +11,20 @@ import numpy as np
 from bnnhw.arithmetic.formats import DataType
 from bnnhw.artifacts import is_design
 from bnnhw.dataflow import Network, load_folding, make_plan
+from bnnhw.dataflow.folding_file import Folding
 from bnnhw.dataflow.layers import Layer, MatrixLayer
 from bnnhw.design import Design, load_design
 from bnnhw.errors import InputError, ModelError, PlanError
-from bnnhw.frontend import inspect, load
+from bnnhw.files import write_text
+from bnnhw.frontend import format_name, inspect, load
+from bnnhw.graph_picture import file_boxes, graph_boxes, picture
 from bnnhw.ir.graph import Graph
+from bnnhw.numbers import input_facts
 from bnnhw.parts import Part, find_part
 from bnnhw.passes import to_integers
+from bnnhw.progress import Progress
 from bnnhw.shipped import find_model, shipped_model
 from bnnhw.toolchain import find_board
-from bnnhw.toolchain.tools import Progress
 
 # The boards among which the smallest one is taken that a model fits, if a user names none: those of the tables.
 UNASKED_BOARDS = ("icebreaker", "ice40-hx8k-b-evn", "ulx3s-85f")
@@ -32,43 +36,104 @@ def load_model(model: str | Path, input_format: DataType | None = None, output_t
     return replace(load(path, input_format=input_format, output_tensor=output_tensor), name=name)
 
 
-def check_model(model: str | Path, input_format: DataType | None, output_tensor: str | None) -> dict[str, Any]:
+@dataclass(frozen=True, eq=False)
+class Imported:
+    """A model that is read and lowered, so that any number of plans can be made of it.
+
+    Parameters
+    ----------
+    source, graph
+        As it was imported, and in integers.
+    network
+        The layers that a plan folds.
+    file
+        The model's file, where it was read from one.
+    """
+
+    source: Graph
+    graph: Graph
+    network: Network
+    file: Path | None
+
+    def planned(
+        self, part: Part, *, board: str, fps: float | None, clock_mhz: float | None, folding: Folding | None
+    ) -> Design:
+        """The design of `make_plan`.
+
+        Raises
+        ------
+        PlanError
+            As `make_plan`.
+        """
+        plan = make_plan(self.network, part, board=board, fps=fps, clock_mhz=clock_mhz, folding=folding)
+        design = Design(self.graph, plan, self.source, self.file)
+        vars(design)["network"] = self.network  # the cached property: of this one, the plan's cycles are known already
+        return design
+
+
+def import_model(model: str | Path | Graph, input_format: DataType | None, output_tensor: str | None) -> Imported:
+    """What a user calls a model, or a graph of `load_model`, in integers.
+
+    Raises
+    ------
+    ModelError, InputError
+        As `load_model`; if what was imported does not map to hardware.
+    """
+    source = model if isinstance(model, Graph) else load_model(model, input_format, output_tensor)
+    graph = to_integers(source)
+    return Imported(source, graph, Network.of(graph), None if isinstance(model, Graph) else find_model(model)[1])
+
+
+def check_model(
+    model: str | Path, input_format: DataType | None, output_tensor: str | None, plot: Path | None = None
+) -> dict[str, Any]:
     """See `bnnhw.check`."""
     name, path = find_model(model)
     rows = inspect(path, output_tensor=output_tensor)
+    nodes = [{"node": row.node, "op": row.op, "becomes": row.becomes, "ok": row.ok} for row in rows]
     found: dict[str, Any] = {
         "model": name,
         "file": str(path),
+        "format": format_name(path, rows),
         "maps": all(row.ok for row in rows),
         "problem": None,
-        "nodes": [{"node": row.node, "op": row.op, "becomes": row.becomes, "ok": row.ok} for row in rows],
+        "nodes": nodes,
+        "input": None,
         "layers": [],
         "notes": [],
+        "plot": None if plot is None else str(plot),
     }
     try:
         graph = to_integers(load_model(model, input_format, output_tensor))
     except ModelError as error:
+        if plot is not None:
+            write_text(plot, picture(name, file_boxes(rows)))
         refused = sum(not row.ok for row in rows)
         problem = f"{refused} of {len(rows)} nodes do not map to hardware, as listed" if refused else str(error)
         return found | {"maps": False, "problem": problem}
+    if plot is not None:
+        write_text(plot, picture(name, graph_boxes(graph)))
     layers = Network.of(graph).layers
     return found | {
-        "layers": [
-            {
-                "name": layer.name,
-                "kind": layer.kind,
-                "inputs": layer.mw,
-                "outputs": layer.mh,
-                "vectors": layer.vectors,
-                "weight": layer.weight.name if isinstance(layer, MatrixLayer) else "",
-                "input": layer.input.name,
-                "output": layer.unfolded().output or "integers",
-                "macs": layer.macs,
-                "weight_bits": layer.mw * layer.mh * layer.weight.bits if isinstance(layer, MatrixLayer) else 0,
-            }
-            for layer in layers
-        ],
+        "input": input_facts(graph),
+        "layers": [_layer_facts(layer) for layer in layers],
         "notes": [*graph.notes, *_same_weights(layers)],
+    }
+
+
+def _layer_facts(layer: Layer) -> dict[str, Any]:
+    """What `bnnhw.check` tells of a layer."""
+    return {
+        "name": layer.name,
+        "kind": layer.kind,
+        "inputs": layer.mw,
+        "outputs": layer.mh,
+        "vectors": layer.vectors,
+        "weight": layer.weight.name if isinstance(layer, MatrixLayer) else "",
+        "input": layer.input.name,
+        "output": layer.unfolded().output or "integers",
+        "macs": layer.macs,
+        "weight_bits": layer.mw * layer.mh * layer.weight.bits if isinstance(layer, MatrixLayer) else 0,
     }
 
 
@@ -106,16 +171,10 @@ def make_design(
         chosen = [find_board(name) for name in ([board] if board is not None else UNASKED_BOARDS)]
         targets = [(one.name, one.device) for one in sorted(chosen, key=lambda one: one.device.lut4)]
     wanted = None if folding is None else load_folding(Path(folding))
-    source = model if isinstance(model, Graph) else load_model(model, input_format, output_tensor)
-    file = None if isinstance(model, Graph) else find_model(model)[1]
-    graph = to_integers(source)
-    network = Network.of(graph)
+    imported = import_model(model, input_format, output_tensor)
 
     def design_for(board: str, part: Part) -> Design:
-        plan = make_plan(network, part, board=board, fps=fps, clock_mhz=clock_mhz, folding=wanted)
-        design = Design(graph, plan, source, file)
-        vars(design)["network"] = network  # the cached property: of this one, the plan's cycles are known already
-        return design
+        return imported.planned(part, board=board, fps=fps, clock_mhz=clock_mhz, folding=wanted)
 
     *smaller, largest = targets
     for target in smaller:

@@ -73,6 +73,40 @@ class Design:
 
         return artifacts.stamped(accelerator_verilog(self.plan, self.network), self.plan.digest)
 
+    def component(self, bus: str | None = None) -> Any:
+        """The accelerator for a design in Amaranth: a new ``wiring.Component`` at each call, to be a submodule of it.
+
+        Without a `bus` it has two streams, ``i`` for frames and ``o`` for results, in domain ``sync``, whose reset
+        empties it. Their payloads are structures:
+
+        * ``i.payload.data``: the storage codes of ``ports.input.lanes`` elements, the first in the low bits;
+          ``i.payload.last``.
+        * ``o.payload.data``: a signed integer, or an array of ``ports.output.lanes`` of them; ``o.payload.last``, and
+          with it the class in ``o.payload.label``, and in ``o.payload.error`` whether the frame was too short or too
+          long.
+
+        Its attribute ``ports`` (`bnnhw.generate.ports.Ports`) has the numbers, and packs frames and unpacks results for
+        test benches. Latency and interval, in cycles, are in `estimate`.
+
+        Parameters
+        ----------
+        bus
+            A bus of `bnnhw.export`: the component then has that bus's signals, its clock and reset among them where the
+            bus has its own, and an attribute ``bus`` that describes them.
+
+        Raises
+        ------
+        InputError
+            If there is no such bus.
+        """
+        if bus is None:
+            from bnnhw.generate.accelerator import Accelerator  # Amaranth takes long to import
+
+            return Accelerator(self.plan, self.network)
+        from bnnhw.generate.wrappers import wrapper
+
+        return wrapper(bus, self.plan, self.network)
+
     def save(self, folder: Path) -> list[str]:
         """Writes the files of the design into `folder`; none of them if one cannot be made.
 

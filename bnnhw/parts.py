@@ -26,8 +26,6 @@ class Part:
         The widest read port of one block RAM, in bits, and its words at that width.
     lut_lane
         LUT4 per lane of a pipelined 64-lane PE with its accumulator: the logic bound of `mac_bounds`.
-    fmax_guess_mhz
-        A clock that plans may assume before a route has told the true one.
     """
 
     name: str
@@ -39,13 +37,17 @@ class Part:
     spram: int = 0
     dsp: int = 0
     lut_lane: float = 3.2
-    fmax_guess_mhz: float = 12.0
 
     @property
     def ice40_device(self) -> str:
         """What yosys and its models call the kind of an iCE40: ``"hx"``, ``"lp"`` or ``"u"``."""
         kind = self.name.removeprefix("ice40-")[:2]
         return "u" if kind == "up" else kind
+
+    @property
+    def speed(self) -> str:
+        """Of which parts clocks are alike: ``"ice40-up"``, ``"ice40-hx"``, ``"ice40-lp"`` or ``"ecp5"``."""
+        return self.name[: len("ice40-up")] if self.family == "ice40" else self.family
 
     @property
     def block_ram_bits(self) -> int:
@@ -73,17 +75,17 @@ MAX_CLOCK_MHZ = 400.0
 # Of the 4K and 12F parts a router may hand out more, since the die is that of the next larger part: what counts here is
 # what the maker promises.
 _ICE40 = (
-    Part("ice40-lp1k", "ice40", 1280, 16, 16, 256, fmax_guess_mhz=25),
-    Part("ice40-hx1k", "ice40", 1280, 16, 16, 256, fmax_guess_mhz=40),
-    Part("ice40-lp4k", "ice40", 3520, 20, 16, 256, fmax_guess_mhz=30),
-    Part("ice40-hx4k", "ice40", 3520, 20, 16, 256, fmax_guess_mhz=50),
-    Part("ice40-up5k", "ice40", 5280, 30, 16, 256, spram=4, dsp=8, fmax_guess_mhz=20),
-    Part("ice40-lp8k", "ice40", 7680, 32, 16, 256, fmax_guess_mhz=30),
-    Part("ice40-hx8k", "ice40", 7680, 32, 16, 256, fmax_guess_mhz=50),
+    Part("ice40-lp1k", "ice40", 1280, 16, 16, 256),
+    Part("ice40-hx1k", "ice40", 1280, 16, 16, 256),
+    Part("ice40-lp4k", "ice40", 3520, 20, 16, 256),
+    Part("ice40-hx4k", "ice40", 3520, 20, 16, 256),
+    Part("ice40-up5k", "ice40", 5280, 30, 16, 256, spram=4, dsp=8),
+    Part("ice40-lp8k", "ice40", 7680, 32, 16, 256),
+    Part("ice40-hx8k", "ice40", 7680, 32, 16, 256),
 )
 # LFE5U, LFE5UM and LFE5UM5G are alike in everything that a design of ours uses; there is no 12F of the latter two.
 _ECP5 = tuple(
-    Part(f"ecp5-{series}{size}", "ecp5", lut4, block_ram, 36, 512, dsp=dsp, lut_lane=3.5, fmax_guess_mhz=60)
+    Part(f"ecp5-{series}{size}", "ecp5", lut4, block_ram, 36, 512, dsp=dsp, lut_lane=3.5)
     for series in ("", "um-", "um5g-")
     for size, lut4, block_ram, dsp in (
         ("12f", 12_000, 32, 28),

@@ -69,6 +69,14 @@ def shipped_model(name: str | Path) -> ShippedModel | None:
     return known.get(str(name))
 
 
+def known_accuracy(file: Path | None) -> tuple[float, int] | None:
+    """The share of right classes of the shipped model in `file`, and of how many samples; None for other files."""
+    for model in () if file is None else (*shipped_models().values(), *family_models().values()):
+        if model.file == file:
+            return float(model.facts["accuracy"]), int(model.facts["samples"])
+    return None
+
+
 def find_model(model: str | Path) -> tuple[str, Path]:
     """Name and place of what a user calls `model`: a file, or a folder of BNN-PYNQ parameters.
 

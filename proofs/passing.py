@@ -10,7 +10,9 @@ from bnnhw.gateware.frame_layout import frame_layout
 from bnnhw.gateware.streams.concat import Concat
 from bnnhw.gateware.streams.frame_guard import FrameGuard
 from bnnhw.gateware.streams.frame_status import FrameStatus
+from bnnhw.gateware.streams.ready_slice import ReadySlice
 from bnnhw.gateware.streams.result_cut import ResultCut
+from bnnhw.gateware.streams.shift_queue import ShiftQueue
 from bnnhw.generate.circuits import circuit
 from proofs.case import StreamCase
 from proofs.harness import Spec
@@ -180,6 +182,14 @@ CASES = [
     StreamCase(
         "StreamFifo as skid buffer", "2 beats deep", built(units.StreamFifo(1, 2, "registers")), Spec({"i": 1}, {"o": 1}, same, hang_cycles=3),
         depth=12, covers=(units.StreamFifo,), fast=True,
+    ),
+    StreamCase(
+        "ReadySlice", "2 bits", lambda: ReadySlice(2),
+        Spec({"i": 1}, {"o": 1}, lambda name, k, seen: ([seen["i"][0]], {}), hang_cycles=2), depth=10, fast=True,
+    ),
+    StreamCase(
+        "ShiftQueue", "3 entries", lambda: ShiftQueue(2, 3),
+        Spec({"i": 1}, {"o": 1}, lambda name, k, seen: ([seen["i"][0]], {}), hang_cycles=2), depth=12, fast=True,
     ),
     convert(units.WidthConverter(1, 6, 3, 1)),
     convert(units.WidthConverter(1, 4, 1, 2)),

@@ -19,7 +19,7 @@ from bnnhw.cli import parser
 from campaigns import __main__ as campaigns
 
 ROOT = Path(bnnhw.__file__).parents[1]
-FOLDERS = ("docs", "models", ".github")
+FOLDERS = ("docs", "models", "examples", ".github")
 PAGES = sorted([*ROOT.glob("*.md"), *(page for folder in FOLDERS for page in (ROOT / folder).rglob("*.md"))])
 NAMED = [pytest.param(page, id=str(page.relative_to(ROOT))) for page in PAGES]
 

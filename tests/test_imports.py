@@ -15,6 +15,8 @@ PACKAGE = Path(bnnhw.__file__).parent
 BASE = {
     "artifacts",
     "charts",
+    "dag_layout",
+    "documents",
     "errors",
     "arithmetic",
     "parts",
@@ -24,6 +26,7 @@ BASE = {
     "files",
     "hints",
     "packets",
+    "progress",
     "reading",
 }
 ABOVE_REFERENCE = {"ir", "frontend", "passes", "reference"}
@@ -48,9 +51,13 @@ TABLE: dict[str, set[str]] = {
     "verify": ABOVE_REFERENCE | HARDWARE | {"host", "design", "inputs"},
     "shipped": set(),
     "inputs": {"ir", "reference", "shipped"},
+    "numbers": {"ir", "reference"},
+    "graph_picture": {"ir", "frontend"},
     "quantisation": ABOVE_REFERENCE | {"inputs"},
-    "packaging": {"ir", "reference", "dataflow", "generate", "toolchain", "design", "inputs"},
-    "compiler": ABOVE_REFERENCE | HARDWARE | {"design", "shipped"},
+    "packaging": {"ir", "reference", "dataflow", "generate", "toolchain", "design", "inputs", "numbers"},
+    "compiler": ABOVE_REFERENCE | HARDWARE | {"design", "shipped", "numbers", "graph_picture"},
+    "builder": HARDWARE | {"design", "shipped", "verify"},
+    "exploration": ABOVE_REFERENCE | HARDWARE | {"design", "shipped", "inputs", "compiler", "builder"},
 }
 # The verbs stand above all parts, and the command line knows only them and the base.
 TOP = {"__init__", "api"}
@@ -134,7 +141,7 @@ def test_table_has_every_part() -> None:
 ROOT = PACKAGE.parent
 OUTSIDE = sorted(
     path
-    for name in ("benchmarks", "boards", "campaigns", "models", "proofs", "sim")
+    for name in ("benchmarks", "boards", "campaigns", "examples", "models", "proofs", "sim")
     for path in (ROOT / name).rglob("*.py")
 )
 

@@ -12,7 +12,7 @@ from bnnhw.errors import ModelError
 from tests.onnx_models import executor_outputs, save
 from tests.random_files.executor import Executor
 from tests.random_files.generator import make
-from tests.random_files.intervals import Intervals
+from tests.random_files.intervals import Intervals, _log_softmax, _softmax
 from tests.random_files.judge import compared, judge, outside
 from tests.random_files.refusals import excused
 
@@ -119,3 +119,14 @@ def test_the_judge_finds_one_wrong_value(tmp_path: Path) -> None:
         assert compared(file, {"outputs": other, "prediction": labels}, theirs)[0] == "wrong", f"seed {seed}"
         found += 1
     assert found > 10
+
+
+def test_bounds_of_a_softmax_of_scores_far_apart() -> None:
+    """Exponentials of differences beyond what floats hold."""
+    low, high = np.float32([[-4000, 250, 0]]), np.float32([[-3900, 4300, 10]])
+    for bounds, scores in ((_softmax, lambda x: np.exp(x)), (_log_softmax, lambda x: x)):
+        least, most = bounds(low, high, 1)
+        for values in (low, high, np.float32([[-3900, 250, 10]]), np.float32([[-4000, 4300, 0]])):
+            found = scores(np.float64(values) - np.logaddexp.reduce(np.float64(values), 1, keepdims=True))
+            assert ((least <= found) & (found <= most)).all()
+    assert _softmax(low, high, 1)[1][0, 0] < 1e-20 and _softmax(low, high, 1)[0][0, 1] > 1 - 1e-5

@@ -85,7 +85,7 @@ def test_progress_is_told() -> None:
 
     def progress(step: str) -> object:
         steps.append(step)
-        return bnnhw.api.progress.silent(step)
+        return bnnhw.progress.silent(step)
 
     bnnhw.compile(MODEL, board="icebreaker", progress=progress)
     assert steps == [f"planning {MODEL}"]

@@ -4,6 +4,7 @@ from bnnhw.api.building import build, program, report, run, serve
 from bnnhw.api.catalogue import boards, models
 from bnnhw.api.comparing import compare, infer, simulate
 from bnnhw.api.compiling import check, compile, load
+from bnnhw.api.exploring import explore
 from bnnhw.api.exporting import export
 
 __all__ = [
@@ -12,6 +13,7 @@ __all__ = [
     "check",
     "compare",
     "compile",
+    "explore",
     "export",
     "infer",
     "load",

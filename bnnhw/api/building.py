@@ -7,8 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bnnhw.api.progress import Progress, silent
 from bnnhw.files import claimed
+from bnnhw.progress import Progress, silent
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -58,28 +58,15 @@ def build(
     BnnhwError
         As `compile`; if it does not fit, or timing does not allow the clock; if a tool is missing or fails.
     """
+    from bnnhw.builder import build_design
     from bnnhw.compiler import open_design
-    from bnnhw.toolchain import build_bitstream, find_board
-    from bnnhw.verify.simulation import simulated_cycles
 
     design = open_design(work, board=board, input_format=input_format, output_tensor=output_tensor, progress=progress)
     # The bitstream is made from the plan, whatever was done to the Verilog in the folder that the plan lies in.
     design = replace(design, folder=None)
     with claimed(Path(folder)):
-        cycles, simulated = simulated_cycles(design, progress)
-        report = build_bitstream(
-            design.plan,
-            design.network,
-            Path(folder),
-            board=find_board(design.plan.board),
-            cycles=cycles,
-            simulated=simulated,
-            model_file=design.file,
-            clock_mhz=clock_mhz,
-            seed=seed,
-            seeds=seeds,
-            jobs=jobs,
-            progress=progress,
+        report = build_design(
+            design, Path(folder), clock_mhz=clock_mhz, seed=seed, seeds=seeds, jobs=jobs, progress=progress
         )
         design.save(Path(folder))
     return report

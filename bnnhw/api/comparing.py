@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bnnhw.api.progress import Progress, silent
+from bnnhw.progress import Progress, silent
 
 if TYPE_CHECKING:
     import numpy as np
@@ -111,8 +111,9 @@ def compare(
     Returns
     -------
     dict
-        What compare.json holds: ``mismatches`` in all, and ``levels``; and where `folder` refuses it, why, in
-        ``not_written``.
+        What compare.json holds: ``mismatches`` in all, ``levels``, and in ``undecided`` the levels that compared
+        nothing, since float32's rounding may decide every sample and some differ; and where `folder` refuses it, why,
+        in ``not_written``.
 
     Raises
     ------

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bnnhw.api.progress import Progress, silent
 from bnnhw.files import claimed
+from bnnhw.progress import Progress, silent
 
 if TYPE_CHECKING:
     from bnnhw.arithmetic.formats import DataType
@@ -18,24 +18,35 @@ if TYPE_CHECKING:
 
 
 def check(
-    model: str | Path, *, input_format: DataType | None = None, output_tensor: str | None = None
+    model: str | Path,
+    *,
+    input_format: DataType | None = None,
+    output_tensor: str | None = None,
+    plot: str | Path | None = None,
 ) -> dict[str, Any]:
     """What is in a model file, and what becomes of it.
+
+    Parameters
+    ----------
+    plot
+        SVG file to draw the graph into: the network in integers with the shape and format of every tensor, or the nodes
+        of a file that does not map.
 
     Returns
     -------
     dict
-        ``model``, ``file``; ``maps`` and, where it does not, the ``problem``; ``nodes`` of the file, each with
-        ``node``, ``op``, ``becomes`` (or why not) and ``ok``; ``layers`` of the hardware; ``notes``.
+        ``model``, ``file`` and the name of its ``format``; ``maps`` and, where it does not, the ``problem``; ``nodes``
+        of the file, each with ``node``, ``op``, ``becomes`` (or why not) and ``ok``; ``input``, see
+        `bnnhw.numbers.input_facts`; ``layers`` of the hardware; ``notes``; ``plot``.
 
     Raises
     ------
     ModelError, InputError
-        If the file cannot be read as a model at all.
+        If the file cannot be read as a model at all, or `plot` cannot be written.
     """
     from bnnhw.compiler import check_model
 
-    return check_model(model, input_format, output_tensor)
+    return check_model(model, input_format, output_tensor, None if plot is None else Path(plot))
 
 
 def load(model: str | Path, *, input_format: DataType | None = None, output_tensor: str | None = None) -> Graph:

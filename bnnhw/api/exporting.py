@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bnnhw.api.progress import Progress, silent
 from bnnhw.files import claimed
+from bnnhw.progress import Progress, silent
 
 if TYPE_CHECKING:
     from bnnhw.arithmetic.formats import DataType
@@ -36,7 +36,7 @@ def export(
     ----------
     folder
         Where the files go: the module in Verilog-2001, a template of an instance, a self-checking bench with frames and
-        results of the reference, a core file for FuseSoC, and a page in Markdown.
+        results of the reference, files for FuseSoC and LiteX, and a page in Markdown.
     bus
         ``stream``, ``axi-stream`` or ``wishbone``.
     prefix

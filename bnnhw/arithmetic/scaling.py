@@ -151,6 +151,7 @@ def _line(row: Staircase, shift: int, even: bool, most: int) -> tuple[int, int, 
             high = min(high, up // across)
         else:
             low = max(low, -(up // -across))
-        factor = (low + high) // 2
+        # Upwards by doubling: where nothing bounds a factor from above, a small one takes less of a multiplier.
+        factor = min((low + high) // 2, 2 * low + 1)
     assert best is not None
     return best

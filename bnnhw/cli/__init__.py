@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from types import FrameType
 from typing import Any, NoReturn
 
-from bnnhw.cli import building, catalogue, compiling, demo, exporting, quantizing, running
+from bnnhw.cli import building, catalogue, compiling, demo, exploring, exporting, quantizing, running
 from bnnhw.cli.terminal import printable
 from bnnhw.errors import BnnhwError, InputError
 from bnnhw.hints import did_you_mean
@@ -83,7 +83,7 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--version", action="version", version=f"bnnhw {version()}")
     commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for group in (catalogue, demo, compiling, quantizing, running, building, exporting):
+    for group in (catalogue, demo, compiling, quantizing, running, building, exploring, exporting):
         group.add_commands(commands)
     top.commands = list(commands.choices)
     return top

@@ -8,11 +8,17 @@ from pathlib import Path
 from typing import Any
 
 import bnnhw
+from bnnhw.artifacts import REPORT
 from bnnhw.cli import options
-from bnnhw.cli.terminal import counter, facts, percent, progress, share, shortened, write
+from bnnhw.cli.terminal import counter, facts, percent, share, shortened, table, write
 from bnnhw.files import write_npz
+from bnnhw.progress import shown
+from bnnhw.reading import read_json
 
 MAX = "max"
+# Of report.json, with their names in tables.
+RESOURCES = {"lut4": "LUT4", "ff": "flip-flops", "block_ram": "block RAM", "spram": "SPRAM", "dsp": "multipliers"}
+FOLDED = ("name", "pe", "simd")
 # Tried with --clock-mhz max.
 SEEDS = 4
 
@@ -92,25 +98,49 @@ def build(arguments: Namespace) -> int:
         jobs=arguments.jobs,
         input_format=arguments.input_format,
         output_tensor=arguments.output_tensor,
-        progress=progress,
+        progress=shown,
     )
     write(arguments.json, report, f"{report_text(report)}\n\nbitstream in {arguments.output / report['bitstream']}")
     return 0
 
 
 def report_text(report: dict[str, Any]) -> str:
-    """What a report says, in a few lines."""
+    """What a report says: the whole in a few lines, and its layers."""
+    return f"{whole_text(report)}\n\n{layers_text(report)}"
+
+
+def layers_text(report: dict[str, Any]) -> str:
+    """What each layer takes of the part, and how long."""
+    area = report["area"]
+    keys = [key for key in RESOURCES if report["utilization"][key]["used"]]
+    rows = [(*(layer.get(key) for key in FOLDED), layer["cycles"]) for layer in merged(report)]
+    taken = [*area["layers"], area["frames"], area["board"]]
+    rows += [(name, None, None, None) for name in ("frame guard and label select", "host link, clocks, LEDs")]
+    header = ("layer", "PE", "SIMD", "cycles", *(RESOURCES[key] for key in keys))
+    return table(header, [(*row, *(own[key] for key in keys)) for row, own in zip(rows, taken, strict=True)])
+
+
+def merged(report: dict[str, Any]) -> list[dict[str, Any]]:
+    """The layers with their folding and with what they take."""
+    return [{**folding, **own} for folding, own in zip(report["layers"], report["area"]["layers"], strict=True)]
+
+
+def whole_text(report: dict[str, Any]) -> str:
+    """The design as a whole."""
     used = report["utilization"]
     reached = [mhz for mhz in report["fmax_mhz_by_seed"].values() if mhz is not None]
     source = {"cycle model": "those of the cycle model: there is no C++ compiler for a simulation"}
     cycles_from = source.get(report.get("cycles_from", ""))
+    accuracy, path = accuracy_text(report), report["critical_path"]
     spread = f"{min(reached):.2f} to {max(reached):.2f} MHz with {len(reached)} seeds, best with {report['seed']}"
     return facts(
         {
             "model": report["model"],
             "board": f"{report['board']} ({report['part']})",
+            **({"accuracy": accuracy} if accuracy else {}),
             "clock": f"{report['clock_mhz']:.2f} MHz of {report['fmax_mhz']:.2f} MHz that timing allows",
             **({"timing allows": spread} if len(reached) > 1 else {}),
+            **({"limited by": f"the path {path['words']}"} if path else {}),
             "LUT4": share(used["lut4"]),
             "block RAM": share(used["block_ram"]),
             "cycles per inference": report["cycles_per_inference"],
@@ -123,9 +153,16 @@ def report_text(report: dict[str, Any]) -> str:
     )
 
 
+def accuracy_text(report: dict[str, Any]) -> str | None:
+    """How well the model decides, where that is known."""
+    right = percent(report["accuracy"])
+    return right and f"{right} of {report['accuracy_samples']:,} samples"
+
+
 def report(arguments: Namespace) -> int:
     path = bnnhw.report(arguments.folder)
-    write(arguments.json, {"file": str(path)}, f"written to {path}")
+    found = read_json(arguments.folder / REPORT, remedy="build again")
+    write(arguments.json, {"file": str(path), "report": found}, f"{report_text(found)}\n\nwritten to {path}")
     return 0
 
 
@@ -142,8 +179,8 @@ def run(arguments: Namespace) -> int:
         port=arguments.port,
         samples=arguments.samples,
         timeout=arguments.timeout,
-        count=counter("running", "inferences"),
-        progress=progress,
+        count=counter("inferences"),
+        progress=shown,
     )
     arrays = result["arrays"]
     labels, predicted = result["labels"], arrays["prediction"]
@@ -178,5 +215,5 @@ def serve(arguments: Namespace) -> int:
         write(arguments.json, {"port": name}, text)
         sys.stdout.flush()
 
-    bnnhw.serve(arguments.folder, ready=ready, link=arguments.link, baud=arguments.baud, progress=progress)
+    bnnhw.serve(arguments.folder, ready=ready, link=arguments.link, baud=arguments.baud, progress=shown)
     return 0

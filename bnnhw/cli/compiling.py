@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from argparse import Namespace
+from pathlib import Path
 from typing import Any
 
 import bnnhw
 from bnnhw.cli import options
-from bnnhw.cli.terminal import facts, percent, progress, share, table, write
+from bnnhw.cli.terminal import facts, percent, share, table, write
 from bnnhw.errors import InputError, ModelError
 from bnnhw.parts import Part, find_part
+from bnnhw.progress import shown
+
+# Listed of an input that is no straight line.
+MAX_CUTS = 8
 
 
 def add_commands(commands: options.Commands) -> None:
@@ -17,6 +22,7 @@ def add_commands(commands: options.Commands) -> None:
         commands, "check", check, "what a model file holds, what maps to hardware, what not and why"
     )
     options.add_model(parser, or_folder=False)
+    parser.add_argument("--plot", type=Path, metavar="FILE.svg", help="picture of the graph to draw")
     parser = options.add_command(commands, "compile", compile_, "plan, Verilog and estimates, without synthesis")
     options.add_model(parser, or_folder=False)
     parser.add_argument("--board", help="board to plan for: its name (see: bnnhw boards), or the path of its file")
@@ -36,7 +42,13 @@ def add_commands(commands: options.Commands) -> None:
 
 
 def check(arguments: Namespace) -> int:
-    found = bnnhw.check(arguments.model, input_format=arguments.input_format, output_tensor=arguments.output_tensor)
+    options.check_suffix("--plot", arguments.plot, ".svg")
+    found = bnnhw.check(
+        arguments.model,
+        input_format=arguments.input_format,
+        output_tensor=arguments.output_tensor,
+        plot=arguments.plot,
+    )
     write(arguments.json, found, check_text(found))
     if not found["maps"]:
         raise ModelError(f"{found['file']}: {found['problem']}")
@@ -47,6 +59,8 @@ def check_text(found: dict[str, Any]) -> str:
     """The nodes of the file, the layers of the hardware, and the remarks."""
     rows = [(n["node"], n["op"], n["becomes"] if n["ok"] else f"NOT POSSIBLE: {n['becomes']}") for n in found["nodes"]]
     parts = [table(("node", "operator", "becomes"), rows)]
+    if found["input"]:
+        parts.append(input_text(found["input"]))
     if found["layers"]:
         header = ("layer", "inputs", "outputs", "weights", "takes", "gives")
         keys = ("name", "inputs", "outputs", "weight", "input", "output")
@@ -54,8 +68,32 @@ def check_text(found: dict[str, Any]) -> str:
     parts += [f"note: {note}" for note in found["notes"]]
     if found["maps"]:
         macs, bits = (sum(layer[key] for layer in found["layers"]) for key in ("macs", "weight_bits"))
-        parts.append(f"{found['model']} maps to hardware: {macs:,} multiply-accumulates, {bits:,} weight bits")
+        name = f"{found['model']} ({found['format']})"
+        parts.append(f"{name} maps to hardware: {macs:,} multiply-accumulates, {bits:,} weight bits")
+    if found["plot"]:
+        parts.append(f"picture in {found['plot']}")
     return "\n\n".join(parts)
+
+
+def input_text(found: dict[str, Any]) -> str:
+    """The input of the hardware, and how it comes from real values."""
+    shape = " x ".join(str(size) for size in found["shape"])
+    lines, cuts = found["lines"], found["cuts"]
+    text = f"input: {shape} values x; the hardware takes {found['format']}, {found['low']} to {found['high']}"
+    if found["given"]:
+        return f"{text}, which are the values themselves"
+    if len(lines) == 1:
+        return f"{text}: round(scale * x + offset), clipped, with scale {lines[0][0]:g} and offset {lines[0][1]:g}"
+    if lines:
+        scales, offsets = ([pair[k] for pair in lines] for k in range(2))
+        return (
+            f"{text}: round(scale * x + offset), clipped, with {len(lines):,} different pairs of scale "
+            f"({min(scales):g} to {max(scales):g}) and offset ({min(offsets):g} to {max(offsets):g}) by element"
+        )
+    if cuts and len(cuts) <= MAX_CUTS:
+        sign = "<=" if found["falling"] else ">="
+        return f"{text}, a step further for each that holds of x {sign} {', '.join(f'{cut:g}' for cut in cuts)}"
+    return f"{text}, by no single scale: `bnnhw export` lists where each begins"
 
 
 def compile_(arguments: Namespace) -> int:
@@ -71,7 +109,7 @@ def compile_(arguments: Namespace) -> int:
         folding=arguments.folding,
         input_format=arguments.input_format,
         output_tensor=arguments.output_tensor,
-        progress=progress,
+        progress=shown,
     )
     write(arguments.json, design.estimate, f"{estimate_text(design.estimate)}\n\nwritten to {arguments.output}")
     return 0

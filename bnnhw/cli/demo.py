@@ -14,7 +14,8 @@ from bnnhw.cli import options
 from bnnhw.cli.building import report_text
 from bnnhw.cli.compiling import estimate_text
 from bnnhw.cli.running import MISMATCH, comparison_text
-from bnnhw.cli.terminal import progress, shortened, write
+from bnnhw.cli.terminal import shortened, write
+from bnnhw.progress import shown
 
 MODEL, BOARD = "digits-binary", "icebreaker"
 SIMULATED, COMPARED = 20, 100
@@ -33,16 +34,16 @@ def demo(arguments: Namespace) -> int:
         graph = bnnhw.load(MODEL)
         narrator.say(f"{len(graph.nodes)} operations, input {graph.tensors[graph.input].shape}")
     with narrator.step(f"compile for {BOARD}"):
-        design = bnnhw.compile(graph, board=BOARD, folder=folder, progress=progress)
+        design = bnnhw.compile(graph, board=BOARD, folder=folder, progress=shown)
         narrator.say(estimate_text(design.estimate))
     with narrator.step(f"simulate the Verilog on {SIMULATED} handwritten digits, with cocotb"):
-        simulated = bnnhw.simulate(design, samples=SIMULATED, progress=progress)
+        simulated = bnnhw.simulate(design, samples=SIMULATED, progress=shown)
         narrator.say(f"predicted {shortened(simulated['prediction'])}")
     with narrator.step(f"compare hardware and software on {COMPARED} digits"):
-        comparison = bnnhw.compare(design, samples=COMPARED, folder=folder, progress=progress)
+        comparison = bnnhw.compare(design, samples=COMPARED, folder=folder, progress=shown)
         narrator.say(comparison_text(comparison))
     with narrator.step(f"bitstream for {BOARD}"):
-        report = bnnhw.build(design, folder=folder, progress=progress)
+        report = bnnhw.build(design, folder=folder, progress=shown)
         narrator.say(report_text(report))
     result = {"folder": str(folder), "estimate": design.estimate, "simulation": simulated, "comparison": comparison}
     done = f"\nEverything is in {folder}; with the board connected, `bnnhw program {folder}` loads it."

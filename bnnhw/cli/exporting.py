@@ -6,7 +6,8 @@ from argparse import Namespace
 
 import bnnhw
 from bnnhw.cli import options
-from bnnhw.cli.terminal import facts, progress, write
+from bnnhw.cli.terminal import facts, write
+from bnnhw.progress import shown
 
 
 def add_commands(commands: options.Commands) -> None:
@@ -37,7 +38,7 @@ def export(arguments: Namespace) -> int:
         board=arguments.board,
         input_format=arguments.input_format,
         output_tensor=arguments.output_tensor,
-        progress=progress,
+        progress=shown,
     )
     text = facts(
         {

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from bnnhw.arithmetic.formats import DataType
+from bnnhw.errors import InputError
 
 
 class Commands(Protocol):
@@ -15,6 +16,8 @@ class Commands(Protocol):
 
     def add_parser(self, name: str, **kwargs: Any) -> argparse.ArgumentParser: ...
 
+
+MODEL = "name of a shipped model, or path of an .onnx or .onnx.gz file or of a BNN-PYNQ parameter folder or archive"
 
 Function = Callable[[argparse.Namespace], int]
 
@@ -29,11 +32,15 @@ def add_command(commands: Commands, name: str, function: Function, summary: str)
 
 def add_model(parser: argparse.ArgumentParser, *, or_folder: bool = True) -> None:
     """The positional MODEL, or MODEL|DIR, and what belongs to reading one."""
-    text = "name of a shipped model, or path of an .onnx or .onnx.gz file or of a BNN-PYNQ parameter folder or archive"
     if or_folder:
-        parser.add_argument("work", metavar="MODEL|DIR", help=f"{text}, or a folder that `bnnhw compile` wrote")
+        parser.add_argument("work", metavar="MODEL|DIR", help=f"{MODEL}, or a folder that `bnnhw compile` wrote")
     else:
-        parser.add_argument("model", metavar="MODEL", help=text)
+        parser.add_argument("model", metavar="MODEL", help=MODEL)
+    add_reading(parser)
+
+
+def add_reading(parser: argparse.ArgumentParser) -> None:
+    """What a model's file may leave open."""
     parser.add_argument(
         "--input-format",
         type=input_format,
@@ -93,6 +100,18 @@ def add_folding(parser: argparse.ArgumentParser) -> None:
     """What the plan can be asked for."""
     parser.add_argument("--fps", type=positive, metavar="N", help="inferences per second to reach with the fewest LUTs")
     parser.add_argument("--folding", type=Path, metavar="FILE", help="a plan.json, or part of one, that fixes layers")
+
+
+def check_suffix(option: str, path: Path | None, *suffixes: str) -> None:
+    """Refuses a file to write whose name promises another format than it would have.
+
+    Raises
+    ------
+    InputError
+        Naming the option, the file and what its name may end in.
+    """
+    if path is not None and path.suffix.lower() not in suffixes:
+        raise InputError(f"{option} {path}: the name must end in {' or '.join(suffixes)}: that is what is written")
 
 
 def at_least_one(text: str) -> int:

@@ -8,7 +8,8 @@ from typing import Any
 
 import bnnhw
 from bnnhw.cli import options
-from bnnhw.cli.terminal import counter, facts, percent, progress, table, write
+from bnnhw.cli.terminal import counter, facts, percent, table, write
+from bnnhw.progress import shown
 
 
 def add_commands(commands: options.Commands) -> None:
@@ -49,8 +50,8 @@ def quantize(arguments: Namespace) -> int:
         method=arguments.method,
         correction=arguments.correction,
         config=arguments.config,
-        progress=progress,
-        count=counter("calibrating", "samples"),
+        progress=shown,
+        count=counter("samples"),
     )
     write(arguments.json, found, quantize_text(found))
     return 0

@@ -9,8 +9,10 @@ from typing import Any
 import bnnhw
 from bnnhw.artifacts import is_design
 from bnnhw.cli import options
-from bnnhw.cli.terminal import facts, percent, progress, shortened, table, warn, write
+from bnnhw.cli.terminal import facts, percent, shortened, table, warn, write
+from bnnhw.errors import InputError
 from bnnhw.files import write_npz
+from bnnhw.progress import shown
 
 MISMATCH = 1
 LEVELS_TEXT = "source, reference, rtl, netlist, bitstream and board"
@@ -60,7 +62,7 @@ def simulate(arguments: Namespace) -> int:
         waves=arguments.waves,
         input_format=arguments.input_format,
         output_tensor=arguments.output_tensor,
-        progress=progress,
+        progress=shown,
     )
     text = facts(
         {
@@ -92,12 +94,17 @@ def compare(arguments: Namespace) -> int:
         port=arguments.port,
         input_format=arguments.input_format,
         output_tensor=arguments.output_tensor,
-        progress=progress,
+        progress=shown,
     )
     unwritten = result.pop("not_written", None)
     write(arguments.json, result, comparison_text(result))
     if unwritten is not None:
         warn(unwritten)
+    if not result["mismatches"] and result["undecided"]:
+        raise InputError(
+            f"--levels {','.join(result['undecided'])}: nothing was compared: samples differ, and float32's rounding "
+            "may decide all of them; give other --inputs, or use levels that compare integers (reference, rtl, netlist)"
+        )
     return MISMATCH if result["mismatches"] else 0
 
 
@@ -127,6 +134,11 @@ def comparison_text(result: dict[str, Any]) -> str:
         )
         if (first := level["first_difference"]) is not None:
             differences.append(f"{name}: {difference_text(first)}")
+        if level["rounding"] and level["doubtful"] == level["samples"]:
+            differences.append(
+                f"{name}: {level['rounding']} of {level['samples']} samples differ from a float executor, and "
+                "float32's rounding may decide every one: their outputs were not compared"
+            )
     return "\n\n".join((f"{result['model']} on {result['inputs']}", table(header, rows), *differences, verdict(result)))
 
 
@@ -145,7 +157,9 @@ def difference_text(first: dict[str, Any]) -> str:
 
 def verdict(result: dict[str, Any]) -> str:
     """The comparison in one line."""
-    count = result["mismatches"]
+    count, undecided = result["mismatches"], result["undecided"]
+    if not count and undecided:
+        return f"nothing was compared at {', '.join(undecided)}"
     return "no mismatch" if count == 0 else f"{count:,} mismatches"
 
 
@@ -159,7 +173,7 @@ def infer(arguments: Namespace) -> int:
         board=arguments.board,
         input_format=arguments.input_format,
         output_tensor=arguments.output_tensor,
-        progress=progress,
+        progress=shown,
     )
     write_npz(arguments.output, arrays)
     listed = [{"name": name, "shape": array.shape, "dtype": array.dtype.name} for name, array in arrays.items()]

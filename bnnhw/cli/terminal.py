@@ -1,13 +1,14 @@
-"""What the command line writes: tables, JSON, and progress that only a terminal gets to see."""
+"""What the command line writes: tables, JSON, and how far counted things are."""
 
 from __future__ import annotations
 
 import json
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
+
+from bnnhw.progress import told
 
 Cell = str | int | float | None
 
@@ -71,38 +72,16 @@ def warn(text: str) -> None:
     print(f"bnnhw: warning: {printable(text, 300)}", file=sys.stderr)
 
 
-@contextmanager
-def progress(what: str) -> Iterator[None]:
-    """Says on stderr, if it is a terminal, that `what` is going on, and how long it took."""
-    if not sys.stderr.isatty():
-        yield
-        return
-    started = time.monotonic()
-    print(f"{what} ...", end="", file=sys.stderr, flush=True)
-    try:
-        yield
-    except BaseException:
-        print(file=sys.stderr)
-        raise
-    print(f"\r{what}: {time.monotonic() - started:.1f} s", file=sys.stderr)
-
-
-def counter(what: str, things: str) -> Callable[[int, int], None]:
-    """To be called with how many are done and how many there are: says so, and how fast, on stderr if it is a terminal.
-
-    It writes over the line of `progress`, a few times per second.
-    """
-    started = told = 0.0
+def counter(things: str) -> Callable[[int, int], None]:
+    """To be called with how many are done and how many there are: the step that is shown says so, and how fast."""
+    started = 0.0
     first = 0
 
     def count(done: int, of: int) -> None:
-        nonlocal started, told, first
+        nonlocal started, first
         now = time.monotonic()
         if not started:
             started, first = now, done
-        if sys.stderr.isatty() and (now - told > 0.25 or done == of):
-            told = now
-            line = f"{what}: {done:,} of {of:,}, {(done - first) / max(now - started, 1e-9):,.0f} {things} per second"
-            print(f"\r{line:<70}", end="", file=sys.stderr, flush=True)
+        told(f"{done:,} of {of:,}, {(done - first) / max(now - started, 1e-9):,.0f} {things} per second")
 
     return count

@@ -9,11 +9,13 @@ from typing import Any
 
 from bnnhw.dataflow import area
 from bnnhw.dataflow.checks import check_belongs
+from bnnhw.dataflow.clocks import reckoned_mhz
 from bnnhw.dataflow.cycles import Cycles, measure, with_fifos
+from bnnhw.dataflow.finn import by_layer
 from bnnhw.dataflow.folding_file import Folding, check_names, load_folding
 from bnnhw.dataflow.layers import INPUT, LayerPlan
 from bnnhw.dataflow.network import Network
-from bnnhw.dataflow.pipeline import pipeline
+from bnnhw.dataflow.pipeline import Stage, pipeline
 from bnnhw.dataflow.plan import Plan, lanes_within, load_plan
 from bnnhw.dataflow.search import Budget, Search
 from bnnhw.errors import PlanError
@@ -24,6 +26,7 @@ __all__ = [
     "Cycles",
     "Network",
     "Plan",
+    "Stage",
     "check_belongs",
     "check_clock",
     "estimate",
@@ -31,11 +34,12 @@ __all__ = [
     "load_plan",
     "make_plan",
     "measure",
+    "pipeline",
     "planned",
 ]
 
-# Beyond this share of a part's LUTs, routing fails or the clock drops.
-FILL = 0.82
+# Beyond this share of a part's LUTs, routing fails or the clock drops, by the part's family.
+FILL = {"ice40": 0.86, "ecp5": 0.82}
 # Without --fps a plan is as fast as this many LUTs allow: place and route of more takes long, and nobody asked for it.
 UNASKED_LUTS = 6000
 # How often a plan whose layers wait for each other is replaced by a faster one.
@@ -59,7 +63,7 @@ def make_plan(
     fps
         Inferences per second to reach, with the fewest LUTs; None for as many as fit (within `UNASKED_LUTS`).
     clock_mhz
-        The clock that `fps` is reckoned with; None for one that the part usually reaches.
+        The clock that `fps` is reckoned with; None for one that such a design reaches, see `clocks`.
     folding
         What the user asks of single layers, by name; the rest is found.
 
@@ -68,25 +72,20 @@ def make_plan(
     PlanError
         If the network does not fit, the folding names an unknown layer, or `fps` is out of reach.
     """
-    wanted = folding or {}
-    names = [layer.name for layer in network.layers]
-    check_names(wanted, names, network.model)
-    clock = part.fmax_guess_mhz if clock_mhz is None else clock_mhz
-    check_clock(clock)
+    wanted = by_layer(folding or {}, network.layers)
+    check_names(wanted, [layer.name for layer in network.layers], network.model)
+    if clock_mhz is not None:
+        check_clock(clock_mhz)
     if fps is not None and not fps > 0:
         raise PlanError(f"--fps must be a positive number, not {fps}")
     budget, search = budget_of(part, network, link=bool(board)), Search(network, part, wanted)
     if fps is not None:
-        interval = int(clock * 1e6 / fps)
-        if interval < 1:
-            raise PlanError(
-                f"--fps {fps:g} at {clock:g} MHz is less than a cycle per inference: ask for at most {clock * 1e6:,.0f}"
-            )
-        return _reaching(network, part, interval, budget, search, board=board, clock_mhz=clock)
+        return _fast_enough(network, part, fps, budget, search, board=board, clock_mhz=clock_mhz)
     if all({"pe", "simd"} & {*layer.plan_type.choices} <= {*wanted.get(layer.name, {})} for layer in network.layers):
         layers = search.within(1 << 40, budget).layers
     else:
         layers = search.fastest(unasked(budget)).layers
+    clock = reckoned_mhz(part, layers) if clock_mhz is None else clock_mhz
     return planned(network, layers, board=board, part=part.name, clock_mhz=clock)
 
 
@@ -104,15 +103,36 @@ def check_clock(mhz: float) -> None:
 
 def budget_of(part: Part, network: Network, *, link: bool = True) -> Budget:
     """What `part` has for the accelerator of `network`, behind the `link` of a board or alone."""
+    usable = FILL[part.family] * part.lut4
     if not link:
-        return Budget(FILL * part.lut4, part.block_ram)
+        return Budget(usable, part.block_ram)
     luts = area.coefficients(part.family)["board"]
-    return Budget(FILL * part.lut4 - luts, part.block_ram - area.link_block_rams(part, network))
+    return Budget(usable - luts, part.block_ram - area.link_block_rams(part, network))
 
 
 def unasked(budget: Budget) -> Budget:
     """What of `budget` a plan takes of which no speed is asked."""
     return replace(budget, luts=min(budget.luts, UNASKED_LUTS))
+
+
+def _fast_enough(
+    network: Network, part: Part, fps: float, budget: Budget, search: Search, *, board: str, clock_mhz: float | None
+) -> Plan:
+    """The plan that gives `fps` inferences per second with the fewest LUTs, at the clock that it reaches by the table,
+    or the one asked for."""
+    clock = reckoned_mhz(part, (layer.unfolded() for layer in network.layers)) if clock_mhz is None else clock_mhz
+    while True:
+        interval = int(clock * 1e6 / fps)
+        if interval < 1:
+            raise PlanError(
+                f"--fps {fps:g} at {clock:g} MHz is less than a cycle per inference: ask for at most {clock * 1e6:,.0f}"
+            )
+        plan = _reaching(network, part, interval, budget, search, board=board, clock_mhz=clock)
+        found = reckoned_mhz(part, plan.layers)
+        if clock_mhz is not None or found >= clock:
+            return plan
+        # What the plan chose is slower than what it was reckoned with: there are few such kinds.
+        clock = found
 
 
 def _reaching(

@@ -134,7 +134,8 @@ class Candidates:
             key = tuple(folding.values())
             if key not in self._folded:
                 plan = replace(self._base, **folding)
-                self._folded[key] = plan, [self._section(*some, plan) for some in enumerate(layer.sections(plan))]
+                parts = enumerate(layer.sections(plan, self._part.family))
+                self._folded[key] = plan, [self._section(k, section, plan) for k, section in parts]
             plan, sections = self._folded[key]
             if not layer.within(plan, interval):
                 continue

@@ -10,6 +10,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any, get_type_hints
 
+from bnnhw.dataflow import finn
 from bnnhw.dataflow.plan import FOLDING_KEYS, LAYER_PLANS, Plan, shown
 from bnnhw.errors import InputError, PlanError
 from bnnhw.hints import did_you_mean
@@ -17,11 +18,6 @@ from bnnhw.reading import conforms, read_json
 
 Folding = Mapping[str, Mapping[str, Any]]
 """By the name of a layer: what is chosen of its `LayerPlan`."""
-
-# FINN's words for the same things.
-FINN_KEYS = {"PE": "pe", "SIMD": "simd", "ram_style": "weight_memory"}
-FINN_MEMORIES = {"block": "block", "distributed": "lut"}
-FINN_DEFAULTS = "Defaults"
 
 # Of a layer in a plan.json: what is not a matter of folding is left to the plan.
 _HINTS: dict[str, Any] = {
@@ -40,7 +36,7 @@ def load_folding(path: Path) -> Folding:
     ----------
     path
         A plan.json; or ``{"layers": [{"name": ..., "pe": ..., "simd": ...}]}``, with only what is to be fixed; or
-        FINN's ``{"NAME": {"PE": ..., "SIMD": ..., "ram_style": ...}}``.
+        FINN's ``{"NAME": {"PE": ..., "SIMD": ..., "ram_style": ...}}``, with names of either side, see `finn.by_layer`.
 
     Raises
     ------
@@ -93,9 +89,16 @@ def _named(path: Path, data: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]
 def _named_by_finn(path: Path, data: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
     if not data or not all(isinstance(entry, dict) for entry in data.values()):
         raise InputError(f'{path}: a folding needs "layers", a list of objects with a "name" each')
-    if data.get(FINN_DEFAULTS):
-        raise InputError(f"{path}: {FINN_DEFAULTS} are not read: give each layer its own, or leave them to the plan")
-    return [(name, entry) for name, entry in data.items() if name != FINN_DEFAULTS]
+    if finn.defaults_matter(data.get(finn.DEFAULTS, {})):
+        raise InputError(f"{path}: {finn.DEFAULTS} are not read: give each layer its own, or leave them to the plan")
+    found = []
+    for name, entry in data.items():
+        if name == finn.DEFAULTS or finn.sized_by_the_plan(name):
+            continue
+        if entry.get(finn.WRITEABLE):
+            raise InputError(f"{path}: {shown(name)}: {finn.WRITEABLE} cannot be had: weights are part of the design")
+        found.append((name, {key: value for key, value in entry.items() if key not in finn.IMPLEMENTATION}))
+    return found
 
 
 def _options(path: Path, name: str, entry: dict[str, Any]) -> dict[str, Any]:
@@ -103,14 +106,14 @@ def _options(path: Path, name: str, entry: dict[str, Any]) -> dict[str, Any]:
     where = f"{path}: layer {shown(name)}"
     found: dict[str, Any] = {}
     for given, value in entry.items():
-        key = FINN_KEYS.get(given, given)
+        key = finn.KEYS.get(given, given)
         if key not in _OF_A_LAYER:
             hint = did_you_mean(given, FOLDING_KEYS)
             raise InputError(f"{where}: unknown key {shown(given)}{hint or ';'} there are {', '.join(FOLDING_KEYS)}")
         if given == "ram_style":
             if value == "auto":
                 continue
-            value = FINN_MEMORIES.get(value, value) if isinstance(value, str) else value
+            value = finn.MEMORIES.get(value, value) if isinstance(value, str) else value
         if key not in FOLDING_KEYS:
             continue
         if key in found:

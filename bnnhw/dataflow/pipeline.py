@@ -32,6 +32,7 @@ from bnnhw.units import (
 )
 from bnnhw.units.label_select import ScoreContents
 from bnnhw.units.memories import written_kind
+from bnnhw.units.stream_fifo import skid_buffer
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,8 @@ class Stage:
         For each of its inputs, the index of the stage that feeds it and which of its outputs does; INPUT for the
         accelerator's input.
     layer, part
-        Index of the layer that it serves, and what it does there; INPUT where it serves none.
+        Index of the layer that it serves, INPUT where it serves none; and what it does there, nothing where it only
+        brings the layer's input in form, or gives its output to several readers.
     """
 
     name: str
@@ -119,8 +121,11 @@ class _Builder:
         width, last = network.result.bits, len(network.layers) - 1
         converter = WidthConverter(width, plan.output_frames.elements, plan.layers[-1].pe, plan.output_lanes)
         end = self._add("output_lanes", converter, self._outputs[last][0])
+        # The label select stalls late in a cycle, and the last layer passes a stall on late.
+        skid = skid_buffer(width * plan.output_lanes, self._family)
+        end = self._add("output_skid", skid, end, part="skid")
         # Enough for every frame that the units can hold between input and output, so that it never stalls.
-        frames = 4 * sum(layer.frames for layer in plan.layers) + 4
+        frames = 4 * sum(layer.frames for layer in plan.layers) + 4 + skid.depth + 1
         frames += sum(stage.unit.depth for stage in self.stages if isinstance(stage.unit, ConstantMatrixUnit))
         self.stages.append(Stage("status", FrameStatus(frames), ((0, 1),)))
         status = len(self.stages) - 1, 0
@@ -138,7 +143,7 @@ class _Builder:
         readers = max(1, len(self._network.readers(index)))
         self._outputs[index] = [source]
         if readers > 1:
-            fork, _ = self._add(f"{name}_fork", Fork(width, readers), source)
+            fork, _ = self._add(f"{name}_fork", Fork(width, readers), source, layer=index)
             self._outputs[index] = [(fork, k) for k in range(readers)]
 
     def _edge(self, k: int, position: int, vectors: int) -> tuple[int, int]:
@@ -157,7 +162,7 @@ class _Builder:
         name = f"{layer.name}_{position}" if len(layer.inputs) > 1 else layer.name
         fifo, taken = folded.fifos[position], layer.i_shapes[position]
         for part, unit in edge_units(dtype.bits, made, lanes, taken, folded.i_lanes, fifo, self._family, vectors):
-            end = self._add(f"{name}_{part}", unit, end)
+            end = self._add(f"{name}_{part}", unit, end, layer=k)
         return end
 
 

@@ -26,6 +26,7 @@ from bnnhw.dataflow.plan import lanes_within
 from bnnhw.errors import PlanError
 from bnnhw.parts import Part
 from bnnhw.units import FrameGuard, WidthConverter
+from bnnhw.units.stream_fifo import skid_buffer
 
 # More block RAMs than any part has.
 PLENTY = 4096
@@ -246,7 +247,8 @@ def _end(part: Part, network: Network, tail: Tail, interval: int) -> float:
     """LUTs of what is around the layers, the last of which has `tail`."""
     last = network.layers[-1]
     lanes = lanes_within(replace(last.unfolded(), pe=tail.pe), interval)
-    around = cost(part, (FrameGuard(1, 1, 1), label_select(network, lanes))).luts
+    skid = skid_buffer(network.result.bits * lanes, part.family)
+    around = cost(part, (FrameGuard(1, 1, 1), skid, label_select(network, lanes))).luts
     return around + _join(part, last, None, tail, Head(lanes, 1, 1), interval)
 
 

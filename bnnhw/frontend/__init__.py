@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from bnnhw.arithmetic.formats import DataType
 from bnnhw.errors import ModelError
 from bnnhw.frontend.bnn_pynq import inspect_bnn_pynq, load_bnn_pynq
+from bnnhw.frontend.dialects import BNN_PYNQ, dialect
 from bnnhw.frontend.importer import Row, inspect_qonnx, load_qonnx
 from bnnhw.frontend.parameter_files import is_folder_or_archive
 from bnnhw.ir.graph import Graph
 
-__all__ = ["Row", "inspect", "inspect_bnn_pynq", "inspect_qonnx", "load", "load_bnn_pynq", "load_qonnx"]
+__all__ = ["Row", "format_name", "inspect", "inspect_bnn_pynq", "inspect_qonnx", "load", "load_bnn_pynq", "load_qonnx"]
 
 
 def load(path: Path, *, input_format: DataType | None = None, output_tensor: str | None = None) -> Graph:
@@ -42,6 +44,11 @@ def inspect(path: Path, *, output_tensor: str | None = None) -> list[Row]:
         _check_single(path, output_tensor)
         return inspect_bnn_pynq(path)
     return inspect_qonnx(path, output_tensor=output_tensor)
+
+
+def format_name(path: Path, rows: Sequence[Row]) -> str:
+    """What the format of a model is called whose nodes are `rows`."""
+    return BNN_PYNQ if is_folder_or_archive(path) else dialect(rows)
 
 
 def _check_single(path: Path, output_tensor: str | None) -> None:

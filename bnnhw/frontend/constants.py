@@ -17,15 +17,21 @@ Array = NDArray[np.generic]
 # Standard operators that exporters leave in constant expressions; onnx's own reference evaluates them.
 # fmt: off
 FOLDABLE = {
-    "Abs", "Add", "And", "Cast", "Ceil", "Clip", "Concat", "Constant", "ConstantOfShape", "Div", "Dropout", "Equal",
-    "Exp", "Expand", "Flatten", "Floor", "Gather", "Greater", "Identity", "Less", "Log", "Max", "Min", "Mul", "Neg",
-    "Not", "Or", "Pow", "Range", "Reciprocal", "ReduceMax", "ReduceMean", "ReduceMin", "ReduceProd", "ReduceSum",
-    "Relu", "Reshape", "Round", "Shape", "Sign", "Size", "Slice", "Sqrt", "Squeeze", "Sub", "Tanh", "Tile",
-    "Transpose", "Unsqueeze", "Where",
+    "Abs", "Add", "And", "Cast", "Ceil", "Clip", "Concat", "Constant", "ConstantOfShape", "CumSum", "Div", "Dropout",
+    "Equal", "Erf", "Exp", "Expand", "Flatten", "Floor", "Gather", "GatherElements", "Greater",
+    "GreaterOrEqual", "HardSigmoid", "HardSwish", "Identity", "IsNaN", "LeakyRelu", "Less", "LessOrEqual", "Log",
+    "MatMul", "Max", "Mean", "Min", "Mod", "Mul", "Neg", "Not", "Or", "Pow", "Range", "Reciprocal", "ReduceL1",
+    "ReduceL2", "ReduceMax", "ReduceMean", "ReduceMin", "ReduceProd", "ReduceSum", "ReduceSumSquare", "Relu",
+    "Reshape", "Round", "ScatterElements", "Shape", "Sigmoid", "Sign", "Size", "Slice", "Softmax",
+    "Softplus", "Softsign", "Split", "Sqrt", "Squeeze", "Sub", "Sum", "Tanh", "Tile", "Transpose", "Trilu",
+    "Unsqueeze", "Where", "Xor",
 }
 
 # Their outputs have the shape that their inputs broadcast to.
-_BROADCASTING = {"Add", "And", "Div", "Equal", "Greater", "Less", "Max", "Min", "Mul", "Or", "Pow", "Sub", "Where"}
+_BROADCASTING = {
+    "Add", "And", "Div", "Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual", "Max", "Mean", "Min", "Mod",
+    "Mul", "Or", "Pow", "Sub", "Sum", "Where", "Xor",
+}
 
 # What they do to a constant they do to its scale: they move elements about, or change their sign.
 _SCALE_KEEPING = {
@@ -82,6 +88,9 @@ def _size(node: onnx.NodeProto, arrays: list[Array]) -> float:
     """Upper bound of the node's output elements: known before it is run, since they may not fit the memory."""
     if node.op_type in _BROADCASTING:
         return prod(np.broadcast_shapes(*(array.shape for array in arrays)))
+    if node.op_type == "MatMul":
+        first, second = (array.shape for array in arrays)
+        return prod((*np.broadcast_shapes(first[:-2], second[:-2]), *first[-2:-1], *second[-1:]))
     if node.op_type == "Expand":
         return prod(np.broadcast_shapes(arrays[0].shape, tuple(_sizes(arrays[1]))))
     if node.op_type == "ConstantOfShape":

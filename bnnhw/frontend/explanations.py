@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from bnnhw.frontend.refusal import Refusal
 
 _INTEGER_OPERATORS = (
-    "a layer of integers in one operator, which does not map yet",
+    "calculates with integers, which does not map in this operator yet",
     "export in QDQ form, with QuantizeLinear and DequantizeLinear around plain layers (onnxruntime.quantization: "
     "quantize_static with quant_format=QuantFormat.QDQ)",
 )
@@ -29,19 +29,20 @@ _PARTS = (
     "use Slice, Split or Gather along one axis",
 )
 _RESIZING = ("a map that is made larger or resampled", "change its size with the strides of a Conv or with pools")
-_EXTREME = ("a reduction that does not map", "use GlobalMaxPool, or MaxPool with the whole map as its kernel")
+_REDUCTION = (
+    "a reduction that does not map",
+    "use ReduceMean, ReduceSum, ReduceMax or ReduceMin over rows and columns",
+)
 _LOGIC = ("logic on the answers of comparisons", "use Greater, Less, Not, Cast and Where, or a quantiser")
 _SHAPES = ("a shape that depends on the data", "export the model with fixed shapes")
 
 # fmt: off
 _GROUPS: dict[tuple[str, str], tuple[str, ...]] = {
     _INTEGER_OPERATORS: (
-        "QLinearConv", "QLinearMatMul", "QGemm", "QLinearAdd", "QLinearMul", "QLinearConcat", "QLinearAveragePool",
-        "QLinearGlobalAveragePool", "QLinearSigmoid", "QLinearLeakyRelu", "QLinearSoftmax", "QLinearReduceMean",
+        "QLinearMul", "QLinearSigmoid", "QLinearSoftmax", "QLinearReduceMean", "QLinearWhere",
     ),
     _DYNAMIC: (
-        "DynamicQuantizeLinear", "MatMulInteger", "ConvInteger", "DynamicQuantizeMatMul", "MatMulIntegerToFloat",
-        "DynamicQuantizeLSTM",
+        "DynamicQuantizeLinear", "DynamicQuantizeMatMul", "MatMulIntegerToFloat", "DynamicQuantizeLSTM",
     ),
     _FUNCTIONS: (
         "ThresholdedRelu", "Exp", "Log", "Sqrt", "Atan", "Asinh", "Sinh", "Sin", "Cos", "Reciprocal", "Shrink",
@@ -52,15 +53,14 @@ _GROUPS: dict[tuple[str, str], tuple[str, ...]] = {
         "InstanceNormalization", "LayerNormalization", "GroupNormalization", "RMSNormalization", "LpNormalization",
         "MeanVarianceNormalization", "LRN",
     ),
-    _ATTENTION: ("Attention", "MultiHeadAttention", "Einsum"),
+    _ATTENTION: ("Attention", "MultiHeadAttention"),
     _PARTS: ("GatherElements", "GatherND", "ScatterElements", "ScatterND", "Compress"),
     _RESIZING: ("Resize", "Upsample", "DepthToSpace", "SpaceToDepth", "Tile", "Expand"),
-    _EXTREME: ("ReduceMax", "ReduceMin", "ReduceL1", "ReduceL2", "ReduceProd", "ReduceSumSquare", "ReduceLogSumExp"),
+    _REDUCTION: ("ReduceL1", "ReduceL2", "ReduceProd", "ReduceSumSquare", "ReduceLogSumExp"),
     _LOGIC: ("Equal", "And", "Or", "Xor", "IsNaN", "IsInf"),
     _SHAPES: ("Shape", "Size", "ConstantOfShape", "Range", "OneHot"),
     ("a transposed convolution", "use Conv"): ("ConvTranspose",),
     ("a pool that squares", "use MaxPool or AveragePool"): ("LpPool", "GlobalLpPool"),
-    ("integers cut short", "use Quant with rounding mode FLOOR"): ("Trunc",),
     ("one of the classes marked", "end the model with ArgMax, or with what goes into it"): ("Hardmax",),
 }
 # fmt: on

@@ -18,6 +18,7 @@ from bnnhw.frontend.attributes import attribute
 from bnnhw.frontend.constants import fold, folded_scale
 from bnnhw.frontend.context import Context, Unreached, node_name
 from bnnhw.frontend.explanations import explain_unknown
+from bnnhw.frontend.integer_operators import INTEGER_OPERATORS
 from bnnhw.frontend.linear_quantisers import check_integers
 from bnnhw.frontend.operators import CONSTANT_QUANTISERS, HANDLERS
 from bnnhw.frontend.refusal import Refusal
@@ -36,12 +37,16 @@ class Row:
         What it is in the graph, or why it is refused.
     ok
         Whether it maps.
+    inputs, outputs
+        Names of the tensors that it takes and gives, where the file has names.
     """
 
     node: str
     op: str
     becomes: str
     ok: bool
+    inputs: tuple[str, ...] = ()
+    outputs: tuple[str, ...] = ()
 
 
 def load_qonnx(path: Path, *, input_format: DataType | None = None, output_tensor: str | None = None) -> Graph:
@@ -131,7 +136,8 @@ def walk(path: Path, output_tensor: str | None = None) -> tuple[Context, list[Ro
                 context.shapes.update(dict.fromkeys(node.output))
                 ok = isinstance(reason, Unreached)
                 becomes = "not looked at, since a node before it is refused" if ok else str(reason)
-        rows.append(Row(node_name(node), node.op_type, becomes, ok))
+        tensors = tuple(filter(None, node.input)), tuple(filter(None, node.output))
+        rows.append(Row(node_name(node), node.op_type, becomes, ok, *tensors))
     return context, rows
 
 
@@ -143,7 +149,8 @@ def _translate(context: Context, node: onnx.NodeProto) -> str:
             return _fold(context, node)
         if node.op_type not in HANDLERS:
             raise explain_unknown(node.op_type, HANDLERS)
-        check_integers(context, node)
+        if node.op_type not in INTEGER_OPERATORS:
+            check_integers(context, node)
         return HANDLERS[node.op_type](context, node)
     except (ValueError, IndexError, KeyError, TypeError, OverflowError, MemoryError) as error:
         # A malformed node: its parameters are not what its operator needs.

@@ -39,6 +39,27 @@ def gemm(context: Context, node: onnx.NodeProto) -> str:
     return _layer(context, node, weight, scales, factor=factor, after=after)
 
 
+def einsum(context: Context, node: onnx.NodeProto) -> str:
+    """A product of data and a constant matrix, in the letters of their axes: ``bi,io->bo``."""
+    context.data(node)
+    place = 0 if node.input[0] in context.constants else 1
+    equation = str(attribute(node, "equation", "")).replace(" ", "")
+    terms, _, result = equation.partition("->")
+    letters = terms.split(",")
+    data, weights = letters[1 - place], letters[place]
+    summed, made = data[-1:], result[-1:]
+    if len(weights) != 2 or set(weights) != {summed, made} or result != data[:-1] + made or made in data:
+        raise Refusal(
+            f"its equation is {equation}", "use one that multiplies the last axis of data by a matrix, as bi,io->bo"
+        )
+    weight, scales = context.constants[node.input[place]], context.scales.get(node.input[place])
+    if weight.ndim != 2 or weight.size == 0 or weight.dtype.kind not in "fiu":
+        raise Refusal(f"weights of shape {weight.shape} and type {weight.dtype}", "use a matrix of numbers")
+    if weights[0] == made:
+        weight, scales = weight.T, None if scales is None else scales.T
+    return _layer(context, node, weight, scales)
+
+
 def xnor_popcount(context: Context, node: onnx.NodeProto) -> str:
     """FINN's product of bits that stand for -1 and +1: how many of them agree."""
     bits = context.constant(node, 1, "right operand")

@@ -15,9 +15,11 @@ from bnnhw.frontend import (
     parts,
     pools,
     quantisers,
+    truncation,
     windows,
 )
 from bnnhw.frontend.context import Handler
+from bnnhw.frontend.integer_operators import INTEGER_OPERATORS
 
 # These work on constants as well as on data.
 CONSTANT_QUANTISERS: dict[str, Handler] = {
@@ -25,12 +27,14 @@ CONSTANT_QUANTISERS: dict[str, Handler] = {
     "IntQuant": quantisers.quant,
     "BipolarQuant": quantisers.bipolar_quant,
     "MultiThreshold": quantisers.multi_threshold,
+    "Trunc": truncation.trunc,
     "QuantizeLinear": linear_quantisers.quantize,
     "DequantizeLinear": linear_quantisers.dequantize,
 }
 
 HANDLERS: dict[str, Handler] = {
     **CONSTANT_QUANTISERS,
+    **INTEGER_OPERATORS,
     "Sign": quantisers.sign,
     "Round": activations.rounding,
     "Floor": activations.rounding,
@@ -75,6 +79,7 @@ HANDLERS: dict[str, Handler] = {
     "Transpose": layout.transpose,
     "MatMul": layers.matmul,
     "Gemm": layers.gemm,
+    "Einsum": layers.einsum,
     "XnorPopcountMatMul": layers.xnor_popcount,
     "Conv": convolution.conv,
     "Im2Col": convolution.im2col,
@@ -84,6 +89,8 @@ HANDLERS: dict[str, Handler] = {
     "GlobalMaxPool": pools.global_max_pool,
     "AveragePool": pools.average_pool,
     "GlobalAveragePool": pools.global_average_pool,
+    "ReduceMax": pools.reduce_max,
+    "ReduceMin": pools.reduce_min,
     "ReduceMean": pools.reduce_mean,
     "ReduceSum": pools.reduce_sum,
     "QuantAvgPool2d": pools.quant_average_pool,

@@ -71,6 +71,19 @@ def reduce_sum(context: Context, node: onnx.NodeProto) -> str:
     return _reduce(context, node, source, [_sum(Geometry(source.size))], "sum of the whole map")
 
 
+def reduce_max(context: Context, node: onnx.NodeProto) -> str:
+    source = _reduced(context, node)
+    return _reduce(context, node, source, [_largest(Geometry(source.size))], "max-pool of the whole map")
+
+
+def reduce_min(context: Context, node: onnx.NodeProto) -> str:
+    """The largest one of what is turned around, and turned back."""
+    source = _reduced(context, node)
+    turned = arithmetic("mul", np.array(-1))
+    made = [turned, _largest(Geometry(source.size)), turned]
+    return _reduce(context, node, source, made, "min-pool of the whole map")
+
+
 def _reduced(context: Context, node: onnx.NodeProto) -> MapView:
     """The map whose rows and columns, no more and no less, are reduced."""
     name = context.data(node)

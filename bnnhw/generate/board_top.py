@@ -11,6 +11,7 @@ from amaranth.lib import io, wiring
 from bnnhw.dataflow import Network, Plan
 from bnnhw.gateware.link.board_link import BoardLink
 from bnnhw.gateware.pll import ClockGenerator
+from bnnhw.gateware.streams.ready_slice import ReadySlice
 from bnnhw.gateware.streams.result_cut import ResultCut
 from bnnhw.generate.accelerator import Accelerator
 
@@ -67,6 +68,8 @@ class BoardTop(Elaboratable):
         self._accelerator: Any = Accelerator(plan, network)
         ports = self._accelerator.ports
         self._cut: Any = ResultCut(ports.output.width, ports.output.elements, ports.output.lanes)
+        self._inward: Any = ReadySlice(self._accelerator.i.payload.shape())
+        self._outward: Any = ReadySlice(self._accelerator.o.payload.shape())
         self._clk_hz = clk_hz
         self._clock = clock
         self._link_divider = link_divider
@@ -97,9 +100,15 @@ class BoardTop(Elaboratable):
         )
         m.submodules.accelerator = DomainRenamer("accel")(self._accelerator)
         m.submodules.link = link = self.link
-        wiring.connect(m, link.o, self._accelerator.i)
+        # No stall goes from the accelerator into the link or back within a cycle: a frame of constant layers is one
+        # beat of hundreds of bits, all of which it would have to reach.
+        m.submodules.inward = inward = DomainRenamer("accel")(self._inward)
+        wiring.connect(m, link.o, inward.i)
+        wiring.connect(m, inward.o, self._accelerator.i)
         m.submodules.cut = cut = DomainRenamer("accel")(self._cut)
-        wiring.connect(m, self._accelerator.o, cut.i)
+        m.submodules.outward = outward = DomainRenamer("accel")(self._outward)
+        wiring.connect(m, self._accelerator.o, outward.i)
+        wiring.connect(m, outward.o, cut.i)
         wiring.connect(m, cut.o, link.i)
 
         pins = platform.request(*self._uart, dir="-")

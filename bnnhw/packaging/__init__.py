@@ -12,14 +12,12 @@ from bnnhw import files, reference
 from bnnhw.artifacts import stamped
 from bnnhw.dataflow.cycles import measure
 from bnnhw.design import Design
-from bnnhw.errors import InputError
 from bnnhw.generate.rtlil import rtlil
-from bnnhw.generate.wrappers import BUSES, wrapper
+from bnnhw.generate.wrappers import check_bus, wrapper
 from bnnhw.generate.wrappers.wishbone import Wishbone
-from bnnhw.hints import did_you_mean
 from bnnhw.inputs import inputs_for
-from bnnhw.packaging import c_driver, register_bench, stream_bench, tables
-from bnnhw.packaging.numbers import encoding, scores
+from bnnhw.numbers import encoding, scores
+from bnnhw.packaging import c_driver, litex, register_bench, stream_bench, tables
 from bnnhw.packaging.page import page
 from bnnhw.packaging.prefixes import check_prefix, prefix_for
 from bnnhw.packaging.template import fusesoc_core, template
@@ -65,8 +63,7 @@ def check_choices(bus: str, prefix: str | None) -> None:
     InputError
         Naming the option.
     """
-    if bus not in BUSES:
-        raise InputError(f"--bus {bus}: no such bus{did_you_mean(bus, BUSES) or ';'} there are {', '.join(BUSES)}")
+    check_bus(bus)
     if prefix is not None:
         check_prefix(prefix)
 
@@ -100,6 +97,7 @@ def make_package(design: Design, *, bus: str, prefix: str | None, samples: int) 
         drivers = c_driver.files(name, signals, digest=plan.digest)
     else:
         benches, drivers = stream_bench.files(name, signals, values, expected, latency=cycles.latency), {}
+    wrappers = litex.files(name, signals, digest=plan.digest)
     codes, found = encoding(graph), scores(graph)
     listed = tables.all_of(name, codes, found, plan.input_dtype)
     texts = {
@@ -107,6 +105,7 @@ def make_package(design: Design, *, bus: str, prefix: str | None, samples: int) 
         f"{name}_template.v": template(name, signals),
         **benches,
         **drivers,
+        **wrappers,
         **listed,
         f"{name}.core": fusesoc_core(
             name,
@@ -114,7 +113,9 @@ def make_package(design: Design, *, bus: str, prefix: str | None, samples: int) 
             VERSION,
             [file for file in benches if file.endswith(".hex")],
         ),
-        f"{name}.md": page(name, design, signals, codes, found, cycles, tables=[*listed], drivers=[*drivers]),
+        f"{name}.md": page(
+            name, design, signals, codes, found, cycles, tables=[*listed], drivers=[*drivers], wrappers=[*wrappers]
+        ),
     }
     facts = {
         "model": graph.name,

@@ -8,7 +8,7 @@ from bnnhw.arithmetic.formats import DataType
 from bnnhw.dataflow.cycles import Cycles
 from bnnhw.design import Design
 from bnnhw.generate.wrappers.base import Bus
-from bnnhw.packaging.numbers import Encoding, Scores
+from bnnhw.numbers import Encoding, Scores
 
 # Cuts that are shown on the page; the file has all of them.
 MAX_SHOWN = 16
@@ -30,6 +30,7 @@ def page(
     *,
     tables: Sequence[str],
     drivers: Sequence[str],
+    wrappers: Sequence[str],
 ) -> str:
     """The page.
 
@@ -39,6 +40,8 @@ def page(
         Names of the files of `bnnhw.packaging.tables` that belong to it.
     drivers
         Names of the files of software.
+    wrappers
+        Names of the files for LiteX.
     """
     return "\n".join(
         [
@@ -48,7 +51,7 @@ def page(
             *_codes(prefix, bus.ports.input.dtype, encoding, tables),
             *_results(prefix, bus, scores, tables),
             *_timing(bus, cycles, design),
-            *_use(prefix, tables, drivers),
+            *_use(prefix, tables, drivers, wrappers),
         ]
     )
 
@@ -82,7 +85,7 @@ def _frames(bus: Bus, design: Design) -> Iterator[str]:
     port, graph = bus.ports.input, design.graph
     shape = " x ".join(str(size) for size in graph.tensors[graph.input].shape)
     yield f"## Frames\n\n{port.elements} elements in {port.beats} beats of {port.lanes}. {bus.frame_layout}\n"
-    yield f"The model's own input is {shape}."
+    yield f"The model's own input is an array of {shape} values."
 
 
 def _codes(prefix: str, dtype: DataType, encoding: Encoding | None, tables: Sequence[str]) -> Iterator[str]:
@@ -161,7 +164,7 @@ def _timing(bus: Bus, cycles: Cycles, design: Design) -> Iterator[str]:
         yield f"{group} frames are worked on side by side, so their results come in groups; one alone is not delayed."
 
 
-def _use(prefix: str, tables: Sequence[str], drivers: Sequence[str]) -> Iterator[str]:
+def _use(prefix: str, tables: Sequence[str], drivers: Sequence[str], wrappers: Sequence[str]) -> Iterator[str]:
     yield f"""
 ## Use
 
@@ -175,6 +178,8 @@ def _use(prefix: str, tables: Sequence[str], drivers: Sequence[str]) -> Iterator
         yield f"| `{name}` | see above |"
     for name in drivers:
         yield f"| `{name}` | driver in C |"
+    for name in wrappers:
+        yield f"| `{name}` | for LiteX: `from {name.removesuffix('.py')} import Accelerator` |"
     yield f"""
 The bench runs in this folder, and ends with PASS and exit status 0 or with FAIL and another one (FuseSoC does not pass
 on that of Icarus):

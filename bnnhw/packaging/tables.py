@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from bnnhw.arithmetic.formats import DataType
-from bnnhw.packaging.numbers import Encoding, Scores
+from bnnhw.numbers import Encoding, Scores
 
 
 def all_of(prefix: str, encoding: Encoding | None, scores: Scores, dtype: DataType) -> dict[str, str]:

@@ -6,12 +6,22 @@ from collections.abc import Callable
 
 from bnnhw.ir.graph import Graph
 from bnnhw.ir.spec import Stage, verify
-from bnnhw.passes import arrange, find_groups, flip_decreasing, lower, select_label, share_input, sink_windows
+from bnnhw.passes import (
+    arrange,
+    clip_first,
+    find_groups,
+    flip_decreasing,
+    lower,
+    select_label,
+    share_input,
+    sink_windows,
+)
 
 Pass = Callable[[Graph], Graph]
 
 # In this order; each with the stage that its result must keep the rules of.
 PIPELINE: tuple[tuple[Pass, Stage], ...] = (
+    (clip_first.run, "imported"),
     (find_groups.run, "imported"),
     (arrange.run, "imported"),
     (sink_windows.run, "imported"),

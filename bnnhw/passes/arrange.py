@@ -12,8 +12,24 @@ from numpy.typing import NDArray
 from bnnhw.errors import ModelError
 from bnnhw.ir.elementwise import ELEMENTWISE, QUANTISERS, with_parameters
 from bnnhw.ir.graph import Graph
-from bnnhw.ir.nodes import Concat, Conv, MatMul, MaxPool, Node, Pad, Product, Reshape, Slice, Sum, SumPool, Transpose
+from bnnhw.ir.nodes import (
+    BipolarQuant,
+    Concat,
+    Conv,
+    MatMul,
+    MaxPool,
+    Node,
+    Pad,
+    Product,
+    Quant,
+    Reshape,
+    Slice,
+    Sum,
+    SumPool,
+    Transpose,
+)
 from bnnhw.passes.rewrite import Builder, label
+from bnnhw.passes.values import positional
 
 Index = NDArray[np.intp]
 Layout = Reshape | Transpose
@@ -90,8 +106,7 @@ class _Arrange:
         if isinstance(node, (Reshape, Transpose)) and self._before_hardware[node.output]:
             return _moved_view(views[0], node)
         if isinstance(node, ELEMENTWISE):
-            rearranged = _rearranged(node, views[0], self._new.tensors[views[0].tensor].shape)
-            return replace(views[0], tensor=self._new.add(rearranged, views[0].tensor))
+            return self._elementwise(node, views[0])
         if isinstance(node, MatMul):
             return self._dense(node, views[0])
         if isinstance(node, Slice):
@@ -102,6 +117,16 @@ class _Arrange:
             return self._alike(node, views)
         made = self._new.add(node, *(self._materialise(name, node.name, node) for name in node.inputs))
         return _View(made, _row_major(self._new.tensors[made].shape))
+
+    def _elementwise(self, node: Node, view: _View) -> _View:
+        """Parameters follow the view; but scales of a vector's elements, which would be those of a map's positions,
+        keep the vector where software has it."""
+        rearranged = _rearranged(node, view, self._new.tensors[view.tensor].shape)
+        scaled = isinstance(node, (Quant, BipolarQuant)) and positional(rearranged) and not positional(node)
+        if scaled and node.inputs[0] in self._software and (view.in_order or view.moves is not None):
+            made = self._new.add(node, self._materialise(node.inputs[0], node.name, node))
+            return _View(made, _row_major(self._new.tensors[made].shape))
+        return replace(view, tensor=self._new.add(rearranged, view.tensor))
 
     def _alike(self, node: Sum | Product, views: list[_View]) -> _View:
         """A sum or product of tensors with their elements in one order; of a vector and a map as vectors."""
@@ -228,8 +253,11 @@ def _first_taken(graph: Graph, whole: _View) -> _View | None:
         view = views.get(node.inputs[0])
         if view is None:
             continue
-        if isinstance(node, Transpose) or (isinstance(node, Reshape) and node.inputs[0] not in parts):
-            views[node.output] = _moved_view(view, node)
+        move = node if isinstance(node, (Reshape, Transpose)) else None
+        if isinstance(move, Reshape) and node.inputs[0] in parts:
+            move = _of_whole(move, graph.tensors[node.inputs[0]].shape, view.index.shape)
+        if move is not None:
+            views[node.output] = _moved_view(view, move)
         elif isinstance(node, (*ELEMENTWISE, Slice)):
             views[node.output] = view
         else:
@@ -237,6 +265,24 @@ def _first_taken(graph: Graph, whole: _View) -> _View | None:
         if isinstance(node, Slice) or node.inputs[0] in parts:
             parts.add(node.output)
     return None
+
+
+def _of_whole(move: Reshape, part: tuple[int, ...], whole: tuple[int, ...]) -> Reshape | None:
+    """What adds the axes of size 1 to a tensor of shape `whole` that `move` adds to one of its parts, of shape `part`,
+    or drops those that it drops; None if it does something else."""
+    shape: list[int] = []
+    at = 0
+    for size in move.shape:
+        while at < len(part) and part[at] == whole[at] == 1 != size:
+            at += 1
+        if at < len(part) and part[at] == size:
+            shape.append(whole[at])
+            at += 1
+        elif size == 1:
+            shape.append(1)
+        else:
+            return None
+    return replace(move, shape=tuple(shape)) if prod(shape) == prod(whole) else None
 
 
 def _before_hardware(graph: Graph) -> dict[str, bool]:

@@ -17,7 +17,6 @@ from bnnhw.passes.values import Affine, Value, affine, uniform
 
 Array = NDArray[np.float64]
 
-MAX_BITS = 16  # of an activation that a layer multiplies
 MAX_WEIGHT_BITS = 16  # of one layer
 
 

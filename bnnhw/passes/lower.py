@@ -6,10 +6,11 @@ from contextlib import suppress
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
-from bnnhw.arithmetic.formats import Integers
+from bnnhw.arithmetic.formats import DataType, Integers
 from bnnhw.errors import ModelError
-from bnnhw.ir.elementwise import ELEMENTWISE, with_parameters
+from bnnhw.ir.elementwise import ELEMENTWISE
 from bnnhw.ir.geometry import Geometry
 from bnnhw.ir.graph import Graph
 from bnnhw.ir.nodes import (
@@ -25,16 +26,18 @@ from bnnhw.ir.nodes import (
     Slice,
     Sum,
     SumPool,
+    Threshold,
     Transpose,
 )
 from bnnhw.passes.joining import concatenated, summed
-from bnnhw.passes.layers import MAX_BITS, dense
+from bnnhw.passes.layers import dense
 from bnnhw.passes.lowered import MAX_THRESHOLD_BITS, Lowered
 from bnnhw.passes.rewrite import label
-from bnnhw.passes.rounding import repeated
+from bnnhw.passes.rounding import EXACT, repeated
 from bnnhw.passes.stepped import piecewise_linear, stepped
-from bnnhw.passes.values import Affine, Value, affine, combined, flattened, positional
+from bnnhw.passes.values import Affine, Value, affine, combined, flattened, of_channels, positional
 
+Array = NDArray[np.float64]
 Pads = tuple[int, int, int, int]
 
 
@@ -174,16 +177,37 @@ class _Lowering:
         value = self._part(source)
         function = affine(value.steps)
         if function is None or function.offset.any():
-            self._made.codes(source, {0.0})
+            try:
+                self._made.codes(source, {0.0})
+            except ModelError:
+                if function is None:
+                    raise
+                return self._surrounded_offset(pad, value, function)
             value = self._made.values[source]
             function = affine(value.steps)
         assert function is not None
+        return self._framed(pad, value.tensor, function.scale, self._made.rounded(value).error, pad.name)
+
+    def _framed(self, pad: Pad, tensor: str, scale: Array, noise: Array, name: str) -> Value:
         surround = SumPool(
-            name=pad.name, inputs=(), output=pad.output, source=pad.source, geometry=Geometry((1, 1), pads=pad.pads)
+            name=name, inputs=(), output=name, source=pad.source, geometry=Geometry((1, 1), pads=pad.pads)
         )
-        noise = self._made.rounded(value).error
         shape = self._graph.tensors[pad.output].shape
-        return self._made.value(self._made.add(surround, value.tensor), shape, function, noise, pad.name)
+        return self._made.value(self._made.add(surround, tensor), shape, Affine(scale, EXACT), noise, name)
+
+    def _surrounded_offset(self, pad: Pad, value: Value, function: Affine) -> Value:
+        """A padded map of integers with an offset, which the padding has not: it is added to what is inside."""
+        name, lowest = f"{pad.name}.inside", self._made.reachable(value.tensor)[0]
+        ones = Threshold(
+            name=name, inputs=(), output=name, source=pad.source, thresholds=lowest[:, None], offset=0, step=1,
+            dtype=DataType("uint", 1),
+        )  # fmt: skip
+        parts = [
+            self._framed(pad, value.tensor, function.scale, self._made.rounded(value).error, f"{pad.name}.map"),
+            self._framed(pad, self._made.add(ones, value.tensor), function.offset, EXACT, f"{pad.name}.offset"),
+        ]
+        total = np.ones((len(parts), 1), np.int64)
+        return summed(self._made, Sum(name=pad.name, inputs=(), output=pad.output, coefficients=total), parts)
 
     def _elementwise(self, node: Node) -> None:
         name = self._padded(node.inputs[0])
@@ -205,15 +229,16 @@ class _Lowering:
         if self._is_flat(source):
             raise ModelError("a factor before it differs from position to position; use one per channel")
         format_ = self._made.integers(value.tensor)
-        if format_.bits > MAX_BITS:
-            raise ModelError(f"its input has {format_.bits} bits; at most {MAX_BITS} are possible: quantise it further")
         fill = self._code(padding, value, format_) if any(pads) else format_.min
         self._made.values[node.output] = dense(self._made, node, value, pads, fill)
 
     def _multiplied(self, source: str, padding: set[float]) -> Value:
         """What a layer takes: codes that only need a scale, or where there are none such, codes with an offset, which
-        becomes one of the layer's sums. What pads them is then one of these codes."""
-        if not self._made.is_float(source) and self._made.listed(source):
+        becomes one of the layer's sums. What pads them is then one of these codes. Sums that nothing quantises it
+        multiplies as they are."""
+        if not self._made.is_float(source):
+            if not self._made.listed(source) and affine(self._made.values[source].steps) is not None:
+                return self._made.values[source]
             with suppress(ModelError):
                 return self._with_offset(source, padding)
         self._made.codes(source, padding)
@@ -285,11 +310,8 @@ class _Lowering:
 
     def _slice(self, node: Slice) -> None:
         value = self._part(self._padded(node.inputs[0]))
-        channels = node.kept.any(axis=tuple(range(node.kept.ndim - 1)))
-        steps = tuple(
-            with_parameters(step, lambda array: array[channels] if array.ndim and array.shape[-1] > 1 else array)
-            for step in value.steps
-        )
+        channels = np.flatnonzero(node.kept.any(axis=tuple(range(node.kept.ndim - 1))))
+        steps = tuple(of_channels(step, channels) for step in value.steps)
         tensor = self._made.add(node, value.tensor)
         self._made.values[node.output] = Value(tensor, self._graph.tensors[node.output].shape, steps)
 
@@ -373,5 +395,6 @@ class _Lowering:
 
 
 def _scales_channels(node: Node) -> bool:
-    """Whether quantised values have another scale in each channel behind `node`: codes are better made before it."""
-    return isinstance(node, Arithmetic) and node.operand.ndim == 1
+    """Whether quantised values have another scale by channel, or by position, behind `node`: codes are better made
+    before it."""
+    return isinstance(node, Arithmetic) and node.operand.ndim > 0

@@ -33,6 +33,7 @@ from bnnhw.passes.software import Software
 from bnnhw.passes.values import (
     Affine,
     Combined,
+    Listed,
     Value,
     affine,
     all_codes,
@@ -52,11 +53,15 @@ MAX_THRESHOLD_BITS = 8
 
 @dataclass(frozen=True, eq=False)
 class Codes:
-    """An integer tensor that stands for ``tensor * scale``; `noise` as in `Value`."""
+    """An integer tensor that stands for ``tensor * scale``; `noise` as in `Value`.
+
+    Where float32 values are not these products to the last bit, `listed` has integers (n, C) and the values of each.
+    """
 
     tensor: str
     scale: NDArray[np.float64]
     noise: NDArray[np.float64] = field(default_factory=lambda: EXACT)
+    listed: tuple[NDArray[np.int64], NDArray[np.float32]] | None = None
 
     @property
     def affine(self) -> Affine:
@@ -126,6 +131,7 @@ class Lowered:
 
     def _in_floats(self, step: Node, tensor: str, output: str = "") -> str:
         """A step on the integers or floats of `tensor`, done by software."""
+        step = step.plain if isinstance(step, Listed) else step
         unique = self._unique(step.name or f"{output}.scale")
         if not isinstance(step, Combined):
             return self.new.add(replace(step, name=unique, output=output or unique), tensor)
@@ -228,7 +234,10 @@ class Lowered:
 
     def why(self, name: str) -> str:
         """Why no codes stand for a tensor."""
-        return self._software.why.get(name, NOT_QUANTISED)
+        behind_layer = name in self.values
+        return self._software.why.get(
+            name, f"its input is not quantised; {QUANTISE}" if behind_layer else NOT_QUANTISED
+        )
 
     def codes(self, name: str, padding: set[float] | None = None, *, grid: bool = True) -> Codes:
         """The integers that stand for a tensor, made where they are not there yet.
@@ -245,7 +254,10 @@ class Lowered:
             self._codes[name] = codes
             # Whatever else reads the tensor goes on from these.
             shape = self._graph.tensors[name].shape
-            self.values[name] = self.value(codes.tensor, shape, codes.affine, codes.noise, name)
+            value = self.value(codes.tensor, shape, codes.affine, codes.noise, name)
+            if codes.listed is not None:
+                value = replace(value, steps=(Listed.over(value.first, *codes.listed), *value.steps[1:]))
+            self.values[name] = value
         return self._codes[name]
 
     def _encode(self, name: str, padding: set[float], grid: bool) -> Codes:
@@ -261,7 +273,9 @@ class Lowered:
             name=made, inputs=(), output=made, dtype=found.dtype, scale=found.scale, offset=found.offset,
             step=found.step, levels=found.count,
         )  # fmt: skip
-        return Codes(self.new.add(encode, name), found.scale, off)
+        values = values.reshape(len(values), -1)
+        listed = (np.rint(values / found.scale).astype(np.int64), values)
+        return Codes(self.new.add(encode, name), found.scale, off, listed if off.any() else None)
 
     def _integer_codes(self, name: str, padding: set[float], grid: bool) -> Codes:
         value = self.values[name]
@@ -275,8 +289,17 @@ class Lowered:
         if function is not None and not function.offset.any():
             extra = [round(p / float(function.scale)) for p in padding] if not function.scale.ndim else []
             if format_.contains([*extra, format_.max]):
-                return self._shaped(Codes(value.tensor, function.scale, value.noise), value, name)
+                return self._shaped(self._kept(value, function), value, name)
         return self._shaped(self._threshold(value, name, padding, grid), value, name)
+
+    def _kept(self, value: Value, function: Affine) -> Codes:
+        """The integers behind `value`, which is a multiple of them."""
+        if len(value.steps) == 1 and not isinstance(value.first, Listed):
+            return Codes(value.tensor, function.scale, value.noise)
+        integers = all_codes(self.integers(value.tensor))[:, None]
+        values = evaluate(value.steps, integers)
+        listed = (np.broadcast_to(integers, values.shape), values)
+        return Codes(value.tensor, function.scale, self.rounded(value).error, listed)
 
     def _shaped(self, codes: Codes, value: Value, name: str) -> Codes:
         """`codes` in the shape of `value`; flat where what they are worth differs from position to position."""
@@ -294,8 +317,10 @@ class Lowered:
         if found is None:
             raise ModelError(self.why(name))
         target = spaced(found, grid=grid).holding(padding)
-        if target.dtype.bits > MAX_CODE_BITS:
-            raise ModelError(f"values of {target.dtype.bits} bits; quantise to {MAX_CODE_BITS} bits or fewer")
+        if target.count > 1 << MAX_CODE_BITS:
+            raise ModelError(
+                f"values of {(target.count - 1).bit_length()} bits; quantise to {MAX_CODE_BITS} bits or fewer"
+            )
         if self._keeps(value, target):
             return Codes(value.tensor, target.scale)
         reach = self.reachable(value.tensor)

@@ -11,6 +11,8 @@ from bnnhw.ir.nodes import MaxPool, MultiThreshold, Node, Pad, Reshape, Round, S
 from bnnhw.passes.rewrite import label
 from bnnhw.passes.values import all_codes, collapsed, one_way, positional, quantiser_levels, reached, whole_numbers
 
+POSITIONAL = "a parameter that differs from position to position; use one per channel"
+
 Floats = NDArray[np.float32]
 
 
@@ -26,6 +28,7 @@ class Software:
     """
 
     def __init__(self, graph: Graph) -> None:
+        self._graph = graph
         self.levels: dict[str, Floats] = {}
         self.why: dict[str, str] = {}
         # Between which values they lie, (2, 1), or (2, C).
@@ -49,8 +52,12 @@ class Software:
         known = source in self._ends
         if known and isinstance(node, ELEMENTWISE) and not positional(node) and one_way((node,)) is not None:
             self._ends[node.output] = np.asarray(apply(node, self._ends[source]), np.float32)
-        elif known and isinstance(node, (Reshape, Transpose, Slice)):
-            self._ends[node.output] = self._ends[source]
+        elif (
+            known
+            and isinstance(node, (Reshape, Transpose, Slice))
+            and (ends := self._moved(node, source, self._ends[source])) is not None
+        ):
+            self._ends[node.output] = ends
         if source in self._behind:
             self.why[node.output] = self.why[source]
             self._behind.add(node.output)
@@ -60,12 +67,29 @@ class Software:
             found = np.concatenate([found, np.full_like(found[:1], node.value)])
         elif isinstance(node, ELEMENTWISE):
             found, why = self._through(node, found, why)
+        elif isinstance(node, (Reshape, Transpose, Slice)) and found is not None:
+            found = self._moved(node, source, found)
+            why = why if found is not None else f"{label(node)}: {POSITIONAL}"
         elif not isinstance(node, (Reshape, Transpose, Slice, MaxPool)):
             found = None
         if found is not None:
             self.levels[node.output] = found
         elif why is not None:
             self.why[node.output] = why
+
+    def _moved(self, node: Reshape | Transpose | Slice, source: str, values: Floats) -> Floats | None:
+        """`values` (n, C) of the channels of `source`, one row or many, in those of what `node` makes of it; None where
+        they then differ by position."""
+        if values.ndim == 1 or values.shape[1] == 1:
+            return values
+        shape = self._graph.tensors[source].shape
+        channels = np.broadcast_to(np.arange(shape[-1]), shape)
+        if isinstance(node, Transpose):
+            channels = channels.transpose(node.perm)
+        elif isinstance(node, Slice):
+            channels = channels[node.kept]
+        rows = channels.reshape(-1, self._graph.tensors[node.output].shape[-1])
+        return values[:, rows[0]] if (rows == rows[0]).all() else None
 
     def _through(self, node: Node, found: Floats | None, why: str | None) -> tuple[Floats | None, str | None]:
         """The levels behind an elementwise node, given those before it."""
@@ -77,7 +101,7 @@ class Software:
                 return None, f"{label(node)}: it rounds values of any size; clip them first"
             return rounded[:, 0], None
         if positional(node) and not isinstance(node, MultiThreshold):
-            return None, f"{label(node)}: a parameter that differs from position to position; use one per channel"
+            return None, f"{label(node)}: {POSITIONAL}"
         if isinstance(node, QUANTISERS):
             whole = collapsed(quantiser_levels(node))
             return (whole if found is None or positional(node) else reached((node,), found, whole)), None

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from bnnhw.arithmetic.thresholds import MAX_PARALLEL_THRESHOLDS, threshold_cycles
 from bnnhw.ir.nodes import Dequant, Node
 from bnnhw.passes.levels import Levels
-from bnnhw.passes.values import directions, evaluate, inexact
+from bnnhw.passes.values import Listed, directions, evaluate, inexact
 
 # Of functions that executors compute inexactly: a few units in the last place.
 FUNCTION_ERROR = 2.0**-21
@@ -127,7 +127,8 @@ def sides(steps: tuple[Node, ...]) -> tuple[int, ...]:
     """The sides to which executors may be off what exact integers give, for `moved`: none where they are exact."""
     first, rest = steps[0], steps[1:]
     assert isinstance(first, Dequant)
-    return (-1, 1) if first.noise.any() or inexact(rest) else ()
+    noisy = bool(first.noise.any()) and not isinstance(first, Listed)
+    return (-1, 1) if noisy or inexact(rest) else ()
 
 
 def moved(steps: tuple[Node, ...], integers: NDArray[np.int64], off: int) -> NDArray[np.float32]:
@@ -136,5 +137,8 @@ def moved(steps: tuple[Node, ...], integers: NDArray[np.int64], off: int) -> NDA
         return evaluate(steps, integers)
     first, rest = steps[0], steps[1:]
     assert isinstance(first, Dequant)
-    start = np.asarray(integers * first.scale + off * first.noise, np.float32)
+    if isinstance(first, Listed):
+        start = first.of(integers)
+    else:
+        start = np.asarray(integers * first.scale + off * first.noise, np.float32)
     return evaluate(rest, start, off * FUNCTION_ERROR)

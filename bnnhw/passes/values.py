@@ -33,6 +33,53 @@ class Combined(Node):
         return all(last_quantiser(branch) is not None for branch in self.branches)
 
 
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Listed(Dequant):
+    """A Dequant of codes that stand for known floats, which `scale` gives but for their last bits: integer
+    ``first + step * k`` becomes ``values[k]``, (levels, 1), or (levels, C) where they differ by channel."""
+
+    first: int
+    step: int
+    values: NDArray[np.float32]
+
+    def of(self, integers: NDArray[Any]) -> NDArray[np.float32]:
+        """The floats that integers (.., C) stand for: those of other codes, which only pad, are products."""
+        place, rest = np.divmod(np.asarray(integers, np.int64) - self.first, self.step)
+        inside = (rest == 0) & (place >= 0) & (place < len(self.values))
+        own = self.values[np.clip(place, 0, len(self.values) - 1), np.arange(self.values.shape[1])]
+        return np.where(inside, own, np.asarray(integers * self.scale, np.float32))
+
+    @classmethod
+    def over(cls, plain: Dequant, codes: NDArray[np.int64], values: NDArray[np.float32]) -> Dequant:
+        """`plain`, or where its products are not the `values` (n, C) or (n, 1) of `codes`, of the same shape, the list
+        of these; `plain` where they are not one value a code."""
+        low = codes.min()
+        step = int(np.gcd.reduce((codes - low).reshape(-1))) or 1
+        listed = np.asarray(np.arange(low, codes.max() + 1, step)[:, None] * plain.scale, np.float32)
+        listed = np.broadcast_to(listed, (len(listed), max(listed.shape[1], codes.shape[1]))).copy()
+        places, channels = (codes - low) // step, np.arange(codes.shape[1])
+        products = listed[places, channels]
+        listed[places, channels] = values
+        if (
+            (products == values).all()
+            or (listed[places, channels] != values).any()
+            or (np.diff(listed, axis=0) < 0).any()
+        ):
+            return plain
+        return cls(
+            name=plain.name, inputs=(), output="", source=plain.source, scale=plain.scale, noise=plain.noise,
+            first=int(low), step=step, values=listed,
+        )  # fmt: skip
+
+    @property
+    def plain(self) -> Dequant:
+        """Without the last bits of the floats, and with the bound of these."""
+        return Dequant(
+            name=self.name, inputs=self.inputs, output=self.output, source=self.source, scale=self.scale,
+            noise=self.noise,
+        )  # fmt: skip
+
+
 @dataclass(frozen=True, eq=False)
 class Value:
     """A float tensor of the model, of `shape`: what `steps` make of the integers of `tensor`, one of the new graph.
@@ -46,11 +93,16 @@ class Value:
     steps: tuple[Node, ...]
 
     @property
-    def noise(self) -> NDArray[np.float64]:
-        """Of the first step, see `Dequant`."""
+    def first(self) -> Dequant:
+        """The first step."""
         first = self.steps[0]
         assert isinstance(first, Dequant)
-        return first.noise
+        return first
+
+    @property
+    def noise(self) -> NDArray[np.float64]:
+        """Of the first step, see `Dequant`."""
+        return self.first.noise
 
     def then(self, node: Node) -> Value:
         """The value after one more step, of parameters that differ by channel at most."""
@@ -106,9 +158,20 @@ def flattened(node: Node, shape: tuple[int, ...]) -> Node:
     """`node` for the flat vector of a tensor of `shape`."""
     if isinstance(node, Combined):
         return replace(node, branches=tuple(tuple(flattened(step, shape) for step in b) for b in node.branches))
+    if isinstance(node, Listed):
+        return of_channels(node, np.broadcast_to(np.arange(shape[-1]), shape).reshape(-1))
     return with_parameters(
         node, lambda array: array if array.ndim == 0 else np.broadcast_to(array, shape).reshape(-1).copy()
     )
+
+
+def of_channels(node: Node, channels: NDArray[np.intp]) -> Node:
+    """`node`, whose parameters differ by channel at most, for a tensor with these `channels`."""
+    if isinstance(node, Listed):
+        values = node.values if node.values.shape[1] == 1 else node.values[:, channels]
+        scale, noise = (array[channels] if array.ndim else array for array in (node.scale, node.noise))
+        return replace(node, values=values, scale=scale, noise=noise)
+    return with_parameters(node, lambda array: array[channels] if array.ndim and array.shape[-1] > 1 else array)
 
 
 def evaluate(steps: tuple[Node, ...], values: NDArray[Any], off: float = 0.0) -> NDArray[Any]:
@@ -117,6 +180,9 @@ def evaluate(steps: tuple[Node, ...], values: NDArray[Any], off: float = 0.0) ->
         if isinstance(step, Combined):
             parts = [evaluate(branch, values, off) for branch in step.branches]
             values = reduce(np.add if step.operation == "add" else np.multiply, parts)
+            continue
+        if isinstance(step, Listed):
+            values = step.of(values)
             continue
         values = apply(step, values)
         if off and isinstance(step, Activation) and step.function in INEXACT:

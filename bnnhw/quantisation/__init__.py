@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
-Progress = Callable[[str], AbstractContextManager[object]]
+from bnnhw.progress import Progress, silent
 
 
 def quantize(
@@ -20,7 +19,7 @@ def quantize(
     method: str | None = None,
     correction: str | None = None,
     config: str | Path | None = None,
-    progress: Progress = nullcontext,
+    progress: Progress = silent,
     count: Callable[[int, int], None] | None = None,
 ) -> dict[str, Any]:
     """Makes a QONNX file that maps to hardware of a float ONNX file; what is quantised in it stays as it is.

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +19,12 @@ from bnnhw.frontend import importer
 from bnnhw.inputs import Inputs, read_inputs
 from bnnhw.ir.graph import Graph
 from bnnhw.passes import to_integers
+from bnnhw.progress import Progress
 from bnnhw.quantisation.calibration import Activation, Count
 from bnnhw.quantisation.network import FloatNetwork, Layer
 from bnnhw.quantisation.settings import Settings
 
 Array = NDArray[Any]
-Progress = Callable[[str], AbstractContextManager[object]]
 
 SUFFIXES = (".onnx", ".onnx.gz")
 # Formats of weights that are far from what they stand for.

@@ -6,7 +6,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,22 +15,17 @@ from bnnhw.artifacts import REPORT
 from bnnhw.dataflow import Cycles, Network, Plan, check_clock
 from bnnhw.errors import InputError, PlanError
 from bnnhw.files import cannot_write
+from bnnhw.progress import Progress, silent
 from bnnhw.toolchain import tools
 from bnnhw.toolchain.bitstream import Job
 from bnnhw.toolchain.boards import Board, all_boards, find_board
 from bnnhw.toolchain.page import write_page
 from bnnhw.toolchain.programmer import program
 from bnnhw.toolchain.report import built_bitstream, make_report
-from bnnhw.toolchain.tools import Progress
 
 __all__ = ["Board", "all_boards", "build_bitstream", "built_bitstream", "find_board", "program", "write_page"]
 
 MAX_SEED = 2**31 - 1
-
-
-def silent(step: str) -> AbstractContextManager[None]:
-    """Shows no progress."""
-    return nullcontext()
 
 
 def build_bitstream(
@@ -42,6 +37,7 @@ def build_bitstream(
     cycles: Cycles,
     simulated: bool = True,
     model_file: Path | None = None,
+    accuracy: tuple[float, int] | None = None,
     clock_mhz: float | None = None,
     seed: int = 1,
     seeds: int = 1,
@@ -61,8 +57,8 @@ def build_bitstream(
         Latency and interval of the accelerator.
     simulated
         Whether they were measured, or are those of the cycle model.
-    model_file
-        What the plan was made of, for the report.
+    model_file, accuracy
+        What the plan was made of, its share of right classes and of how many samples, for the report.
     clock_mhz
         Run no faster than this; None for as fast as timing allows.
     seed, seeds
@@ -106,6 +102,7 @@ def build_bitstream(
         clock, timing = job.run(clock_mhz)
         report = make_report(
             plan,
+            network,
             board,
             folder,
             cycles=cycles,
@@ -116,6 +113,7 @@ def build_bitstream(
             reached_mhz=job.reached_mhz,
             link_frames_per_second=job.link_frames_per_second,
             model_file=model_file,
+            accuracy=accuracy,
             options={"seed": seed, "seeds": seeds, "clock_mhz": clock_mhz},
             seconds=job.seconds,
         )

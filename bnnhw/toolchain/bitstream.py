@@ -13,11 +13,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bnnhw.dataflow import Network, Plan
+from bnnhw.dataflow.clocks import usual_mhz
 from bnnhw.errors import PlanError, ToolError
+from bnnhw.progress import Progress, Tell
 from bnnhw.toolchain import flow, pll, tools
 from bnnhw.toolchain.boards import Board
 from bnnhw.toolchain.flow import Timing
-from bnnhw.toolchain.tools import Progress
+from bnnhw.toolchain.routing_progress import Routes
 
 if TYPE_CHECKING:
     from bnnhw.generate.board_top import BoardTop
@@ -97,7 +99,7 @@ class Job:
         """
         board = self.board
         wanted = math.inf if clock_mhz is None else clock_mhz * (1 + ROUNDING)
-        clock = fastest_clock(board, min(wanted, board.device.fmax_guess_mhz))
+        clock = fastest_clock(board, min(wanted, usual_mhz(board.device)))
         if clock is None:
             raise PlanError(
                 f"--clock-mhz {clock_mhz:g}: the slowest clock of board {board.name} is {slowest_mhz(board):g} MHz"
@@ -142,16 +144,21 @@ class Job:
             flow.elaborate(self._top(clock), self.board, self.folder)
         with self._step("synthesize", "Synthesis"):
             flow.synthesize(self.board, self.folder)
-        with self._step("place_and_route", f"Place and route with {self._tried()}"):
-            routes = self._routes()
+        with self._step("place_and_route", f"Place and route with {self._tried()}") as tell:
+            routes = self._routes(Routes(tell, len(self.seeds)))
         self.seed = max(routes, key=lambda seed: self._merit(routes[seed]))
         flow.keep(self.folder, seed=self.seed)
         return routes[self.seed]
 
-    def _routes(self) -> dict[int, Timing]:
+    def _routes(self, told: Routes) -> dict[int, Timing]:
         """The timing of each seed's route. A placer may find no room with one seed that it finds with another."""
+
+        def route(seed: int) -> Timing:
+            with told.route(seed) as heard:
+                return flow.route(self.board, self.folder, seed=seed, heard=heard)
+
         with ThreadPoolExecutor(self.jobs) as pool:
-            running = {seed: pool.submit(flow.route, self.board, self.folder, seed=seed) for seed in self.seeds}
+            running = {seed: pool.submit(route, seed) for seed in self.seeds}
             try:
                 failures = {seed: route.exception() for seed, route in running.items()}
             except BaseException:
@@ -198,8 +205,8 @@ class Job:
         return top
 
     @contextmanager
-    def _step(self, key: str, description: str) -> Iterator[None]:
+    def _step(self, key: str, description: str) -> Iterator[Tell]:
         started = time.monotonic()
-        with self.progress(description):
-            yield
+        with self.progress(description) as tell:
+            yield tell
         self.seconds[key] = self.seconds.get(key, 0.0) + time.monotonic() - started

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,12 @@ from bnnhw.toolchain.boards import Board
 
 NETLIST, STATISTICS = "top.json", "stat.json"
 ROUTED, CONFIGURATION = "routed.json", "top.config"
+
+# What the placer calls what a part has; where a family has none of something, or it is part of something else, nothing.
+CELLS = {
+    "ice40": {"lut4": "ICESTORM_LC", "block_ram": "ICESTORM_RAM", "spram": "ICESTORM_SPRAM", "dsp": "ICESTORM_DSP"},
+    "ecp5": {"lut4": "TRELLIS_COMB", "ff": "TRELLIS_FF", "block_ram": "DP16KD", "dsp": "MULT18X18D"},
+}
 
 # LUTs of designs of ECP5 that are placed and routed in other ways than small ones.
 LARGE, VERY_LARGE = 5_000, 20_000
@@ -115,8 +121,13 @@ def run_yosys(folder: Path, *script: str) -> None:
     tools.run(tools.YOSYS, ["-q", "-l", SYNTHESIS_LOG, "top.ys"], folder)
 
 
-def route(board: Board, folder: Path, *, seed: int) -> Timing:
+def route(board: Board, folder: Path, *, seed: int, heard: Callable[[str], None] = lambda line: None) -> Timing:
     """Netlist -> routed design and its report, whatever its timing is, in a folder of the seed's own: see `keep`.
+
+    Parameters
+    ----------
+    heard
+        Called with every line that nextpnr prints.
 
     Raises
     ------
@@ -130,13 +141,13 @@ def route(board: Board, folder: Path, *, seed: int) -> Timing:
     constraints = {"ice40": "--pcf", "ecp5": "--lpf"}[family]
     own = f"seed{seed}"
     (folder / own).mkdir(exist_ok=True)
-    written = {"ice40": {"--asc": CONFIGURATION, "--write": ROUTED}, "ecp5": {"--textcfg": CONFIGURATION}}[family]
+    written = {"--asc" if family == "ice40" else "--textcfg": CONFIGURATION, "--write": ROUTED}
     results = [word for option, name in written.items() for word in (option, f"{own}/{name}")]
-    common = ["-q", *board.nextpnr, *_effort(family, folder), "--json", NETLIST, constraints, CONSTRAINTS[family]]
+    common = [*board.nextpnr, *_effort(family, folder), "--json", NETLIST, constraints, CONSTRAINTS[family]]
     common += ["--report", f"{own}/{ROUTE_REPORT}"]
     arguments = [*common, *results, "--log", f"{own}/{ROUTE_LOG}", "--seed", str(seed), "--timing-allow-fail"]
     try:
-        tools.run(tool, arguments, folder)
+        tools.run(tool, arguments, folder, heard=heard)
     except ToolError:
         # Without a placement there is no report, so ask again what is needed, without one.
         tools.run(tool, [*common, "--pack-only"], folder)
@@ -195,13 +206,16 @@ def check_capacity(board: Board, utilization: Mapping[str, Mapping[str, int]]) -
 def timing(folder: Path) -> Timing:
     """Reads the highest frequencies from the report of the route in `folder`."""
     clocks = {name: entry["achieved"] for name, entry in read_json(folder / ROUTE_REPORT)["fmax"].items()}
-    # The nets of the clock domains are called `accel_clk` and `clk`, in whatever module yosys found them first;
-    # nextpnr marks those on global wires.
-    names = {name: re.split(r"[.$]", name.removesuffix("_$glb_clk"))[-1] for name in clocks}
-    accel = [clocks[name] for name, last in names.items() if last == "accel_clk"]
-    link = [clocks[name] for name, last in names.items() if last != "accel_clk"]
+    accel = [mhz for name, mhz in clocks.items() if clock_name(name) == "accel_clk"]
+    link = [mhz for name, mhz in clocks.items() if clock_name(name) != "accel_clk"]
     # Without a PLL there is one clock for both.
     return Timing(accel_mhz=min(accel or link), link_mhz=min(link or accel))
+
+
+def clock_name(net: str) -> str:
+    """What the clock on a net is called: `accel_clk` or `clk`, in whatever module yosys found it first; nextpnr marks
+    those on global wires."""
+    return re.split(r"[.$]", net.removesuffix("_$glb_clk"))[-1]
 
 
 def set_dividers(board: Board, folder: Path, dividers: Mapping[str, int]) -> None:
@@ -257,29 +271,19 @@ def utilization(board: Board, folder: Path) -> dict[str, dict[str, int]]:
     report = read_json(folder / ROUTE_REPORT)["utilization"]
     cells: dict[str, int] = read_json(folder / STATISTICS)["design"]["num_cells_by_type"]
 
-    def hard(kind: str) -> dict[str, int]:
-        entry = report.get(kind, {"used": 0, "available": 0})
+    def hard(resource: str) -> dict[str, int]:
+        entry = report.get(CELLS[family].get(resource), {"used": 0, "available": 0})
         return {"used": int(entry["used"]), "available": int(entry["available"])}
 
-    if board.device.family == "ice40":
-        lut4 = hard("ICESTORM_LC")
-        flip_flops = sum(count for kind, count in cells.items() if kind.startswith("SB_DFF"))
-        return {
-            "lut4": lut4,
-            "ff": {"used": flip_flops, "available": lut4["available"]},
-            "carry": {"used": cells.get("SB_CARRY", 0), "available": lut4["available"]},
-            "block_ram": hard("ICESTORM_RAM"),
-            "spram": hard("ICESTORM_SPRAM"),
-            "dsp": hard("ICESTORM_DSP"),
-        }
-    lut4 = hard("TRELLIS_COMB")
+    family = board.device.family
+    lut4 = hard("lut4")
+    flip_flops = sum(count for kind, count in cells.items() if kind.startswith("SB_DFF"))
+    carries = cells.get("SB_CARRY", 0) if family == "ice40" else 2 * cells.get("CCU2C", 0)
     return {
         "lut4": lut4,
-        "ff": hard("TRELLIS_FF"),
-        "carry": {"used": 2 * cells.get("CCU2C", 0), "available": lut4["available"]},
-        "block_ram": hard("DP16KD"),
-        "spram": {"used": 0, "available": 0},
-        "dsp": hard("MULT18X18D"),
+        "ff": {"used": flip_flops, "available": lut4["available"]} if family == "ice40" else hard("ff"),
+        "carry": {"used": carries, "available": lut4["available"]},
+        **{resource: hard(resource) for resource in ("block_ram", "spram", "dsp")},
     }
 
 

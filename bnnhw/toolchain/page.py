@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from html import escape
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ from bnnhw.artifacts import COMPARISON, COMPARISON_SCHEMA, ESTIMATE, PAGE, PLAN,
 from bnnhw.charts import Bar, Roof
 from bnnhw.dataflow import ESTIMATE_SCHEMA, Plan, load_plan
 from bnnhw.dataflow.traffic import weight_bits_read
+from bnnhw.documents import document, table
 from bnnhw.errors import InputError
 from bnnhw.files import write_text
 from bnnhw.toolchain.report import read_report
@@ -24,12 +24,6 @@ RESOURCES = {
     "spram": "single-port RAM",
     "dsp": "multipliers",
 }
-STYLE = """
-body { font: 15px/1.5 sans-serif; color: #222; background: #fff; max-width: 62em; margin: 2em auto; padding: 0 1em; }
-h1 { font-size: 1.6em; } h2 { font-size: 1.15em; margin-top: 2em; } svg { max-width: 100%; height: auto; }
-table { border-collapse: collapse; } th, td { text-align: left; padding: .15em 1.2em .15em 0; vertical-align: top; }
-th { font-weight: 600; } .sum { color: #666; }
-"""
 
 
 def write_page(folder: Path) -> Path:
@@ -68,6 +62,7 @@ def _page(report: Mapping[str, Any], estimate: Mapping[str, Any], plan: Plan, co
         ("Speed", _facts(_speed(report))),
         ("What it takes of the part", _utilization(report)),
         ("Cycles of each layer", _cycles(report, estimate)),
+        ("What each layer takes", _layers(report)),
         ("Against the part's limits", _roofline(report, plan)),
         *([("Clock by seed of the placer", _seeds(report))] if len(report["fmax_mhz_by_seed"]) > 1 else []),
         *([("Compared bit by bit", _comparison(comparison))] if comparison is not None else []),
@@ -77,30 +72,23 @@ def _page(report: Mapping[str, Any], estimate: Mapping[str, Any], plan: Plan, co
             _facts({**_model(report), **report["tools"], **{f"option {k}": v for k, v in report["options"].items()}}),
         ),
     ]
-    body = "\n".join(f"<h2>{escape(name)}</h2>\n{content}" for name, content in sections)
-    return (
-        f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>{escape(title)}</title>\n'
-        f"<style>{STYLE}</style>\n</head>\n<body>\n<h1>{escape(title)}</h1>\n{body}\n</body>\n</html>\n"
-    )
-
-
-def _table(rows: Iterable[Sequence[object]], header: Sequence[str] = ()) -> str:
-    lines = ["<tr>" + "".join(f"<th>{escape(name)}</th>" for name in header) + "</tr>"] if header else []
-    lines += ["<tr>" + "".join(f"<td>{escape(str(cell))}</td>" for cell in row) + "</tr>" for row in rows]
-    return "<table>\n" + "\n".join(lines) + "\n</table>"
+    return document(title, sections)
 
 
 def _facts(items: Mapping[str, object]) -> str:
-    return _table((name, "-" if value is None else value) for name, value in items.items())
+    return table((name, "-" if value is None else value) for name, value in items.items())
 
 
 def _speed(report: Mapping[str, Any]) -> dict[str, object]:
     microseconds = report["latency_cycles"] / report["clock_mhz"]
+    path, right = report["critical_path"], report["accuracy"]
     return {
+        **({"accuracy": f"{right:.2%} of {report['accuracy_samples']:,} samples"} if right is not None else {}),
         "part": report["part"],
         "inferences per second": f"{report['inferences_per_second']:,.0f}",
         "through the host link": f"{report['link_inferences_per_second']:,.0f}",
         "clock": f"{report['clock_mhz']:.2f} MHz of {report['fmax_mhz']:.2f} MHz that timing allows",
+        **({"limited by": f"the path {path['words']}"} if path is not None else {}),
         "cycles per inference": f"{report['cycles_per_inference']:,}",
         "latency": f"{report['latency_cycles']:,} cycles, {microseconds:,.1f} microseconds",
         "cycles are those of the": report["cycles_from"],
@@ -132,6 +120,19 @@ def _cycles(report: Mapping[str, Any], estimate: Mapping[str, Any]) -> str:
     return charts.bars(rows, full=interval, mark=f"{interval:,} cycles between two results")
 
 
+def _layers(report: Mapping[str, Any]) -> str:
+    area, used = report["area"], report["utilization"]
+    keys = [key for key in RESOURCES if key in area["board"] and used[key]["used"]]
+    parts = [(layer["name"], layer) for layer in area["layers"]]
+    parts += [("frame guard and label select", area["frames"]), ("host link, clocks, LEDs", area["board"])]
+    rows = [(name, *(f"{own[key]:,}" for key in keys)) for name, own in parts]
+    share = [
+        Bar(name, own["lut4"], f"{own['lut4']:,} ({own['lut4'] / used['lut4']['used']:.0%})") for name, own in parts
+    ]
+    bars = charts.bars(share, full=max(own["lut4"] for _, own in parts))
+    return f'{table(rows, ("", *(RESOURCES[key] for key in keys)))}\n<p class="sum">LUT4 of each:</p>\n{bars}'
+
+
 def _roofline(report: Mapping[str, Any], plan: Plan) -> str:
     macs = charts.intensity(report["macs_per_inference"], weight_bits_read(plan))
     limit = report["limit"]
@@ -152,7 +153,7 @@ def _comparison(comparison: Any) -> str:
         (name, f"{level['samples']:,}", sum(level["mismatches"].values()), level["against"])
         for name, level in comparison["levels"].items()
     ]
-    return _table(rows, ("level", "samples", "mismatches", "held against"))
+    return table(rows, ("level", "samples", "mismatches", "held against"))
 
 
 def _steps(report: Mapping[str, Any]) -> str:

@@ -10,17 +10,20 @@ from pathlib import Path
 from typing import Any
 
 from bnnhw.artifacts import PLAN, REPORT, sha256
-from bnnhw.dataflow import Cycles, Plan, load_plan
+from bnnhw.dataflow import Cycles, Network, Plan, load_plan
 from bnnhw.errors import InputError
 from bnnhw.reading import read_json
 from bnnhw.toolchain import flow, tools
 from bnnhw.toolchain.boards import Board, find_board
+from bnnhw.toolchain.critical_path import critical_path
+from bnnhw.toolchain.owners import area_by_layer
 
 SCHEMA = 3
 
 
 def make_report(
     plan: Plan,
+    network: Network,
     board: Board,
     folder: Path,
     *,
@@ -32,6 +35,7 @@ def make_report(
     reached_mhz: Mapping[int, float | None],
     link_frames_per_second: float,
     model_file: Path | None,
+    accuracy: tuple[float, int] | None,
     options: Mapping[str, Any],
     seconds: Mapping[str, float],
 ) -> dict[str, Any]:
@@ -53,6 +57,8 @@ def make_report(
         What the host link can carry.
     model_file
         What the plan was made of, where that is known.
+    accuracy
+        The share of right classes, and of how many samples, where they are known.
     options
         What the user asked for.
     seconds
@@ -62,8 +68,8 @@ def make_report(
     family = part.family
     limit = {"logic": part.logic_macs_per_cycle, "memory_bandwidth": part.bandwidth_macs_per_cycle}
     macs_per_cycle = plan.macs / cycles.interval
-    versions = {"bnnhw": _version("bnnhw"), "python": platform.python_version()}
-    versions |= {name: _version(name) for name in ("amaranth", "amaranth-boards", "numpy", "onnx")}
+    versions = {"bnnhw": package_version("bnnhw"), "python": platform.python_version()}
+    versions |= {name: package_version(name) for name in ("amaranth", "amaranth-boards", "numpy", "onnx")}
     versions |= {tool.name: tools.version(tool) for tool in tools.of_family(family)}
     return {
         "schema": SCHEMA,
@@ -73,6 +79,8 @@ def make_report(
         "model": plan.model,
         "digest": plan.digest,
         "model_file": None if model_file is None else {"name": model_file.name, "sha256": digest_of(model_file)},
+        "accuracy": None if accuracy is None else accuracy[0],
+        "accuracy_samples": None if accuracy is None else accuracy[1],
         "layers": [{"name": layer.name, **layer.folding} for layer in plan.layers],
         "bitstream": board.bitstream,
         "sha256": sha256(folder / board.bitstream),
@@ -82,6 +90,8 @@ def make_report(
         "fmax_mhz_by_seed": {str(tried): mhz for tried, mhz in reached_mhz.items()},
         "link": {"clock_mhz": board.link_mhz, "fmax_mhz": timing.link_mhz, "baud": board.baud},
         "utilization": flow.utilization(board, folder),
+        "area": area_by_layer(plan, network, folder),
+        "critical_path": critical_path(plan, network, folder),
         "cycles_per_inference": cycles.interval,
         "latency_cycles": cycles.latency,
         "cycles_from": "simulation" if simulated else "cycle model",
@@ -117,7 +127,7 @@ def digest_of(path: Path) -> str:
     return content.hexdigest()
 
 
-def _version(package: str) -> str:
+def package_version(package: str) -> str:
     try:
         return metadata.version(package)
     except metadata.PackageNotFoundError:  # a checkout on the path

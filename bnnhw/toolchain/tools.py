@@ -13,8 +13,8 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+import threading
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cache
 from importlib import metadata, resources
@@ -24,12 +24,10 @@ import platformdirs
 
 from bnnhw.cache import tool_environment
 from bnnhw.errors import ToolError
+from bnnhw.progress import Progress
 
 # Bytes on a disk that count as none: what a tool leaves of a file that did not fit.
 LITTLE_SPACE = 1 << 16
-
-Progress = Callable[[str], AbstractContextManager[None]]
-"""Told of every step that takes long: called with its description, entered when it starts and left when it ends."""
 
 
 @dataclass(frozen=True)
@@ -128,8 +126,15 @@ def _compiled(tool: Tool) -> bool:
     return (Path(cache_folder) / package / wasm.name / digest).is_file()
 
 
-def run(tool: Tool, arguments: Sequence[str], folder: Path) -> None:
+def run(
+    tool: Tool, arguments: Sequence[str], folder: Path, *, heard: Callable[[str], None] = lambda line: None
+) -> None:
     """Runs `tool` in `folder`. Paths in `arguments` must be relative to it: YoWASP does not see all others.
+
+    Parameters
+    ----------
+    heard
+        Called with every line that the tool writes to stderr, as it comes.
 
     Raises
     ------
@@ -144,7 +149,7 @@ def run(tool: Tool, arguments: Sequence[str], folder: Path) -> None:
     ) as process:
         _running.add(process)
         try:
-            output, complaints = process.communicate()
+            output, complaints = _listened(process, heard)
         except BaseException:
             process.kill()
             raise
@@ -155,6 +160,21 @@ def run(tool: Tool, arguments: Sequence[str], folder: Path) -> None:
         errors = [line.strip() for line in lines if line.lstrip().lower().startswith("error")]
         said = "; ".join(errors[:2]) or (lines[-1].strip() if lines else f"exit status {process.returncode}")
         raise ToolError(f"{tool.name} failed: {said}{_full(folder)}")
+
+
+def _listened(process: subprocess.Popen[str], heard: Callable[[str], None]) -> tuple[str, str]:
+    """All that `process` writes until it ends, to stdout and to stderr."""
+    assert process.stdout is not None and process.stderr is not None
+    output: list[str] = []
+    aside = threading.Thread(target=lambda stream: output.extend(stream), args=[process.stdout], daemon=True)
+    aside.start()
+    complaints = []
+    for line in process.stderr:
+        complaints.append(line)
+        heard(line)
+    aside.join()
+    process.wait()
+    return "".join(output), "".join(complaints)
 
 
 _running: set[subprocess.Popen[str]] = set()

@@ -11,10 +11,12 @@ from bnnhw.arithmetic.formats import DataType
 from bnnhw.parts import Part
 from bnnhw.units.base import Features, Unit
 from bnnhw.units.cycle_model import CLOSING, ENDLESS, NOTHING, STALLED, TAKEN, Beat, CycleModel, Registered
-from bnnhw.units.memories import block_rams
+from bnnhw.units.memories import block_rams, has_lut_ram
 
 # Netlists with schedules that are remembered: planning asks for the same few again and again.
 REMEMBERED = 64
+# Vectors of a FIFO that LUT RAM holds without many LUTs that choose among its words.
+SHALLOW = 32
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,12 @@ class ConstantMatrixUnit(Unit):
     def depth(self) -> int:
         """Vectors that it can hold."""
         return self.pipeline.held
+
+    @property
+    def prefers_lut_ram(self) -> bool:
+        """Whether its FIFO belongs in LUT RAM, whatever that takes: block RAM gives its words so late in the cycle that
+        it would bound the clock of everything else."""
+        return has_lut_ram(self.family) and self.depth <= SHALLOW
 
     @cached_property
     def _word(self) -> int:

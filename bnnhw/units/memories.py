@@ -9,7 +9,12 @@ def written_kind(memory: str, family: str) -> str:
     """The kind of a memory that is written as well as read: ``lut`` of a plan is LUT RAM where a part has it."""
     if memory == "block":
         return memory
-    return "lutram" if family == "ecp5" else "registers"
+    return "lutram" if has_lut_ram(family) else "registers"
+
+
+def has_lut_ram(family: str) -> bool:
+    """Whether LUTs of these parts can be memories that are written."""
+    return family == "ecp5"
 
 
 def block_rams(part: Part, width: int, depth: int) -> int:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from bnnhw.parts import Part
 from bnnhw.units.base import Features, Unit
 from bnnhw.units.cycle_model import CLOSING, ENDLESS, GOING, NOTHING, STALLED, TAKEN, Beat, Registered
-from bnnhw.units.memories import block_rams
+from bnnhw.units.memories import block_rams, written_kind
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,11 @@ class StreamFifo(Unit):
 
     def block_rams(self, part: Part) -> int:
         return block_rams(part, self.width + 1, self.depth) if self.kind == "block" else 0
+
+
+def skid_buffer(width: int, family: str) -> StreamFifo:
+    """A FIFO of two beats, behind which a stall begins anew in a register."""
+    return StreamFifo(width, 2, written_kind("lut", family))
 
 
 class WaitingBeats(Registered):

@@ -42,6 +42,11 @@ class Comparison:
         """Differences at all levels together."""
         return sum(level.mismatches for level in self.levels.values())
 
+    @property
+    def undecided(self) -> list[str]:
+        """The levels that show nothing: they differ, and float32's rounding may decide every sample."""
+        return [name for name, level in self.levels.items() if level.undecided]
+
     def to_dict(self) -> dict[str, Any]:
         """As compare.json has it."""
         return {
@@ -50,6 +55,7 @@ class Comparison:
             "digest": self.digest,
             "part": self.part,
             "mismatches": self.mismatches,
+            "undecided": self.undecided,
             "levels": {name: level.to_dict() for name, level in self.levels.items()},
         }
 

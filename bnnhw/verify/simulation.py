@@ -9,8 +9,8 @@ from bnnhw.dataflow import Cycles, measure
 from bnnhw.design import Design
 from bnnhw.errors import MissingCompilerError
 from bnnhw.inputs import Inputs, inputs_for
+from bnnhw.progress import Progress
 from bnnhw.reference import encode_inputs
-from bnnhw.toolchain.tools import Progress
 from bnnhw.verify.rtl import RtlSimulation
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from math import prod
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +15,7 @@ from bnnhw.arithmetic.formats import BIPOLAR, TERNARY, DataType
 from bnnhw.dataflow import Network, Plan
 from bnnhw.ir.geometry import Geometry
 from bnnhw.ir.graph import Graph
-from bnnhw.ir.nodes import Conv, MatMul, Pad, Reshape
+from bnnhw.ir.nodes import Activation, Conv, MatMul, Pad, Quant, Reshape
 from bnnhw.passes import to_integers
 from campaigns.random_maps import UNNAMED, Maker, random_map_network
 from campaigns.random_networks import (
@@ -115,18 +116,41 @@ def tables() -> Small:
     return Small("tables", "10-6-4, a table per channel", network, plan_of(network, folded), many, "all 1,024 inputs")
 
 
+def scaled() -> Small:
+    """A layer that ends in a multiplication of two pieces, whose quotients are cut off, and a matrix behind it."""
+    make = Maker(np.random.default_rng(0), (10,))
+    name = make.quantiser("x", "bipolar")
+    name = make.add(MatMul(**UNNAMED, **make.weights((6, 10))), name)
+    slopes = np.array([0.25, 0.7, 0.25, 0.0, 0.7, 0.25], np.float32)
+    name = make.add(Activation(**UNNAMED, function="leaky_relu", alpha=slopes), make.normalisation(name, 2.0))
+    scale, zero_point = np.float32(1 / 32), np.float32(0)
+    ten = Quant(**UNNAMED, scale=scale, zero_point=zero_point, bits=10, signed=True, narrow=False, rounding="ROUND")
+    name = make.add(ten, name)
+    graph = to_integers(make.graph(make.add(MatMul(**UNNAMED, **make.weights((4, 6))), name)))
+    network = Network.of(graph)
+    foldings = ({"pe": 2, "simd": 5}, {"pe": 2, "scale_memory": "block", "multiplier": "lut"}, {"pe": 2, "simd": 3})
+    folded = [replace(layer.unfolded(), **fold) for layer, fold in zip(network.layers, foldings, strict=True)]
+    every = np.random.default_rng(9).permutation(1 << 10)
+    x = 2 * ((every[:, None] >> np.arange(10)) & 1) - 1
+    return _of_graph("scaled", "10-6-4, integers of 10 bits", graph, plan_of(network, folded), x, "all 1,024 inputs")
+
+
 def convolutional() -> Small:
     """A padded convolution, one of constant weights, a pool, a matrix; no channel is always the same."""
     seed, blocks = 722, ("plain", "plain", "pool first", "pool", "residual", "concat")
     graph = to_integers(random_map_network(np.random.default_rng(seed), blocks))
     network = Network.of(graph)
     plan = random_folding(np.random.default_rng(seed), network, most_cycles=150)
-    return _on_maps("convolutional", graph, network, plan)
+    return _on_maps("convolutional", graph, plan)
 
 
 def grouped() -> Small:
-    """A padded depthwise convolution, two channels at a time, and one in two groups, three passes over each."""
-    make = Maker(np.random.default_rng(3), (4, 4, 4))
+    """A padded depthwise convolution, two channels at a time, and one in two groups, three passes over each.
+
+    Of this seed, every channel takes each of its codes for more than a third of the positions: what a fault changes
+    is not hidden behind a channel that is always the same.
+    """
+    make = Maker(np.random.default_rng(262), (4, 4, 4))
     name = make.quantiser("x", "ternary")
     name = make.add(Pad(**UNNAMED, pads=(1, 1, 1, 0), value=0.0), name)
     for kernel, outputs, groups in (((3, 2), 4, 4), ((2, 2), 6, 2)):
@@ -139,25 +163,30 @@ def grouped() -> Small:
     network = Network.of(graph)
     foldings = {"grouped": [{"pe": 2}, {"pe": 1, "simd": 2}], "matrix": [{"pe": 1, "simd": 6}]}
     folded = [replace(layer.unfolded(), **foldings[layer.kind].pop(0)) for layer in network.layers]
-    return _on_maps("grouped", graph, network, plan_of(network, folded))
+    return _on_maps("grouped", graph, plan_of(network, folded))
 
 
-def _on_maps(name: str, graph: Graph, network: Network, plan: Plan) -> Small:
+def _on_maps(name: str, graph: Graph, plan: Plan) -> Small:
     shape = graph.tensors["x"].shape
-    x = np.random.default_rng(1).normal(0, 2, (MANY, *shape)).astype(np.float32)
-    answers = reference.run(graph, x)
+    x = np.random.default_rng(1).normal(0, 2, (MANY, *shape))
+    what = f"a map of {'x'.join(map(str, shape))}, {len(plan.layers)} layers"
+    return _of_graph(name, what, graph, plan, x, f"{MANY:,} inputs")
+
+
+def _of_graph(name: str, what: str, graph: Graph, plan: Plan, x: NDArray[Any], how_many: str) -> Small:
+    answers = reference.run(graph, x.astype(np.float32))
     many = Frames(
-        np.asarray(reference.encode_inputs(graph, x), np.int64).reshape(MANY, -1),
-        np.asarray(answers["integers"], np.int64).reshape(MANY, -1),
+        np.asarray(reference.encode_inputs(graph, x.astype(np.float32)), np.int64).reshape(len(x), -1),
+        np.asarray(answers["integers"], np.int64).reshape(len(x), -1),
         np.asarray(answers["prediction"], np.int64).reshape(-1),
     )
-    what = f"a map of {'x'.join(map(str, shape))}, {len(network.layers)} layers"
-    return Small(name, what, network, plan, many, f"{MANY:,} inputs")
+    return Small(name, what, Network.of(graph), plan, many, how_many)
 
 
 DESIGNS: dict[str, Callable[[], Small]] = {
     "dense": dense,
     "tables": tables,
+    "scaled": scaled,
     "convolutional": convolutional,
     "grouped": grouped,
 }

@@ -52,6 +52,15 @@ def test_halves_to_even_where_they_occur():
     assert not lines([row], even=True).even
 
 
+def test_one_step_takes_a_small_factor():
+    """From 0 to 41 at 1, and cut off there: any factor that is large enough does."""
+    row = staircase(np.full(41, 1), -1, 1, 0, 41, 0)
+    found = lines([row])
+    assert not found.excess.any()
+    assert [min(41, max(0, given(found, 0, x))) for x in (-1, 0, 1)] == [0, 0, 41]
+    assert found.factors[0] < 4 * 41 << found.shift
+
+
 def test_the_shift_is_the_smallest():
     _, row = stairs(Fraction(5, 8), Fraction(1, 8), -40, 40, -100, 100, floor)
     found = lines([row])

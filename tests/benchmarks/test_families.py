@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from benchmarks import families
 from benchmarks.pages import ROOT, tables_of
 from benchmarks.rows import Rows
-from bnnhw.errors import ModelError, PlanError
+from bnnhw.exploration.models import ModelFile
 from bnnhw.shipped import family_models
 
 MODELS = family_models()
@@ -20,40 +22,51 @@ MODEL = MODELS["families/bnn"]
 def test_the_page_holds_what_was_measured() -> None:
     rows = families.results()
     assert not rows.missing
-    assert all(row["file"] == families.stamp(MODELS[row["family"]]) for row in rows.all)
+    assert all(row["file"] == families.stamp(ModelFile.find(row["family"], None, None)) for row in rows.all)
     assert tables_of(ROOT / families.PAGE) == families.tables(MODELS, rows)
     assert families.PLOT.read_text() == families.plot(list(MODELS.values()), rows)
 
 
-def test_small_designs_are_routed(monkeypatch: pytest.MonkeyPatch) -> None:
-    built = {"utilization": {"lut4": {"used": 1}, "block_ram": {"used": 2}}, "clock_mhz": 27.0}
-    built |= {"cycles_per_inference": 100, "inferences_per_second": 270_000.0}
-    monkeypatch.setattr(families.bnnhw, "build", lambda design, folder, seed: built)
-    row = families.measure(MODEL, families.SMALL)
-    assert row["routed"] and (row["lut4"], row["cycles"]) == (1, 100)
-    planned = families.measure(MODEL, families.LARGE)
-    assert not planned["routed"] and planned["inferences_per_second"] >= 100_000
-    assert planned["weight_bits"] == row["weight_bits"] == 16 * 9 + 16 * 144 + 64 * 10
+def answer(outcome: str, **more: Any) -> dict[str, Any]:
+    figures = {"lut4": 1, "block_ram": 2, "clock_mhz": 27.0, "inferences_per_second": 270_000.0, "weight_bits": 3088}
+    return {"outcome": outcome, "cycles_per_inference": 100.0, **figures, **more}
 
 
-@pytest.mark.parametrize("error, maps", [(PlanError("too  large"), True), (ModelError("no integers"), False)])
-def test_a_refusal_says_whether_the_file_maps(error: Exception, maps: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: object, **__: object) -> None:
-        raise error
+def test_designs_are_planned_and_then_routed(tmp_path: Path) -> None:
+    rows = Rows(tmp_path / "rows.json", ("family", "point"))
+    kept = families.Kept(rows)
+    plan, build = (families.SMALL.point(MODEL.name, build=build) for build in (False, True))
+    assert kept.get(plan) is None
+    kept.add(plan, answer("planned"))
+    assert kept.get(plan) is not None and kept.get(build) is None
+    kept.add(build, answer("built", lut4=3))
+    assert kept.get(plan) is not None and kept.get(build) is not None
+    assert families.Kept(rows, again=True).get(build) is None
+    (row,) = rows.all
+    assert row["routed"] and (row["lut4"], row["cycles"], row["fps"]) == (3, 100, 5_000)
+    assert kept.get(replace(build, model=replace(build.model, sha256="another file"))) is None
 
-    monkeypatch.setattr(families.bnnhw, "compile", refuse)
-    row = families.measure(MODEL, families.WHOLE)
-    assert row["maps"] is maps and row["refused"] in ("too large", "no integers")
+
+@pytest.mark.parametrize("maps", [True, False])
+def test_a_refusal_is_final_and_says_whether_the_file_maps(
+    tmp_path: Path, maps: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(families.bnnhw, "check", lambda name: {"maps": maps})
+    kept = families.Kept(Rows(tmp_path / "rows.json", ("family", "point")))
+    point = families.WHOLE.point(MODEL.name, build=True)
+    kept.add(point, {"outcome": "refused", "reason": "too large"})
+    row = kept.get(point)
+    assert row is not None and row["maps"] is maps and row["refused"] == "too large" and row["fps"] is None
 
 
 def test_tables_of_what_maps_and_what_does_not(tmp_path: Path) -> None:
     path = tmp_path / "rows.json"
     rows = Rows(path, ("family", "point"))
     fits = {"maps": True, "routed": True, "lut4": 1500, "block_ram": 3, "cycles": 600.0, "inferences_per_second": 1e5}
-    for point in families.POINTS:
-        rows.add({"family": "families/bnn", "point": point.name, "weight_bits": 3088, **fits})
-        rows.add({"family": "families/twn", "point": point.name, "maps": False, "refused": "floats"})
-        rows.add({"family": "families/larq", "point": point.name, "maps": True, "refused": "too large"})
+    for case in families.CASES:
+        rows.add({"family": "families/bnn", "point": case.name, "weight_bits": 3088, **fits})
+        rows.add({"family": "families/twn", "point": case.name, "maps": False, "refused": "floats"})
+        rows.add({"family": "families/larq", "point": case.name, "maps": True, "refused": "too large"})
     models = {name: MODELS[name] for name in ("families/bnn", "families/larq", "families/twn")}
     found = families.tables(models, rows)
     assert found["ideas"].count("\n") == 5

@@ -225,6 +225,7 @@ def test_mismatch_exits_1(cli: CLI, tmp_path: Path) -> None:
     assert "golden acc1, sample 3, element [7]" in outcome.out
 
 
+TAKEN = {"lut4": 1000, "ff": 500, "block_ram": 3, "spram": 0, "dsp": 0}
 REPORT = {
     "model": "m",
     "board": "icebreaker",
@@ -234,7 +235,11 @@ REPORT = {
     "fmax_mhz": 21.5,
     "seed": 2,
     "fmax_mhz_by_seed": {"1": 20.25, "2": 21.5, "3": None},
-    "utilization": {"lut4": {"used": 1000, "available": 5280}, "block_ram": {"used": 3, "available": 30}},
+    "utilization": {key: {"used": used, "available": 5280} for key, used in TAKEN.items()},
+    "accuracy": None,
+    "critical_path": None,
+    "layers": [{"name": "a", "pe": 2}],
+    "area": {"layers": [{"name": "a", "cycles": 90, **TAKEN}], "frames": TAKEN, "board": TAKEN},
     "cycles_per_inference": 100,
     "latency_cycles": 300,
     "inferences_per_second": 200000.0,
@@ -252,6 +257,9 @@ def test_report_text() -> None:
     assert "of the cycle model: there is no C++ compiler" in report_text({**REPORT, "cycles_from": "cycle model"})
     assert "seeds" not in report_text({**REPORT, "fmax_mhz_by_seed": {"2": 21.5}})
     assert "1,000 of 5,280 (19 %)" in text
+    (layer,) = (line.split() for line in text.splitlines() if line.startswith("a "))
+    assert layer == ["a", "2", "-", "90", "1,000", "500", "3"]
+    assert "accuracy" not in text and "limited by" not in text
     assert "120, 25.00 % of the part's limit" in text
 
 

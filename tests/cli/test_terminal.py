@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import io
-import sys
-
 import pytest
 
 from bnnhw.cli import terminal
@@ -27,25 +24,10 @@ def test_facts_align_values() -> None:
     assert terminal.facts({"a": 1, "long": "x"}) == "a     1\nlong  x"
 
 
-class Terminal(io.StringIO):
-    def isatty(self) -> bool:
-        return True
-
-
-def test_progress_is_for_terminals(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    with terminal.progress("routing"):
-        pass
-    assert capsys.readouterr().err == ""
-    seen = Terminal()
-    monkeypatch.setattr(sys, "stderr", seen)
-    with terminal.progress("routing"):
-        pass
-    assert seen.getvalue() == "routing ...\rrouting: 0.0 s\n"
-
-
-def test_progress_ends_its_line_before_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    seen = Terminal()
-    monkeypatch.setattr(sys, "stderr", seen)
-    with pytest.raises(ValueError, match="inside"), terminal.progress("routing"):
-        raise ValueError("inside")
-    assert seen.getvalue() == "routing ...\n"
+def test_counted_things_tell_the_step_how_far_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[str] = []
+    monkeypatch.setattr(terminal, "told", told.append)
+    count = terminal.counter("inferences")
+    count(100, 2000)
+    count(2000, 2000)
+    assert told[0] == "100 of 2,000, 0 inferences per second" and told[1].startswith("2,000 of 2,000, ")

@@ -65,9 +65,12 @@ def test_activation_with_zero_point(zero: np.generic, tmp_path: Path) -> None:
     assert_right(net, tmp_path)
 
 
-def assert_right(net: Net, folder: Path, inputs: NDArray[np.generic] | None = None) -> Graph:
-    """The imported graph: it and its integers give what onnxruntime makes of the file, node by node."""
-    path = net.save(folder)
+def assert_right(net: Net, folder: Path, inputs: NDArray[np.generic] | None = None, path: Path | None = None) -> Graph:
+    """The imported graph: it and its integers give what onnxruntime makes of the file, node by node.
+
+    The file is the one at `path`, or is written into the folder.
+    """
+    path = path or net.save(folder)
     values = on_ties(net) if inputs is None else inputs
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL

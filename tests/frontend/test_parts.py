@@ -94,6 +94,19 @@ def test_steps_of_a_recurrence(tmp_path: Path) -> None:
     assert assert_equal(net, net.save(tmp_path)) == 3
 
 
+@pytest.mark.parametrize("case", ["channels", "positions"])
+def test_parts_of_the_input_of_one_dimension(case: str, tmp_path: Path) -> None:
+    """A one-dimensional convolution reads a part: the input is arranged as it would be for the whole."""
+    net, x = quantised_input(shape=(1, 4, 6), opset=13)
+    if case == "channels":
+        x = net.node("Split", x, numbers(net, 3, 1), outputs=2, axis=1)
+        x, left = net.conv(x, inputs=3, kernel=(2,)), 5
+    else:
+        x, left = net.conv(net.node("Gather", x, numbers(net, 0, 2, 3, 5), axis=2), inputs=4, kernel=(2,)), 3
+    net.dense(net.node("Flatten", net.bipolar(net.batch_norm(x, 4))), 4 * left)
+    assert assert_equal(net, net.save(tmp_path)) == 1
+
+
 def test_attributes_of_old_files(tmp_path: Path) -> None:
     net, x = quantised_input(shape=(1, 12), opset=9)
     x = net.node("Slice", x, starts=[2], ends=[100], axes=[1])

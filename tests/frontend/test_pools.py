@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnxruntime
 import pytest
 
 from bnnhw import reference
+from bnnhw.errors import ModelError
 from bnnhw.frontend import inspect
 from bnnhw.ir.nodes import MaxPool, Pad, SumPool
+from bnnhw.passes import to_integers
 from tests.frontend.compare import assert_as_executed, imported
-from tests.onnx_models import Net, inputs_for, quantised_input
+from tests.onnx_models import Net, inputs_for, quantised_input, save
 
 
 def window(*sizes: int, **attributes: object) -> dict[str, object]:
@@ -104,16 +107,19 @@ def test_max_pool_nhwc(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("keep", [0, 1])
-@pytest.mark.parametrize("op", ["ReduceMean", "ReduceSum"])
+@pytest.mark.parametrize(
+    ("op", "becomes"),
+    [("ReduceMean", "SumPool"), ("ReduceSum", "SumPool"), ("ReduceMax", "MaxPool"), ("ReduceMin", "MaxPool")],
+)
 @pytest.mark.parametrize("opset", [11, 13, 18])
-def test_reductions(op: str, keep: int, opset: int, tmp_path: Path) -> None:
+def test_reductions(op: str, becomes: str, keep: int, opset: int, tmp_path: Path) -> None:
     net, x = quantised_input(shape=(1, 3, 4, 2), opset=opset)
     as_input = opset >= (13 if op == "ReduceSum" else 18)
     axes = [net.constant(np.array([-1, 2]))] if as_input else []
     x = net.node(op, net.conv(x, kernel=(1, 1)), *axes, keepdims=keep, **({} if as_input else {"axes": [-1, 2]}))
     net.dense(net.node("Flatten", x), inputs=4)
     graph = assert_as_executed(net.save(tmp_path), inputs_for(net))
-    assert "SumPool" in [node.op for node in graph.nodes]
+    assert becomes in [node.op for node in graph.nodes]
 
 
 @pytest.mark.parametrize("keep", [0, 1])
@@ -164,6 +170,37 @@ def test_quantised_average_nhwc(tmp_path: Path) -> None:
     path = net.save(tmp_path)
     assert_as_executed(path, inputs_for(net))
     assert {row.op: row.becomes for row in inspect(path)}["QuantAvgPool2d"] == "sum pool 2x2, shifted right by 2"
+
+
+def truncated(net: Net, x: str, *, rounding: str = "FLOOR", output: float | None = None, bits: int = 3) -> str:
+    """Trunc of sums of quarters: of its second version where there is a scale of the output."""
+    given = [0.25, 0.0, 6.0, *([] if output is None else [output]), float(bits)]
+    limits = {} if output is None else {"signed": 1, "narrow": 0}
+    return net.node("Trunc", x, *map(net.constant, given), rounding_mode=rounding, **limits)
+
+
+@pytest.mark.parametrize("rounding", ["FLOOR", "CEIL", "ROUND"])
+@pytest.mark.parametrize("output", [None, 1.0])
+def test_integers_cut_short(output: float | None, rounding: str, tmp_path: Path) -> None:
+    """An average pool as Brevitas exports it: a mean, times the taps, then the lowest bits are left out."""
+    net = Net((1, 3, 6, 6))
+    x = net.quant("x", scale=0.25, bits=4, narrow=0)
+    x = net.node("Mul", net.node("AveragePool", x, kernel_shape=[2, 2], strides=[2, 2]), net.constant(4.0))
+    net.dense(net.node("Flatten", truncated(net, x, rounding=rounding, output=output)), inputs=27)
+    model = net.model(net.nodes[-1].output[0])
+    model.opset_import[1].version = 1 if output is None else 2
+    graph = assert_as_executed(save(model, tmp_path), inputs_for(net))
+    to_integers(graph)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"), [({"rounding": "ODD"}, "its rounding mode is ODD"), ({"bits": 40}, "to 40 bits")]
+)
+def test_cuts_that_do_not_map(changes: dict[str, Any], message: str, tmp_path: Path) -> None:
+    net, x = quantised_input()
+    net.dense(truncated(net, x, **changes))
+    with pytest.raises(ModelError, match=message):
+        imported(net.save(tmp_path))
 
 
 # ---- padding -----------------------------------------------------------------------------------

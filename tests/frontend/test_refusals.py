@@ -213,8 +213,8 @@ def test_all_problems_at_once(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("op", "way"),
     [
-        ("QLinearConv", "export in QDQ form"),
-        ("MatMulInteger", "quantize_static instead of quantize_dynamic"),
+        ("QLinearMul", "export in QDQ form"),
+        ("DynamicQuantizeLinear", "quantize_static instead of quantize_dynamic"),
         ("Atan", "does not map yet; use Relu"),
         ("LSTM", "recurrent layer"),
         ("GatherND", "use Slice, Split or Gather along one axis"),

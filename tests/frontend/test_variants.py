@@ -13,7 +13,7 @@ from bnnhw import reference
 from bnnhw.arithmetic.formats import BIPOLAR, TERNARY, DataType
 from bnnhw.errors import ModelError
 from bnnhw.frontend import load_qonnx
-from bnnhw.ir.nodes import Arithmetic, Clip, Quant
+from bnnhw.ir.nodes import Arithmetic, Clip, MatMul, Quant
 from bnnhw.passes import to_integers
 from tests.frontend.compare import assert_as_executed, assert_same_content, imported
 from tests.onnx_models import Net, inputs_for, quantised_input, small_classifier
@@ -87,6 +87,36 @@ def test_parameters_from_constant_nodes(tmp_path: Path) -> None:
     net.node("Quant", "x", root, *parameters[1:], signed=1, narrow=1)
     net.dense(net.nodes[-1].output[0])
     assert_as_executed(net.save(tmp_path), inputs_for(net))
+
+
+def test_weights_by_expressions(tmp_path: Path) -> None:
+    """Comparisons, a product of matrices and a sum of sizes, all of constants."""
+    net, x = quantised_input()
+    low_rank = net.node("MatMul", net.weights(12, 3), net.weights(3, 8))
+    signs = net.node("Where", net.node("GreaterOrEqual", low_rank, net.constant(0.0)), *map(net.constant, (1.0, -1.0)))
+    alpha = net.node("Div", net.node("ReduceL1", low_rank, keepdims=1, axes=[0]), net.constant(12.0))
+    x = net.bipolar(net.node("MatMul", x, net.node("Mul", signs, alpha)))
+    net.dense(x, inputs=8)
+    graph = assert_as_executed(net.save(tmp_path), inputs_for(net))
+    assert next(node for node in graph.nodes if isinstance(node, MatMul)).weight_dtype == BIPOLAR
+
+
+@pytest.mark.parametrize("equation", ["bi,io->bo", "ab, cb -> ac", "io,bi->bo"])
+def test_products_in_letters(equation: str, tmp_path: Path) -> None:
+    """Einsum of data and a matrix, on either side and either way."""
+    net, x = quantised_input()
+    matrix = net.quant(net.weights(*((8, 12) if "cb" in equation else (12, 8))))
+    inputs = (matrix, x) if equation.startswith("io") else (x, matrix)
+    net.dense(net.bipolar(net.node("Einsum", *inputs, equation=equation)), inputs=8)
+    assert_as_executed(net.save(tmp_path), inputs_for(net))
+
+
+@pytest.mark.parametrize("equation", ["bi,io->ob", "bi,bi->b", "bi,ij->b"])
+def test_other_products_in_letters(equation: str, tmp_path: Path) -> None:
+    net, x = quantised_input()
+    net.node("Einsum", x, net.quant(net.weights(12, 12)), equation=equation)
+    with pytest.raises(ModelError, match="multiplies the last axis of data by a matrix"):
+        imported(net.save(tmp_path))
 
 
 def test_nodes_without_names(tmp_path: Path) -> None:

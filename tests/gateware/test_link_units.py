@@ -1,12 +1,10 @@
-"""Crossing, FrameBuffer and AnswerQueue by themselves."""
+"""Crossing and FrameBuffer by themselves."""
 
 import random
-from collections import deque
 
 import pytest
 from amaranth.sim import Simulator
 
-from bnnhw.gateware.link.answer_queue import AnswerQueue
 from bnnhw.gateware.link.crossing import Crossing
 from bnnhw.gateware.link.frame_buffer import FrameBuffer
 from tests.gateware.bench import add_clock, run_stream, stalls
@@ -135,34 +133,3 @@ def test_buffer_holds_as_many_frames_as_it_has_slots():
 def test_buffer_checks_its_size(frame_bytes, slots):
     with pytest.raises(ValueError, match=f"cannot hold {slots} frames"):
         FrameBuffer(frame_bytes, slots)
-
-
-@pytest.mark.parametrize("depth", [1, 2, 4])
-def test_queue_is_a_fifo(depth):
-    dut = AnswerQueue(depth)
-    source = random.Random(depth)
-
-    async def bench(ctx):
-        model = deque()
-        for cycle in range(400):
-            push, pop = source.random() < 0.6, source.random() < (0.3 if cycle < 200 else 0.8)
-            entry = {"status": source.randrange(8), "sequence": source.randrange(256)}
-            ctx.set(dut.i.valid, push)
-            ctx.set(dut.i.payload, entry)
-            ctx.set(dut.o.ready, pop)
-            room = len(model) < depth
-            assert ctx.get(dut.i.ready) == room
-            assert ctx.get(dut.o.valid) == bool(model)
-            if model:
-                head = ctx.get(dut.o.payload)
-                assert {"status": head.status, "sequence": head.sequence} == model[0]
-                if pop:
-                    model.popleft()
-            if push and room:
-                model.append(entry)
-            await ctx.tick()
-
-    sim = Simulator(dut)
-    add_clock(sim)
-    sim.add_testbench(bench)
-    sim.run()

@@ -138,14 +138,11 @@ def test_two_in_one_design(tmp_path: Path) -> None:
     assert "left: 8 frames" in ran.stdout and "right: 8 frames" in ran.stdout and "FAIL" not in ran.stdout, ran.stdout
 
 
-# Of the others some take long, and for iCE40 and ECP5 the accelerator itself is synthesised by many tests.
-SLOW_SYNTHESIS = ("synth_ice40", "synth_ecp5", "synth_xilinx")
-
-
 @pytest.mark.synth
-@pytest.mark.parametrize("command", ["synth_gowin", *(pytest.param(c, marks=pytest.mark.slow) for c in SLOW_SYNTHESIS)])
-def test_yosys_takes_it_for_any_maker(command: str, tmp_path: Path) -> None:
-    packaged(folded, "axi-stream", tmp_path)
+@pytest.mark.parametrize("make", [dense, pytest.param(folded, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("command", ["synth_ice40", "synth_ecp5", "synth_gowin", "synth_xilinx"])
+def test_yosys_takes_it_for_any_maker(command: str, make: Make, tmp_path: Path) -> None:
+    packaged(make, "axi-stream", tmp_path)
     script = f"read_verilog net.v; {command} -top net; check -assert; select -assert-none t:*LATCH* t:LD?E"
     done = subprocess.run(
         [tools.find(tools.YOSYS), "-q", "-p", script],

@@ -14,7 +14,7 @@ from bnnhw.frontend import load_qonnx
 from bnnhw.ir.bounds import reach
 from bnnhw.ir.elementwise import apply
 from bnnhw.ir.graph import Graph
-from bnnhw.ir.nodes import ArgMax, Dense, Encode, MatMul, Sigmoid, Softmax, Sum, Threshold
+from bnnhw.ir.nodes import ArgMax, Clip, Dense, Encode, MatMul, Sigmoid, Softmax, Sum, Threshold
 from bnnhw.ir.spec import verify
 from bnnhw.passes import PIPELINE, lower, select_label, to_integers
 from bnnhw.resources import folder
@@ -203,7 +203,10 @@ def test_weights_wider_than_a_layer_takes_are_layers_of_their_digits(
     ("nodes", "message"),
     [
         (lambda rng: [matmul(rng, 8, 3, BIPOLAR)], "not quantised"),
-        (lambda rng: [quant(9, 0.1), matmul(rng, 8, 4, BIPOLAR), matmul(rng, 4, 2, BIPOLAR)], "not quantised"),
+        (
+            lambda rng: [quant(13, 0.1), matmul(rng, 8, 4, BIPOLAR), Clip(name="", inputs=(), output="", low=0, high=np.inf), matmul(rng, 4, 2, BIPOLAR)],
+            "not quantised",
+        ),
         (lambda rng: [bipolar(), matmul(rng, 8, 4, BIPOLAR), quant(17, 0.1), matmul(rng, 4, 2, BIPOLAR)], "17 bits"),
         (lambda rng: [multi_threshold([[0.0]], 1.0, 0.3141), matmul(rng, 8, 2, BIPOLAR)], "no whole multiples, up to 255"),
         (

@@ -198,29 +198,29 @@ def _multiplied(parts: list[tuple[Array, Array]]) -> tuple[Array, Array]:
 
 
 def _softmax(low: Array, high: Array, axis: int) -> tuple[Array, Array]:
-    """Each element is largest where it is at its high end and all others at their low ones."""
-    low, high = np.float64(low), np.float64(high)
-    top = high.max(axis, keepdims=True)
-    a, b = np.exp(np.maximum(low - top, -700)), np.exp(np.maximum(high - top, -700))
-    others = _of_others(b, axis), _of_others(a, axis)
-    least, most = a / (a + others[0]), b / (b + others[1])
-    return _outward(least * (1 - APPROXIMATED) - TINY, most * (1 + APPROXIMATED) + TINY)
+    least, most = _shares(low, high, axis)
+    return _outward(np.exp(least) * (1 - APPROXIMATED) - TINY, np.exp(most) * (1 + APPROXIMATED) + TINY)
 
 
 def _log_softmax(low: Array, high: Array, axis: int) -> tuple[Array, Array]:
-    """As `_softmax`, in logarithms, which executors find by a difference."""
+    """Executors find it by a difference."""
+    least, most = _shares(low, high, axis)
     low, high = np.float64(low), np.float64(high)
     top = high.max(axis, keepdims=True)
-    a, b = np.exp(np.maximum(low - top, -700)), np.exp(np.maximum(high - top, -700))
-    others = _of_others(b, axis), _of_others(a, axis)
-    least, most = low - top - np.log(a + others[0]), high - top - np.log(b + others[1])
     error = APPROXIMATED * (1 + np.abs(low - top) + np.abs(high - top))
     return _outward(least - error, most + error)
 
 
+def _shares(low: Array, high: Array, axis: int) -> tuple[Array, Array]:
+    """Ends of the logarithm of a softmax: each element is largest where it is at its high end and all others at their
+    low ones."""
+    low, high = np.float64(low), np.float64(high)
+    return -np.logaddexp(0, _of_others(high, axis) - low), -np.logaddexp(0, _of_others(low, axis) - high)
+
+
 def _of_others(values: Array, axis: int) -> Array:
-    """The sum of all others but each one: a difference would lose the small ones."""
-    sums = [np.delete(values, k, axis).sum(axis) for k in range(values.shape[axis])]
+    """The logarithm of the sum of exponentials of all others but each one."""
+    sums = [np.logaddexp.reduce(np.delete(values, k, axis), axis) for k in range(values.shape[axis])]
     return np.stack(sums, axis)
 
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from bnnhw.arithmetic.formats import BIPOLAR
 from bnnhw.dataflow import Network, Plan, planned
+from bnnhw.dataflow.clocks import usual_mhz
 from bnnhw.ir.nodes import Dense, Threshold
 from bnnhw.toolchain import Board
 from campaigns.random_networks import dense_layer, layer_plan, stacked
@@ -38,7 +39,7 @@ def folded(network: Network, board: Board, *foldings: tuple[int, int], memory: s
         layer_plan(layer, pe, simd, 1, memory) for layer, (pe, simd) in zip(network.layers, foldings, strict=True)
     ]
     part = board.device
-    return planned(network, tuple(layers), board=board.name, part=part.name, clock_mhz=part.fmax_guess_mhz)
+    return planned(network, tuple(layers), board=board.name, part=part.name, clock_mhz=usual_mhz(part))
 
 
 def classes(network: Network, inputs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

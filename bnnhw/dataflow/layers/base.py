@@ -108,6 +108,11 @@ class LayerPlan:
         return self.vectors * self.nf
 
     @property
+    def bounds(self) -> frozenset[str]:
+        """What of it may bound the clock: see `bnnhw.dataflow.layers.bounds`."""
+        return frozenset()
+
+    @property
     def weight_bits_read(self) -> float:
         """Bits of weights that block RAMs give per inference, see `bnnhw.dataflow.traffic`."""
         return 0.0
@@ -272,7 +277,7 @@ class Layer(ABC):
         found = {wanted["pe"]} if "pe" in wanted else divisors(self._even)
         return [{"pe": n} for n in found if self.mh * self.taps <= n * per_vector]
 
-    def sections(self, plan: LayerPlan) -> tuple[Section, ...]:
+    def sections(self, plan: LayerPlan, family: str) -> tuple[Section, ...]:
         """The units that compute, in the order of `inner_units`."""
         return (Section(self.inner_units, (plan.pe, plan.columns), self.memories(plan)),)
 

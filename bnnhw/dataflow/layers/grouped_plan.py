@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bnnhw.arithmetic.formats import DataType
+from bnnhw.dataflow.layers import bounds
 from bnnhw.dataflow.layers.weighted_plan import WEIGHTED_CHOICES, WeightedPlan
 from bnnhw.errors import PlanError
 
@@ -46,6 +47,10 @@ class GroupedPlan(WeightedPlan):
     def together(self) -> int:
         """Groups that are worked on at a time."""
         return max(1, self.pe // self.rows)
+
+    @property
+    def bounds(self) -> frozenset[str]:
+        return super().bounds | ({bounds.WINDOWS} if self.taps > 1 else set())
 
     @property
     def repeats(self) -> int:

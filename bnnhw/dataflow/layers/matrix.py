@@ -32,6 +32,7 @@ from bnnhw.units import (
     WidthConverter,
 )
 from bnnhw.units.memories import written_kind
+from bnnhw.units.stream_fifo import skid_buffer
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -71,10 +72,13 @@ class MatrixLayer(WeightedLayer):
             self.mh, self.mw, self.i_shapes[0], self._geometry, interval, wanted, vectors=self.vectors, batch=batch
         )
 
-    def sections(self, plan: LayerPlan) -> tuple[Section, ...]:
+    def sections(self, plan: LayerPlan, family: str) -> tuple[Section, ...]:
         assert isinstance(plan, MatrixPlan)
         windows = Section(self._windows, (plan.simd, plan.lanes, plan.window_rows), {"window_memory": MEMORIES})
-        multiplied = Section(self._multiplied, (plan.pe, plan.simd, plan.batch), self.memories(plan))
+        memories = self.memories(plan)
+        if memories["weight_memory"] == (LOGIC,) and self._constant(plan, family).prefers_lut_ram:
+            memories = {**memories, "buffer_memory": ("lut",)}
+        multiplied = Section(self._multiplied, (plan.pe, plan.simd, plan.batch), memories)
         return (windows, multiplied) if self.windowed else (multiplied,)
 
     def memories(self, plan: LayerPlan) -> Mapping[str, tuple[str, ...]]:
@@ -177,6 +181,8 @@ class MatrixLayer(WeightedLayer):
             if closes:
                 # In each layer a group is being computed; others wait at the ends.
                 yield "scatter", FrameScatter(width, plan.nf, plan.frames, closes + 3, kind)
+                # The stall of a width converter does not reach through it to the counters of the scatter.
+                yield "skid", skid_buffer(width, family)
         elif plan.batch > 1:
             yield "scatter", VectorScatter(width, plan.nf, plan.batch, self.vectors, kind)
 

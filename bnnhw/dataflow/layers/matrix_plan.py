@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bnnhw.arithmetic.formats import DataType
+from bnnhw.dataflow.layers import bounds
 from bnnhw.dataflow.layers.base import LOGIC, MEMORIES
 from bnnhw.dataflow.layers.weighted_plan import WEIGHTED_CHOICES, WeightedPlan
 from bnnhw.errors import PlanError
@@ -62,6 +63,12 @@ class MatrixPlan(WeightedPlan):
         if not self.lanes:
             return work
         return max(work, self.elements // self.lanes, self.vectors * (self.mw // self.window_lanes))
+
+    @property
+    def bounds(self) -> frozenset[str]:
+        if self.weight_memory == LOGIC:
+            return bounds.of_codes(self.output, self.threshold_memory) | {bounds.CONSTANT}
+        return super().bounds | ({bounds.WINDOWS} if self.lanes else set())
 
     @property
     def weight_bits_read(self) -> float:

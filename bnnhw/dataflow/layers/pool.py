@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bnnhw.dataflow.layers.base import MAX_BEATS, MEMORIES, Layer, LayerPlan, NamedUnit
+from bnnhw.dataflow.layers.bounds import WINDOWS
 from bnnhw.dataflow.layers.elementwise import ElementwisePlan
 from bnnhw.dataflow.layers.window import sliding_window
 from bnnhw.ir.nodes import MaxPool, SumPool
@@ -32,6 +33,10 @@ class PoolPlan(ElementwisePlan):
 
     kind = "pool"
     choices = ("pe", "window_depth", "window_memory")
+
+    @property
+    def bounds(self) -> frozenset[str]:
+        return frozenset({WINDOWS})
 
     @property
     def cycles(self) -> int:

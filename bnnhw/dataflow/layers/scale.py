@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from bnnhw.arithmetic.plane_products import SMALL_TABLE
 from bnnhw.dataflow.layers.base import MEMORIES, MULTIPLIERS, Layer, LayerPlan, NamedUnit
+from bnnhw.dataflow.layers.bounds import of_scale
 from bnnhw.dataflow.layers.elementwise import ElementwisePlan
 from bnnhw.dataflow.layers.scaled import scale_contents, scale_unit
 from bnnhw.ir.nodes import Scale
@@ -30,6 +31,10 @@ class ScalePlan(ElementwisePlan):
 
     kind = "scale"
     choices = ("pe", "scale_memory", "multiplier")
+
+    @property
+    def bounds(self) -> frozenset[str]:
+        return of_scale(self.multiplier)
 
     def _memories(self) -> dict[str, tuple[str, ...]]:
         return {**super()._memories(), "multiplier": MULTIPLIERS}

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from bnnhw.arithmetic.thresholds import fold_thresholds, total_width
 from bnnhw.dataflow.layers.base import MEMORIES, MULTIPLIED, LayerPlan, NamedUnit
+from bnnhw.dataflow.layers.bounds import of_codes
 from bnnhw.dataflow.layers.elementwise import ElementwisePlan
 from bnnhw.dataflow.layers.scaled import stand_in
 from bnnhw.dataflow.layers.thresholded import ThresholdedLayer, threshold_cycles_of, threshold_memories
@@ -34,6 +35,10 @@ class ThresholdPlan(ElementwisePlan):
 
     kind = "threshold"
     choices = ("pe", "threshold_memory")
+
+    @property
+    def bounds(self) -> frozenset[str]:
+        return of_codes(self.output, self.threshold_memory)
 
     def _memories(self) -> dict[str, tuple[str, ...]]:
         return {"threshold_memory": (*MEMORIES, *MULTIPLIED)}

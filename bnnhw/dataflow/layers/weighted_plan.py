@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from bnnhw.dataflow.layers import bounds
 from bnnhw.dataflow.layers.base import MAX_BEATS, MEMORIES, MULTIPLIED, LayerPlan
 from bnnhw.errors import PlanError
 
@@ -59,6 +60,11 @@ class WeightedPlan(LayerPlan):
     def sf(self) -> int:
         """Beats per pass over the inputs of some outputs."""
         return -(-self.mw // self.simd)
+
+    @property
+    def bounds(self) -> frozenset[str]:
+        codes = bounds.of_codes(self.output, self.threshold_memory)
+        return bounds.of_product(self.input, self.weight) | codes | {bounds.USUAL}
 
     def check(self, where: str) -> None:
         super().check(where)

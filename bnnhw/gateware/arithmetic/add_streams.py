@@ -6,6 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 from bnnhw.arithmetic.formats import signed_width
 from bnnhw.gateware.arithmetic.codes import decode, encode, lanes_of, value_shape
+from bnnhw.gateware.data_register import data_register
 from bnnhw.gateware.frame_layout import frame_layout
 
 
@@ -69,7 +70,8 @@ class AddStreams(wiring.Component):
             m.d.comb += i.ready.eq(complete & ready)
         chunk = self._chunk(m, ready & complete)
         codes = [lanes_of(i.payload.data, t.bits) for i, t in zip(inputs, self._dtypes, strict=True)]
-        results = lanes_of(self.o.payload.data, self._out_dtype.bits)
+        payload = data_register(m, self.o.payload)
+        results = lanes_of(payload.data, self._out_dtype.bits)
         for lane, (*terms, result) in enumerate(zip(*codes, results, strict=True)):
             total = Signal(value_shape(self._out_dtype), name=f"total{lane}")
             weighed = [
@@ -82,7 +84,7 @@ class AddStreams(wiring.Component):
         with m.If(ready):
             m.d.sync += self.o.valid.eq(complete)
         with m.If(ready & complete):
-            m.d.sync += self.o.payload.last.eq(self.i0.payload.last)
+            m.d.sync += payload.last.eq(self.i0.payload.last)
         return m
 
     def _chunk(self, m, accept):

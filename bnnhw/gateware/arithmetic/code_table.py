@@ -5,6 +5,7 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from bnnhw.gateware.arithmetic.codes import lanes_of
+from bnnhw.gateware.data_register import data_register
 from bnnhw.gateware.frame_layout import frame_layout
 from bnnhw.gateware.memory import Bank
 
@@ -67,6 +68,7 @@ class CodeTable(wiring.Component):
         m = Module()
         ready, accept = Signal(), Signal()
         fold = Signal(range(len(self._codes)))
+        last = data_register(m, self.o.payload.last)
         m.d.comb += [
             ready.eq(~self.o.valid | self.o.ready),
             self.i.ready.eq(ready),
@@ -75,7 +77,7 @@ class CodeTable(wiring.Component):
         with m.If(ready):
             m.d.sync += self.o.valid.eq(self.i.valid)
         with m.If(accept):
-            m.d.sync += [fold.eq(Mux(self.i.payload.last, 0, fold + 1)), self.o.payload.last.eq(self.i.payload.last)]
+            m.d.sync += [fold.eq(Mux(self.i.payload.last, 0, fold + 1)), last.eq(self.i.payload.last)]
         found = []
         for k, (row, count) in enumerate(zip(self._rows, lanes_of(self.i.payload.data, self._width), strict=True)):
             table = []

@@ -97,7 +97,7 @@ class ConstantMatrixUnit(wiring.Component):
         valid = Signal(self._schedule.stages)
         m.d.sync += valid.eq(Cat(accept, valid[:-1]))
         lanes = lanes_of(self.i.payload.data, self._input.bits)
-        x = Signal(self._netlist.inputs)
+        x = Signal(self._netlist.inputs, reset_less=True)
         m.d.sync += x.eq(Cat(activation_planes(self._input, lanes[k]) for k in self._order))
         logic = _Logic(m, x, self._netlist, self._schedule, self._family)
         m.d.comb += [
@@ -170,7 +170,7 @@ class _Logic:
         """A signal as it is in a later stage."""
         line = self._signals[signal]
         while len(line) <= stage - self._made[signal]:
-            register = Signal(name="delay")
+            register = Signal(name="delay", reset_less=True)
             self._m.d.sync += register.eq(line[-1])
             line.append(register)
         return line[stage - self._made[signal]]

@@ -6,6 +6,7 @@ from amaranth.lib.wiring import In, Out
 from amaranth.utils import bits_for, ceil_log2
 
 from bnnhw.gateware.arithmetic.codes import lanes_of
+from bnnhw.gateware.data_register import data_register
 from bnnhw.gateware.frame_layout import frame_layout, result_layout
 
 
@@ -82,12 +83,9 @@ class LabelSelect(wiring.Component):
             m.d.sync += beat.eq(Mux(self.i.payload.last, 0, beat + 1))
 
         # What goes through the registers with the scores: the elements, and where they stand in the frame.
-        flags = data.StructLayout(
-            {"valid": 1, "last": 1, "beat": range(self._beats), "data": self._lanes * self._width}
-        )
-        stage = Signal(flags)
+        flags = data.StructLayout({"last": 1, "beat": range(self._beats), "data": self._lanes * self._width})
+        valid, stage = self.i.valid, Signal(flags)
         m.d.comb += [
-            stage.valid.eq(self.i.valid),
             stage.last.eq(self.i.payload.last),
             stage.beat.eq(beat),
             stage.data.eq(self.i.payload.data),
@@ -96,40 +94,48 @@ class LabelSelect(wiring.Component):
         if self._affine:
             # The product gets a register of its own: it is the longest path of small designs.
             scores = [self._score(m, ready, beat, lane, element) for lane, element in enumerate(scores)]
-            stage = self._register(m, ready, stage)
+            valid, stage = self._next(m, ready, valid, stage)
         contest = [(score, lane, Const(lane, range(self._lanes))) for lane, score in enumerate(scores)]
         while len(contest) > 1:
             contest = self._round(m, ready, stage, contest)
-            stage = self._register(m, ready, stage)
+            valid, stage = self._next(m, ready, valid, stage)
 
         (score, _, lane), *_ = contest
-        best, label = Signal.like(score), Signal(bits_for(len(self._scales) - 1))
+        best, label = Signal.like(score, reset_less=True), Signal(bits_for(len(self._scales) - 1), reset_less=True)
+        payload = data_register(m, self.o.payload)
         better, index = Signal(), Signal.like(label)
         free = self.o.ready | ~self.o.valid
         m.d.comb += [
-            better.eq((stage.beat == 0) | (score > best)),
+            better.eq((stage.beat == 0) | _exceeds(score, best)),
             index.eq(Mux(better, stage.beat * self._lanes + lane, label)),
             # A frame's status is there long before its last element; waiting for it costs nothing.
-            ready.eq(free & (~(stage.valid & stage.last) | self.status.valid)),
+            ready.eq(free & (~(valid & stage.last) | self.status.valid)),
             self.i.ready.eq(ready),
-            self.status.ready.eq(free & stage.valid & stage.last),
+            self.status.ready.eq(free & valid & stage.last),
         ]
         with m.If(self.o.ready):
             m.d.sync += self.o.valid.eq(0)
         with m.If(ready):
             m.d.sync += [
-                self.o.valid.eq(stage.valid),
-                self.o.payload.data.eq(stage.data),
-                self.o.payload.label.eq(index),
-                self.o.payload.error.eq(self.status.payload & stage.last),
-                self.o.payload.last.eq(stage.last),
+                self.o.valid.eq(valid),
+                payload.data.eq(stage.data),
+                payload.label.eq(index),
+                payload.error.eq(self.status.payload & stage.last),
+                payload.last.eq(stage.last),
             ]
-            with m.If(stage.valid & better):
+            with m.If(valid & better):
                 m.d.sync += [best.eq(score), label.eq(index)]
         return m
 
+    def _next(self, m, ready, valid, stage):
+        """The next stage, and whether there is anything in it."""
+        after = Signal(name="valid")
+        with m.If(ready):
+            m.d.sync += after.eq(valid)
+        return after, self._register(m, ready, stage)
+
     def _register(self, m, ready, value):
-        register = Signal.like(value)
+        register = Signal.like(value, name="held", reset_less=True)
         with m.If(ready):
             m.d.sync += register.eq(value)
         return register
@@ -141,7 +147,7 @@ class LabelSelect(wiring.Component):
         scales, biases = [self._scales[p] for p in places], [self._biases[p] for p in places]
         reach = max(abs(s) * (1 << (self._width - 1)) + abs(b) for s, b in zip(self._scales, self._biases, strict=True))
         table = [Array(Const(v, signed(bits_for(v, require_sign_bit=True))) for v in row) for row in (scales, biases)]
-        score = Signal(signed(1 + bits_for(reach)), name=f"score{lane}")
+        score = Signal(signed(1 + bits_for(reach)), name=f"score{lane}", reset_less=True)
         with m.If(ready):
             m.d.sync += score.eq(table[0][beat] * element + table[1][beat])
         return score
@@ -155,7 +161,12 @@ class LabelSelect(wiring.Component):
             if k + 1 < len(contest):
                 rival, lowest, other = contest[k + 1]
                 exists = 1 if lowest < tail else ~stage.last
-                better = exists & (rival > score)
+                better = exists & _exceeds(rival, score)
                 score, lane = Mux(better, rival, score), Mux(better, other, lane)
             winners.append((self._register(m, ready, score), first, self._register(m, ready, lane)))
         return winners
+
+
+def _exceeds(score, other):
+    """Whether a score is the higher one: the sign of a difference, one carry chain without a test for equality."""
+    return (other - score)[-1]

@@ -8,6 +8,7 @@ from bnnhw.arithmetic.plane_products import SMALL_TABLE, Product
 from bnnhw.arithmetic.weight_coding import logic_family
 from bnnhw.gateware.arithmetic.pe import PE
 from bnnhw.gateware.arithmetic.popcount import Popcount
+from bnnhw.gateware.data_register import data_register
 from bnnhw.gateware.frame_layout import frame_layout
 from bnnhw.gateware.memory import Bank
 
@@ -158,13 +159,13 @@ class MatrixVectorUnit(wiring.Component):
         # The beat with its weights, then its flags alongside the popcounts.
         x_bits = self._simd * self._input.bits
         x = Signal(x_bits * self._sources, reset_less=True)
-        flags = data.StructLayout({"valid": 1, "first": 1, "last": 1, "ends_vector": 1, "fold": len(fold)})
-        stage, folds = Signal(flags), [fold]
+        marks = data.StructLayout({"first": 1, "last": 1, "ends_vector": 1, "fold": len(fold)})
+        valid, stage, folds = Signal(), Signal(marks, reset_less=True), [fold]
         lanes = [self.i.payload.data.word_select(k, x_bits) for k in range(self._sources)]
         with m.If(enable):
             m.d.sync += [
                 x.eq(Cat(self._rows[0].prepared(some) for some in lanes)),
-                stage.valid.eq(self.i.valid),
+                valid.eq(self.i.valid),
                 stage.first.eq(column == 0),
                 stage.last.eq(ends_pass),
                 stage.ends_vector.eq(ends_vector),
@@ -178,15 +179,15 @@ class MatrixVectorUnit(wiring.Component):
                 m.d.sync += [x.eq(early), weights.eq(bank.data)]
         for _ in range(self._weight_latency - 1 + self._rows[0].latency):
             folds.append(stage.fold)
-            after = Signal(flags)
+            held, after = Signal(), Signal(marks, reset_less=True)
             with m.If(enable):
-                m.d.sync += after.eq(stage)
-            stage = after
+                m.d.sync += [held.eq(valid), after.eq(stage)]
+            valid, stage = held, after
 
-        done, last = Signal(), Signal()  # of the sums in the PEs
+        done, last = Signal(), Signal(reset_less=True)  # of the sums in the PEs
         bias = self._bias(m, enable, folds[-1], stage.fold)
         with m.If(enable):
-            m.d.sync += [done.eq(stage.valid & stage.last), last.eq(stage.ends_vector)]
+            m.d.sync += [done.eq(valid & stage.last), last.eq(stage.ends_vector)]
         self._output(m, enable, done, last)
         shared = self._shared_counts(m, x, enable)
         for k, pe in enumerate(self._rows):
@@ -195,7 +196,7 @@ class MatrixVectorUnit(wiring.Component):
             m.d.comb += [
                 pe.x.eq(x.word_select(source, x_bits)),
                 pe.w.eq(weights[p * row_bits : (p + 1) * row_bits]),
-                pe.valid.eq(stage.valid),
+                pe.valid.eq(valid),
                 pe.first.eq(stage.first),
                 pe.bias.eq(bias[p * self._width : (p + 1) * self._width].as_signed()),
                 pe.en.eq(enable),
@@ -206,8 +207,9 @@ class MatrixVectorUnit(wiring.Component):
 
     def _output(self, m, enable, done, last):
         """Gives the PEs' sums out when they are `done`."""
-        values = [self.o.payload.data[k].eq(pe.total) for k, pe in enumerate(self._rows)]
-        values.append(self.o.payload.last.eq(last))
+        payload = data_register(m, self.o.payload) if self._registered else self.o.payload
+        values = [payload.data[k].eq(pe.total) for k, pe in enumerate(self._rows)]
+        values.append(payload.last.eq(last))
         if self._registered:
             ready = Signal()
             m.d.comb += [ready.eq(self.o.ready | ~self.o.valid), enable.eq(ready | ~done)]

@@ -21,6 +21,7 @@ from bnnhw.gateware.arithmetic.adder_chain import (
     chain,
 )
 from bnnhw.gateware.arithmetic.popcount import Popcount
+from bnnhw.gateware.data_register import data_register
 from bnnhw.gateware.repeated import Repeated
 
 # A ternary activation and a ternary weight: both have a mask, and the signs are equal.
@@ -137,19 +138,20 @@ class PE(Repeated):
 
     def logic(self, platform):
         m = Module()
+        total = data_register(m, self.total)
         found, carry, even = self._addend(m)
         addend = Signal(signed(self._width - even))
         hold = Signal()
         m.d.comb += [addend.eq(found), hold.eq(~self.first)]
         positions = [
             (bit(value), Operand(SELECT, (old, new, hold)))
-            for value, old, new in zip(addend, self.total[even:], self.bias[even:], strict=True)
+            for value, old, new in zip(addend, total[even:], self.bias[even:], strict=True)
         ]
-        total = chain(m, [(carry,), *positions], vendor=self._vendor)
+        added = chain(m, [(carry,), *positions], vendor=self._vendor)
         with m.If(self.en & self.valid):
-            m.d.sync += self.total[even:].eq(total[1:])
+            m.d.sync += total[even:].eq(added[1:])
             with m.If(self.first):
-                m.d.sync += self.total[:even].eq(self.bias[:even])
+                m.d.sync += total[:even].eq(self.bias[:even])
         return m
 
     def _addend(self, m):

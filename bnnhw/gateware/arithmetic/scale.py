@@ -7,6 +7,7 @@ from amaranth.lib.wiring import In, Out
 from bnnhw.arithmetic.formats import signed_width
 from bnnhw.gateware.arithmetic.add_streams import scaled
 from bnnhw.gateware.arithmetic.codes import decode, lanes_of, value_shape
+from bnnhw.gateware.data_register import data_register
 from bnnhw.gateware.frame_layout import frame_layout
 from bnnhw.gateware.memory import Bank
 
@@ -115,11 +116,11 @@ class ScaleUnit(wiring.Component):
         rows = self._table(m, move, fold)
         valid, last = self.i.valid, self.i.payload.last
         for stage in range(self.latency - 1):
-            valids, lasts = Signal(name=f"valid{stage}"), Signal(name=f"last{stage}")
+            valids, lasts = Signal(name=f"valid{stage}"), Signal(name=f"last{stage}", reset_less=True)
             with m.If(move):
                 m.d.sync += [valids.eq(valid), lasts.eq(last)]
             valid, last = valids, lasts
-        codes = []
+        payload, codes = data_register(m, self.o.payload), []
         for k, code in enumerate(lanes_of(self.i.payload.data, self._dtype.bits)):
             p = k % self._pe
             number = self._held(m, move, decode(self._dtype, code), value_shape(self._dtype), f"number{k}")
@@ -128,7 +129,7 @@ class ScaleUnit(wiring.Component):
             exists = p < self._tail or self._nf > 1
             codes.append(found if p < self._tail else Mux(last, 0, found) if exists else Const(0, self._bits))
         with m.If(move):
-            m.d.sync += [self.o.valid.eq(valid), self.o.payload.last.eq(last), self.o.payload.data.eq(Cat(codes))]
+            m.d.sync += [self.o.valid.eq(valid), payload.last.eq(last), payload.data.eq(Cat(codes))]
         return m
 
     def _table(self, m, move, fold):
@@ -162,7 +163,7 @@ class ScaleUnit(wiring.Component):
 
     def _held(self, m, move, value, shape, name):
         """`value` in a register that moves on with all others."""
-        register = Signal(shape, name=name)
+        register = Signal(shape, name=name, reset_less=True)
         with m.If(move):
             m.d.sync += register.eq(value)
         return register

@@ -5,6 +5,7 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from bnnhw.arithmetic.thresholds import threshold_cycles, threshold_latency
+from bnnhw.gateware.data_register import data_register
 from bnnhw.gateware.frame_layout import frame_layout
 from bnnhw.gateware.memory import Bank
 
@@ -134,6 +135,7 @@ class ThresholdUnit(wiring.Component):
 
     def _compare(self, m):
         ready = self.o.ready | ~self.o.valid
+        payload = data_register(m, self.o.payload)
         fold = self._fold(m, self.i.valid & ready, self.i.payload.last)
         counts = []
         for k, p in enumerate(self._rows):
@@ -147,21 +149,22 @@ class ThresholdUnit(wiring.Component):
         with m.If(ready):
             m.d.sync += [
                 self.o.valid.eq(self.i.valid),
-                self.o.payload.data.eq(self._encode(m, counts, self.i.payload.last)),
-                self.o.payload.last.eq(self.i.payload.last),
+                payload.data.eq(self._encode(m, counts, self.i.payload.last)),
+                payload.last.eq(self.i.payload.last),
             ]
 
     def _search(self, m):
         steps, width = self.steps, self._width + 1
         beyond = (1 << (width - 1)) - 1  # no sum of `width - 1` bits reaches it
-        bit = Signal(steps)  # the bit of the count that is being decided, one-hot
+        bit = Signal(steps, reset_less=True)  # the bit of the count that is being decided, one-hot
         busy = Signal()
-        last = Signal()
+        last = Signal(reset_less=True)
+        payload = data_register(m, self.o.payload)
         ready = self.o.ready | ~self.o.valid
         finish = busy & bit[0] & ready
         accept = Signal()
         fold = self._fold(m, accept, self.i.payload.last)
-        searched = Signal(range(len(self._thresholds)))
+        searched = Signal(range(len(self._thresholds)), reset_less=True)
         m.d.comb += [self.i.ready.eq(~busy | finish), accept.eq(self.i.valid & self.i.ready)]
 
         counts = []
@@ -172,8 +175,8 @@ class ThresholdUnit(wiring.Component):
                 filled = [0, *beat[p]] + [beyond] * ((1 << steps) - 1 - len(beat[p]))
                 table += [t & ((1 << width) - 1) for t in filled]
             m.submodules[f"table{k}"] = bank = Bank(width, table, kind=self._memory)
-            total = Signal(signed(self._width), name=f"total{k}")
-            count = Signal(steps, name=f"count{k}")
+            total = Signal(signed(self._width), name=f"total{k}", reset_less=True)
+            count = Signal(steps, name=f"count{k}", reset_less=True)
             tried = Signal(steps, name=f"tried{k}")
             found = Signal(steps, name=f"found{k}")
             m.d.comb += [
@@ -199,5 +202,5 @@ class ThresholdUnit(wiring.Component):
         with m.If(ready):
             m.d.sync += self.o.valid.eq(finish)
         with m.If(finish):
-            m.d.sync += [self.o.payload.data.eq(self._encode(m, counts, last)), self.o.payload.last.eq(last)]
+            m.d.sync += [payload.data.eq(self._encode(m, counts, last)), payload.last.eq(last)]
         return m

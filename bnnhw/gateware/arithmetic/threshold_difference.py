@@ -5,6 +5,7 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from bnnhw.gateware.arithmetic.codes import decode, lanes_of
+from bnnhw.gateware.data_register import data_register
 from bnnhw.gateware.frame_layout import frame_layout
 
 
@@ -61,6 +62,7 @@ class ThresholdDifference(wiring.Component):
         m = Module()
         ready, accept = Signal(), Signal()
         chunk = Signal(range(len(self._offsets) // self._lanes))
+        payload = data_register(m, self.o.payload)
         m.d.comb += [
             ready.eq(~self.o.valid | self.o.ready),
             self.i.ready.eq(ready),
@@ -71,7 +73,7 @@ class ThresholdDifference(wiring.Component):
         with m.If(accept):
             m.d.sync += [
                 chunk.eq(Mux(self.i.payload.last, 0, chunk + 1)),
-                self.o.payload.last.eq(self.i.payload.last),
+                payload.last.eq(self.i.payload.last),
             ]
         for lane, code in enumerate(lanes_of(self.i.payload.data, self._dtype.bits)):
             offsets, signs = self._offsets[lane :: self._lanes], self._signs[lane :: self._lanes]
@@ -81,7 +83,7 @@ class ThresholdDifference(wiring.Component):
             negate = self._table([int(sign < 0) for sign in signs], 1, chunk)
             added = self._table([(s < 0) - o for s, o in zip(signs, offsets, strict=True)], self._width, chunk)
             with m.If(accept):
-                m.d.sync += self.o.payload.data[lane].eq(Mux(negate, ~value, value) + added)
+                m.d.sync += payload.data[lane].eq(Mux(negate, ~value, value) + added)
         return m
 
     def _table(self, values, width, chunk):

@@ -6,7 +6,7 @@ from amaranth.lib.crc.catalog import CRC16_XMODEM
 from amaranth.lib.wiring import In, Out
 
 from bnnhw.gateware.frame_layout import result_layout
-from bnnhw.gateware.link.answer_queue import ANSWER, short_status
+from bnnhw.gateware.link.answer import ANSWER, short_status
 from bnnhw.packets import ESCAPE, ESCAPE_MASK, RESULT_TRAILER, START, Status
 
 

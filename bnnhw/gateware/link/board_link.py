@@ -6,12 +6,13 @@ from amaranth.lib.wiring import In, Out
 from amaranth.utils import ceil_log2
 
 from bnnhw.gateware.frame_layout import frame_layout, result_layout
-from bnnhw.gateware.link.answer_queue import AnswerQueue, short_status
+from bnnhw.gateware.link.answer import ANSWER, short_status
 from bnnhw.gateware.link.answer_sender import AnswerSender
 from bnnhw.gateware.link.crossing import Crossing
 from bnnhw.gateware.link.frame_buffer import FrameBuffer
 from bnnhw.gateware.link.request_receiver import RequestReceiver
 from bnnhw.gateware.link.uart import UARTReceiver, UARTTransmitter
+from bnnhw.gateware.streams.shift_queue import ShiftQueue
 from bnnhw.gateware.streams.width_converter import WidthConverter
 from bnnhw.packets import CHECKSUM_BYTES, HEADER, Identity, Status
 
@@ -129,7 +130,7 @@ class BoardLink(wiring.Component):
         m.submodules.uart_tx = uart_tx = UARTTransmitter(self._divisor)
         m.submodules.receiver = receiver = RequestReceiver(identity.frame_bytes)
         m.submodules.buffer = buffer = FrameBuffer(identity.frame_bytes, self._slots)
-        m.submodules.queue = queue = AnswerQueue(self._slots)
+        m.submodules.queue = queue = ShiftQueue(ANSWER, self._slots)
         m.submodules.sender = sender = AnswerSender(identity, self._output_width)
         converter = WidthConverter(
             1, identity.input_elements * identity.input_bits, 8, identity.input_lanes * identity.input_bits

@@ -6,6 +6,7 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import ceil_log2
 
+from bnnhw.gateware.data_register import data_register
 from bnnhw.gateware.frame_layout import frame_layout
 from bnnhw.gateware.memory import ram_attributes
 from bnnhw.gateware.streams.vector_groups import count_repeats
@@ -82,44 +83,53 @@ class FrameGather(wiring.Component):
             return Cat(beat, place) if self._beats > 1 else place
 
         held = Signal(range(2 * frames + 1))  # vectors that are complete and not yet read for the last time
-        there = Signal()  # whether there is one
-        came, leaving = Signal(), Signal.like(held)
-        m.d.sync += held.eq(held + came - leaving)
+        there, room = Signal(), Signal(init=1)  # whether there is one, and whether another may come
+        came = Signal()
 
         # Vectors come into one lane after the other, and into each lane's two places in turn.
-        filled, into, lane = Signal(range(self._beats)), Signal(), Signal(range(frames))
+        filled, at_end = Signal(range(self._beats)), Signal(init=self._beats == 1)
+        into, lane = Signal(), Signal(range(frames))
         taken = Signal()
         m.d.comb += [
-            self.i.ready.eq(held != 2 * frames),
+            self.i.ready.eq(room),
             taken.eq(self.i.valid & self.i.ready),
-            came.eq(taken & (filled == self._beats - 1)),
+            came.eq(taken & at_end),
         ]
         with m.If(taken):
-            m.d.sync += filled.eq(Mux(came, 0, filled + 1))
+            m.d.sync += [
+                filled.eq(Mux(at_end, 0, filled + 1)),
+                at_end.eq((filled == self._beats - 2) if self._beats > 1 else 1),
+            ]
         with m.If(came):
             m.d.sync += lane.eq(lane + 1)
             with m.If(lane == frames - 1):
                 m.d.sync += [lane.eq(0), into.eq(~into)]
 
-        begun, noted, size = Signal(), Signal.like(held), Signal.like(held)
-        free, starts, moving, gone = Signal(), Signal(), Signal(), Signal()
+        begun, noted, size = Signal(), Signal.like(held, reset_less=True), Signal.like(held)
+        last, told = data_register(m, self.o0.payload.last), data_register(m, self.o1.payload.data)
+        free, able, starts, moving, gone = Signal(), Signal(), Signal(), Signal(), Signal()
         beat, ends_group = count_repeats(m, moving, self._beats, self._repeats)
         m.d.comb += [
             free.eq(self.o0.ready | ~self.o0.valid),
-            starts.eq(free & ~begun & there & (self.o1.ready | ~self.o1.valid)),
-            moving.eq(starts | (free & begun)),
+            able.eq(begun | (there & (self.o1.ready | ~self.o1.valid))),
+            starts.eq(free & able & ~begun),
+            moving.eq(free & able),
             gone.eq(moving & ends_group),
             size.eq(Mux(begun, noted, Mux(held > frames, frames, held))),
-            leaving.eq(Mux(gone, size, 0)),
         ]
-        m.d.sync += there.eq(came | Mux(gone, held != size, there))
+        # Whether a vector comes and the group goes is known late in a cycle, and only chooses between what is there.
+        less = held - size
+        m.d.sync += [
+            held.eq(Mux(came, Mux(gone, less + 1, held + 1), Mux(gone, less, held))),
+            there.eq(came | Mux(gone, held != size, there)),
+            room.eq(gone | (held != 2 * frames - came)),
+        ]
         with m.If(free):
-            m.d.sync += [self.o0.valid.eq(moving), self.o0.payload.last.eq(gone)]
+            m.d.sync += [self.o0.valid.eq(moving), last.eq(gone)]
         with m.If(starts):
             m.d.sync += [
                 self.o1.valid.eq(1),
-                self.o1.payload.data.eq(size - 1),
-                self.o1.payload.last.eq(1),
+                told.eq(size - 1),
                 noted.eq(size),
             ]
         with m.Elif(self.o1.ready):
@@ -134,7 +144,7 @@ class FrameGather(wiring.Component):
                 first.eq(Mux(following >= frames, following - frames, following)),
                 out_of.eq(out_of ^ (following >= frames)),
             ]
-        m.d.comb += self.o0.payload.data.eq(Cat(read.data for _, read in lanes))
+        m.d.comb += [self.o0.payload.data.eq(Cat(read.data for _, read in lanes)), self.o1.payload.last.eq(1)]
         for k, (write, read) in enumerate(lanes):
             m.d.comb += [
                 write.addr.eq(address(filled, into)),

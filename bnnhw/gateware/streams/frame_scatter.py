@@ -1,12 +1,13 @@
 """Frame scatter: vectors of frames that were computed side by side, one after the other."""
 
-from amaranth.hdl import Array, Module, Mux, Signal
+from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import ceil_log2
 
 from bnnhw.gateware.frame_layout import frame_layout
 from bnnhw.gateware.memory import ram_attributes
+from bnnhw.gateware.streams.shift_queue import ShiftQueue
 from bnnhw.gateware.streams.vector_scatter import scatter
 
 
@@ -60,28 +61,24 @@ class FrameScatter(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        # Sizes come in at the front and are read at the end, wherever that is.
-        sizes = [Signal.like(self.i1.payload.data, name=f"size{k}") for k in range(self._groups)]
-        held, oldest = Signal(range(self._groups + 1)), Signal(range(self._groups))
-        push, pop = Signal(), Signal()
-        room = Signal(init=1)  # `held` is below `groups`: what stalls the gather comes from a register
-        m.d.comb += [self.i1.ready.eq(room), push.eq(self.i1.valid & self.i1.ready)]
-        m.d.sync += room.eq(pop | Mux(push, held != self._groups - 1, room))
-        m.d.comb += oldest.eq(held - 1)
-        m.d.sync += held.eq(held + push - pop)
-        with m.If(push):
-            m.d.sync += [after.eq(size) for size, after in zip([self.i1.payload.data, *sizes], sizes, strict=False)]
-
+        # The oldest size always stands in the same registers: a choice would lie on the way from the output's stall to
+        # the input's.
+        m.submodules.sizes = sizes = ShiftQueue(self.i1.payload.data.shape(), self._groups)
         ends_vector = Signal()
         lane, vector = Signal(range(self._frames)), Signal(range(self._frames))
-        closes = vector == Array(sizes)[oldest]
-        m.d.comb += pop.eq(ends_vector & closes)
+        closes = vector == sizes.o.payload
+        m.d.comb += [
+            sizes.i.valid.eq(self.i1.valid),
+            sizes.i.payload.eq(self.i1.payload.data),
+            self.i1.ready.eq(sizes.i.ready),
+            sizes.o.ready.eq(ends_vector & closes),
+        ]
         with m.If(ends_vector):
             m.d.sync += [
                 lane.eq(Mux(lane == self._frames - 1, 0, lane + 1)),
                 vector.eq(Mux(closes, 0, vector + 1)),
             ]
         scatter(
-            m, self.i0, self.o, self._beats, self._frames, self._attrs, ends_vector, lane, closes, known=held != 0
+            m, self.i0, self.o, self._beats, self._frames, self._attrs, ends_vector, lane, closes, known=sizes.o.valid
         )  # fmt: skip
         return m

@@ -1,6 +1,6 @@
 """Frame status: remembers which of the frames inside an accelerator was damaged."""
 
-from amaranth.hdl import Module, Mux, Signal
+from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import ceil_log2
@@ -32,18 +32,20 @@ class FrameStatus(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         bits = ceil_log2(self._frames)
-        kept = Signal(bits + 1)
+        kept, there = Signal(bits + 1), Signal()  # frames, and whether there is one
         # The frames that go before the marked one.
-        marked, before = Signal(), Signal(bits + 1)
+        marked, before = Signal(), Signal(bits + 1, reset_less=True)
         came, gone = Signal(), Signal()
         m.d.comb += [
             self.i.ready.eq(~marked & ~kept[-1]),
             came.eq(self.i.valid & self.i.ready),
-            self.o.valid.eq(kept != 0),
+            self.o.valid.eq(there),
             self.o.payload.eq(marked & (before == 0)),
             gone.eq(self.o.valid & self.o.ready),
         ]
-        m.d.sync += kept.eq(kept + came - gone)
+        with m.If(came ^ gone):
+            # One more or one less, on one carry chain.
+            m.d.sync += [kept.eq(kept + Cat(1, (~came).replicate(bits))), there.eq(came | (kept != 1))]
         with m.If(gone):
             m.d.sync += [before.eq(before - 1), marked.eq(marked & (before != 0))]
         with m.If(came):

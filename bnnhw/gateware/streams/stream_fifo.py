@@ -56,7 +56,8 @@ class StreamFifo(wiring.Component):
         level = Signal(range(self._depth + 1))
         ready = self.o.ready | ~self.o.valid
         m.d.comb += [
-            self.i.ready.eq(level != self._depth),
+            # A power of two is reached with the highest bit alone.
+            self.i.ready.eq(~level[-1] if self._depth & (self._depth - 1) == 0 else level != self._depth),
             write.en.eq(self.i.valid & self.i.ready),
             write.data.eq(Cat(self.i.payload.data, self.i.payload.last)),
             read.en.eq((level != 0) & ready),

@@ -5,6 +5,7 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
+from bnnhw.gateware.data_register import data_register
 from bnnhw.gateware.frame_layout import frame_layout
 from bnnhw.gateware.memory import ram_attributes
 from bnnhw.gateware.streams.vector_groups import count_groups, count_repeats
@@ -80,7 +81,7 @@ class VectorBuffer(wiring.Component):
         filled, into = Signal(range(self._beats)), Signal()
         taken, ends_vector = Signal(), Signal()
         m.d.comb += [
-            self.i.ready.eq(full != 2),
+            self.i.ready.eq(~full[1]),
             taken.eq(self.i.valid & self.i.ready),
             ends_vector.eq(taken & (filled == self._beats - 1)),
         ]
@@ -98,6 +99,7 @@ class VectorBuffer(wiring.Component):
             m.d.sync += into.eq(~into)
 
         moving, out_of = Signal(), Signal()
+        last = data_register(m, self.o.payload.last)
         beat, ends_group = count_repeats(m, moving, self._beats, self._repeats)
         m.d.comb += [
             moving.eq((full != 0) & (self.o.ready | ~self.o.valid)),
@@ -107,7 +109,7 @@ class VectorBuffer(wiring.Component):
         for read in reads:
             m.d.comb += [read.addr.eq(Cat(beat, out_of) if self._beats > 1 else out_of), read.en.eq(moving)]
         with m.If(self.o.ready | ~self.o.valid):
-            m.d.sync += [self.o.valid.eq(full != 0), self.o.payload.last.eq(gone)]
+            m.d.sync += [self.o.valid.eq(full != 0), last.eq(gone)]
         with m.If(gone):
             m.d.sync += out_of.eq(~out_of)
         return m

@@ -6,6 +6,7 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import ceil_log2
 
+from bnnhw.gateware.data_register import data_register
 from bnnhw.gateware.frame_layout import frame_layout
 from bnnhw.gateware.memory import ram_attributes
 from bnnhw.gateware.streams.vector_groups import count_groups
@@ -73,12 +74,13 @@ def scatter(m, i, o, beats, vectors, attrs, ends_vector, lane, closes, known):
     write, read = memory.write_port(), memory.read_port(domain="sync")
 
     full = Signal(range(3))  # groups that are complete and not yet read to the end
+    there = Signal()  # whether there is one
     came, gone = Signal(), Signal()
-    m.d.sync += full.eq(full + came - gone)
+    m.d.sync += [full.eq(full + came - gone), there.eq(came | Mux(gone, full[1], there))]
 
     filled, into = Signal(range(beats)), Signal()
     m.d.comb += [
-        i.ready.eq(full != 2),
+        i.ready.eq(~full[1]),
         write.addr.eq(Cat(filled, into) if beats > 1 else into),
         write.data.eq(i.payload.data),
         write.en.eq(i.valid & i.ready),
@@ -89,21 +91,26 @@ def scatter(m, i, o, beats, vectors, attrs, ends_vector, lane, closes, known):
     with m.If(came):
         m.d.sync += into.eq(~into)
 
-    beat, out_of = Signal(range(beats)), Signal()
-    there, moving = Signal(), Signal()
-    shown = Signal(range(vectors))
+    # What decides stands in registers where it can, as the stall of the output comes late in its cycle.
+    beat, at_end, out_of = Signal(range(beats)), Signal(init=beats == 1), Signal()
+    moving = Signal()
+    shown = Signal(range(vectors), reset_less=True)
+    last = data_register(m, o.payload.last)
     m.d.comb += [
-        there.eq((full != 0) & known),
-        moving.eq(there & (o.ready | ~o.valid)),
-        ends_vector.eq(moving & (beat == beats - 1)),
+        moving.eq(there & known & (o.ready | ~o.valid)),
+        ends_vector.eq(moving & at_end),
         gone.eq(ends_vector & closes),
         read.addr.eq(Cat(beat, out_of) if beats > 1 else out_of),
         read.en.eq(moving),
         o.payload.data.eq(read.data.word_select(shown, width)),
     ]
     with m.If(o.ready | ~o.valid):
-        m.d.sync += [o.valid.eq(there), o.payload.last.eq(ends_vector)]
+        m.d.sync += [o.valid.eq(there & known), last.eq(at_end)]
     with m.If(moving):
-        m.d.sync += [beat.eq(Mux(ends_vector, 0, beat + 1)), shown.eq(lane)]
+        m.d.sync += [
+            beat.eq(Mux(at_end, 0, beat + 1)),
+            at_end.eq((beat == beats - 2) if beats > 1 else 1),
+            shown.eq(lane),
+        ]
     with m.If(gone):
         m.d.sync += out_of.eq(~out_of)

@@ -6,6 +6,7 @@ from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from bnnhw.gateware.data_register import data_register
 from bnnhw.gateware.frame_layout import frame_layout
 
 
@@ -98,7 +99,9 @@ class WidthConverter(wiring.Component):
     def _collect(self, m, i):
         """The chunks of `i` as the beats of `self.o`."""
         index = Signal(range(self._o_chunks))
-        beat = [Signal(self._vectors * self._chunk_bits, name=f"chunk{k}") for k in range(self._o_chunks)]
+        bits = self._vectors * self._chunk_bits
+        beat = [Signal(bits, name=f"chunk{k}", reset_less=True) for k in range(self._o_chunks)]
+        last = data_register(m, self.o.payload.last)
         # What the last beat of a frame leaves out was filled by the beat before, so each beat starts with it zero.
         final = (self._chunks - 1) % self._o_chunks
         ends_beat = Signal()
@@ -114,7 +117,7 @@ class WidthConverter(wiring.Component):
         with m.If(i.valid & i.ready):
             m.d.sync += [
                 index.eq(Mux(ends_beat, 0, index + 1)),
-                self.o.payload.last.eq(i.payload.last),
+                last.eq(i.payload.last),
             ]
             for k, chunk in enumerate(beat):
                 with m.If(index == k):

@@ -63,7 +63,7 @@ class LineBanks(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         written = Signal(range(self._lines))
-        shown = Signal(range(self._lines))  # the first row's line
+        shown = Signal(range(self._lines), reset_less=True)  # the first row's line
         with m.If(self.w_en & self.w_closes):
             m.d.sync += written.eq(written + 1)
         with m.If(self.r_en):

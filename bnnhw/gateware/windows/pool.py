@@ -5,6 +5,7 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from bnnhw.gateware.arithmetic.codes import decode, encode, lanes_of, rank, unrank, value_shape
+from bnnhw.gateware.data_register import data_register
 from bnnhw.gateware.frame_layout import frame_layout
 from bnnhw.gateware.windows.sliding_window import taps_layout
 
@@ -72,6 +73,7 @@ class Pool(wiring.Component):
         m = Module()
         chunk, first = Signal(range(self._chunks)), Signal(init=1)
         accept, ends, ends_pixel = Signal(), Signal(), Signal()
+        last = data_register(m, self.o.payload.last)
         m.d.comb += [
             self.i.ready.eq(~self.o.valid | self.o.ready),
             accept.eq(self.i.valid & self.i.ready),
@@ -83,7 +85,7 @@ class Pool(wiring.Component):
         with m.If(accept):
             m.d.sync += first.eq(self.i.payload.last)
         with m.If(ends):
-            m.d.sync += [chunk.eq(Mux(ends_pixel, 0, chunk + 1)), self.o.payload.last.eq(ends_pixel)]
+            m.d.sync += [chunk.eq(Mux(ends_pixel, 0, chunk + 1)), last.eq(ends_pixel)]
         make = self._max if self._operation == "max" else self._sum
         codes = lanes_of(self.i.payload.data, self._dtype.bits)
         results = lanes_of(self.o.payload.data, self._out_dtype.bits)
@@ -94,7 +96,7 @@ class Pool(wiring.Component):
 
     def _max(self, m, lane, code, accept, first, chunk):
         """A lane's extreme value."""
-        best = Signal(self._dtype.bits, name=f"best{lane}")
+        best = Signal(self._dtype.bits, name=f"best{lane}", reset_less=True)
         wanted = self._minimum[lane :: self._lanes]
         minimum = Const(wanted[0]) if len({*wanted}) == 1 else Array(Const(v) for v in wanted)[chunk]
         x = Mux(self.i.payload.skip, minimum.replicate(len(best)), rank(self._dtype, code))
@@ -108,7 +110,7 @@ class Pool(wiring.Component):
 
     def _sum(self, m, lane, code, accept, first, chunk):
         """A lane's sum."""
-        total = Signal(value_shape(self._out_dtype), name=f"total{lane}")
+        total = Signal(value_shape(self._out_dtype), name=f"total{lane}", reset_less=True)
         with m.If(accept):
             m.d.sync += total.eq(Mux(first, 0, total) + Mux(self.i.payload.skip, 0, decode(self._dtype, code)))
         return total

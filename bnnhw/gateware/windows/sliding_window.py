@@ -6,6 +6,7 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import ceil_log2
 
+from bnnhw.gateware.data_register import data_register
 from bnnhw.gateware.frame_layout import frame_layout
 from bnnhw.gateware.memory import ram_attributes
 from bnnhw.gateware.windows.line_banks import LineBanks
@@ -214,20 +215,22 @@ class SlidingWindow(wiring.Component):
             place = self._counter(m, moving, closes, "place", first, self._depth)
         m.d.comb += [r_place.eq(place), r_en.eq(moving), self.o.payload.data.eq(r_data)]
         skips = self._outside(m, moving, closes)
+        last = data_register(m, self.o.payload.last)
         with m.If(ready):
             m.d.sync += self.o.valid.eq(enough)
         with m.If(moving):
-            m.d.sync += self.o.payload.last.eq(closes[window])
+            m.d.sync += last.eq(closes[window])
         if self._fill is None:
+            skip = data_register(m, self.o.payload.skip)
             with m.If(moving):
-                m.d.sync += self.o.payload.skip.eq(Cat(skips).any())
+                m.d.sync += skip.eq(Cat(skips).any())
             return Mux(closes["column"], free, 0)
         bits = self._lane_bits * self._lanes
         filled = sum(self._fill << (self._lane_bits * lane) for lane in range(self._lanes))
         for k, outside in enumerate(skips):
             if isinstance(outside, Const):
                 continue  # always on the map
-            skip = Signal(name=f"skip{k}")
+            skip = Signal(name=f"skip{k}", reset_less=True)
             with m.If(moving):
                 m.d.sync += skip.eq(outside)
             with m.If(skip):

@@ -5,13 +5,34 @@ from __future__ import annotations
 from typing import Any
 
 from bnnhw.dataflow import Network, Plan
+from bnnhw.errors import InputError
+from bnnhw.hints import did_you_mean
 
 # Names of the buses; the circuits, and Amaranth with them, are imported when one is wanted.
 BUSES = ("stream", "axi-stream", "wishbone")
 
 
+def check_bus(bus: str) -> None:
+    """Refuses a bus that there is not.
+
+    Raises
+    ------
+    InputError
+        Naming it and those that there are.
+    """
+    if bus not in BUSES:
+        raise InputError(f"--bus {bus}: no such bus{did_you_mean(bus, BUSES) or ';'} there are {', '.join(BUSES)}")
+
+
 def wrapper(bus: str, plan: Plan, network: Network) -> Any:
-    """The accelerator as a component with the signals of `bus`, one of `BUSES`; its attribute `bus` describes them."""
+    """The accelerator as a component with the signals of `bus`, one of `BUSES`; its attribute `bus` describes them.
+
+    Raises
+    ------
+    InputError
+        As `check_bus`.
+    """
+    check_bus(bus)
     from bnnhw.generate.wrappers.axi_stream import AxiStream, AxiStreamWrapper
     from bnnhw.generate.wrappers.stream import Stream, StreamWrapper
     from bnnhw.generate.wrappers.wishbone import Wishbone, WishboneWrapper

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 import numpy as np
-from amaranth.hdl import Cat, ClockDomain, Module, Mux, signed
+from amaranth.hdl import Cat, ClockDomain, DomainRenamer, Module, Mux, signed
 from amaranth.hdl import Signal as Net
 from amaranth.lib import wiring
 from numpy.typing import NDArray
@@ -17,6 +17,9 @@ from bnnhw.dataflow import Network, Plan
 from bnnhw.generate.accelerator import Accelerator
 from bnnhw.generate.wrappers.base import Beat, Channel, Signal, StreamBus, counted, lanes_of, packed, placed
 from bnnhw.generate.wrappers.stream import members
+
+# Of `aclk`: a domain around the wrapper must not have the same name.
+DOMAIN = "bnnhw_axis"
 
 
 class AxiStream(StreamBus):
@@ -151,9 +154,9 @@ class AxiStreamWrapper(wiring.Component):
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        m.domains.sync = domain = ClockDomain("sync")
+        m.domains += (domain := ClockDomain(DOMAIN, local=True))
         m.d.comb += [domain.clk.eq(self.aclk), domain.rst.eq(~self.aresetn)]
-        m.submodules.accelerator = self._accelerator
+        m.submodules.accelerator = DomainRenamer(DOMAIN)(self._accelerator)
         self._take(m)
         self._give(m)
         return m
@@ -178,13 +181,13 @@ class AxiStreamWrapper(wiring.Component):
             self.s_axis_tready.eq(i.ready & ~repeat),
         ]
         with m.If(i.valid & i.ready):
-            m.d.sync += again.eq(repeat)
+            m.d[DOMAIN] += again.eq(repeat)
             with m.If(~repeat):
-                m.d.sync += damaged.eq((damaged | incomplete) & ~last)
+                m.d[DOMAIN] += damaged.eq((damaged | incomplete) & ~last)
                 with m.If(last):
-                    m.d.sync += beat.eq(0)
+                    m.d[DOMAIN] += beat.eq(0)
                 with m.Elif(beat != beats):
-                    m.d.sync += beat.eq(beat + 1)
+                    m.d[DOMAIN] += beat.eq(beat + 1)
 
     def _give(self, m: Module) -> None:
         """Beats of results as transfers of whole bytes."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
-from amaranth.hdl import Cat, ClockDomain, Const, Module, Mux, signed
+from amaranth.hdl import Cat, ClockDomain, Const, DomainRenamer, Module, Mux, signed
 from amaranth.hdl import Signal as Net
 from amaranth.lib import wiring
 from numpy.typing import NDArray
@@ -19,6 +19,9 @@ from bnnhw.generate.wrappers.base import Bus, Signal, counted, placed
 from bnnhw.generate.wrappers.stream import members
 
 WORD = 32
+# Domains of the registers and of the accelerator, so that one of the registers can reset it; a domain around the
+# wrapper must not have the same name.
+BUS, CORE = "bnnhw_bus", "bnnhw_core"
 
 
 @dataclass(frozen=True)
@@ -154,18 +157,18 @@ class WishboneWrapper(wiring.Component):
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        # The registers live in a domain of their own, so that one of them can reset the accelerator.
-        m.domains.bus, m.domains.sync = bus, sync = ClockDomain("bus"), ClockDomain("sync")
+        m.domains += (bus := ClockDomain(BUS, local=True), core := ClockDomain(CORE, local=True))
         restart, read, write = Net(), Net(), Net()
         m.d.comb += [
             bus.clk.eq(self.clk_i),
             bus.rst.eq(self.rst_i),
-            sync.clk.eq(self.clk_i),
-            sync.rst.eq(self.rst_i | restart),
+            core.clk.eq(self.clk_i),
+            core.rst.eq(self.rst_i | restart),
         ]
         output = self.bus.ports.output
-        m.submodules.accelerator = self._accelerator
-        m.submodules.cut = cut = ResultCut(output.width, output.elements, output.lanes)
+        m.submodules.accelerator = DomainRenamer(CORE)(self._accelerator)
+        cut = ResultCut(output.width, output.elements, output.lanes)
+        m.submodules.cut = DomainRenamer(CORE)(cut)
         wiring.connect(m, self._accelerator.o, cut.i)
 
         access, whole = Net(), Net()
@@ -175,17 +178,17 @@ class WishboneWrapper(wiring.Component):
             read.eq(access & ~self.we_i & whole),
             write.eq(access & self.we_i & whole),
         ]
-        m.d.bus += [self.ack_o.eq(access), restart.eq(0)]
+        m.d[BUS] += [self.ack_o.eq(access), restart.eq(0)]
         full = self._take(m, write & (self.adr_i == INPUT.index))
         m.d.comb += cut.o.ready.eq(read & (self.adr_i == RESULT.index))
 
         label, lost = Net(len(cut.o.payload.label)), Net()
         with m.If(cut.o.valid & cut.o.ready & cut.o.payload.last):
-            m.d.sync += label.eq(cut.o.payload.label)
+            m.d[CORE] += label.eq(cut.o.payload.label)
         with m.If((access & ~whole) | (write & (self.adr_i == INPUT.index) & full) | (cut.o.ready & ~cut.o.valid)):
-            m.d.sync += lost.eq(1)
+            m.d[CORE] += lost.eq(1)
         with m.If(write & (self.adr_i == STATUS.index)):
-            m.d.bus += restart.eq(self.dat_i[0])
+            m.d[BUS] += restart.eq(self.dat_i[0])
 
         integer = Net(signed(WORD))
         m.d.comb += integer.eq(cut.o.payload.data)
@@ -199,9 +202,9 @@ class WishboneWrapper(wiring.Component):
                     (CLASS, label),
                 ):
                     with m.Case(register.index):
-                        m.d.bus += self.dat_o.eq(value)
+                        m.d[BUS] += self.dat_o.eq(value)
                 with m.Default():
-                    m.d.bus += self.dat_o.eq(0)
+                    m.d[BUS] += self.dat_o.eq(0)
         return m
 
     def _take(self, m: Module, written: Any) -> Any:
@@ -215,12 +218,12 @@ class WishboneWrapper(wiring.Component):
             i.valid.eq(full),
         ]
         with m.If(i.valid & i.ready):
-            m.d.sync += [full.eq(0), beat.eq(_after(beat, bus.ports.input.beats))]
+            m.d[CORE] += [full.eq(0), beat.eq(_after(beat, bus.ports.input.beats))]
         with m.If(written & ~full):
-            m.d.sync += [index.eq(_after(index, bus.beat_words)), full.eq(index == bus.beat_words - 1)]
+            m.d[CORE] += [index.eq(_after(index, bus.beat_words)), full.eq(index == bus.beat_words - 1)]
             for k, word in enumerate(words):
                 with m.If(index == k):
-                    m.d.sync += word.eq(self.dat_i)
+                    m.d[CORE] += word.eq(self.dat_i)
         return full
 
 

@@ -111,6 +111,8 @@ class Level:
         What it is held against, in words.
     samples, values
         How many of each were compared.
+    decided
+        Of the values, those in samples that are not set aside: no others can be mismatches.
     integer_mismatches, class_mismatches
         Values, and samples whose class differs.
     rounding
@@ -130,6 +132,7 @@ class Level:
     against: str
     samples: int
     values: int = 0
+    decided: int = 0
     integer_mismatches: int = 0
     class_mismatches: int = 0
     rounding: int = 0
@@ -145,6 +148,16 @@ class Level:
     def mismatches(self) -> int:
         """Values and classes together."""
         return self.integer_mismatches + self.class_mismatches
+
+    @property
+    def doubtful(self) -> int:
+        """How many samples are set aside, whether they differ or not."""
+        return int(self._doubtful.sum())
+
+    @property
+    def undecided(self) -> bool:
+        """Whether there are differences, and nothing that could have been a mismatch."""
+        return self.rounding > 0 and self.decided == 0
 
     def set_aside(self, doubtful: NDArray[np.bool_]) -> None:
         """Differences in the samples that are `doubtful` (N,) count as rounding from now on."""
@@ -171,9 +184,10 @@ class Level:
     def _left(self, differ: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """What of `differ` is a mismatch; samples that are set aside are counted."""
         aside = self._doubtful[: len(differ)]
+        each = differ.reshape(len(differ), -1)
+        self.decided += each.shape[1] * (len(each) - int(aside.sum()))
         if not aside.any():
             return differ
-        each = differ.reshape(len(differ), -1)
         self._rounded[: len(differ)] |= each.any(axis=1) & aside
         self.rounding = int(self._rounded.sum())
         return (each & ~aside[:, None]).reshape(differ.shape)
@@ -197,6 +211,7 @@ class Level:
             "values": self.values,
             "mismatches": {"logits": self.integer_mismatches, "class": self.class_mismatches},
             "rounding": self.rounding,
+            "doubtful": self.doubtful,
             "cycles": self.cycles,
             "seconds": round(self.seconds, 3),
             "accuracy": self.accuracy,

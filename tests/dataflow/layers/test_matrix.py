@@ -11,7 +11,15 @@ from bnnhw.dataflow.layers import LOGIC, MatrixLayer
 from bnnhw.dataflow.layers.matrix_contents import element_order
 from bnnhw.errors import PlanError
 from bnnhw.ir.geometry import Geometry
-from bnnhw.units import ConstantMatrixUnit, FrameGather, FrameScatter, MatrixVectorUnit, ThresholdUnit, VectorBuffer
+from bnnhw.units import (
+    ConstantMatrixUnit,
+    FrameGather,
+    FrameScatter,
+    MatrixVectorUnit,
+    StreamFifo,
+    ThresholdUnit,
+    VectorBuffer,
+)
 from tests.integer_graphs import UINT2, Builder
 
 
@@ -68,7 +76,7 @@ def test_columns_come_in_the_order_of_their_rows():
     [
         ({"pe": 5}, [MatrixVectorUnit, ThresholdUnit]),
         ({"pe": 2}, [VectorBuffer, MatrixVectorUnit, ThresholdUnit]),
-        ({"pe": 2, "batch": 3}, [FrameGather, MatrixVectorUnit, ThresholdUnit, FrameScatter]),
+        ({"pe": 2, "batch": 3}, [FrameGather, MatrixVectorUnit, ThresholdUnit, FrameScatter, StreamFifo]),
         ({"pe": 5, "simd": 7, "weight_memory": LOGIC}, [ConstantMatrixUnit, ThresholdUnit]),
     ],
     ids=str,

@@ -12,10 +12,11 @@ import pytest
 import bnnhw
 from bnnhw import reference
 from bnnhw.arithmetic.formats import DataType
+from bnnhw.cli.compiling import input_text
 from bnnhw.design import Design
 from bnnhw.inputs import random_inputs
+from bnnhw.numbers import encoding, input_facts, scores
 from bnnhw.packaging import tables
-from bnnhw.packaging.numbers import encoding, scores
 from tests.onnx_models import Net
 from tests.packaging.designs import dense, folded, pooled
 
@@ -109,3 +110,49 @@ def test_inputs_that_are_integers_have_no_scale(tmp_path: Path) -> None:
     path = net.save(tmp_path)
     graph = bnnhw.compile(path, part="ice40-up5k", input_format=DataType("int", 4)).graph
     assert encoding(graph) is None
+
+
+@pytest.mark.parametrize(
+    ("make", "text"),
+    [
+        (
+            digits,
+            "input: 64 values x; the hardware takes int3, -3 to 3: round(scale * x + offset), clipped, with scale 0.375 and offset -3",
+        ),
+        (
+            signs,
+            "input: 6 values x; the hardware takes bipolar, -1 to 1, a step further for each that holds of x <= 0.0333333",
+        ),
+        (
+            uneven,
+            "input: 6 values x; the hardware takes uint2, 0 to 3, a step further for each that holds of x >= -1, 0.25, 3",
+        ),
+    ],
+)
+def test_what_check_says_of_the_input(make: Callable[[Path], Design], text: str, tmp_path: Path) -> None:
+    assert input_text(input_facts(make(tmp_path).graph)) == text
+
+
+@pytest.mark.parametrize(
+    ("facts", "text"),
+    [
+        ({"given": True}, ", which are the values themselves"),
+        (
+            {"lines": [[0.5, 1.0], [0.25, -3.0]]},
+            ": round(scale * x + offset), clipped, with 2 different pairs of scale (0.25 to 0.5) and offset (-3 to 1) by element",
+        ),
+        ({"cuts": [0.5] * 9}, ", by no single scale: `bnnhw export` lists where each begins"),
+    ],
+)
+def test_other_inputs_in_words(facts: dict[str, object], text: str) -> None:
+    base = {
+        "shape": [2, 3],
+        "format": "uint2",
+        "low": 0,
+        "high": 3,
+        "lines": [],
+        "cuts": [],
+        "falling": False,
+        "given": False,
+    }
+    assert input_text({**base, **facts}) == f"input: 2 x 3 values x; the hardware takes uint2, 0 to 3{text}"

@@ -1,30 +1,25 @@
-"""The requests that wait for their answers, in order."""
+"""Shift queue: a few entries that wait in registers."""
 
 from amaranth.hdl import Module, Signal
-from amaranth.lib import data, stream, wiring
+from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-ANSWER = data.StructLayout({"status": 3, "sequence": 8})
-"""An answer to be: its `short_status`, and the sequence number of its request."""
 
-
-def short_status(status):
-    """The bits in which one `Status` differs from another."""
-    return status & 0b111
-
-
-class AnswerQueue(wiring.Component):
-    """A FIFO of a few entries in a shift register: smaller than pointers into registers, and without block RAM.
+class ShiftQueue(wiring.Component):
+    """A FIFO of a few entries in a shift register: smaller than pointers into registers, without block RAM, and what it
+    gives comes from registers, with no choice behind them.
 
     Parameters
     ----------
+    shape : ShapeLike
+        An entry.
     depth : int
         Entries.
 
     Members
     -------
-    i : In(stream), payload `ANSWER`
-    o : Out(stream), payload `ANSWER`
+    i : In(stream), payload `shape`
+    o : Out(stream), payload `shape`
         Out of the queue when taken.
 
     Timing
@@ -33,14 +28,15 @@ class AnswerQueue(wiring.Component):
     in the cycle after one left.
     """
 
-    def __init__(self, depth):
+    def __init__(self, shape, depth):
+        self._shape = shape
         self._depth = depth
-        super().__init__({"i": In(stream.Signature(ANSWER)), "o": Out(stream.Signature(ANSWER))})
+        super().__init__({"i": In(stream.Signature(shape)), "o": Out(stream.Signature(shape))})
 
     def elaborate(self, platform):
         m = Module()
-        # An entry falls to the lowest place that is free.
-        entries = [Signal(ANSWER, name=f"entry{k}") for k in range(self._depth)]
+        # An entry falls to the lowest place that is free: those below it are occupied, those above are not.
+        entries = [Signal(self._shape, name=f"entry{k}", reset_less=True) for k in range(self._depth)]
         occupied = Signal(self._depth)
         shift = self.o.valid & self.o.ready
         push = self.i.valid & self.i.ready
@@ -51,7 +47,7 @@ class AnswerQueue(wiring.Component):
         ]
         for k, entry in enumerate(entries):
             following = entries[k + 1 : k + 2]
-            with m.If(~occupied[k] | (shift & ~occupied[k + 1 :].any())):
+            with m.If(~occupied[k] | (shift & ~occupied[k + 1 : k + 2].any())):
                 m.d.sync += entry.eq(self.i.payload)
             if following:
                 with m.Elif(shift):

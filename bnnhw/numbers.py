@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -75,6 +76,40 @@ class Encoding:
             if error(*short) <= max(2 * found, 1e-6):
                 return short
         return scale, offset
+
+
+def input_facts(graph: Graph) -> dict[str, Any]:
+    """What the hardware's input is, and how the software in front of it gets there from real values.
+
+    Returns
+    -------
+    dict
+        ``shape`` of the model's input; ``format`` of the codes, which stand for the integers ``low`` to ``high``;
+        ``lines``, the different pairs of scale and offset with which ``round(scale * x + offset)``, clipped, is the
+        integer: one where all elements are alike, none where it is no such line; ``cuts``, where all elements are alike
+        and it is no line: the integer goes up by a step at each of these values, or down where ``falling``; ``given``,
+        whether the model states that its inputs are these integers already.
+    """
+    found, encode = encoding(graph), _until_codes(graph)[-1]
+    assert isinstance(encode, Encode)
+    facts: dict[str, Any] = {
+        "shape": list(graph.tensors[graph.input].shape),
+        "format": encode.dtype.name,
+        "low": encode.offset,
+        "high": encode.offset + encode.step * (encode.levels - 1),
+        "lines": [],
+        "cuts": [],
+        "falling": False,
+        "given": graph.input_format is not None,
+    }
+    if found is not None:
+        lines = [found.line(column) for column in range(len(found.falling))]
+        straight = [line for line in lines if line is not None]
+        if len(straight) == len(lines):
+            facts["lines"] = [list(line) for line in dict.fromkeys(straight)]
+        elif len(lines) == 1:
+            facts |= {"cuts": found.cuts[:, 0].tolist(), "falling": bool(found.falling[0])}
+    return facts
 
 
 def encoding(graph: Graph) -> Encoding | None:

@@ -1,0 +1,1 @@
+"""Plan -> circuits: the accelerator, the design of a board, and the accelerator behind a bus."""
