@@ -6,11 +6,12 @@ What is forward is what the hardware does: bits, chosen by index, looked up in t
   al. 2024, arXiv:2410.11112); latent values are kept within -1 and +1 (BinaryConnect, Courbariaux et al. 2015,
   arXiv:1511.00363);
 * an input's gradient is the finite difference of the table in that input, the multilinear extension's derivative at a
-  corner (difflogic, Petersen et al. 2022, arXiv:2210.08277). DWN extends the difference over all addresses: on tables
-  of 16 bits this did worse;
-* each input has a score for every bit that it could read, and reads the one of the highest score. A score collects,
-  with momentum and without a softmax, what reading its bit would have changed in the loss to first order: the product
-  of that input's gradient and the bit. LILogicNet (2025) and DWN's learnable mapping pass it through a softmax.
+  corner (difflogic, Petersen et al. 2022, arXiv:2210.08277). DWN extends the difference over all addresses, weighted
+  by their distance: on tables of 16 bits this did worse;
+* each input has a score for every bit that it could read, and reads the one of the highest score. A score collects
+  what reading its bit would have changed in the loss to first order: the product of that input's gradient and the bit,
+  summed up with momentum. DWN passes it through a softmax, LILogicNet (Fojcik et al. 2025, arXiv:2511.12340) keeps the
+  best few.
 
 Tensors are (bits or nodes, samples): a gather then copies rows.
 """

@@ -32,6 +32,9 @@ class Recipe:
         class's n nodes about a third of the square root of n.
     shift
         Largest distance in pixels that images are moved by; 0 for what are no images.
+    noise
+        Standard deviation of normal noise on the features, in their own unit: thresholds become a range then, for small
+        sets of samples.
     entropy
         Weight of the area regulariser: the share of addresses at which an input makes a difference. A table that has
         lost an input is a smaller one, or none.
@@ -54,6 +57,7 @@ class Recipe:
     wiring_every: int = 2
     temperature: float = 3.3
     shift: int = 0
+    noise: float = 0.0
     entropy: float = 0.0
     teacher: tuple[int, ...] = ()
     teacher_epochs: int = 10

@@ -34,47 +34,44 @@ class Samples:
     """
 
     def __init__(self, split: Split, recipe: Recipe, teacher: nn.Module | None) -> None:
-        self._split, self._shape, self._shift = split, split.x.shape[1:], recipe.shift
+        self._shift, self._noise, self._teacher = recipe.shift, recipe.noise, teacher
+        self._x, self._labels = torch.from_numpy(split.x), torch.from_numpy(split.y)
         features = split.x.reshape(len(split.x), -1)
         if isinstance(recipe.levels, int):
             self.thresholds = distributive(features, recipe.levels)
         else:
             self.thresholds = np.tile(np.array(recipe.levels, np.float32), (features.shape[1], 1))
-        bits = features[:, :, None] >= self.thresholds
-        self.used = live(bits)
-        self._bits = torch.from_numpy(bits)
-        self._labels = torch.from_numpy(split.y)
-        self._teacher = teacher
+        self._cuts = torch.from_numpy(self.thresholds)
+        self.used = live(features[:, :, None] >= self.thresholds)
 
     def __len__(self) -> int:
         return len(self._labels)
 
     def batch(self, chosen: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor | None]:
         """Bits (B, n), labels (n,), and what the teacher says of the samples `chosen`, (n, classes)."""
-        bits, soft = self._bits[chosen], None
-        moves = torch.randint(0, (2 * self._shift + 1) ** 2, (len(chosen),))
+        x, soft = self._x[chosen], None
         if self._shift:
-            bits = moved(bits.view(len(chosen), *self._shape, -1), moves, self._shift, (-3, -2)).view(bits.shape)
+            x = moved(x, torch.randint(0, (2 * self._shift + 1) ** 2, (len(chosen),)), self._shift)
+        if self._noise:
+            x = x + self._noise * torch.randn(x.shape)
         if self._teacher is not None:
-            x = moved(torch.from_numpy(self._split.x)[chosen], moves, self._shift, (-2, -1))
             with torch.no_grad():
                 soft = functional.softmax(self._teacher(x) / SOFTNESS, 1)
-        return self.rows(bits), self._labels[chosen], soft
+        return self.bits(x), self._labels[chosen], soft
 
-    def rows(self, bits: torch.Tensor) -> torch.Tensor:
-        """The used ones of bits (n, F, T), as (B, n) float32."""
-        return bits.reshape(len(bits), -1)[:, self.used].t().float().contiguous()
+    def bits(self, x: torch.Tensor) -> torch.Tensor:
+        """The used bits of samples (n, ...), as (B, n) float32."""
+        bits = x.reshape(len(x), -1, 1) >= self._cuts
+        return bits.view(len(x), -1)[:, self.used].t().float().contiguous()
 
 
-def moved(images: torch.Tensor, moves: torch.Tensor, shift: int, axes: tuple[int, int]) -> torch.Tensor:
-    """Images, each by its own of the (2 * shift + 1)**2 moves along its rows' and columns' axes; edges wrap round."""
-    if shift == 0:
-        return images
+def moved(images: torch.Tensor, moves: torch.Tensor, shift: int) -> torch.Tensor:
+    """Images (n, .., rows, columns), each by its own of the (2 * shift + 1)**2 moves; edges wrap round."""
     result = torch.empty_like(images)
     for move in range((2 * shift + 1) ** 2):
         those = moves == move
         down, right = divmod(move, 2 * shift + 1)
-        result[those] = images[those].roll((down - shift, right - shift), axes)
+        result[those] = images[those].roll((down - shift, right - shift), (-2, -1))
     return result
 
 
@@ -86,10 +83,12 @@ def train(recipe: Recipe, split: Split, classes: int) -> LookupNetwork:
     samples = Samples(split, recipe, teacher)
     net = Network(len(samples.used), recipe.sizes, recipe.k, classes, recipe.temperature)
     _fit(net, recipe, samples)
+    first, *rest = (_layer(layer) for layer in net.layers)
+    read, wiring = np.unique(first.wiring, return_inverse=True)
     return LookupNetwork(
         split.x.shape[1:],
-        Encoder(samples.thresholds, samples.used),
-        tuple(_layer(layer) for layer in net.layers),
+        Encoder(samples.thresholds, samples.used[read]),
+        (LookupLayer(wiring.reshape(first.wiring.shape), first.tables), *rest),
         groups(recipe.sizes[-1], classes),
     )
 
@@ -98,11 +97,12 @@ def _fit(net: Network, recipe: Recipe, samples: Samples) -> None:
     scores = [layer.scores for layer in net.layers]
     of_tables = torch.optim.Adam([layer.tables for layer in net.layers], lr=recipe.rate)
     of_wiring = torch.optim.SGD(scores, lr=recipe.wiring_rate, momentum=MOMENTUM)
-    batches = len(samples) // recipe.batch
+    size = min(recipe.batch, len(samples))
+    batches = len(samples) // size
     steps, step, started = recipe.epochs * batches, 0, time.time()
     for epoch in range(recipe.epochs):
         total = right = 0.0
-        for chosen in torch.randperm(len(samples))[: batches * recipe.batch].split(recipe.batch):
+        for chosen in torch.randperm(len(samples))[: batches * size].split(size):
             done = step / steps
             of_tables.param_groups[0]["lr"] = recipe.rate * _cosine(done)
             of_wiring.param_groups[0]["lr"] = recipe.wiring_rate * _cosine(done / WIRED)
@@ -130,7 +130,7 @@ def _fit(net: Network, recipe: Recipe, samples: Samples) -> None:
             right += float((logits.argmax(1) == labels).sum())
             step += 1
         name = f"{recipe.title} epoch {epoch + 1}/{recipe.epochs} loss {total / batches:.4f}"
-        print(f"{name} right {right / batches / recipe.batch:.2%} {time.time() - started:.0f} s", flush=True)
+        print(f"{name} right {right / batches / size:.2%} {time.time() - started:.0f} s", flush=True)
 
 
 def _cosine(done: float) -> float:
@@ -169,8 +169,9 @@ def _teacher(recipe: Recipe, split: Split, classes: int) -> nn.Module:
     for epoch in range(recipe.teacher_epochs):
         for chosen in torch.randperm(len(y)).split(recipe.batch):
             inputs = x[chosen]
-            moves = torch.randint(0, (2 * recipe.shift + 1) ** 2, (len(chosen),))
-            inputs = moved(inputs, moves, recipe.shift, (-2, -1))
+            if recipe.shift:
+                moves = torch.randint(0, (2 * recipe.shift + 1) ** 2, (len(chosen),))
+                inputs = moved(inputs, moves, recipe.shift)
             loss = functional.cross_entropy(net(inputs), y[chosen])
             optimizer.zero_grad()
             loss.backward()
