@@ -12,6 +12,7 @@ NAMES = (
     "reference",
     "units",
     "constants",
+    "lookup",
     "clocks",
     "gap",
     "explore",

@@ -23,6 +23,15 @@ CNV_1W1A = "benchmarks/models/cifar-cnv.onnx.gz"
 CNV_1W2A = "models/bnn_pynq_cnvW1A2_cifar10/cnvW1A2_cifar10_qonnx.onnx.gz"
 
 
+# Lookup-table networks are trained for one board each.
+LOOKUP = {
+    "mnist-lut-up5k": "icebreaker",
+    "mnist-lut-hx8k": "ice40-hx8k-b-evn",
+    "mnist-lut-ecp5": "ulx3s-85f",
+    "digits-lut": "icebreaker",
+}
+
+
 @dataclass(frozen=True)
 class Entry:
     """One design to measure.
@@ -78,10 +87,13 @@ class Entry:
 
 def entries() -> list[Entry]:
     """All of them, in the order of the tables."""
-    plain = [TFC_1W1A, TFC_2W2A, *(model["name"] for model in bnnhw.models())]
-    models = [*plain, CNV_1W1A, CNV_1W2A]
+    shipped = [model["name"] for model in bnnhw.models()]
+    plain = [TFC_1W1A, TFC_2W2A, *(name for name in shipped if name not in LOOKUP)]
+    tables = [name for name in LOOKUP if name in shipped]
+    models = [*plain, *tables, CNV_1W1A, CNV_1W2A]
     found = [
         *(Entry(model, board) for model in plain for board in BOARDS),
+        *(Entry(model, LOOKUP[model], samples=1000) for model in tables),
         # The same plan, with the best of several routes; on ECP5 they take too long.
         *(Entry(TFC_1W1A, board, "seeds", build={"seeds": 8}) for board in BOARDS[:2]),
         # Each weight that is read serves one image.

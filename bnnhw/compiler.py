@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from bnnhw.arithmetic.formats import DataType
 from bnnhw.artifacts import is_design
 from bnnhw.dataflow import Network, load_folding, make_plan
 from bnnhw.dataflow.folding_file import Folding
-from bnnhw.dataflow.layers import Layer, MatrixLayer
+from bnnhw.dataflow.layers import Layer, LookupLayer, MatrixLayer
 from bnnhw.design import Design, load_design
 from bnnhw.errors import InputError, ModelError, PlanError
 from bnnhw.files import write_text
@@ -20,7 +21,7 @@ from bnnhw.graph_picture import file_boxes, graph_boxes, picture
 from bnnhw.ir.graph import Graph
 from bnnhw.numbers import input_facts
 from bnnhw.parts import Part, find_part
-from bnnhw.passes import to_integers
+from bnnhw.passes import Encoder, to_integers
 from bnnhw.progress import Progress
 from bnnhw.shipped import find_model, shipped_model
 from bnnhw.toolchain import find_board
@@ -72,7 +73,13 @@ class Imported:
         return design
 
 
-def import_model(model: str | Path | Graph, input_format: DataType | None, output_tensor: str | None) -> Imported:
+def import_model(
+    model: str | Path | Graph,
+    input_format: DataType | None,
+    output_tensor: str | None,
+    *,
+    encoder: Encoder = "host",
+) -> Imported:
     """What a user calls a model, or a graph of `load_model`, in integers.
 
     Raises
@@ -81,7 +88,7 @@ def import_model(model: str | Path | Graph, input_format: DataType | None, outpu
         As `load_model`; if what was imported does not map to hardware.
     """
     source = model if isinstance(model, Graph) else load_model(model, input_format, output_tensor)
-    graph = to_integers(source)
+    graph = to_integers(source, encoder=encoder)
     return Imported(source, graph, Network.of(graph), None if isinstance(model, Graph) else find_model(model)[1])
 
 
@@ -107,7 +114,8 @@ def check_model(
         "plot": None if plot is None else str(plot),
     }
     try:
-        graph = to_integers(load_model(model, input_format, output_tensor))
+        source = load_model(model, input_format, output_tensor)
+        graph = to_integers(source)
     except ModelError as error:
         if plot is not None:
             write_text(plot, picture(name, file_boxes(rows)))
@@ -116,11 +124,11 @@ def check_model(
         return found | {"maps": False, "problem": problem}
     if plot is not None:
         write_text(plot, picture(name, graph_boxes(graph)))
-    layers = Network.of(graph).layers
+    network = Network.of(graph)
     return found | {
         "input": input_facts(graph),
-        "layers": [_layer_facts(layer) for layer in layers],
-        "notes": [*graph.notes, *_same_weights(layers)],
+        "layers": [_layer_facts(layer) for layer in network.layers],
+        "notes": [*graph.notes, *_same_weights(network.layers), *_encoders(source, network)],
     }
 
 
@@ -154,6 +162,24 @@ def _same_weights(layers: tuple[Layer, ...]) -> list[str]:
     ]
 
 
+def _encoders(source: Graph, network: Network) -> list[str]:
+    """What to say of where the bits for a network's first tables are made, and what each way costs."""
+    if not isinstance(network.layers[0], LookupLayer):
+        return []
+    said = f"encoder on the host: {_frame_bits(network)} bits a frame"
+    if source.input_format is None:
+        return [f"{said}; where the format of the input is stated, --encoder chip has the chip make them"]
+    chip = Network.of(to_integers(source, encoder="chip"))
+    if chip.i_dtype == network.i_dtype or not isinstance(chip.layers[0], LookupLayer):
+        return [said]
+    more = chip.layers[0].netlist.luts - network.layers[0].netlist.luts
+    return [f"{said}; on the chip (--encoder chip): {_frame_bits(chip)} bits a frame, and about {more:,} LUTs more"]
+
+
+def _frame_bits(network: Network) -> int:
+    return prod(network.i_shape) * network.i_dtype.bits
+
+
 def make_design(
     model: str | Path | Graph,
     *,
@@ -164,6 +190,7 @@ def make_design(
     folding: str | Path | None = None,
     input_format: DataType | None = None,
     output_tensor: str | None = None,
+    encoder: Encoder = "host",
 ) -> Design:
     """See `bnnhw.compile`."""
     if board is not None and part is not None:
@@ -174,7 +201,7 @@ def make_design(
         chosen = [find_board(name) for name in ([board] if board is not None else UNASKED_BOARDS)]
         targets = [(one.name, one.device) for one in sorted(chosen, key=lambda one: one.device.lut4)]
     wanted = None if folding is None else load_folding(Path(folding))
-    imported = import_model(model, input_format, output_tensor)
+    imported = import_model(model, input_format, output_tensor, encoder=encoder)
 
     def design_for(board: str, part: Part) -> Design:
         return imported.planned(part, board=board, fps=fps, clock_mhz=clock_mhz, folding=wanted)

@@ -39,7 +39,9 @@ def executor(model: onnx.ModelProto, wanted: Sequence[str], where: str) -> Calla
     source = batched(proto)
     count = source.type.tensor_type.shape.dim[0].dim_value
     element = onnx.helper.tensor_dtype_to_np_dtype(source.type.tensor_type.elem_type)
-    plain = all(node.domain in STANDARD for node in proto.graph.node)
+    own = {function.domain for function in proto.functions}
+    called = [*proto.graph.node, *(node for function in proto.functions for node in function.node)]
+    plain = all(node.domain in own or node.domain in STANDARD for node in called)
     run = _guarded(where, lambda: (_onnxruntime if plain else _qonnx)(proto, source.name, wanted))
 
     def tensors(sample: Array) -> Tensors:
@@ -62,18 +64,20 @@ def batched(proto: onnx.ModelProto) -> onnx.ValueInfoProto:
 
 
 def qonnx_model(proto: onnx.ModelProto) -> Any:
-    """What qonnx's executor takes: it wants all shapes. (qonnx's own clean-up would rename the tensors.)
+    """What qonnx's executor takes: it wants all shapes, and no functions of the file's own. (qonnx's own clean-up would
+    rename the tensors.)
 
     Raises
     ------
     ImportError
         If qonnx is not installed.
     """
+    from onnx.inliner import inline_local_functions
     from qonnx.core.modelwrapper import ModelWrapper
     from qonnx.transformation.fold_constants import FoldConstants
     from qonnx.transformation.infer_shapes import InferShapes
 
-    model: Any = ModelWrapper(proto)
+    model: Any = ModelWrapper(inline_local_functions(proto) if proto.functions else proto)
     for step in (InferShapes(), FoldConstants(), InferShapes()):
         model = model.transform(step)
     return model

@@ -17,8 +17,11 @@ from bnnhw.ir.nodes import (
     Clip,
     Concat,
     Conv,
+    Gather,
+    Lookup,
     MatMul,
     MaxPool,
+    MultiThreshold,
     Node,
     Pad,
     Quant,
@@ -161,6 +164,22 @@ class Maker:
         assert kind
         return self.add(Concat(**UNNAMED), *parts)
 
+    def tables(self, name: str) -> str:
+        """Layers of tables, behind comparisons of some elements of a vector with thresholds."""
+        (size,) = self.shape(name)
+        places = self.rng.integers(0, size, int(self.rng.integers(3, 20)))
+        cuts = self.rng.choice([-1.0, -0.5, 0.0, 0.5, 1.0], (1, len(places))).astype(np.float32)
+        name = self.add(Gather(**UNNAMED, places=places), name)
+        falls = self.chance(0.2)
+        node = MultiThreshold(**UNNAMED, thresholds=cuts, out_scale=-1.0 if falls else 1.0, out_bias=float(falls))
+        name = self.add(node, name)
+        for _ in range(int(self.rng.integers(1, 3))):
+            nodes, k = int(self.rng.integers(4, 16)), int(self.rng.integers(1, 7))
+            wiring = self.rng.integers(0, self.shape(name)[0], (nodes, k))
+            tables = self.rng.integers(0, 2, (nodes, 1 << k)).astype(np.bool_)
+            name = self.add(Lookup(**UNNAMED, wiring=wiring, tables=tables), name)
+        return name
+
     def part(self, name: str) -> str:
         """A range of rows, columns or channels, or every other one."""
         axes = []
@@ -204,4 +223,7 @@ def random_map_network(rng: np.random.Generator, blocks: tuple[str, ...] = BLOCK
         name = make.add(Transpose(**UNNAMED, perm=(2, 0, 1)), name)
     name = make.add(Reshape(**UNNAMED, shape=(height * width * channels,)), name)
     node = MatMul(**UNNAMED, **make.weights((4, height * width * channels)))
+    if make.chance(0.2):
+        name = make.tables(name)
+        node = MatMul(**UNNAMED, **make.weights((4, *make.shape(name))))
     return make.graph(make.add(replace(node, weight_scale=np.array(1.0)), name))

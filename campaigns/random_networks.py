@@ -21,6 +21,7 @@ from bnnhw.dataflow.layers import (
     GroupedLayer,
     Layer,
     LayerPlan,
+    LookupLayer,
     MatrixLayer,
     MatrixPlan,
 )
@@ -84,6 +85,8 @@ def _random_layer_folding(rng: np.random.Generator, layer: Layer) -> LayerPlan:
         chosen = list(layer.foldings(1 << 40, {}, 1))
         levels, latency = [None, 1, 2][rng.integers(3)], int(rng.integers(1, 3))
         return replace(plan, **chosen[rng.integers(len(chosen))], popcount_levels=levels, weight_latency=latency)
+    if isinstance(layer, LookupLayer):
+        return replace(plan, simd=int(rng.integers(1, layer.mw + 1)), popcount_levels=[None, 1, 2][rng.integers(3)])
     if not isinstance(layer, MatrixLayer):
         return replace(plan, pe=int(rng.choice([n for n in even if layer.fits(replace(plan, pe=n))])))
     lanes = int(rng.choice(even))

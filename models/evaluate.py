@@ -1,4 +1,4 @@
-"""Measures the shipped models with qonnx's executor, which shares no code with bnnhw.
+"""Measures the shipped models with executors that share no code with bnnhw: qonnx's, or onnxruntime for lookup tables.
 
     python models/evaluate.py [--check | --texts] [--data FOLDER] [MODEL ...]
 
@@ -29,6 +29,10 @@ from qonnx.util.cleanup import cleanup_model
 from texts import facts_of, readme
 
 HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent))
+
+from models.lookup.executor import LookupExecutor, has_tables  # noqa: E402
+
 BATCH = 100
 GOLDEN_SAMPLES = {"digits": 360, "mnist": 128, "mnist-cnn": 256, "cifar": 64}  # by name, else by its first word
 MAP_SAMPLES = 2  # of the golden samples: so many have their feature maps in the file, which are large
@@ -40,7 +44,11 @@ PASSING = ("MaxPool", "Reshape", "Flatten")  # between a quantiser and the layer
 class Executor:
     """A model in qonnx's executor; what the file does to one sample, for many at once."""
 
-    def __init__(self, path: Path) -> None:
+    measured_with = "qonnx 1.0.0"
+    trained_beside = "brevitas 0.13.4, "
+
+    def __init__(self, path: Path, weight_bits: int) -> None:
+        self.weight_bits = weight_bits
         self.model: ModelWrapper = cleanup_model(ModelWrapper(str(path)))
         self.model = self.model.transform(ChangeBatchSize(BATCH)).transform(InferShapes())
         graph = self.model.graph
@@ -93,6 +101,12 @@ class Executor:
             following = self.model.find_direct_successors(following[0])
         return found
 
+    def size(self) -> dict[str, int]:
+        """Weights and multiplications; every place of a map counts for these."""
+        weights = sum(layer["mw"] * layer["mh"] for layer in self.layers)
+        macs = sum(layer["mw"] * layer["mh"] * prod(layer.get("map", ())) for layer in self.layers)
+        return {"weights": weights, "weight_bits": weights * self.weight_bits, "macs": macs}
+
     def outputs(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
         """The model's outputs (N, classes) for samples `x`."""
         return np.concatenate([self._run(part)[self.output] for part in _batches(x)])[: len(x)]
@@ -126,32 +140,37 @@ def _integers(values: NDArray[np.float32], scale: float) -> NDArray[np.int16]:
     return (integers.transpose(0, 2, 3, 1) if integers.ndim == 4 else integers).astype(np.int16)
 
 
+def executor_of(name: str) -> Executor | LookupExecutor:
+    """The executor of the shipped model `name`."""
+    path = HERE / name / "model.onnx"
+    if has_tables(path):
+        return LookupExecutor(path)
+    return Executor(path, 2 if name.endswith(("ternary", "sparse")) else 1)
+
+
 def evaluate(name: str, data: Path | None, *, check: bool) -> bool:
     """Measures one model; returns whether it agrees with its model.json (always, when that is written)."""
     folder = HERE / name
     source = source_of(name)
     data_set = source.read(data or source.folder)
     test = data_set.test
-    executor = Executor(folder / "model.onnx")
+    executor = executor_of(name)
     outputs = executor.outputs(test.x)
     accuracy = round(float((outputs.argmax(axis=1) == test.y).mean()), 4)
-    weights = sum(layer["mw"] * layer["mh"] for layer in executor.layers)
     facts = {
         **facts_of(name),
         "test_set": data_set.test_set,
         "samples": len(test.x),
         "accuracy": accuracy,
-        "weights": weights,
-        "weight_bits": weights * (2 if name.endswith(("ternary", "sparse")) else 1),
-        "macs": sum(layer["mw"] * layer["mh"] * prod(layer.get("map", ())) for layer in executor.layers),
-        "trained_with": "torch 2.13.0, brevitas 0.13.4, seed 1",
-        "measured_with": "qonnx 1.0.0",
+        **executor.size(),
+        "trained_with": f"torch 2.13.0, {executor.trained_beside}seed 1",
+        "measured_with": executor.measured_with,
         "layers": executor.layers,
     }
-    print(f"{name}: {accuracy:.2%} of {len(test.x)}, {weights:,} weights", flush=True)
+    print(f"{name}: {accuracy:.2%} of {len(test.x)}, {facts['weights']:,} weights", flush=True)
     if check:
         known = json.loads((folder / "model.json").read_text())
-        return bool(known["accuracy"] == accuracy and known["weights"] == weights)
+        return bool(known["accuracy"] == accuracy and known["weights"] == facts["weights"])
     write_golden(name, executor, test.x, test.y, outputs)
     (folder / "model.json").write_text(json.dumps(facts, indent=2) + "\n")
     write_readme(name)
@@ -159,7 +178,11 @@ def evaluate(name: str, data: Path | None, *, check: bool) -> bool:
 
 
 def write_golden(
-    name: str, executor: Executor, x: NDArray[np.float32], y: NDArray[np.int64], outputs: NDArray[np.float32]
+    name: str,
+    executor: Executor | LookupExecutor,
+    x: NDArray[np.float32],
+    y: NDArray[np.int64],
+    outputs: NDArray[np.float32],
 ) -> None:
     """golden.npz of a model; arrays of feature maps hold fewer samples than the others."""
     count = min(len(x), GOLDEN_SAMPLES.get(name, GOLDEN_SAMPLES.get(name.split("-")[0], BATCH)))

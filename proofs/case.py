@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from proofs.engine import Outcome, solve
 from proofs.harness import FAMILIES, StreamHarness
 
 # Cycles of the induction that shows the rules of streams for ever.
@@ -21,6 +22,10 @@ class Question:
     mode: str
     depth: int
     make: Callable[[], Any]
+
+    def solve(self) -> Outcome:
+        """What the solver says."""
+        return solve(self.make(), mode=self.mode, depth=self.depth)
 
 
 @dataclass(frozen=True)
@@ -141,3 +146,42 @@ class RunCase(CountCase):
         return Question(
             "a wrong bit is found", f"faults within {self.depth} cycles", "cover", self.depth, lambda: self.check(True)
         )
+
+
+@dataclass(frozen=True)
+class Equivalence:
+    """One comparison of netlists: see `Question`."""
+
+    property: str
+    method: str
+    solve: Callable[[], Outcome]
+    mode: str = "equivalence"
+    depth: int = 0
+
+
+@dataclass(frozen=True)
+class MappedCase:
+    """Logic that synthesis has mapped to the cells of a part.
+
+    Parameters
+    ----------
+    unit, sizes : str
+        As of a `StreamCase`.
+    equal, faults_found : function
+        Whether the cells are what they should be, and differ from what they should not be.
+    fast : bool
+        Whether the test suite proves it.
+    """
+
+    unit: str
+    sizes: str
+    equal: Callable[[], Outcome]
+    faults_found: Callable[[], Outcome]
+    fast: bool = False
+
+    @property
+    def questions(self) -> list[Equivalence]:
+        return [
+            Equivalence("the mapped netlist is its tables", "SAT over all inputs", self.equal),
+            Equivalence("each fault is found", "faults in tables and wires", self.faults_found),
+        ]

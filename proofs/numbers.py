@@ -202,7 +202,7 @@ def pool(dtype, operation, taps, minimum, out, *, lanes_per_beat, depth, fast=Fa
     )  # fmt: skip
 
 
-def label(width, scales, biases, per_beat, depth):
+def label(width, scales, biases, per_beat, depth, kind="registers"):
     """Case of `LabelSelect`: the first of the highest scores."""
     classes, affine = len(scales), any(scale != 1 for scale in scales) or any(biases)
     beats = -(-classes // per_beat)
@@ -222,8 +222,9 @@ def label(width, scales, biases, per_beat, depth):
         {"i": beats, "status": 1}, {"o": beats}, expected, hang_cycles=6, i_last=lambda name, k: k == beats - 1
     )  # fmt: skip
     return StreamCase(
-        "LabelSelect", f"{classes} classes of {width} bits, {per_beat} per beat, scales {scales}",
-        lambda: LabelSelect(width, classes, per_beat, affine=affine, scales=scales, biases=biases), spec, depth,
+        "LabelSelect", f"{classes} classes of {width} bits, {per_beat} per beat, scales {scales}" + ", in a memory" * (kind != "registers"),
+        lambda: LabelSelect(width, classes, per_beat, affine=affine, scales=scales, biases=biases, kind=kind), spec,
+        depth,
         covers=(units.LabelSelect,),
     )  # fmt: skip
 
@@ -260,4 +261,5 @@ CASES = [
     label(3, [1, 1, 1], [0, 0, 0], 1, 12),
     label(2, [1, 1, 1], [0, 0, 0], 2, 12),
     label(2, [1, -2, 3], [0, 1, -1], 1, 12),
+    label(2, [1, 1, 1], [0, 0, 0], 2, 12, kind="block"),
 ]

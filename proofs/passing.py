@@ -195,6 +195,7 @@ CASES = [
     convert(units.WidthConverter(1, 4, 1, 2)),
     convert(units.WidthConverter(1, 5, 3, 2)),
     convert(units.WidthConverter(1, 3, 1, 2, vectors=2)),
+    convert(units.WidthConverter(1, 16, 1, 16)),
     result(3, 2),
     guarded(2),
     StreamCase(

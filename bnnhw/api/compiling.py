@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from bnnhw.extras import explained
 from bnnhw.files import claimed
@@ -58,7 +58,8 @@ def load(model: str | Path, *, input_format: DataType | None = None, output_tens
     Parameters
     ----------
     model
-        Name of a shipped model, or path of an .onnx or .onnx.gz file or of a BNN-PYNQ parameter folder or archive.
+        Name of a shipped model, or path of an .onnx, .onnx.gz or .npz file, or of a BNN-PYNQ parameter folder or
+        archive.
     input_format
         Format of the input's values, for a file that does not tell.
     output_tensor
@@ -88,6 +89,7 @@ def compile(
     folding: str | Path | None = None,
     input_format: DataType | None = None,
     output_tensor: str | None = None,
+    encoder: Literal["host", "chip"] = "host",
     progress: Progress = silent,
 ) -> Design:
     """Makes the network exact integers, folds it for a board, and writes the result if there is a `folder` for it.
@@ -105,6 +107,9 @@ def compile(
         Inferences per second to reach with the fewest LUTs, at this clock; None for as many as fit.
     folding
         A plan.json, or part of one, that fixes layers.
+    encoder
+        Where the input is compared with the thresholds that make bits of it: on the ``host``, or on the ``chip``, where
+        the format of the input's integers is known.
 
     Raises
     ------
@@ -127,6 +132,7 @@ def compile(
             folding=folding,
             input_format=input_format,
             output_tensor=output_tensor,
+            encoder=encoder,
         )
     if folder is not None:
         with progress("generating Verilog"), claimed(Path(folder)):

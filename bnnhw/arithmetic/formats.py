@@ -254,6 +254,7 @@ Format = Integers | Float32
 
 BIPOLAR = DataType("bipolar", 1)
 TERNARY = DataType("ternary", 2)
+BIT = DataType("uint", 1)
 FLOAT32 = Float32()
 
 

@@ -39,6 +39,12 @@ def add_commands(commands: options.Commands) -> None:
         metavar="F",
         help="clock assumed for --fps (default: one that such designs reach)",
     )
+    parser.add_argument(
+        "--encoder",
+        choices=("host", "chip"),
+        default="host",
+        help="where an input of a known integer format is compared with thresholds (default: host)",
+    )
 
 
 def check(arguments: Namespace) -> int:
@@ -109,6 +115,7 @@ def compile_(arguments: Namespace) -> int:
         folding=arguments.folding,
         input_format=arguments.input_format,
         output_tensor=arguments.output_tensor,
+        encoder=arguments.encoder,
         progress=shown,
     )
     write(arguments.json, design.estimate, f"{estimate_text(design.estimate)}\n\nwritten to {arguments.output}")

@@ -18,7 +18,9 @@ class Commands(Protocol):
     def add_parser(self, name: str, **kwargs: Any) -> argparse.ArgumentParser: ...
 
 
-MODEL = "name of a shipped model, or path of an .onnx or .onnx.gz file or of a BNN-PYNQ parameter folder or archive"
+MODEL = (
+    "name of a shipped model, or path of an .onnx, .onnx.gz or .npz file or of a BNN-PYNQ parameter folder or archive"
+)
 
 Function = Callable[[argparse.Namespace], int]
 

@@ -13,7 +13,7 @@ from bnnhw.dataflow.clocks import reckoned_mhz
 from bnnhw.dataflow.cycles import Cycles, measure, with_fifos
 from bnnhw.dataflow.finn import by_layer
 from bnnhw.dataflow.folding_file import Folding, check_names, load_folding
-from bnnhw.dataflow.layers import INPUT, LayerPlan
+from bnnhw.dataflow.layers import INPUT, LayerPlan, LookupLayer
 from bnnhw.dataflow.network import Network
 from bnnhw.dataflow.pipeline import Stage, pipeline
 from bnnhw.dataflow.plan import Plan, lanes_within, load_plan
@@ -40,6 +40,8 @@ __all__ = [
 
 # Beyond this share of a part's LUTs, routing fails or the clock drops, by the part's family.
 FILL = {"ice40": 0.86, "ecp5": 0.82}
+# Tables read a few bits each and nothing stalls them: they route where hardly a LUT is left.
+FILL_OF_TABLES = 0.93
 # Without --fps a plan is as fast as this many LUTs allow: place and route of more takes long, and nobody asked for it.
 UNASKED_LUTS = 6000
 # How often a plan whose layers wait for each other is replaced by a faster one.
@@ -78,13 +80,13 @@ def make_plan(
         check_clock(clock_mhz)
     if fps is not None and not fps > 0:
         raise PlanError(f"--fps must be a positive number, not {fps}")
-    budget, search = budget_of(part, network, link=bool(board)), Search(network, part, wanted)
+    budget, search = budget_of(part, network, link=bool(board)), Search(network, part, wanted, link=bool(board))
     if fps is not None:
         return _fast_enough(network, part, fps, budget, search, board=board, clock_mhz=clock_mhz)
     if all({"pe", "simd"} & {*layer.plan_type.choices} <= {*wanted.get(layer.name, {})} for layer in network.layers):
         layers = search.within(1 << 40, budget).layers
     else:
-        layers = search.fastest(unasked(budget)).layers
+        layers = search.fastest(budget if _tables_alone(network) else unasked(budget)).layers
     clock = reckoned_mhz(part, layers) if clock_mhz is None else clock_mhz
     return planned(network, layers, board=board, part=part.name, clock_mhz=clock)
 
@@ -103,11 +105,15 @@ def check_clock(mhz: float) -> None:
 
 def budget_of(part: Part, network: Network, *, link: bool = True) -> Budget:
     """What `part` has for the accelerator of `network`, behind the `link` of a board or alone."""
-    usable = FILL[part.family] * part.lut4
+    fill = FILL_OF_TABLES if _tables_alone(network) else FILL[part.family]
     if not link:
-        return Budget(usable, part.block_ram)
-    luts = area.coefficients(part.family)["board"]
-    return Budget(usable - luts, part.block_ram - area.link_block_rams(part, network))
+        return Budget(fill * part.lut4, part.block_ram)
+    return Budget(fill * part.lut4 - area.link_luts(part, 0), part.block_ram - area.link_block_rams(part, network))
+
+
+def _tables_alone(network: Network) -> bool:
+    """Whether it is nothing but tables, which take as many LUTs at any speed."""
+    return all(isinstance(layer, LookupLayer) for layer in network.layers)
 
 
 def unasked(budget: Budget) -> Budget:
@@ -193,8 +199,7 @@ def estimate(plan: Plan, network: Network) -> dict[str, Any]:
     cycles = measure(plan, network)
     luts, blocks = area.cost(part, (stage.unit for stage in pipeline(plan, network)))
     if plan.board:
-        link = area.coefficients(part.family)
-        luts += link["board"]
+        luts += area.link_luts(part, plan.input_simd * network.i_dtype.bits)
         blocks += area.link_block_rams(part, network)
     layers = []
     for layer, folded in zip(network.layers, plan.layers, strict=True):

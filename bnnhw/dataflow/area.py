@@ -20,6 +20,8 @@ from bnnhw.parts import Part
 from bnnhw.units import Features, Unit
 from bnnhw.units.memories import block_rams, power_of_two
 
+# Bits of a beat that what is known of a board has about.
+BOARD_BITS = 64
 TABLE = Path(__file__).with_name("cost_table.json")
 
 
@@ -71,6 +73,12 @@ def link_bytes(part: Part) -> int:
     return 1 << (part.block_ram_bits // 8).bit_length() - 1
 
 
+def link_luts(part: Part, bits: int) -> float:
+    """LUTs of the host link and the clock around an accelerator that takes `bits` at a time."""
+    known = coefficients(part.family)
+    return known["board"] + known["frame_bit"] * max(0, bits - BOARD_BITS)
+
+
 def link_block_rams(part: Part, network: Network) -> int:
     """Block RAMs of the host link, which holds frames in `link_bytes`, or two of them where that is too little."""
     frame = power_of_two(-(-prod(network.i_shape) * network.i_dtype.bits // 8))
@@ -79,6 +87,7 @@ def link_block_rams(part: Part, network: Network) -> int:
 
 @cache
 def coefficients(family: str) -> dict[str, float]:
-    """LUTs per unit of each feature; ``board`` is the link and the clock around an accelerator."""
+    """LUTs per unit of each feature; ``board`` is the link and the clock around an accelerator, ``frame_bit`` what the
+    link takes for each bit of a wide beat."""
     table: dict[str, dict[str, float]] = json.loads(TABLE.read_text())
     return table[family]

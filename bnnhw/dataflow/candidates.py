@@ -7,7 +7,7 @@ from dataclasses import replace
 from itertools import product
 from typing import Any, NamedTuple, TypeVar
 
-from bnnhw.dataflow.area import cost, multipliers
+from bnnhw.dataflow.area import cost, link_luts, multipliers
 from bnnhw.dataflow.layers import INPUT, MEMORIES, Layer, LayerPlan, MatrixPlan
 from bnnhw.dataflow.layers.base import Section
 from bnnhw.parts import Part
@@ -96,6 +96,8 @@ class Candidates:
         Whether line buffers are deep where that costs nothing.
     share
         How many hard multipliers it may take.
+    link
+        Whether the network's input comes over the link of a board.
 
     Raises
     ------
@@ -112,6 +114,7 @@ class Candidates:
         joins: tuple[bool, bool],
         deep: bool,
         share: int,
+        link: bool = False,
     ) -> None:
         wanted = layer.completed(wanted)
         layer.check_folding(wanted)
@@ -119,6 +122,7 @@ class Candidates:
         self._base = replace(layer.unfolded(), **wanted)
         self._base.check("--folding")
         self._joins, self._share = joins, share
+        self._link = link and INPUT in layer.inputs
         self._deepened = deep and layer.windowed and "window_depth" not in wanted
         self._options: dict[tuple[int, tuple[int, ...]], list[Option]] = {}
         self._held: dict[tuple[int, ...], list[Held]] = {}
@@ -164,11 +168,15 @@ class Candidates:
             ]
         made = _frontier(made)
         lanes, pe, frames = plan.i_lanes, plan.pe, plan.frames
+        beat = lanes * self._layer.input.bits
+        link = link_luts(self._part, beat) - link_luts(self._part, 0) if self._link else 0.0
         found: dict[tuple[Head, Tail], list[Candidate]] = {}
         for held in self._around(plan):
             ends = Head(lanes, frames, held.i_frames), Tail(pe, frames, held.o_frames)
             found.setdefault(ends, []).extend(
-                Candidate(a.luts + held.luts, a.block_ram + held.block_ram, *ends, plan, (*a.memories, held.memories))
+                Candidate(
+                    a.luts + held.luts + link, a.block_ram + held.block_ram, *ends, plan, (*a.memories, held.memories)
+                )
                 for a in made
             )
         return [candidate for rivals in found.values() for candidate in _frontier(rivals)]

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from bnnhw.arithmetic.formats import DataType, Float32
-from bnnhw.dataflow.layers import INPUT, LAYERS, Layer, WeightedLayer
+from bnnhw.dataflow.layers import INPUT, LAYERS, Layer, LookupLayer, WeightedLayer
+from bnnhw.dataflow.layers.lookup import compares
 from bnnhw.errors import ModelError
 from bnnhw.ir.digest import digest
 from bnnhw.ir.graph import Graph
-from bnnhw.ir.nodes import ArgMax, Dense, Encode, Node, Reshape, Threshold, Window
+from bnnhw.ir.nodes import ArgMax, Dense, Encode, Gather, Lookup, Node, Reshape, Threshold, Window
 from bnnhw.ir.spec import HARDWARE, last_integers
 
 
@@ -51,8 +52,8 @@ class Network:
         label = next(node for node in graph.nodes if isinstance(node, ArgMax) and node.scale is not None)
         assert label.scale is not None and label.bias is not None
         layers = _layers(graph, encode)
-        if not any(isinstance(layer, WeightedLayer) for layer in layers):
-            raise ModelError(f"model {graph.name}: no layer with weights, so there is nothing to build")
+        if not any(isinstance(layer, (LookupLayer, WeightedLayer)) for layer in layers):
+            raise ModelError(f"model {graph.name}: no layer with weights or tables, so there is nothing to build")
         return cls(
             model=graph.name,
             digest=digest(graph),
@@ -97,17 +98,23 @@ def _layers(graph: Graph, encode: Encode) -> tuple[Layer, ...]:
         if isinstance(node, Reshape):
             made[node.output] = made[node.inputs[0]]
         elif not isinstance(node, Window) and node.output not in made:
-            layer, output = _layer(graph, node, made, layers, encode.dtype)
-            made[output] = len(layers)
+            layer, done = _layer(graph, node, made, layers, encode.dtype)
+            made.update(dict.fromkeys(done, len(layers)))
             layers.append(layer)
     return tuple(layers)
 
 
-def _layer(graph: Graph, node: Node, made: dict[str, int], layers: list[Layer], i_dtype: DataType) -> tuple[Layer, str]:
-    """The layer that `node` starts, and the tensor that it makes."""
+def _layer(
+    graph: Graph, node: Node, made: dict[str, int], layers: list[Layer], i_dtype: DataType
+) -> tuple[Layer, list[str]]:
+    """The layer that `node` starts, and the tensors that are inside of it, the one that it makes last."""
     output, sources = node.output, list(node.inputs)
     own: dict[str, Any] = {}
-    if isinstance(node, Dense):
+    done: list[str] = []
+    if isinstance(node, (Gather, Lookup)):
+        chain = _chain(graph, node)
+        own, done, output = {"chain": chain}, [part.output for part in chain[:-1]], chain[-1].output
+    elif isinstance(node, Dense):
         window, threshold = graph.producer(node.inputs[0]), None
         if isinstance(window, Window):
             sources = list(window.inputs)
@@ -130,4 +137,22 @@ def _layer(graph: Graph, node: Node, made: dict[str, int], layers: list[Layer], 
         node=node,
         **own,
     )
-    return layer, output
+    return layer, [*done, output]
+
+
+def _chain(graph: Graph, node: Node) -> tuple[Node, ...]:
+    """What becomes logic together from `node` on: tables and choices of bits, and the sums that the network ends
+    with."""
+    chain, last = [node], last_integers(graph)
+    while node is not last and len(readers := graph.consumers(node.output)) == 1:
+        (node,) = readers
+        if (
+            not isinstance(node, (Gather, Lookup, Reshape))
+            and not compares(node)
+            and not (type(node) is Dense and node is last)
+        ):
+            break
+        chain.append(node)
+    while isinstance(chain[-1], Reshape):
+        chain.pop()
+    return tuple(chain)

@@ -7,7 +7,7 @@ The one place that says which units an accelerator consists of. The gateware (`b
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import gcd, prod
 from typing import Any
 
@@ -33,6 +33,9 @@ from bnnhw.units import (
 from bnnhw.units.label_select import ScoreContents
 from bnnhw.units.memories import written_kind
 from bnnhw.units.stream_fifo import skid_buffer
+
+# Elements that wait for their label in more registers than these do so in block RAM.
+MAX_WAITING_BITS = 200
 
 
 @dataclass(frozen=True)
@@ -121,15 +124,18 @@ class _Builder:
         width, last = network.result.bits, len(network.layers) - 1
         converter = WidthConverter(width, plan.output_frames.elements, plan.layers[-1].pe, plan.output_lanes)
         end = self._add("output_lanes", converter, self._outputs[last][0])
-        # The label select stalls late in a cycle, and the last layer passes a stall on late.
-        skid = skid_buffer(width * plan.output_lanes)
-        end = self._add("output_skid", skid, end, part="skid")
         # Enough for every frame that the units can hold between input and output, so that it never stalls.
-        frames = 4 * sum(layer.frames for layer in plan.layers) + 4 + skid.depth + 1
+        frames = 4 * sum(layer.frames for layer in plan.layers) + 4
+        if not isinstance(self.stages[end[0]].unit, ConstantMatrixUnit):
+            # The label select stalls late in a cycle, and the last layer passes a stall on late, unless it ends in a
+            # FIFO of its own.
+            skid = skid_buffer(width * plan.output_lanes)
+            end = self._add("output_skid", skid, end, part="skid")
+            frames += skid.depth + 1
         frames += sum(stage.unit.depth for stage in self.stages if isinstance(stage.unit, ConstantMatrixUnit))
         self.stages.append(Stage("status", FrameStatus(frames), ((0, 1),)))
         status = len(self.stages) - 1, 0
-        self.stages.append(Stage("label_select", label_select(network, plan.output_lanes), (end, status)))
+        self.stages.append(Stage("label_select", label_select(network, plan.output_lanes, self._family), (end, status)))
 
     def _add(self, name: str, unit: Unit, *inputs: tuple[int, int], **place: Any) -> tuple[int, int]:
         if isinstance(unit, WidthConverter) and unit.wires:
@@ -171,11 +177,14 @@ def whole_pixels(network: Network, lanes: int) -> bool:
     return len(network.i_shape) > 1 and network.i_shape[-1] % lanes == 0
 
 
-def label_select(network: Network, lanes: int) -> LabelSelect:
+def label_select(network: Network, lanes: int, family: str) -> LabelSelect:
     """The label select of a network that gives `lanes` integers at a time."""
     largest = max(abs(scale) for scale in network.score_scales)
     classes = len(network.score_scales)
-    return LabelSelect(network.result.bits, classes, lanes, network.affine_scores, largest.bit_length())
+    unit = LabelSelect(network.result.bits, classes, lanes, network.affine_scores, largest.bit_length())
+    # A cell of iCE40 with a register has no LUT for anything else.
+    wide = family == "ice40" and unit.width * lanes * unit.latency > MAX_WAITING_BITS
+    return replace(unit, kind="block") if wide else unit
 
 
 def joined(network: Network, plans: Sequence[LayerPlan], k: int) -> bool:

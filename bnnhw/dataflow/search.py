@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from bnnhw.dataflow.area import cost
 from bnnhw.dataflow.candidates import FRAMES, VECTORS, Candidate, Candidates, Head, Tail
 from bnnhw.dataflow.folding_file import Folding
-from bnnhw.dataflow.layers import Layer, LayerPlan, WeightedLayer
+from bnnhw.dataflow.layers import Layer, LayerPlan, LookupLayer, WeightedLayer
 from bnnhw.dataflow.network import Network
 from bnnhw.dataflow.pipeline import edge_units, joinable, label_select
 from bnnhw.dataflow.plan import lanes_within
@@ -58,6 +58,8 @@ class Search:
         What is folded, and for what.
     folding
         What the user asks of single layers.
+    link
+        Whether the accelerator is behind the link of a board.
 
     Raises
     ------
@@ -65,7 +67,7 @@ class Search:
         If a layer cannot have what `folding` asks for.
     """
 
-    def __init__(self, network: Network, part: Part, folding: Folding) -> None:
+    def __init__(self, network: Network, part: Part, folding: Folding, *, link: bool = False) -> None:
         self._network, self._part = network, part
         self._wanted = [folding.get(layer.name, {}) for layer in network.layers]
         # A deep line buffer on one branch asks for as deep a FIFO on the other.
@@ -74,7 +76,13 @@ class Search:
         share = part.dsp // max(1, sum(layer.multiplies for layer in network.layers))
         self._candidates = [
             Candidates(
-                layer, part, wanted, joins=(joinable(network, k), joinable(network, k + 1)), deep=deep, share=share
+                layer,
+                part,
+                wanted,
+                joins=(joinable(network, k), joinable(network, k + 1)),
+                deep=deep,
+                share=share,
+                link=link,
             )
             for k, (layer, wanted) in enumerate(zip(network.layers, self._wanted, strict=True))
         ]
@@ -235,8 +243,9 @@ def _end(part: Part, network: Network, tail: Tail, interval: int) -> float:
     """LUTs of what is around the layers, the last of which has `tail`."""
     last = network.layers[-1]
     lanes = lanes_within(replace(last.unfolded(), pe=tail.pe), interval)
-    skid = skid_buffer(network.result.bits * lanes)
-    around = cost(part, (FrameGuard(1, 1, 1), skid, label_select(network, lanes))).luts
+    around = cost(part, (FrameGuard(1, 1, 1), label_select(network, lanes, part.family))).luts
+    if not isinstance(last, LookupLayer):  # which ends in a FIFO
+        around += cost(part, (skid_buffer(network.result.bits * lanes),)).luts
     return around + _join(part, last, None, tail, Head(lanes, 1, 1), interval)
 
 

@@ -5,6 +5,8 @@ An answer is 0 or 1 in the graph: a Cast to floats changes nothing then, and a W
 
 from __future__ import annotations
 
+from math import prod
+
 import numpy as np
 import onnx
 from numpy.typing import NDArray
@@ -13,7 +15,7 @@ from bnnhw.frontend.attributes import floats, of_sample
 from bnnhw.frontend.context import Context
 from bnnhw.frontend.elementwise import arithmetic, operand
 from bnnhw.frontend.refusal import Refusal
-from bnnhw.ir.nodes import MultiThreshold
+from bnnhw.ir.nodes import Gather, MultiThreshold
 
 Float = NDArray[np.float32]
 
@@ -36,8 +38,15 @@ def compare(context: Context, node: onnx.NodeProto) -> str:
         out_scale=-1.0 if falls else 1.0,
         out_bias=1.0 if falls else 0.0,
     )
-    context.emit(node, made)
-    return "quantiser of two levels"
+    shape = context.shape(context.data(node))[1:]
+    wide = np.broadcast_shapes(shape, cut.shape)
+    if wide == shape:
+        context.emit(node, made)
+        return "quantiser of two levels"
+    # Each element is compared with several thresholds.
+    places = np.broadcast_to(np.arange(prod(shape)).reshape(shape), wide)
+    context.emit(node, Gather(name="", inputs=(), output="", places=places), made)
+    return f"thresholds: {prod(shape)} numbers become {prod(wide)} bits"
 
 
 def negated(context: Context, node: onnx.NodeProto) -> str:

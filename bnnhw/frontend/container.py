@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+import onnx.inliner
 from numpy.typing import NDArray
 from onnx import numpy_helper
 
@@ -107,6 +108,8 @@ def read(path: Path, output_tensor: str | None = None) -> Container:
         model = onnx.ModelProto.FromString(content)
     except Exception as error:  # protobuf has several error classes, by its back end
         raise ModelError(f"{path}: no ONNX file, or a damaged one ({type(error).__name__}): export it again") from None
+    if model.functions:
+        model = _inlined(path, model)
     graph = model.graph
     if not graph.node or not graph.output:
         raise ModelError(f"{path}: holds no ONNX graph with nodes and an output: export it again")
@@ -175,6 +178,17 @@ def unpacked(path: Path) -> bytes:
     if len(content) > MAX_BYTES:
         raise ModelError(f"{path}: unpacks to more than {MAX_BYTES >> 20} MiB: no such network fits an FPGA here")
     return content
+
+
+def _inlined(path: Path, model: onnx.ModelProto) -> onnx.ModelProto:
+    """The model with its own functions written out where they are called."""
+    if sum(len(function.node) for function in model.functions) * len(model.graph.node) > MAX_FIELDS:
+        raise ModelError(f"{path}: its functions have too many nodes: no such network fits an FPGA here")
+    try:
+        return onnx.inliner.inline_local_functions(model)
+    except Exception as error:  # onnx raises whatever its C++ part meets
+        first = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise ModelError(f"{path}: its functions cannot be written out ({first}): export it without them") from None
 
 
 def _opset(path: Path, model: onnx.ModelProto) -> int:

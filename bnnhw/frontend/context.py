@@ -20,6 +20,8 @@ from bnnhw.ir.nodes import (
     ArgMax,
     Concat,
     Conv,
+    Gather,
+    Lookup,
     MatMul,
     MaxPool,
     Node,
@@ -38,7 +40,7 @@ Array = NDArray[np.generic]
 # All constants that a file's expressions make, together.
 MAX_FOLDED = 2 * MAX_ELEMENTS
 # The one of a node's IR nodes that bears its name in reports, if there is one of these.
-_NAMED = (MatMul, Conv, MaxPool, SumPool, Sum, Concat, Slice, Pad)
+_NAMED = (MatMul, Conv, MaxPool, SumPool, Sum, Concat, Slice, Gather, Lookup, Pad)
 
 
 class Unreached(Exception):
@@ -65,6 +67,32 @@ class Windows:
     value: float
 
 
+@dataclass(frozen=True, eq=False)
+class Addresses:
+    """Numbers that bits of a vector make, until tables are looked up at them.
+
+    Parameters
+    ----------
+    node
+        The node of the file that chose the bits.
+    tensor
+        The IR tensor that it reads, (B,), of zeros and ones.
+    wiring
+        (M, k): the bits that each of M numbers is made of.
+    factors, offsets
+        (M, k) and (M,): what each of them adds to its number, and what the number is without.
+    summed
+        Whether the file's tensor is the numbers, (1, M) or (1, M, 1), and not yet what is added up to them, (1, M, k).
+    """
+
+    node: str
+    tensor: str
+    wiring: NDArray[np.int64]
+    factors: NDArray[np.int64]
+    offsets: NDArray[np.int64]
+    summed: bool = False
+
+
 @dataclass
 class Context:
     """The state of one walk.
@@ -89,6 +117,9 @@ class Context:
         The IR tensor that stands for a tensor of the file, where the names differ.
     windows
         The tensors of the file that an Im2Col makes; no IR tensor stands for them.
+    addresses
+        The tensors of the file that are addresses in tables, or the bits of these; no IR tensor stands for them. None
+        for those that a refused node would make.
     makers
         The IR node that makes an IR tensor.
     layers, folded
@@ -110,6 +141,7 @@ class Context:
     integers: dict[str, DataType] = field(default_factory=dict)
     current: dict[str, str] = field(default_factory=dict)
     windows: dict[str, Windows] = field(default_factory=dict)
+    addresses: dict[str, Addresses | None] = field(default_factory=dict)
     nodes: list[Node] = field(default_factory=list)
     makers: dict[str, Node] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
@@ -212,6 +244,11 @@ class Context:
         self.shape(name)
         if name in self.windows:
             raise Refusal(f"reads the windows of {self.windows[name].node}", "only a MatMul may stand after an Im2Col")
+        if (addresses := self.addresses.get(name)) is not None:
+            raise Refusal(
+                f"reads the bits that {addresses.node} chose",
+                "add their products with powers of two, and look the sum up in a constant table",
+            )
         return self.current.get(name, name)
 
     def data(self, node: onnx.NodeProto) -> str:

@@ -13,7 +13,7 @@ import onnx
 
 from bnnhw.arithmetic.formats import DataType
 from bnnhw.errors import ModelError
-from bnnhw.frontend import container
+from bnnhw.frontend import container, lookups
 from bnnhw.frontend.attributes import attribute
 from bnnhw.frontend.constants import fold, folded_scale
 from bnnhw.frontend.context import Context, Unreached, node_name
@@ -80,7 +80,8 @@ def load_qonnx(path: Path, *, input_format: DataType | None = None, output_tenso
         raise ModelError(f"{path}: output {file.output!r} does not depend on the input: export the model again")
     if not context.layers:
         raise ModelError(
-            f"{path}: holds no layer with weights (Conv, MatMul, Gemm): there is nothing to make hardware of"
+            f"{path}: holds no layer with weights (Conv, MatMul, Gemm) or tables (Gather): there is nothing to make "
+            "hardware of"
         )
     # The answer has its name of the file, under which other executors know it.
     names = {output: file.output}
@@ -147,6 +148,8 @@ def _translate(context: Context, node: onnx.NodeProto) -> str:
             return _fold_shape(context, node)
         if all(not name or name in context.constants for name in node.input):
             return _fold(context, node)
+        if any(name in context.addresses for name in node.input):
+            return lookups.follow(context, node)
         if node.op_type not in HANDLERS:
             raise explain_unknown(node.op_type, HANDLERS)
         if node.op_type not in INTEGER_OPERATORS:

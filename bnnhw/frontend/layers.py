@@ -8,6 +8,7 @@ from math import prod
 import numpy as np
 import onnx
 
+from bnnhw.arithmetic.formats import BIT
 from bnnhw.frontend.attributes import attribute, floats, of_sample
 from bnnhw.frontend.context import Array, Context
 from bnnhw.frontend.convolution import convolve
@@ -16,12 +17,23 @@ from bnnhw.frontend.maps import MapView, view
 from bnnhw.frontend.refusal import Refusal
 from bnnhw.frontend.weights import split
 from bnnhw.ir.geometry import Geometry
-from bnnhw.ir.nodes import MatMul, Node
+from bnnhw.ir.nodes import MatMul, Node, Reshape
 
 
 def matmul(context: Context, node: onnx.NodeProto) -> str:
     weight, scales = _weights(context, node)
     return _layer(context, node, weight, scales)
+
+
+def sum_of_groups(context: Context, node: onnx.NodeProto, groups: int, size: int) -> str:
+    """Sums of consecutive elements, which are a product with ones and zeros."""
+    flat = Reshape(name="", inputs=(), output="", shape=(groups * size,))
+    weight = np.repeat(np.eye(groups, dtype=np.int16), size, axis=1)
+    one = np.array(1.0)
+    layer = MatMul(name="", inputs=(), output="", weight=weight, weight_dtype=BIT, weight_scale=one)
+    context.emit(node, flat, layer)
+    context.layers += 1
+    return f"layer {context.layers - 1}: sums of {groups} groups of {size}"
 
 
 def gemm(context: Context, node: onnx.NodeProto) -> str:

@@ -6,10 +6,11 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
+from bnnhw.frontend import lookups
 from bnnhw.frontend.attributes import attribute
 from bnnhw.frontend.context import Context
 from bnnhw.frontend.refusal import Refusal
-from bnnhw.ir.nodes import Node, Reshape, Slice
+from bnnhw.ir.nodes import Gather, Node, Reshape, Slice
 
 Kept = NDArray[np.bool_]
 
@@ -64,12 +65,21 @@ def gather(context: Context, node: onnx.NodeProto) -> str:
     shape = context.shape(context.data(node))
     axis = _axis(int(attribute(node, "axis", 0)), shape)
     indices = np.asarray(context.constant(node, 1, "list of places")).astype(np.int64)
-    if axis == 0 or indices.ndim > 1:
+    flat = axis == len(shape) - 1 == 1  # of vectors, in any order
+    if axis == 0 or indices.ndim > (2 if flat else 1):
         raise Refusal(f"places of shape {indices.shape} along axis {axis}", "gather along an axis behind the batch")
-    wanted = np.where(indices < 0, indices + shape[axis], indices).reshape(-1)
+    if indices.ndim == 2:
+        context.addresses[node.output[0]] = None
+    indices = np.where(indices < 0, indices + shape[axis], indices)
+    wanted = indices.reshape(-1)
     if len(wanted) == 0 or not ((wanted >= 0) & (wanted < shape[axis])).all():
         raise Refusal(f"places that an axis of {shape[axis]} has not", "export the model again")
+    if indices.ndim == 2:
+        return lookups.choose(context, node, indices)
     if (np.diff(wanted) <= 0).any():
+        if flat:
+            context.emit(node, Gather(name="", inputs=(), output="", places=wanted))
+            return "choice of elements"
         raise Refusal("places in another order, or several times", "gather ascending places; permute weights instead")
     places = [range(size) for size in shape]
     chosen: list[range | list[int]] = [*places]

@@ -9,6 +9,7 @@ from bnnhw.arithmetic.formats import DataType
 from bnnhw.frontend.attributes import attribute
 from bnnhw.frontend.context import Context
 from bnnhw.frontend.elementwise import arithmetic
+from bnnhw.frontend.layers import sum_of_groups
 from bnnhw.frontend.layout import named_axes
 from bnnhw.frontend.maps import MapView, emit_on_map, view, view_of
 from bnnhw.frontend.quantisers import MAX_DATA_BITS, to_integers
@@ -67,8 +68,20 @@ def reduce_mean(context: Context, node: onnx.NodeProto) -> str:
 
 
 def reduce_sum(context: Context, node: onnx.NodeProto) -> str:
+    if (groups := _groups(context, node)) is not None:
+        return sum_of_groups(context, node, *groups)
     source = _reduced(context, node)
     return _reduce(context, node, source, [_sum(Geometry(source.size))], "sum of the whole map")
+
+
+def _groups(context: Context, node: onnx.NodeProto) -> tuple[int, int] | None:
+    """Groups and their sizes, where the elements of a vector are added in groups of consecutive ones."""
+    shape, axes = context.shape(context.data(node)), named_axes(context, node)
+    maker = context.makers.get(context.tensor(context.data(node)))
+    if len(shape) != 3 or not isinstance(maker, Reshape) or attribute(node, "keepdims", 1):
+        return None
+    vector = len(context.types[maker.inputs[0]].shape) == 1
+    return shape[1:] if vector and axes is not None and [axis % 3 for axis in axes] == [2] else None
 
 
 def reduce_max(context: Context, node: onnx.NodeProto) -> str:

@@ -16,6 +16,8 @@ from bnnhw.ir.nodes import (
     BipolarQuant,
     Clip,
     Concat,
+    Gather,
+    Lookup,
     MaxPool,
     MultiThreshold,
     Node,
@@ -58,11 +60,14 @@ def range_of(context: Context, tensor: str) -> Range:
         )
     if isinstance(node, BipolarQuant):
         return _around([-node.scale, node.scale], node.scale)
+    if isinstance(node, Lookup):
+        return Range(0, 1, True)
     if isinstance(node, MultiThreshold):
         ends = node.out_bias, node.out_bias + node.out_scale * len(node.thresholds)
         return _around([np.array(end) for end in ends], np.array(node.out_scale), np.array(node.out_bias))
     if isinstance(
-        node, (Clip, Round, Activation, Arithmetic, Reshape, Transpose, MaxPool, Pad, SumPool, Sum, Concat, Slice)
+        node,
+        (Clip, Round, Activation, Arithmetic, Reshape, Transpose, MaxPool, Pad, SumPool, Sum, Concat, Slice, Gather),
     ):
         return _through(node, [range_of(context, name) for name in node.inputs])
     return ANY

@@ -237,6 +237,26 @@ class Slice(Node):
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
+class Gather(Node):
+    """The elements of a sample, counted row by row, at `places`, int64 of the output's shape: in any order, any number
+    of times. On floats or integers."""
+
+    places: NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Lookup(Node):
+    """Bits (M,) that M tables have for bits (B,); on floats that are 0 and 1, or on integers of one bit.
+
+    Node m gives ``tables[m, address]``, where bit j of its address is the input bit ``wiring[m, j]``: `wiring` is
+    (M, k), `tables` (M, 2**k).
+    """
+
+    wiring: NDArray[np.int64]
+    tables: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
 class ArgMax(Node):
     """Index of the largest of ``scale * x + bias`` (lowest index on a tie), int64 of shape (), or (1,) with `keepdims`.
 

@@ -8,7 +8,7 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
-from bnnhw.arithmetic.formats import FLOAT32, DataType, Float32, Format, IntegerRange
+from bnnhw.arithmetic.formats import BIT, FLOAT32, DataType, Float32, Format, IntegerRange
 from bnnhw.ir.bounds import reach
 from bnnhw.ir.elementwise import ELEMENTWISE, parameters
 from bnnhw.ir.graph import TensorType
@@ -18,7 +18,9 @@ from bnnhw.ir.nodes import (
     Conv,
     Dense,
     Encode,
+    Gather,
     GroupedDense,
+    Lookup,
     MatMul,
     MaxPool,
     Node,
@@ -69,6 +71,11 @@ def _of_one(node: Node, x: TensorType) -> TensorType:
         return TensorType(tuple(x.shape[axis] for axis in node.perm), x.format)
     if isinstance(node, Slice):
         return TensorType(_part(node, x.shape), x.format)
+    if isinstance(node, Gather):
+        _check_places(node.places, prod(x.shape), x.shape)
+        return TensorType(node.places.shape, x.format)
+    if isinstance(node, Lookup):
+        return _looked_up(node, x)
     if isinstance(node, (MatMul, Dense)):
         mh, mw = node.weight.shape
         if isinstance(node, GroupedDense):
@@ -95,6 +102,23 @@ def _of_one(node: Node, x: TensorType) -> TensorType:
     if isinstance(node, Softmax):
         return TensorType(x.shape)
     raise ValueError(f"no shape rule for {node.op}")
+
+
+def _looked_up(node: Lookup, x: TensorType) -> TensorType:
+    if len(x.shape) != 1 or x.format not in (FLOAT32, BIT):
+        raise ValueError(f"tables need a vector of bits, not a tensor of shape {x.shape} and format {x.format}")
+    if node.wiring.ndim != 2 or 0 in node.wiring.shape:
+        raise ValueError(f"wiring of shape {node.wiring.shape}, not (nodes, inputs)")
+    nodes, k = node.wiring.shape
+    if node.tables.shape != (nodes, 1 << k):
+        raise ValueError(f"tables of shape {node.tables.shape} do not fit {nodes} nodes of {k} inputs")
+    _check_places(node.wiring, x.shape[0], x.shape)
+    return TensorType((nodes,), x.format)
+
+
+def _check_places(places: NDArray[np.int64], size: int, shape: tuple[int, ...]) -> None:
+    if places.size == 0 or not ((places >= 0) & (places < size)).all():
+        raise ValueError(f"places that a tensor of shape {shape} has not")
 
 
 def _part(node: Slice, shape: tuple[int, ...]) -> tuple[int, ...]:

@@ -18,7 +18,9 @@ from bnnhw.ir.nodes import (
     Dense,
     Dequant,
     Encode,
+    Gather,
     GroupedDense,
+    Lookup,
     MatMul,
     MaxPool,
     Node,
@@ -42,8 +44,10 @@ _FLOAT = (
     *(kind for kind in ELEMENTWISE if kind not in (Encode, Dequant)), Product, Reshape, Transpose, Softmax, ArgMax,
 )  # fmt: skip
 # What becomes hardware: a Reshape moves nothing there, it only counts differently.
-HARDWARE = (Window, Dense, GroupedDense, Threshold, Scale, MaxPool, SumPool, Sum, Concat, Slice, Reshape)
-_EITHER = (MaxPool, SumPool, Sum, Concat, Slice)  # on floats and on integers
+HARDWARE = (
+    Window, Dense, GroupedDense, Threshold, Scale, MaxPool, SumPool, Sum, Concat, Slice, Gather, Lookup, Reshape,
+)  # fmt: skip
+_EITHER = (MaxPool, SumPool, Sum, Concat, Slice, Gather, Lookup)  # on floats and on integers
 ALLOWED: dict[Stage, tuple[type[Node], ...]] = {
     "imported": (*_FLOAT, *_EITHER, MatMul, Conv, Pad),
     "lowered": (*_FLOAT, *_EITHER, Pad, Encode, Window, Dense, GroupedDense, Threshold, Scale, Dequant),
@@ -151,8 +155,8 @@ def _integer_order(graph: Graph) -> list[str]:
     if len(encodes) != 1:
         return [f"{graph.name}: {len(encodes)} places where values become integers, instead of one"]
     inside, problems = graph.nodes.index(encodes[0]), []
-    if not any(isinstance(node, Dense) for node in graph.nodes):
-        return [f"{graph.name}: no layer with weights"]
+    if not any(isinstance(node, (Dense, Lookup)) for node in graph.nodes):
+        return [f"{graph.name}: no layer with weights or tables"]
     end = graph.nodes.index(last_integers(graph))
     for k, node in enumerate(graph.nodes):
         if isinstance(node, (Dense, Threshold, Scale)) and k < inside:

@@ -16,6 +16,8 @@ from bnnhw.ir.nodes import (
     BipolarQuant,
     Concat,
     Conv,
+    Gather,
+    Lookup,
     MatMul,
     MaxPool,
     Node,
@@ -111,6 +113,8 @@ class _Arrange:
             return self._dense(node, views[0])
         if isinstance(node, Slice):
             return self._slice(node, views[0])
+        if isinstance(node, (Gather, Lookup)):
+            return self._places(node, views[0])
         if isinstance(node, (Sum, Concat)) and (joined := self._flat_join(node, views)) is not None:
             return joined
         if isinstance(node, (Sum, Product)) and all(view.same(views[0]) for view in views):
@@ -190,15 +194,25 @@ class _Arrange:
         made = replace(node, kept=kept.reshape(shape))
         axes = [kept.reshape(shape).any(axis=tuple(k for k in range(len(shape)) if k != a)) for a in range(len(shape))]
         if len(chosen) != prod(int(places.sum()) for places in axes):
-            raise ModelError(
-                f"model {self._graph.name}: {label(node)}: a part that is scattered over the tensor before it; take it "
-                "before that is reshaped"
-            )
+            # Scattered over that tensor.
+            places = chosen.reshape(self._graph.tensors[node.output].shape)
+            gather = Gather(name=node.name, inputs=(), output=node.output, source=node.source, places=places)
+            vector = self._shaped(view.tensor, (view.index.size,), node)
+            return _View(self._new.add(gather, vector), _row_major(places.shape))
         tensor = self._new.add(made, view.tensor)
         place = np.cumsum(kept) - 1
         index = place[chosen].reshape(self._graph.tensors[node.output].shape)
         moves = None if any(isinstance(move, Reshape) for move in view.moves or ()) else view.moves
         return _View(tensor, index, moves)
+
+    def _places(self, node: Gather | Lookup, view: _View) -> _View:
+        """The same elements of the tensor behind the view."""
+        order, vector = view.index.reshape(-1), self._shaped(view.tensor, (view.index.size,), node)
+        if isinstance(node, Gather):
+            made = self._new.add(replace(node, places=order[node.places]), vector)
+        else:
+            made = self._new.add(replace(node, wiring=order[node.wiring]), vector)
+        return _View(made, _row_major(self._new.tensors[made].shape))
 
     def _materialise(self, name: str, user: str, node: Node | None = None) -> str:
         """A new tensor with the old one's own elements in its own order."""
@@ -290,7 +304,7 @@ def _before_hardware(graph: Graph) -> dict[str, bool]:
     found = dict.fromkeys(graph.tensors, False)
     for node in reversed(graph.nodes):
         if (
-            isinstance(node, (MatMul, Conv, Pad, MaxPool, SumPool, Sum, Concat, Slice, *QUANTISERS))
+            isinstance(node, (MatMul, Conv, Pad, MaxPool, SumPool, Sum, Concat, Slice, Gather, Lookup, *QUANTISERS))
             or found[node.output]
         ):
             found.update(dict.fromkeys(node.inputs, True))

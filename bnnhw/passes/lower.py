@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from contextlib import nullcontext, suppress
 from dataclasses import replace
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bnnhw.arithmetic.formats import DataType, Integers
+from bnnhw.arithmetic.formats import BIT, DataType, Integers
 from bnnhw.errors import ModelError
 from bnnhw.ir.elementwise import ELEMENTWISE
 from bnnhw.ir.geometry import Geometry
@@ -17,8 +18,11 @@ from bnnhw.ir.nodes import (
     Arithmetic,
     Concat,
     Conv,
+    Gather,
+    Lookup,
     MatMul,
     MaxPool,
+    MultiThreshold,
     Node,
     Pad,
     Product,
@@ -39,9 +43,11 @@ from bnnhw.passes.values import Affine, Value, affine, combined, flattened, of_c
 
 Array = NDArray[np.float64]
 Pads = tuple[int, int, int, int]
+Encoder = Literal["host", "chip"]
+ONE = Affine(np.array(1.0), np.array(0.0))
 
 
-def run(graph: Graph) -> Graph:
+def run(graph: Graph, *, encoder: Encoder = "host") -> Graph:
     """Every float tensor becomes a function of integers, and integers become new ones where a quantiser says so.
 
     In front of the first integers floats stay, as software: up to an Encode, which gives the hardware its input.
@@ -50,17 +56,20 @@ def run(graph: Graph) -> Graph:
     the chain's levels, which a Threshold makes. A Conv becomes Window and Dense, a MatMul Dense. Where a quantised
     tensor forks, its codes are made at the fork. Behind the last integers floats go on, as software.
 
+    With the `encoder` on the chip, comparisons of values that are known are made of their integers.
+
     Raises
     ------
     ModelError
         With every operation that has no integer form, and why.
     """
-    return _Lowering(graph).run()
+    return _Lowering(graph, encoder == "chip").run()
 
 
 class _Lowering:
-    def __init__(self, graph: Graph) -> None:
+    def __init__(self, graph: Graph, compares: bool) -> None:
         self._graph = graph
+        self._compares = compares
         self._made = Lowered(graph)
         self._pads: dict[str, Pad] = {}
         self._problems: list[str] = []
@@ -92,6 +101,8 @@ class _Lowering:
     def _translate(self, node: Node) -> None:
         if isinstance(node, (MatMul, Conv)):
             self._layer(node)
+        elif isinstance(node, Lookup):
+            self._lookup(node)
         elif isinstance(node, Pad) and node.output in self._forks and self._made.is_float(node.inputs[0]):
             self._software(node)
         elif isinstance(node, Pad):
@@ -125,6 +136,8 @@ class _Lowering:
             self._made.values[node.output] = concatenated(self._made, node, parts)
         elif isinstance(node, Slice):
             self._slice(node)
+        elif isinstance(node, Gather):
+            self._gather(node)
         elif isinstance(node, Reshape):
             self._reshape(node)
         else:
@@ -147,7 +160,9 @@ class _Lowering:
         sources = self._sources(node)
         if not all(self._made.is_float(name) for name in sources):
             return False
-        return isinstance(node, (Reshape, Transpose)) or not any(self._made.listed(name) for name in sources)
+        if self._compares and isinstance(node, Gather) and self._made.listed(sources[0]):
+            return False
+        return isinstance(node, (Reshape, Transpose, Gather)) or not any(self._made.listed(name) for name in sources)
 
     def _sources(self, node: Node) -> list[str]:
         """What `node` reads, in front of any padding."""
@@ -211,7 +226,8 @@ class _Lowering:
 
     def _elementwise(self, node: Node) -> None:
         name = self._padded(node.inputs[0])
-        if self._made.is_float(name) and self._made.listed(name) and _scales_channels(node):
+        early = _scales_channels(node) or (self._compares and isinstance(node, MultiThreshold))
+        if self._made.is_float(name) and self._made.listed(name) and early:
             with suppress(ModelError):  # software can go on with floats
                 self._made.codes(name, grid=False)
         if self._made.is_float(name):
@@ -332,6 +348,22 @@ class _Lowering:
         steps = tuple(of_channels(step, channels) for step in value.steps)
         tensor = self._made.add(node, value.tensor)
         self._made.values[node.output] = Value(tensor, self._graph.tensors[node.output].shape, steps)
+
+    def _gather(self, node: Gather) -> None:
+        value = self._part(self._padded(node.inputs[0]))
+        function = affine(value.steps)
+        if function is None or function.scale.ndim or function.offset.ndim:
+            raise ModelError("elements of different scales in another order; quantise them alike")
+        tensor = self._made.add(node, value.tensor)
+        self._made.values[node.output] = replace(value, tensor=tensor, shape=node.places.shape)
+
+    def _lookup(self, node: Lookup) -> None:
+        codes = self._made.codes(node.inputs[0])
+        if self._made.integers(codes.tensor) != BIT or codes.scale.ndim or codes.scale != 1:
+            raise ModelError("tables of inputs that are not 0 and 1; compare them with thresholds before it")
+        tensor = self._made.add(node, codes.tensor)
+        shape = self._graph.tensors[node.output].shape
+        self._made.values[node.output] = self._made.value(tensor, shape, ONE, EXACT, node.name)
 
     def _reshape(self, node: Reshape) -> None:
         name = self._padded(node.inputs[0])

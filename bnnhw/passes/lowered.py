@@ -17,6 +17,7 @@ from bnnhw.ir.nodes import (
     Dense,
     Dequant,
     Encode,
+    Lookup,
     MultiThreshold,
     Node,
     Product,
@@ -455,7 +456,7 @@ class Lowered:
     def _wide(self, tensor: str) -> bool:
         node = self.new.makers[tensor]
         return isinstance(node, Dense) or (
-            not isinstance(node, (Encode, Scale, Threshold)) and any(self._wide(name) for name in node.inputs)
+            not isinstance(node, (Encode, Lookup, Scale, Threshold)) and any(self._wide(name) for name in node.inputs)
         )
 
     def _unique(self, name: str) -> str:

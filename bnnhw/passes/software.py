@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from bnnhw.ir.elementwise import ELEMENTWISE, QUANTISERS, apply
 from bnnhw.ir.graph import Graph
-from bnnhw.ir.nodes import MaxPool, MultiThreshold, Node, Pad, Reshape, Round, Slice, Transpose
+from bnnhw.ir.nodes import Gather, MaxPool, MultiThreshold, Node, Pad, Reshape, Round, Slice, Transpose
 from bnnhw.passes.rewrite import label
 from bnnhw.passes.values import all_codes, collapsed, one_way, positional, quantiser_levels, reached, whole_numbers
 
@@ -52,6 +52,9 @@ class Software:
         known = source in self._ends
         if known and isinstance(node, ELEMENTWISE) and not positional(node) and one_way((node,)) is not None:
             self._ends[node.output] = np.asarray(apply(node, self._ends[source]), np.float32)
+        elif known and isinstance(node, Gather):
+            low, high = self._ends[source]
+            self._ends[node.output] = np.array([[low.min()], [high.max()]], np.float32)
         elif (
             known
             and isinstance(node, (Reshape, Transpose, Slice))
@@ -65,6 +68,8 @@ class Software:
         found, why = self.levels.get(source), self.why.get(source)
         if isinstance(node, Pad) and found is not None:
             found = np.concatenate([found, np.full_like(found[:1], node.value)])
+        elif isinstance(node, Gather):
+            found = None if found is None else np.unique(found)  # of all channels, whatever their order
         elif isinstance(node, ELEMENTWISE):
             found, why = self._through(node, found, why)
         elif isinstance(node, (Reshape, Transpose, Slice)) and found is not None:

@@ -18,6 +18,7 @@ from bnnhw.ir.nodes import (
     Concat,
     Dense,
     Encode,
+    Lookup,
     MaxPool,
     Node,
     Scale,
@@ -29,6 +30,7 @@ from bnnhw.ir.nodes import (
     Window,
 )
 from bnnhw.ir.spec import last_integers
+from bnnhw.reference import bit_sliced
 from bnnhw.reference import packed as packed_kernels
 from bnnhw.reference.kernels import evaluate, scale_sums
 
@@ -77,6 +79,7 @@ def run_all(graph: Graph, inputs: ArrayLike, *, packed: bool = True) -> dict[str
 
 def _evaluate_all(graph: Graph, values: NDArray[np.float32], packed: bool) -> dict[str, Array]:
     tensors: dict[str, Array] = {graph.input: values}
+    sliced: dict[str, bit_sliced.Words] = {}  # the same bits as in `tensors`, where tables gave them
     for node in graph.nodes:
         before = graph.producer(node.inputs[0])
         if packed and isinstance(node, Window) and all(type(n) is Dense for n in graph.consumers(node.output)):
@@ -91,6 +94,11 @@ def _evaluate_all(graph: Graph, values: NDArray[np.float32], packed: bool) -> di
             else:
                 found = packed_kernels.dense(x, dtype.storage, node.weight, node.weight_dtype)
             tensors[node.output] = found
+        elif packed and isinstance(node, Lookup):
+            x = tensors[node.inputs[0]]
+            words = sliced.get(node.inputs[0])
+            sliced[node.output] = bit_sliced.lookup(node, bit_sliced.pack_samples(x) if words is None else words)
+            tensors[node.output] = bit_sliced.unpack_samples(sliced[node.output], len(values)).astype(x.dtype)
         else:
             tensors[node.output] = evaluate(node, *(tensors[name] for name in node.inputs))
     return tensors

@@ -14,7 +14,9 @@ from bnnhw.ir.nodes import (
     Concat,
     Conv,
     Dense,
+    Gather,
     GroupedDense,
+    Lookup,
     MatMul,
     MaxPool,
     Node,
@@ -71,6 +73,10 @@ def evaluate(node: Node, *inputs: Array) -> Array:
         return scale(node, x)
     if isinstance(node, Slice):
         return part(node, x)
+    if isinstance(node, Gather):
+        return x.reshape(len(x), -1)[:, node.places]
+    if isinstance(node, Lookup):
+        return lookup(node, x)
     if isinstance(node, ArgMax):
         return argmax(node, x)
     if isinstance(node, Softmax):
@@ -189,6 +195,14 @@ def part(node: Slice, x: Array) -> Array:
     kept = node.kept
     axes = (np.flatnonzero(kept.any(axis=tuple(k for k in range(kept.ndim) if k != axis))) for axis in range(kept.ndim))
     return x[np.ix_(np.arange(len(x)), *axes)]
+
+
+def lookup(node: Lookup, x: Array) -> Array:
+    """What the tables have for bits (N, B): (N, M), of their type."""
+    address = np.zeros((len(x), len(node.wiring)), np.int64)
+    for j, places in enumerate(node.wiring.T):
+        address += x[:, places].astype(np.int64) << j
+    return node.tables[np.arange(len(node.wiring)), address].astype(x.dtype)
 
 
 def softmax(x: Array) -> NDArray[np.float32]:

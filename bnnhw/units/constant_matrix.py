@@ -36,8 +36,12 @@ class ConstantMatrixUnit(Unit):
         Bits of a sum.
     order
         Which element of a beat is each element of the netlist.
+    lanes
+        Elements of a beat; what is behind those of the netlist means nothing.
     levels
         LUTs or carry chains between two registers.
+    registered
+        Whether an input vector is held in registers first.
     kind
         Kind of memory of the FIFO.
     family
@@ -50,7 +54,9 @@ class ConstantMatrixUnit(Unit):
     input_dtype: DataType
     width: int
     order: tuple[int, ...]
+    lanes: int
     levels: int | None
+    registered: bool
     kind: str
     family: str
     signs: bool = surroundings()
@@ -67,12 +73,12 @@ class ConstantMatrixUnit(Unit):
 
     @property
     def latency(self) -> int:
-        return self.pipeline.stages + 2
+        return self.pipeline.stages + 1 + self.registered
 
     @property
     def depth(self) -> int:
         """Vectors that it can hold."""
-        return self.pipeline.held
+        return self.pipeline.held - (not self.registered)
 
     @property
     def prefers_lut_ram(self) -> bool:
@@ -86,13 +92,13 @@ class ConstantMatrixUnit(Unit):
         return 1 + sum(len(word) for word in self.netlist.sums)
 
     def cycle_model(self) -> CycleModel:
-        return VectorPipeline(self.pipeline)
+        return VectorPipeline(self.latency - 2, self.depth)
 
     def features(self) -> Features:
         netlist = self.netlist
         registers = self.pipeline.registers(netlist)
         features: Features = {
-            "constant_lut": netlist.luts, "constant_register": registers, "input_bit": netlist.inputs
+            "constant_lut": netlist.luts, "constant_register": registers, "input_bit": netlist.inputs * self.registered
         }  # fmt: skip
         if self.kind != "block":
             features["buffer_bit"] = self._word * self.depth
@@ -108,15 +114,15 @@ def _schedule(netlist: Netlist, levels: int | None) -> Schedule:
 
 
 class VectorPipeline(Registered):
-    """The pipeline of a matrix folded into logic, and the FIFO at its end; only vectors for which there is a place come
-    in."""
+    """The pipeline of a matrix folded into logic, of so many `registers`, and the FIFO at its end; only vectors for
+    which there is one of `places` come in."""
 
     __slots__ = ("_held", "_most", "_pipe", "_waiting")
 
-    def __init__(self, pipeline: Schedule) -> None:
+    def __init__(self, registers: int, places: int) -> None:
         super().__init__()
-        self._most = pipeline.held
-        self._pipe = [False] * pipeline.stages  # vectors on their way, the oldest last
+        self._most = places
+        self._pipe = [False] * registers  # vectors on their way, the oldest last
         self._held = self._waiting = 0  # vectors in the unit, and of these in the FIFO's memory
 
     def accepts(self, inputs: Sequence[Beat], ready: Sequence[bool]) -> Sequence[bool]:
@@ -130,6 +136,6 @@ class VectorPipeline(Registered):
         if gave[0] or self._out is NOTHING:
             self._out = CLOSING if self._waiting else NOTHING
             self._waiting -= self._out is CLOSING
-        self._waiting += self._pipe.pop()
         self._pipe.insert(0, took[0])
+        self._waiting += self._pipe.pop()
         self._held += took[0] - gave[0]

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from bnnhw.parts import Part
 from bnnhw.units.base import Contents, Features, Unit, surroundings
 from bnnhw.units.cycle_model import CLOSING, ENDLESS, GOING, NOTHING, Beat, CycleModel, Direct
+from bnnhw.units.memories import block_rams, power_of_two
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,6 +29,8 @@ class LabelSelect(Unit):
         Whether scores differ from the elements.
     scale_bits
         Bits of the largest scale.
+    kind
+        Where the elements wait for the label: ``registers``, or a kind of memory.
     """
 
     width: int
@@ -34,6 +38,7 @@ class LabelSelect(Unit):
     lanes: int
     affine: bool
     scale_bits: int = surroundings()
+    kind: str = "registers"
 
     contents = ScoreContents
 
@@ -46,7 +51,13 @@ class LabelSelect(Unit):
 
     def features(self) -> Features:
         bits = self.width * self.lanes
-        return {"output_bit": bits, "score_bit": bits * self.scale_bits} if self.affine else {"output_bit": bits}
+        features: Features = {"output_bit" if self.kind == "registers" else "compared_bit": bits}
+        if self.affine:
+            features["score_bit"] = bits * self.scale_bits
+        return features
+
+    def block_rams(self, part: Part) -> int:
+        return block_rams(part, self.width * self.lanes, power_of_two(self.latency)) if self.kind == "block" else 0
 
 
 class ComparedBeats(Direct):

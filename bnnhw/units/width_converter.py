@@ -20,6 +20,9 @@ from bnnhw.units.cycle_model import (
     Wire,
 )
 
+# Chunks of a beat from which on they are shifted into their places, where beats are always full.
+SHIFTED = 16
+
 
 @dataclass(frozen=True)
 class WidthConverter(Unit):
@@ -61,7 +64,9 @@ class WidthConverter(Unit):
         if self.i_lanes > self.chunk:
             features["cut_bit"] = self.vectors * self.lane_bits * self.i_lanes
         if self.o_lanes > self.chunk:
-            features["collect_bit"] = self.vectors * self.lane_bits * self.o_lanes
+            places = self.o_lanes // self.chunk
+            shifted = places >= SHIFTED and -(-self.elements // self.chunk) % places == 0
+            features["shift_bit" if shifted else "collect_bit"] = self.vectors * self.lane_bits * self.o_lanes
         return features
 
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from bnnhw.arithmetic.bits import as_signed, unpack_words
 from bnnhw.arithmetic.formats import DataType
-from bnnhw.dataflow.layers import LayerPlan, WeightedLayer
+from bnnhw.dataflow.layers import LayerPlan, LookupLayer, WeightedLayer
 from bnnhw.dataflow.network import Network
 from bnnhw.dataflow.pipeline import Stage, pipeline
 from bnnhw.dataflow.plan import Plan
@@ -136,6 +136,9 @@ def _result(stage: Stage, network: Network) -> Result | None:
     unit, layer = stage.unit, network.layers[stage.layer]
     if not stage.part or not unit.gives:
         return None
+    if isinstance(layer, LookupLayer):
+        dtype = layer.given(final=layer is network.layers[-1])
+        return layer.chain[-1], dtype.bits, _codes(dtype)
     if unit.gives == "sums":
         assert isinstance(layer, WeightedLayer)
         return layer.node, layer.width, _accumulator(layer)

@@ -45,7 +45,8 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_models(cli: CLI) -> None:
     names = {model["name"] for model in cli("models", "--json").json}
     dense = {"digits-binary", "digits-ternary", "mnist-binary", "mnist-sparse", "mnist-ternary"}
-    assert names == dense | {"cifar-cnv-small", "mnist-cnn"}
+    tables = {"digits-lut", "mnist-lut-up5k", "mnist-lut-hx8k", "mnist-lut-ecp5"}
+    assert names == dense | tables | {"cifar-cnv-small", "mnist-cnn"}
     text = cli("models").out
     assert all(name in text for name in names)
     assert "95.28 %" in text

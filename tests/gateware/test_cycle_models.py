@@ -31,11 +31,12 @@ def matrix(sf, nf, simd=3, levels=None, registered=True, latency=1, groups=1):
     return unit, MatrixContents([k % (1 << simd) for k in range(sf * nf)], [[0] * groups] * nf)
 
 
-def constant(levels):
+def constant(levels, registered=True):
     netlist = multiply_constant_matrix(np.arange(60).reshape(3, 20) % 3 - 1, [0] * 3, signs=True)
-    return units.ConstantMatrixUnit(
-        netlist, BIPOLAR, 4, tuple(range(20)), levels, "registers", "ecp5", signs=True
-    ), None
+    unit = units.ConstantMatrixUnit(
+        netlist, BIPOLAR, 4, tuple(range(20)), 20, levels, registered, "registers", "ecp5", signs=True
+    )  # fmt: skip
+    return unit, None
 
 
 def thresholds(count):
@@ -94,6 +95,8 @@ CASES = {
     "matrix of groups": (matrix(4, 3, 1, groups=2), [4]),
     "constant matrix": (constant(2), [1]),
     "constant matrix without registers": (constant(None), [1]),
+    "constant matrix behind registers": (constant(2, registered=False), [1]),
+    "constant matrix of one stage behind registers": (constant(None, registered=False), [1]),
     "one threshold": (thresholds(1), [3]),
     "thresholds at once": (thresholds(3), [3]),
     "thresholds searched": (thresholds(7), [3]),
@@ -102,6 +105,7 @@ CASES = {
     "scale of two pieces": (scale(2), [3]),
     "threshold difference": (difference(), [3]),
     "cut": ((units.WidthConverter(2, 7, 6, 2), None), [2]),
+    "shift": ((units.WidthConverter(2, 40, 1, 20), None), [40]),
     "collect": ((units.WidthConverter(2, 10, 2, 6), None), [5]),
     "cut and collect": ((units.WidthConverter(2, 20, 6, 9), None), [4]),
     "equal lanes": ((units.WidthConverter(2, 8, 2, 2), None), [4]),

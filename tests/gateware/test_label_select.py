@@ -10,16 +10,16 @@ from bnnhw.gateware.streams.result_cut import ResultCut
 from tests.gateware.bench import run_stream, stalls
 
 
-def label_select(width, scales, biases, lanes=1):
+def label_select(width, scales, biases, lanes=1, kind="registers"):
     affine = any(scale != 1 for scale in scales) or any(biases)
-    return LabelSelect(width, len(scales), lanes, affine=affine, scales=scales, biases=biases)
+    return LabelSelect(width, len(scales), lanes, affine=affine, scales=scales, biases=biases, kind=kind)
 
 
 class Labels(wiring.Component):
     """Label select whose frames are never damaged."""
 
-    def __init__(self, width, scales, biases, lanes=1):
-        self._select = label_select(width, scales, biases, lanes)
+    def __init__(self, width, scales, biases, lanes=1, kind="registers"):
+        self._select = label_select(width, scales, biases, lanes, kind)
         super().__init__(
             {
                 "i": In(stream.Signature(frame_layout(lanes * width))),
@@ -72,9 +72,12 @@ def test_affine_scores():
 
 
 @pytest.mark.parametrize("affine", [False, True])
+@pytest.mark.parametrize("kind", ["registers", "block"])
 @pytest.mark.parametrize(("classes", "lanes"), [(2, 2), (5, 2), (10, 3), (10, 10), (7, 4), (9, 5), (4, 1)])
-def test_lanes(classes, lanes, affine):
+def test_lanes(classes, lanes, kind, affine):
     """Several elements per beat; what follows the last one, whatever it is, does not count."""
+    if lanes == 1 and not affine and kind == "block":
+        pytest.skip("nothing waits in a memory for a single cycle")
     rng = np.random.default_rng(classes * lanes)
     width, beats = 6, -(-classes // lanes)
     rows = np.concatenate([rng.integers(-4, 5, (30, classes)), rng.integers(-32, 32, (10, classes))])
@@ -83,7 +86,7 @@ def test_lanes(classes, lanes, affine):
     padded = np.concatenate([rows, np.full((len(rows), beats * lanes - classes), 31)], axis=1)
     words = (padded & 63).reshape(len(rows), beats, lanes) << (width * np.arange(lanes))
     given = [{"data": int(word), "last": int(b == beats - 1)} for row in words.sum(-1) for b, word in enumerate(row)]
-    dut = Labels(width, scales.tolist(), biases.tolist(), lanes)
+    dut = Labels(width, scales.tolist(), biases.tolist(), lanes, kind)
     seen = run_stream(dut, given, i_stall=stalls(1, 0.3), o_stall=stalls(2, 0.3), count=len(given))
     found = np.array([beat["data"] for beat in seen.beats]).reshape(len(rows), -1)
     assert np.array_equal(found[:, :classes], rows)
@@ -91,9 +94,10 @@ def test_lanes(classes, lanes, affine):
     assert labels == (rows * scales + biases).argmax(axis=1).tolist()
 
 
+@pytest.mark.parametrize("kind", ["registers", "block"])
 @pytest.mark.parametrize(("lanes", "latency"), [(2, 2), (3, 3), (10, 5)])
-def test_timing_of_lanes(lanes, latency):
-    dut = Labels(4, [1] * lanes, [0] * lanes, lanes)
+def test_timing_of_lanes(lanes, latency, kind):
+    dut = Labels(4, [1] * lanes, [0] * lanes, lanes, kind)
     seen = run_stream(dut, [{"data": k, "last": 1} for k in range(12)], count=12)
     assert label_select(4, [1] * lanes, [0] * lanes, lanes).latency == latency
     assert seen.emit_cycles[0] - seen.accept_cycles[0] == latency
@@ -143,3 +147,8 @@ def test_refuses_other_scores(classes, scales, biases):
 def test_refuses_too_many_lanes():
     with pytest.raises(ValueError, match="lanes must be 1 to the 3 elements, not 4"):
         label_select(4, [1] * 3, [0] * 3, 4)
+
+
+def test_refuses_a_memory_for_one_cycle():
+    with pytest.raises(ValueError, match="kind must be 'registers' where elements wait for one cycle, not 'block'"):
+        label_select(4, [1] * 3, [0] * 3, 1, "block")

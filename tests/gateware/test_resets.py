@@ -55,7 +55,10 @@ def matrix(n, **options):
 
 def constant(n):
     netlist = multiply_constant_matrix(np.ones((n, 4 * n), int), [0] * n, signs=True)
-    return units.ConstantMatrixUnit(netlist, BIPOLAR, 4, tuple(range(4 * n)), None, "lutram", "ecp5"), None
+    unit = units.ConstantMatrixUnit(
+        netlist, BIPOLAR, 4, tuple(range(4 * n)), 4 * n, None, True, "lutram", "ecp5", signs=True
+    )  # fmt: skip
+    return unit, None
 
 
 def window(n, fill, tall):

@@ -9,11 +9,11 @@ from bnnhw.arithmetic.formats import TERNARY, DataType
 from bnnhw.gateware.arithmetic.add_streams import AddStreams
 from bnnhw.gateware.streams.concat import Concat
 from bnnhw.gateware.streams.stream_fifo import StreamFifo
-from proofs import numbers
+from proofs import mapped, numbers
 from proofs.case import StreamCase
 from proofs.engine import solve
 from proofs.harness import Spec
-from proofs.table import COUNTS, STREAMS
+from proofs.table import COUNTS, MAPPED, STREAMS
 
 pytestmark = pytest.mark.synth
 
@@ -37,6 +37,21 @@ def test_what_counts_and_multiplies(case):
     answered(case.unbounded)
 
 
+@pytest.mark.parametrize("case", fast(MAPPED))
+def test_mapped_netlists(case):
+    """Tables that synthesis has mapped, and each of some tables with a bit flipped or two wires swapped."""
+    for question in case.questions:
+        outcome = question.solve()
+        assert outcome.status == "PASS", outcome.log
+
+
+def test_a_wrong_table_is_not_equal():
+    tables = mapped.random_tables(1, 8, (6,), 3, 2)
+    wrong = next(other for other, same in mapped.faulty(tables, 1, 8) if not same)
+    assert mapped.compare(tables, [(wrong, True)], "ice40").status == "FAIL"
+    assert mapped.compare(tables, [(tables, False)], "ice40").status == "FAIL"
+
+
 def test_properties_hold_for_ever_and_can_fail():
     skid = next(case for case in STREAMS if case.unit == "StreamFifo as skid buffer")
     answered(skid.unbounded)
@@ -49,7 +64,7 @@ def test_every_unit_of_an_accelerator_is_proved():
 
 
 def test_entries_have_names_of_their_own():
-    names = [(case.unit, case.sizes) for case in (*STREAMS, *COUNTS)]
+    names = [(case.unit, case.sizes) for case in (*STREAMS, *COUNTS, *MAPPED)]
     assert len({*names}) == len(names)
 
 

@@ -23,11 +23,17 @@ from bnnhw.arithmetic.formats import signed_width
 
 __all__ = [
     "Adder",
+    "Bits",
+    "Builder",
     "Gate",
+    "Literal",
     "Lut",
     "Netlist",
+    "Number",
     "Schedule",
+    "constant_products",
     "multiply_constant_matrix",
+    "netlist",
     "outputs_of",
     "schedule",
     "signals_of",
@@ -47,9 +53,32 @@ def multiply_constant_matrix(coefficients: NDArray[np.int64], biases: Sequence[i
         Whether only the sign of each sum is asked for: one bit instead of the number.
     """
     builder = Builder(coefficients.shape[1])
+    columns = [2 * k + 2 for k in range(builder.inputs)]
+    return netlist(builder, constant_products(builder, columns, coefficients, biases, signs=signs))
+
+
+def netlist(builder: Builder, words: Sequence[Bits]) -> Netlist:
+    """What `builder` has made, as far as the `words` depend on it."""
+    return Netlist(builder.inputs, _used(builder.gates, words), tuple(words))
+
+
+def constant_products(
+    builder: Builder,
+    columns: Sequence[Literal],
+    coefficients: NDArray[np.int64],
+    biases: Sequence[int],
+    *,
+    signs: bool = False,
+) -> list[Bits]:
+    """``coefficients @ columns + biases`` as words of a netlist, see `multiply_constant_matrix`.
+
+    The columns may be any literals: constants go to the biases, and what several columns have in common is counted
+    once.
+    """
+    columns, coefficients, biases = _plain(columns, coefficients, biases)
     found: list[_Sum | None] = [None] * len(coefficients)
     for shift, digits in reversed(digit_planes(coefficients)):
-        for r, terms in enumerate(terms_of(builder, digits)):
+        for r, terms in enumerate(terms_of(builder, digits, columns)):
             if terms.numbers or terms.literals:
                 found[r] = _below(builder, found[r], terms, shift)
     low, high = np.minimum(coefficients, 0).sum(axis=1), np.maximum(coefficients, 0).sum(axis=1)
@@ -57,7 +86,23 @@ def multiply_constant_matrix(coefficients: NDArray[np.int64], biases: Sequence[i
     for total, bias, least, most in zip(found, biases, low.tolist(), high.tolist(), strict=True):
         width = signed_width(least + bias, most + bias)
         words.append(_sign(builder, total, bias) if signs else _number(builder, total, bias, width))
-    return Netlist(builder.inputs, _used(builder.gates, words), tuple(words))
+    return words
+
+
+def _plain(
+    columns: Sequence[Literal], coefficients: NDArray[np.int64], biases: Sequence[int]
+) -> tuple[list[Literal], NDArray[np.int64], list[int]]:
+    """The same sums of signals that are neither constant nor inverted, each of them once."""
+    literals = np.asarray(columns, np.int64)
+    if len(np.unique(literals >> 1)) == len(literals) and not (literals & 1).any() and literals.all():
+        return list(columns), coefficients, list(biases)
+    inverted = literals & 1 == 1
+    signals, places = np.unique(literals >> 1, return_inverse=True)
+    merged = np.zeros((len(coefficients), len(signals)), np.int64)
+    np.add.at(merged.T, places, np.where(inverted, -coefficients, coefficients).T)
+    total = np.asarray(biases, np.int64) + coefficients[:, inverted].sum(axis=1)
+    varies = signals > 0
+    return (2 * signals[varies]).tolist(), merged[:, varies], total.tolist()
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import overload
 
 from bnnhw.arithmetic.adder_graphs.netlist import MAX_LUT_INPUTS, ONE, ZERO, Adder, Bits, Gate, Literal, Lut
 from bnnhw.arithmetic.formats import signed_width
@@ -53,18 +54,42 @@ class Builder:
             table |= (function(*[bits.get(literal >> 1, 0) ^ (literal & 1) for literal in literals]) & 1) << word
         return self._function(signals, table)
 
-    def _function(self, signals: tuple[int, ...], table: int) -> Literal:
+    def table(self, literals: Sequence[Literal], entries: Sequence[int]) -> Literal:
+        """What `entries` (2^k of them) has at the number that k literals make, the first of them its low bit.
+
+        A table and its complement are one gate.
+        """
+        signals = tuple(sorted({literal >> 1 for literal in literals if literal > ONE}))
+        table = 0
+        for word in range(1 << len(signals)):
+            bits = {signal: word >> k & 1 for k, signal in enumerate(signals)}
+            address = sum((bits.get(literal >> 1, 0) ^ (literal & 1)) << k for k, literal in enumerate(literals))
+            table |= int(entries[address]) << word
+        whole = (1 << (1 << len(signals))) - 1
+        made = self._function(signals, table, kept=False)
+        if made is None and (other := self._function(signals, table ^ whole, kept=False)) is not None:
+            return other ^ 1
+        return self._function(signals, table) if made is None else made
+
+    @overload
+    def _function(self, signals: tuple[int, ...], table: int) -> Literal: ...
+    @overload
+    def _function(self, signals: tuple[int, ...], table: int, *, kept: bool) -> Literal | None: ...
+    def _function(self, signals: tuple[int, ...], table: int, *, kept: bool = True) -> Literal | None:
+        """A function of signals, `kept` as a gate where there is none like it."""
         for k in range(len(signals)):
             # A signal that makes no difference goes.
             low = [word for word in range(1 << len(signals)) if not word >> k & 1]
             if all((table >> word & 1) == (table >> (word | 1 << k) & 1) for word in low):
                 shorter = sum((table >> word & 1) << n for n, word in enumerate(low))
-                return self._function(signals[:k] + signals[k + 1 :], shorter)
+                return self._function(signals[:k] + signals[k + 1 :], shorter, kept=kept)
         if not signals:
             return table & 1
         if len(signals) == 1:
             return 2 * signals[0] + (table == 0b01)
         if (signals, table) not in self._made:
+            if not kept:
+                return None
             self._made[signals, table] = (2 * self._signals,)
             self.gates.append(Lut(signals, table, self._signals))
             self._signals += 1

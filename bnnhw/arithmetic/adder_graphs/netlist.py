@@ -18,7 +18,7 @@ MAX_LUT_INPUTS = 4  # of a LUT
 
 @dataclass(frozen=True)
 class Lut:
-    """A function of up to four signals: bit k of `table` is its value where the signals read as the number k."""
+    """A function of a few signals: bit k of `table` is its value where the signals read as the number k."""
 
     signals: tuple[int, ...]
     table: int
@@ -69,7 +69,8 @@ class Netlist:
         """LUTs of four inputs, places of carry chains among them."""
         adders = [gate for gate in self.gates if isinstance(gate, Adder)]
         inverted = {bit for gate in adders for bit in (*gate.a, *gate.b, gate.carry) if bit & 1 and bit != ONE}
-        return len(self.gates) - len(adders) + sum(gate.positions for gate in adders) + len(inverted)
+        tables = sum(luts_of(len(gate.signals)) for gate in self.gates if isinstance(gate, Lut))
+        return tables + sum(gate.positions for gate in adders) + len(inverted)
 
     def evaluate(self, bits: NDArray[np.bool_]) -> NDArray[np.int64]:
         """The sums (N, S) of N words of input bits (N, inputs)."""
@@ -83,7 +84,8 @@ class Netlist:
         for gate in self.gates:
             if isinstance(gate, Lut):
                 index = _number([values[signal] for signal in gate.signals])
-                values[gate.output] = (gate.table >> index) & 1 == 1
+                entries = np.array([gate.table >> k & 1 for k in range(1 << len(gate.signals))], np.bool_)
+                values[gate.output] = entries[index]
             else:
                 total = _number([literal(bit) for bit in gate.a]) + _number([literal(bit) for bit in gate.b])
                 total += literal(gate.carry)
@@ -94,6 +96,11 @@ class Netlist:
             unsigned = _number([literal(bit) for bit in word])
             columns.append(unsigned - (literal(word[-1]).astype(np.int64) << len(word)))
         return np.stack(columns, axis=1)
+
+
+def luts_of(inputs: int) -> int:
+    """LUTs of four inputs for any function of so many: those of four, and what selects among them."""
+    return 1 if inputs <= MAX_LUT_INPUTS else (2 << inputs - MAX_LUT_INPUTS) - 1
 
 
 def _number(bits: Sequence[NDArray[np.bool_]]) -> NDArray[np.int64]:

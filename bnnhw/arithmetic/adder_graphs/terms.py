@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,28 +28,28 @@ class Terms:
     literals: list[Literal]
 
 
-def terms_of(builder: Builder, rows: NDArray[np.int64]) -> list[Terms]:
-    """What to add for each row.
+def terms_of(builder: Builder, rows: NDArray[np.int64], signals: Sequence[Literal]) -> list[Terms]:
+    """What to add for each row, whose columns are `signals`, none of them inverted.
 
     Rows without zeros are made from one another, block by block of the columns; the others share only the numbers of
     three literals that several of them have.
     """
     full = np.flatnonzero((rows != 0).all(axis=1)) if rows.shape[1] > 2 else np.array([], np.intp)
-    found = _blocks(builder, rows[full]) if len(full) > 1 else []
+    found = _blocks(builder, rows[full], signals) if len(full) > 1 else []
     terms = dict(zip(full.tolist(), found, strict=False))
     others = [r for r in range(len(rows)) if r not in terms]
-    sets = [_literals(rows[r], np.arange(rows.shape[1])) for r in others]
+    sets = [_literals(rows[r], np.arange(rows.shape[1]), signals) for r in others]
     for r, numbers, literals in zip(others, *share_leaves(builder, sets, [1] * len(sets)), strict=True):
         terms[r] = Terms(numbers, literals)
     return [terms[r] for r in range(len(rows))]
 
 
-def _literals(row: NDArray[np.int64], columns: NDArray[np.intp]) -> list[Literal]:
+def _literals(row: NDArray[np.int64], columns: NDArray[np.intp], signals: Sequence[Literal]) -> list[Literal]:
     """What a row counts: the bit of each column with +1, the inverted one with -1."""
-    return [2 * int(c) + 2 + int(row[c] < 0) for c in columns if row[c]]
+    return [signals[c] + int(row[c] < 0) for c in columns.tolist() if row[c]]
 
 
-def _blocks(builder: Builder, rows: NDArray[np.int64]) -> list[Terms]:
+def _blocks(builder: Builder, rows: NDArray[np.int64], signals: Sequence[Literal]) -> list[Terms]:
     """Rows of signs, in blocks of columns: in each, a row is made from the one most like it.
 
     A block is one column short of a multiple of four, so that its number needs all the values of its bits, and one
@@ -62,15 +63,17 @@ def _blocks(builder: Builder, rows: NDArray[np.int64]) -> list[Terms]:
     for k in range(blocks):
         size = 4 * ((k + 1) * quads // blocks - k * quads // blocks) - 1
         columns = np.arange(begin, begin + size)
-        for term, number in zip(terms, _block(builder, rows, columns), strict=True):
+        for term, number in zip(terms, _block(builder, rows, columns, signals), strict=True):
             term.numbers.append(number)
         begin += size
     for term, row in zip(terms, rows, strict=True):
-        term.literals.extend(_literals(row, np.arange(begin, width)))
+        term.literals.extend(_literals(row, np.arange(begin, width), signals))
     return terms
 
 
-def _block(builder: Builder, rows: NDArray[np.int64], columns: NDArray[np.intp]) -> list[Number]:
+def _block(
+    builder: Builder, rows: NDArray[np.int64], columns: NDArray[np.intp], signals: Sequence[Literal]
+) -> list[Number]:
     """The numbers of all rows in one block.
 
     Changing the signs of the inputs D moves a count by ``2 * hits(D) - |D|``: an adder a bit narrower than the number.
@@ -80,7 +83,7 @@ def _block(builder: Builder, rows: NDArray[np.int64], columns: NDArray[np.intp])
     sets, spare = [], []
     for row, parent in order:
         changed = columns if parent is None else columns[rows[row, columns] != rows[parent, columns]]
-        sets.append(_literals(rows[row], changed))
+        sets.append(_literals(rows[row], changed, signals))
         spare.append(int(parent is not None and len(changed) % 2 == 0 and len(changed) > 0))
     found: dict[int, Number] = {}
     shared = zip(*share_leaves(builder, sets, spare), strict=True)

@@ -5,6 +5,7 @@ from bnnhw.dataflow.layers.base import INPUT, LOGIC, MAX_BEATS, MEMORIES, MULTIP
 from bnnhw.dataflow.layers.concat import ConcatLayer
 from bnnhw.dataflow.layers.grouped import GroupedLayer
 from bnnhw.dataflow.layers.grouped_plan import GroupedPlan
+from bnnhw.dataflow.layers.lookup import LookupLayer, LookupPlan
 from bnnhw.dataflow.layers.matrix import MatrixLayer
 from bnnhw.dataflow.layers.matrix_plan import MAX_FRAMES, MatrixPlan
 from bnnhw.dataflow.layers.pool import PoolLayer
@@ -27,6 +28,8 @@ __all__ = [
     "GroupedPlan",
     "Layer",
     "LayerPlan",
+    "LookupLayer",
+    "LookupPlan",
     "MatrixLayer",
     "MatrixPlan",
     "PoolLayer",
@@ -39,6 +42,7 @@ __all__ = [
 LAYERS: tuple[type[Layer], ...] = (
     MatrixLayer,
     GroupedLayer,
+    LookupLayer,
     PoolLayer,
     AddLayer,
     ConcatLayer,

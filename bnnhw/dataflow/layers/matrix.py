@@ -193,7 +193,9 @@ class MatrixLayer(WeightedLayer):
             width=self.width,
             # The element that is each column's, where the table has the column that is each element's.
             order=tuple(element_order(self.mw, self._geometry, plan).argsort().tolist()),
+            lanes=self.mw,
             levels=plan.popcount_levels,
+            registered=True,
             kind=written_kind(plan.buffer_memory, family),
             family=family,
             signs=self.thresholds == 1,

@@ -29,8 +29,12 @@ class ConstantMatrixUnit(wiring.Component):
         Bits of a sum. Where the netlist has only the sign of it, it is -1 or 0.
     order : list of int or None
         Which element of a beat is each element of the netlist, where the order is another one.
+    lanes : int or None
+        Elements of a beat, where there are more than the netlist has: what is behind these means nothing.
     levels : int or None
         LUTs or carry chains between two registers; ``None`` for no registers between them.
+    registered : bool
+        Whether an input vector is held in registers first: not where registers give it.
     kind : str
         Kind of memory of the FIFO, see `StreamFifo`.
     family : str
@@ -51,10 +55,22 @@ class ConstantMatrixUnit(wiring.Component):
     Raises
     ------
     ValueError
-        If the netlist's inputs are no whole elements, or a sum is wider than `width`.
+        If the netlist's inputs are no whole elements, a beat does not hold these, or a sum is wider than `width`.
     """
 
-    def __init__(self, netlist, input_dtype, *, width, order=None, levels=None, kind="lutram", family="ecp5"):
+    def __init__(
+        self,
+        netlist,
+        input_dtype,
+        *,
+        width,
+        order=None,
+        lanes=None,
+        levels=None,
+        registered=True,
+        kind="lutram",
+        family="ecp5",
+    ):
         planes = len(input_dtype.plane_weights)
         if not netlist.inputs or netlist.inputs % planes or any(len(word) > width for word in netlist.sums):
             raise ValueError(
@@ -62,16 +78,19 @@ class ConstantMatrixUnit(wiring.Component):
                 f"not fit elements of {planes!r} planes and sums of {width!r} bits"
             )
         elements = netlist.inputs // planes
+        if lanes is not None and lanes < elements:
+            raise ValueError(f"beats of {lanes!r} elements do not hold the {elements!r} of a vector")
         self._netlist = netlist
         self._schedule = schedule(netlist, levels)
         self._input = input_dtype
         self._width = width
         self._order = list(range(elements)) if order is None else order
+        self._registered = registered
         self._kind = kind
         self._family = family
         super().__init__(
             {
-                "i": In(stream.Signature(frame_layout(elements * input_dtype.bits))),
+                "i": In(stream.Signature(frame_layout((lanes or elements) * input_dtype.bits))),
                 "o": Out(stream.Signature(frame_layout(data.ArrayLayout(signed(width), len(netlist.sums))))),
             }
         )
@@ -79,11 +98,11 @@ class ConstantMatrixUnit(wiring.Component):
     @property
     def depth(self):
         """Vectors that the unit can hold."""
-        return self._schedule.held
+        return self._schedule.held - (not self._registered)
 
     @property
     def latency(self):
-        return self._schedule.stages + 2
+        return self._schedule.stages + 1 + self._registered
 
     def elaborate(self, platform):
         m = Module()
@@ -92,16 +111,19 @@ class ConstantMatrixUnit(wiring.Component):
         held = Signal(range(self.depth + 1))
         accept, leave = self.i.valid & self.i.ready, self.o.valid & self.o.ready
         m.d.comb += self.i.ready.eq(held != self.depth)
-        m.d.sync += held.eq(held + accept - leave)
+        # Whether a vector leaves is known last: it chooses between two sums, and does not go through one.
+        m.d.sync += held.eq(Mux(leave, held + accept - 1, held + accept))
 
-        valid = Signal(self._schedule.stages)
+        # What is on its way: the last register before the FIFO is at the end.
+        valid = Signal(self.latency - 2)
         m.d.sync += valid.eq(Cat(accept, valid[:-1]))
         lanes = lanes_of(self.i.payload.data, self._input.bits)
         x = Signal(self._netlist.inputs, reset_less=True)
-        m.d.sync += x.eq(Cat(activation_planes(self._input, lanes[k]) for k in self._order))
-        logic = _Logic(m, x, self._netlist, self._schedule, self._family)
+        planes = Cat(activation_planes(self._input, lanes[k]) for k in self._order)
+        m.d["sync" if self._registered else "comb"] += x.eq(planes)
+        logic = Logic(m, x, self._netlist, self._schedule, self._family)
         m.d.comb += [
-            fifo.i.valid.eq(valid[-1]),
+            fifo.i.valid.eq(Cat(accept, valid)[-1]),
             fifo.i.payload.data.eq(Cat(logic.word(word) for word in words)),
             fifo.i.payload.last.eq(1),
             fifo.o.ready.eq(self.o.ready),
@@ -115,7 +137,7 @@ class ConstantMatrixUnit(wiring.Component):
         return m
 
 
-class _Logic:
+class Logic:
     """The gates of a netlist and the registers between them, built into one module."""
 
     def __init__(self, m, x, netlist, plan, family):

@@ -2,12 +2,14 @@
 
 from amaranth.hdl import Array, Const, Module, Mux, Signal, signed
 from amaranth.lib import data, stream, wiring
+from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import bits_for, ceil_log2
 
 from bnnhw.gateware.arithmetic.codes import lanes_of
 from bnnhw.gateware.data_register import data_register
 from bnnhw.gateware.frame_layout import frame_layout, result_layout
+from bnnhw.gateware.memory import ram_attributes
 
 
 class LabelSelect(wiring.Component):
@@ -28,6 +30,9 @@ class LabelSelect(wiring.Component):
         Whether scores differ from the elements.
     scales, biases : list of int
         One per element; 1 and 0 unless `affine`.
+    kind : str
+        Where the elements wait for the label: ``"registers"``, or a kind of memory, see `StreamFifo`, where that takes
+        2 cycles at least.
 
     Members
     -------
@@ -44,11 +49,11 @@ class LabelSelect(wiring.Component):
     Raises
     ------
     ValueError
-        If there is not one scale and one bias per element, they are not what `affine` says, or `lanes` is not 1 to
-        `classes`.
+        If there is not one scale and one bias per element, they are not what `affine` says, `lanes` is not 1 to
+        `classes`, or a memory is asked for a single cycle.
     """
 
-    def __init__(self, width, classes, lanes, *, affine, scales, biases):
+    def __init__(self, width, classes, lanes, *, affine, scales, biases, kind="registers"):
         plain = not affine and (any(scale != 1 for scale in scales) or any(biases))
         if classes < 1 or not len(scales) == len(biases) == classes or plain:
             raise ValueError(
@@ -63,6 +68,10 @@ class LabelSelect(wiring.Component):
         self._lanes = lanes
         self._affine = affine
         self._beats = -(-len(scales) // lanes)
+        self._kind = kind
+        self._attrs = ram_attributes(kind)
+        if kind != "registers" and self.latency < 2:
+            raise ValueError(f"kind must be 'registers' where elements wait for one cycle, not {kind!r}")
         super().__init__(
             {
                 "i": In(stream.Signature(frame_layout(lanes * width))),
@@ -83,7 +92,9 @@ class LabelSelect(wiring.Component):
             m.d.sync += beat.eq(Mux(self.i.payload.last, 0, beat + 1))
 
         # What goes through the registers with the scores: the elements, and where they stand in the frame.
-        flags = data.StructLayout({"last": 1, "beat": range(self._beats), "data": self._lanes * self._width})
+        apart = self._kind != "registers"
+        bits = 0 if apart else self._lanes * self._width
+        flags = data.StructLayout({"last": 1, "beat": range(self._beats), "data": bits})
         valid, stage = self.i.valid, Signal(flags)
         m.d.comb += [
             stage.last.eq(self.i.payload.last),
@@ -103,6 +114,8 @@ class LabelSelect(wiring.Component):
         (score, _, lane), *_ = contest
         best, label = Signal.like(score, reset_less=True), Signal(bits_for(len(self._scales) - 1), reset_less=True)
         payload = data_register(m, self.o.payload)
+        if apart:
+            m.d.comb += self.o.payload.data.eq(self._delayed(m, ready, self.i.payload.data))
         better, index = Signal(), Signal.like(label)
         free = self.o.ready | ~self.o.valid
         m.d.comb += [
@@ -118,14 +131,32 @@ class LabelSelect(wiring.Component):
         with m.If(ready):
             m.d.sync += [
                 self.o.valid.eq(valid),
-                payload.data.eq(stage.data),
                 payload.label.eq(index),
                 payload.error.eq(self.status.payload & stage.last),
                 payload.last.eq(stage.last),
             ]
+            if not apart:
+                m.d.sync += payload.data.eq(stage.data)
             with m.If(valid & better):
                 m.d.sync += [best.eq(score), label.eq(index)]
         return m
+
+    def _delayed(self, m, ready, value):
+        """`value` behind `latency` registers, which are a memory that is written and read in a circle."""
+        depth = 1 << ceil_log2(self.latency)
+        m.submodules.memory = memory = Memory(
+            shape=len(value), depth=depth, init=[], attrs={**self._attrs, "no_rw_check": 1}
+        )
+        write, read = memory.write_port(), memory.read_port(domain="sync")
+        m.d.comb += [
+            write.en.eq(ready),
+            write.data.eq(value),
+            read.en.eq(ready),
+            read.addr.eq(write.addr - (self.latency - 1)),
+        ]
+        with m.If(ready):
+            m.d.sync += write.addr.eq(write.addr + 1)
+        return read.data
 
     def _next(self, m, ready, valid, stage):
         """The next stage, and whether there is anything in it."""

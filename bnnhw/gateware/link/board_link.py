@@ -148,9 +148,10 @@ class BoardLink(wiring.Component):
         m.submodules.buffer = buffer = FrameBuffer(identity.frame_bytes, self._slots)
         m.submodules.queue = queue = ShiftQueue(ANSWER, identity.depth)
         m.submodules.sender = sender = AnswerSender(identity, self._output_width)
-        converter = WidthConverter(
-            1, identity.input_elements * identity.input_bits, 8, identity.input_lanes * identity.input_bits
-        )
+        bits, beat = identity.input_elements * identity.input_bits, identity.input_lanes * identity.input_bits
+        if bits == beat:  # a frame is a beat: as it has whole bytes, so do its beats until the end
+            bits = beat = 8 * identity.frame_bytes
+        converter = WidthConverter(1, bits, 8, beat)
 
         wiring.connect(m, uart_rx.o, receiver.i)
         wiring.connect(m, queue.o, sender.answer)
@@ -191,7 +192,12 @@ class BoardLink(wiring.Component):
             m.submodules.converter = converter
             wiring.connect(m, buffer.o, converter.i)
             wiring.connect(m, wiring.flipped(self.i), sender.result)
-        wiring.connect(m, converter.o, wiring.flipped(self.o))
+        m.d.comb += [
+            self.o.valid.eq(converter.o.valid),
+            self.o.payload.data.eq(converter.o.payload.data[: len(self.o.payload.data)]),
+            self.o.payload.last.eq(converter.o.payload.last),
+            converter.o.ready.eq(self.o.ready),
+        ]
 
         m.d.comb += self.busy.eq(receiver.receiving | queue.o.valid)
         with m.If(queue.o.valid & queue.o.ready):

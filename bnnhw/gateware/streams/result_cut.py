@@ -43,8 +43,13 @@ class ResultCut(wiring.Component):
             wiring.connect(m, wiring.flipped(self.i), wiring.flipped(self.o))
             return m
         lane, ends = Signal(range(self._lanes)), Signal()
+        if self._tail == self._lanes:
+            # A register: what leads to the accelerator's units begins here.
+            with m.If(self.o.valid & self.o.ready):
+                m.d.sync += ends.eq(lane == self._lanes - 2)
+        else:
+            m.d.comb += ends.eq(lane == Mux(self.i.payload.last, self._tail - 1, self._lanes - 1))
         m.d.comb += [
-            ends.eq(lane == Mux(self.i.payload.last, self._tail - 1, self._lanes - 1)),
             self.o.valid.eq(self.i.valid),
             self.i.ready.eq(self.o.ready & ends),
             self.o.payload.data.eq(self.i.payload.data[lane]),

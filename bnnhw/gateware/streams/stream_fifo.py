@@ -41,7 +41,8 @@ class StreamFifo(wiring.Component):
             raise ValueError(f"depth must be a positive integer, not {depth!r}")
         self._width = width
         self._depth = depth
-        self._attrs = ram_attributes(kind)
+        # No word is read while it is written: it waits for a cycle at least.
+        self._attrs = {**ram_attributes(kind), "no_rw_check": 1}
         super().__init__(
             {
                 "i": In(stream.Signature(frame_layout(width))),
@@ -63,7 +64,8 @@ class StreamFifo(wiring.Component):
             read.en.eq((level != 0) & ready),
             Cat(self.o.payload.data, self.o.payload.last).eq(read.data),
         ]
-        m.d.sync += level.eq(level + write.en - read.en)
+        # Whether a beat leaves is known last: it chooses between two sums, and does not go through one.
+        m.d.sync += level.eq(Mux(read.en, level + write.en - 1, level + write.en))
         for port in (write, read):
             with m.If(port.en):
                 m.d.sync += port.addr.eq(Mux(port.addr == self._depth - 1, 0, port.addr + 1))

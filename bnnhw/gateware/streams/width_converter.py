@@ -9,6 +9,9 @@ from amaranth.lib.wiring import In, Out
 from bnnhw.gateware.data_register import data_register
 from bnnhw.gateware.frame_layout import frame_layout
 
+# Chunks of a beat from which on they are shifted into their places.
+SHIFTED = 16
+
 
 class WidthConverter(wiring.Component):
     """Regroups the lanes of a frame from `i_lanes` per beat to `o_lanes` per beat.
@@ -102,6 +105,8 @@ class WidthConverter(wiring.Component):
         bits = self._vectors * self._chunk_bits
         beat = [Signal(bits, name=f"chunk{k}", reset_less=True) for k in range(self._o_chunks)]
         last = data_register(m, self.o.payload.last)
+        # Beats that are always full can be shifted in, without a place to choose for each chunk.
+        shifted = self._o_chunks >= SHIFTED and self._chunks % self._o_chunks == 0
         # What the last beat of a frame leaves out was filled by the beat before, so each beat starts with it zero.
         final = (self._chunks - 1) % self._o_chunks
         ends_beat = Signal()
@@ -119,7 +124,9 @@ class WidthConverter(wiring.Component):
                 index.eq(Mux(ends_beat, 0, index + 1)),
                 last.eq(i.payload.last),
             ]
-            for k, chunk in enumerate(beat):
+            if shifted:
+                m.d.sync += Cat(beat).eq(Cat(*beat[1:], i.payload.data))
+            for k, chunk in enumerate(() if shifted else beat):
                 with m.If(index == k):
                     m.d.sync += chunk.eq(i.payload.data)
                 if k > final:

@@ -1,0 +1,1 @@
+"""Lookup-table networks: their meaning in numpy, their file, and the trainer that the shipped ones come from."""
