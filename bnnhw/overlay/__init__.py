@@ -1,0 +1,1 @@
+"""Overlay: one engine for all networks, programmed at run time (docs/overlay.md)."""
