@@ -17,6 +17,9 @@ VERSION = 1
 MAGIC = 0xB0
 """High byte of a program's first word; the low one is the version."""
 
+SUM_START = 1
+"""What both sums of an image begin with, so that one of nothing but zeros is not right."""
+
 ADDRESS_BITS = 16
 MAX_SIDE = 255
 """Rows and columns of a map."""
@@ -24,6 +27,8 @@ MAX_ORIGIN = 15
 """Padding above and on the left, and strides."""
 TAP_BITS = 6
 """Of a tap's place in its window, down and across."""
+MAX_RUN = 127
+"""Slots that follow one in its run."""
 LINE_BITS = 64
 """Of a line that fields are in; what is above them is zero."""
 
@@ -101,10 +106,15 @@ class EngineShape:
         """Products of one bit by one bit."""
         return self.rows * self.lanes * self.pixels
 
+    def collides(self, step: int) -> bool:
+        """Whether pixels that are `step` columns apart lie in one bank."""
+        return len({pixel * step % self.banks for pixel in range(self.pixels)}) < self.pixels
+
     @property
     def fingerprint(self) -> int:
-        """16 bits that tell shapes apart, as a program's first line has them."""
-        text = ",".join(f"{part.name}={getattr(self, part.name)}" for part in fields(self))
+        """16 bits that tell shapes apart, as a program's first line has them; of what banks are made, none does."""
+        parts = [part.name for part in fields(self) if part.name != "memory"]
+        text = ",".join(f"{name}={getattr(self, name)}" for name in parts)
         return zlib.crc32(text.encode()) & 0xFFFF
 
     def facts(self) -> dict[str, int | str]:
@@ -113,8 +123,8 @@ class EngineShape:
 
 
 SHAPES: Mapping[str, EngineShape] = {
-    "up5k": EngineShape("ice40", 16, 2, 4, 1 << 14, "spram", 256, 512, 18),
-    "ecp5-85f": EngineShape("ecp5", 32, 4, 4, 1 << 14, "block", 512, 1024, 24),
+    "up5k": EngineShape("ice40", 16, 2, 4, 1 << 14, "spram", 256, 256, 22),
+    "ecp5-85f": EngineShape("ecp5", 32, 4, 8, 1 << 13, "block", 512, 512, 24),
 }
 """Shapes that are known to fit a part, by what they are made for."""
 
@@ -145,9 +155,9 @@ ENTRIES: Mapping[Opcode, Fields] = {
         "opcode": 4, "top": 4, "left": 4, "step_x": 4, "base": 16, "row_step": 16, "height": 8, "width": 8,
     },
     # The map that is written: rows, columns, lines from row to row; rows from a window to the one below, in the map
-    # that is read; lanes of the last word of a pixel in that map.
+    # that is read; lanes of the last word of a pixel in that map. `single`: one pixel at a time.
     Opcode.WRITE: {
-        "opcode": 4, "step_y": 4, "tail": 8, "height": 8, "width": 8, "row_step": 16,
+        "opcode": 4, "step_y": 4, "tail": 7, "single": 1, "height": 8, "width": 8, "row_step": 16,
     },
     # Fills the slot memory with `count` lines from `source` on.
     Opcode.SLOTS: {"opcode": 4, "spare": 12, "source": 16, "count": 16},
@@ -188,11 +198,15 @@ SLOT: Fields = {
     # Outside the map there are words of this bit, as many lanes of it as the map's last words have if `tail`.
     "fill": 1,
     "tail": 1,
+    # So many slots more follow that are like this one, each with the next line, and the next word unless it is the
+    # same.
+    "run": 7,
+    "same": 1,
 }
 
 DOUBLE_DISTANCE = 2
 """Slots from one that changes a sum to one that doubles it."""
-EMIT_DISTANCE = 4
+EMIT_DISTANCE = 5
 """Slots from one that gives a word to the next one that does."""
 
 

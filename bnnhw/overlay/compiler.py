@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from bnnhw.arithmetic.formats import DataType, IntegerRange
+from bnnhw.arithmetic.formats import DataType, signed_width
 from bnnhw.dataflow.layers import INPUT, Layer, MatrixLayer, PoolLayer
 from bnnhw.dataflow.network import Network
 from bnnhw.errors import PlanError
@@ -34,7 +34,7 @@ def make_program(network: Network, shape: EngineShape) -> Program:
         If a layer has no way to run on it, or its memories are too small.
     """
     stores = _stores(network, shape)
-    scores = _scores(network, stores[-1])
+    scores = _scores(network, stores[-1], shape)
     jobs = _jobs(network, stores, scores)
     # Two rounds: how long the program is does not depend on where the maps lie.
     lines = _lines(network, shape, jobs, stores, scores)
@@ -118,7 +118,7 @@ def _aligned(network: Network, stores: list[Store]) -> list[Store]:
     return found
 
 
-def _scores(network: Network, result: Store) -> Store:
+def _scores(network: Network, result: Store, shape: EngineShape) -> Store:
     """What is ranked: the integers themselves, or scores that differ from them."""
     if not network.affine_scores:
         return result
@@ -128,8 +128,13 @@ def _scores(network: Network, result: Store) -> Store:
         for scale, bias in zip(network.score_scales, network.score_biases, strict=True)
         for end in (dtype.min, dtype.max)
     ]
-    encoding = Encoding(DataType("int", max(2, IntegerRange(min(*ends, -1), max(ends)).bits)))
-    return replace(result, encoding=encoding)
+    bits = max(2, signed_width(min(ends), max(ends)))
+    if bits > shape.width - 1:
+        raise PlanError(
+            f"{network.model}: classes are ranked by scores of {bits} bits, and the engine's accumulators hold "
+            f"{shape.width - 1}: use an engine with wider ones"
+        )
+    return replace(result, encoding=Encoding(DataType("int", bits)))
 
 
 def _needs(network: Network, jobs: Sequence[Job], stores: Sequence[Store], scores: Store) -> list[Need]:
@@ -240,7 +245,7 @@ def _put_passes(image: _Image, job: Job, passes: Passes) -> None:
     top, left, _, _ = geometry.pads
     image.add(
         Opcode.WRITE, step_y=geometry.strides[0], tail=source.tail, height=store.height, width=store.width,
-        row_step=store.row_lines,
+        row_step=store.row_lines, single=int(shape.collides(geometry.strides[1])),
     )  # fmt: skip
     before = None
     for k, group in enumerate(passes.groups):

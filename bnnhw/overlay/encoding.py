@@ -15,7 +15,10 @@ MAX_UNARY = 15
 
 @dataclass(frozen=True)
 class Encoding:
-    """Planes of one bit whose weighted sum is a value: ``sum(weights[j] * plane[j]) + offset``.
+    """Planes of one bit whose weighted sum is a value: ``sum(weights[j] * plane[j]) + offset``, no weight negative.
+
+    Integers are binary numbers, counted from the format's lowest value on: so a negative weight of the highest plane,
+    which would ask for other words of weights than those below it, does not arise, and classes are ranked bit by bit.
 
     Parameters
     ----------
@@ -39,12 +42,14 @@ class Encoding:
     @property
     def weights(self) -> tuple[int, ...]:
         """Weight of each plane."""
-        return (1,) * (self.dtype.max - self.dtype.min) if self.unary else self.dtype.plane_weights
+        if self.unary:
+            return (1,) * (self.dtype.max - self.dtype.min)
+        return tuple(abs(weight) for weight in self.dtype.plane_weights)
 
     @property
     def offset(self) -> int:
         """The value of planes that are all zero."""
-        return self.dtype.min if self.unary else self.dtype.plane_offset
+        return self.dtype.min
 
     @property
     def planes(self) -> int:
@@ -52,12 +57,15 @@ class Encoding:
 
     @property
     def binary(self) -> bool:
-        """Whether the planes are the bits of a two's complement or a binary number."""
+        """Whether the planes are the bits of a binary number."""
         return not self.unary and self.dtype.kind in ("int", "uint")
 
     def bits(self, values: ArrayLike) -> NDArray[np.bool_]:
         """The planes of integer `values`: (planes, *values.shape)."""
-        if not self.unary:
-            return self.dtype.planes(values)
         array = np.asarray(values)
-        return np.stack([array > self.dtype.min + j for j in range(self.planes)])
+        if self.unary:
+            return np.stack([array > self.dtype.min + j for j in range(self.planes)])
+        planes = self.dtype.planes(array)
+        if self.dtype.kind == "int":
+            planes[-1] ^= True
+        return planes

@@ -81,7 +81,7 @@ class Executor:
                 self._write = entry
             elif opcode is Opcode.SLOTS:
                 rows = self._program[entry["source"] : entry["source"] + entry["count"]]
-                self._slots = [unpack(SLOT, self._fields(row)) for row in rows]
+                self._slots = [slot for row in rows for slot in _run(unpack(SLOT, self._fields(row)))]
             elif opcode is Opcode.PASS:
                 self._pass(entry)
             elif opcode is Opcode.INPUT:
@@ -237,9 +237,16 @@ class Executor:
         return [*sent, self._label.astype(np.uint32)] if entry["final"] else sent
 
     def _rank(self, words: Words, lanes: int, tail: int) -> None:
-        """The first of the largest two's complement numbers whose bits are the words, the highest first."""
+        """The first of the largest binary numbers whose bits are the words, the highest first."""
         bits = (words[..., None] >> np.arange(lanes, dtype=np.uint32) & 1).astype(np.int64)
         weights = 1 << np.arange(words.shape[2] - 1, -1, -1)
-        weights[0] = -weights[0]
         numbers = np.tensordot(bits, weights, axes=([2], [0])).reshape(len(words), -1)
         self._label = numbers[:, : numbers.shape[1] - lanes + tail].argmax(axis=1)
+
+
+def _run(slot: dict[str, int]) -> list[dict[str, int]]:
+    """The slots that one stands for."""
+    return [
+        {**slot, "offset": slot["offset"] + k, "word": slot["word"] + (0 if slot["same"] else k)}
+        for k in range(slot["run"] + 1)
+    ]

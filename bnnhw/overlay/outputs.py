@@ -70,7 +70,7 @@ class Codes:
 
 @dataclass(frozen=True)
 class Integers:
-    """The sum itself, as a two's complement or a binary number."""
+    """The sum itself, as a binary number."""
 
     def emit(self, builder: PassBuilder, product: Product, store: Store, channels: NDArray[np.intp], where: str) -> None:
         """The slots; see `Codes`."""
@@ -89,7 +89,8 @@ class Integers:
         builder.add(product.constant >> early)
         for _ in range(early + width - 1 - planes):
             builder.double()
-        builder.bits([store.offset(plane, 0) for plane in reversed(range(planes))])
+        signed = store.encoding.dtype.kind == "int"
+        builder.bits([store.offset(plane, 0) for plane in reversed(range(planes))], signed=signed)
 
 
 Output = Codes | Integers

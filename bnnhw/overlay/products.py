@@ -97,7 +97,7 @@ class Product:
 
 def product_of(blocks: Sequence[Block], extra: Array) -> Product:
     """The sum of all `blocks`, plus `extra` (passes, rows)."""
-    counts: list[Count] = []
+    counts: list[tuple[tuple[int, int, int], Count]] = []
     constant = 2 * extra.astype(np.int64)
     for block in blocks:
         used = np.ones((), np.bool_) if block.own else _used(block)
@@ -107,7 +107,7 @@ def product_of(blocks: Sequence[Block], extra: Array) -> Product:
         # Lanes that may hold anything must count for nothing.
         free = np.broadcast_to(~used & block.store.defined, weight.shape)
         constant += 2 * encoding.offset * weight.sum(axis=spread)
-        for factor, signs in _signs(weight, free):
+        for part, (factor, signs) in enumerate(_signs(weight, free)):
             for plane, of_plane in enumerate(encoding.weights):
                 coefficient = factor * of_plane
                 positive = signs ^ (coefficient < 0)
@@ -115,11 +115,12 @@ def product_of(blocks: Sequence[Block], extra: Array) -> Product:
                 # A lane without a channel holds 0: a weight of 1 never equals it.
                 bits = positive | free
                 counts += [
-                    Count(block, plane, exponent, bits)
+                    ((-exponent, part, plane), Count(block, plane, exponent, bits))
                     for exponent in range(abs(coefficient).bit_length())
                     if abs(coefficient) >> exponent & 1
                 ]
-    return Product(tuple(sorted(counts, key=lambda count: -count.exponent)), constant)
+    # The highest exponent first, and neighbouring words one behind the other.
+    return Product(tuple(count for _, count in sorted(counts, key=lambda count: count[0])), constant)
 
 
 def _most(block: Block) -> int:

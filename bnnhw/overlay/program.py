@@ -9,13 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bnnhw.arithmetic.bits import pack_words, unpack_words
-from bnnhw.layer_table import ENTRIES, HEADER, LINE_BITS, MAGIC, VERSION, EngineShape, Opcode, pack, unpack
+from bnnhw.layer_table import ENTRIES, HEADER, LINE_BITS, MAGIC, SUM_START, VERSION, EngineShape, Opcode, pack, unpack
 from bnnhw.overlay.store import Store
 
 Entry = tuple[Opcode, dict[str, int]]
-
-SUM_START = 1
-"""What both sums of an image begin with, so that one of nothing but zeros is not right."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,12 +97,14 @@ class Program:
 
 
 def checksum(words: Sequence[int], bits: int) -> tuple[int, int]:
-    """The sum of all words, and the sum of such sums up to each of them: order counts in the second one."""
+    """The two words that follow a program's: with them, the sum of all words is zero, and so is the sum of the sums up
+    to each of them, in which order counts."""
     mask, first, second = (1 << bits) - 1, SUM_START, SUM_START
     for word in words:
         first = (first + word) & mask
         second = (second + first) & mask
-    return first, second
+    last = -(first + second) & mask
+    return last, -(first + last) & mask
 
 
 def line_words(shape: EngineShape, lines: Sequence[int]) -> NDArray[np.uint32]:

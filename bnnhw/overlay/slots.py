@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bnnhw.arithmetic.weight_coding import MatchCoding
-from bnnhw.layer_table import ADDRESS_BITS, DOUBLE_DISTANCE, EMIT_DISTANCE, EngineShape
+from bnnhw.layer_table import ADDRESS_BITS, DOUBLE_DISTANCE, EMIT_DISTANCE, MAX_RUN, EngineShape
 from bnnhw.overlay.products import Block, Count, Product
 
 Array = NDArray[np.int64]
@@ -90,19 +90,30 @@ class PassBuilder:
             self._await_emit()
         self.add(numbers, toggle=1, fresh=int(fresh), **({} if place is None else self._emit(place)))
 
-    def bits(self, places: Sequence[int]) -> None:
-        """The highest bits of the sum, each a word that goes to one of the lines `places`."""
+    def bits(self, places: Sequence[int], *, signed: bool) -> None:
+        """The highest bits of the sum, each a word that goes to one of the lines `places`; the very first of them the
+        other way round if it is `signed`."""
         for k, place in enumerate(places):
             self._await_emit()
             doubled = {"double": 1, "first": 1} if k else {}
-            self._slot(**doubled, toggle=1, below=1, fresh=1, **self._emit(place))
+            below = int(k > 0 or not signed)
+            self._slot(**doubled, toggle=1, below=below, fresh=1, **self._emit(place))
 
     def finish(self) -> tuple[Slot, ...]:
-        """All slots, enough of them that the next group of pixels gives its first word late enough."""
+        """All slots, enough of them that the next group of pixels gives its first word late enough; those that read
+        line after line as one."""
         first = next(place for place, slot in enumerate(self.slots) if slot.get("emit"))
         while first + len(self.slots) - self._emitted < EMIT_DISTANCE:
             self.slots.append({})
-        return tuple(self.slots)
+        runs: list[dict[str, int]] = []
+        for slot in self.slots:
+            if not (runs and _continues(runs[-1], slot)):
+                runs.append({**slot, "run": 0})
+                continue
+            run = runs[-1]
+            run["same"] = int(slot.get("word") == run.get("word"))
+            run["run"] += 1
+        return tuple(runs)
 
     # ---- the parts of a slot ---------------------------------------------------------------------
 
@@ -148,6 +159,20 @@ class PassBuilder:
             self._words[key] = len(self._columns)
             self._columns.append(column)
         return self._words[key]
+
+
+def _continues(run: Slot, slot: Slot) -> bool:
+    """Whether `slot` is the next one of a run."""
+    past = run["run"] + 1
+    apart = {"offset", "word", "run", "same"}
+    if past > MAX_RUN or {k: v for k, v in slot.items() if k not in apart} != {
+        k: v for k, v in run.items() if k not in apart
+    }:
+        return False
+    # Lines follow each other where lines are read; nothing that is given may be part of a run.
+    lines = slot.get("offset", 0) == run.get("offset", 0) + past if slot.get("count") else "offset" not in slot
+    steps = {0, 1} if past == 1 else {1 - run["same"]}
+    return lines and slot.get("word", 0) - run.get("word", 0) in {past * step for step in steps}
 
 
 def _fill(block: Block, plane: int) -> int:
