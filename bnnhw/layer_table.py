@@ -144,7 +144,7 @@ class Opcode(IntEnum):
 Fields = Mapping[str, int]
 
 # A program's first line; its words are LINE_BITS / 4 bits each.
-HEADER: Fields = {"version": 8, "magic": 8, "lines": 16, "shape": 16}
+HEADER: Fields = {"version": 8, "magic": 8, "lines": 16, "engine": 16}
 
 ENTRIES: Mapping[Opcode, Fields] = {
     # The answer is complete: wait for the next frame, from the first entry on.

@@ -53,7 +53,7 @@ class Executor:
         self._shape = shape
         lines = np.array(image, np.uint32).reshape(-1, shape.banks)
         head = unpack(HEADER, self._fields(lines[0]))
-        wanted = {"version": VERSION, "magic": MAGIC, "lines": len(lines), "shape": shape.fingerprint}
+        wanted = {"version": VERSION, "magic": MAGIC, "lines": len(lines), "engine": shape.fingerprint}
         if head != wanted:
             raise ProgramFault(f"a program with the header {head} instead of {wanted}")
         self._program = lines

@@ -121,7 +121,7 @@ def line_value(shape: EngineShape, words: NDArray[np.uint32]) -> int:
 
 def header(shape: EngineShape, lines: int) -> int:
     """A program's first line."""
-    return pack(HEADER, {"version": VERSION, "magic": MAGIC, "lines": lines, "shape": shape.fingerprint})
+    return pack(HEADER, {"version": VERSION, "magic": MAGIC, "lines": lines, "engine": shape.fingerprint})
 
 
 def decoded(shape: EngineShape, lines: NDArray[np.uint32]) -> list[Entry]:

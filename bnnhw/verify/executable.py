@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 
 from bnnhw.errors import ToolError
@@ -12,7 +13,7 @@ from bnnhw.resources import folder
 from bnnhw.verify import verilator
 
 
-def executable(verilog: str, top: str, harness: str) -> Path:
+def executable(verilog: str, top: str, harness: str, *, defines: Mapping[str, int] | None = None) -> Path:
     """A program that simulates `verilog`; kept in the cache, as `Bench` keeps its own.
 
     Parameters
@@ -21,6 +22,8 @@ def executable(verilog: str, top: str, harness: str) -> Path:
         The source, module `top`.
     harness
         Name of the C++ file in ``sim/`` that has `main`. It includes ``V<top>.h``.
+    defines
+        Numbers that it is compiled with.
 
     Raises
     ------
@@ -28,16 +31,18 @@ def executable(verilog: str, top: str, harness: str) -> Path:
         If Verilator or a C++ compiler is missing, or refuses the source.
     """
     source = folder("sim") / harness
-    key = verilator.digest(verilog, top, source.read_text(), Path(__file__).read_text(), verilator.versions())
+    numbers = sorted((defines or {}).items())
+    key = verilator.digest(verilog, top, source.read_text(), numbers, Path(__file__).read_text(), verilator.versions())
     target = verilator.simulators() / key
     if not target.is_dir():
         with verilator.workshop(target, optimisation=verilator.LONG_RUNS) as workshop:
             scratch, log = workshop.folder, workshop.folder / "build.log"
             (scratch / f"{top}.v").write_text(verilog)
             shutil.copy(source, scratch)
+            flags = [option for name, value in numbers for option in ("-CFLAGS", f"-D{name}={value}")]
             translate = ["verilator", "--cc", "--exe", "-Mdir", ".", "--top-module", top, "--prefix", f"V{top}"]
             make = ["make", "-j", str(os.cpu_count() or 1), "-f", f"V{top}.mk"]  # its options are in the environment
-            for command in ([*translate, "-o", top, *verilator.OPTIONS, f"{top}.v", harness], make):
+            for command in ([*translate, *flags, "-o", top, *verilator.OPTIONS, f"{top}.v", harness], make):
                 with log.open("ab") as output:
                     environment = {**os.environ, **workshop.environment}
                     done = subprocess.run(

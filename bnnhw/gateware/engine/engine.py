@@ -1,0 +1,105 @@
+"""Engine: the whole of it, a network in its memory."""
+
+from amaranth.hdl import Module, Mux, ResetInserter, Signal
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out
+from amaranth.utils import ceil_log2
+
+from bnnhw.gateware.engine.core import EngineCore
+from bnnhw.gateware.engine.loader import Loader
+from bnnhw.gateware.engine.memory import EngineMemory
+from bnnhw.gateware.frame_layout import frame_layout
+from bnnhw.layer_table import EngineShape
+
+
+class Engine(wiring.Component):
+    """Runs the network whose program was loaded: frames in, integers and the class out.
+
+    Parameters
+    ----------
+    shape : EngineShape
+        What it is made of.
+
+    Members
+    -------
+    program : In(stream), payload ``{data: lanes, last: 1}``
+        A program's image. Whatever the engine does, it stops, and what it was told to do is gone.
+    i : In(stream), payload ``{data: lanes, last: 1}``
+        Frames, see `bnnhw.gateware.engine.frame_reader`; none is taken while there is no program.
+    o : Out(stream), payload ``{data: lanes, last: 1}``
+        Answers, see `bnnhw.gateware.engine.result_sender`.
+    stopped : Out(1)
+        Whether there is no program.
+    refused : Out(1)
+        Whether what was loaded last is none for this engine, or was damaged.
+
+    Timing
+    ------
+    `bnnhw.overlay.cycles` gives the cycles of a program from frame to frame, exactly.
+
+    Raises
+    ------
+    TypeError
+        If `shape` is none.
+    """
+
+    def __init__(self, shape):
+        if not isinstance(shape, EngineShape):
+            raise TypeError(f"an engine's shape must be an EngineShape, not {shape!r}")
+        self._shape = shape
+        words = stream.Signature(frame_layout(shape.lanes))
+        super().__init__(
+            {"program": In(words), "i": In(words), "o": Out(words), "stopped": Out(1, init=1), "refused": Out(1)}
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        shape = self._shape
+        core = EngineCore(
+            shape.lanes, shape.pixels, shape.banks, shape.lines, shape.weights, shape.slots, shape.width,
+            family=shape.family,
+        )  # fmt: skip
+        m.submodules.loader = loader = Loader(shape.lanes, shape.banks, shape.lines, fingerprint=shape.fingerprint)
+        m.submodules.core = ResetInserter(loader.stop)(core)
+        m.submodules.memory = memory = EngineMemory(shape.lanes, shape.banks, shape.lines, kind=shape.memory)
+        wiring.connect(m, wiring.flipped(self.program), loader.i)
+        m.d.comb += [
+            loader.stalled.eq(self.o.valid & ~self.o.ready),
+            self.stopped.eq(loader.stop),
+            self.refused.eq(loader.refused),
+            core.read.eq(memory.o),
+            memory.i.eq(core.word),
+            memory.write.eq(core.write),
+            memory.addr.eq(core.addr),
+        ]
+        # What is loaded takes a cycle as well, on its way to the memory.
+        line, word = Signal(ceil_log2(shape.lines), reset_less=True), Signal(shape.lanes, reset_less=True)
+        write = Signal(shape.banks)
+        m.d.sync += [line.eq(loader.line), word.eq(loader.word), write.eq(loader.write)]
+        with m.If(loader.stop):
+            m.d.comb += memory.write.eq(write)
+            for bank in range(shape.banks):
+                m.d.comb += [memory.addr[bank].eq(line), memory.i[bank].eq(word)]
+        self._frames(m, core, loader)
+        m.d.comb += [
+            self.o.valid.eq(core.o.valid & ~loader.stop),
+            self.o.payload.eq(core.o.payload),
+            core.o.ready.eq(self.o.ready),
+        ]
+        return m
+
+    def _frames(self, m, core, loader):
+        """A frame that was broken off by a new program is dropped up to its end."""
+        within, drop = Signal(), Signal()
+        moved = self.i.valid & self.i.ready
+        m.d.comb += [
+            core.i.valid.eq(self.i.valid & ~drop & ~loader.stop),
+            core.i.payload.eq(self.i.payload),
+            self.i.ready.eq(Mux(loader.stop, 0, drop | core.i.ready)),
+        ]
+        with m.If(moved):
+            m.d.sync += within.eq(~self.i.payload.last)
+        with m.If(loader.stop):
+            m.d.sync += drop.eq(within)
+        with m.Elif(moved & self.i.payload.last):
+            m.d.sync += drop.eq(0)

@@ -1,0 +1,120 @@
+"""Frame reader: the words of a frame into the engine's memory."""
+
+from amaranth.hdl import Module, Mux, Signal
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out
+from amaranth.utils import ceil_log2
+
+from bnnhw.gateware.engine.fields import ENTRY
+from bnnhw.gateware.frame_layout import frame_layout
+from bnnhw.layer_table import Opcode
+
+
+class FrameReader(wiring.Component):
+    """Takes the frame that an INPUT entry describes, row by row of words of one plane and group of channels.
+
+    Where pixels fill a word, a row is as many words as it has pixels. Else their bits come one by one, without gaps
+    from pixel to pixel, the row filled up to whole words; each bit becomes the lowest lane and moves up those before,
+    those of the pixels on the left as well, and lanes from `keep` on are zero.
+
+    Parameters
+    ----------
+    lanes, banks : int
+        Of the engine.
+    address : int
+        Bits of a line's number.
+
+    Members
+    -------
+    start : In(1)
+    fields : In, fields of an INPUT entry
+    i : In(stream), payload ``{data: lanes, last: 1}``
+        What is missing of a short frame is read as zero; what is too much of a long one is dropped.
+    line : Out(address), write : Out(banks), word : Out(lanes)
+        A word to be written.
+    busy, done : Out(1)
+        `done` in the last cycle.
+    damaged : Out(1)
+        Whether the frame was too short or too long; until the next one begins.
+
+    Timing
+    ------
+    A word per cycle; where bits come one by one, a bit per cycle, and another cycle for each word that they come in.
+    Then a cycle more, and one for each word that is dropped.
+    """
+
+    def __init__(self, lanes, banks, *, address):
+        self._lanes = lanes
+        self._banks = banks
+        super().__init__(
+            {
+                "start": In(1),
+                "fields": In(ENTRY[Opcode.INPUT]),
+                "i": In(stream.Signature(frame_layout(lanes))),
+                "line": Out(address),
+                "write": Out(banks),
+                "word": Out(lanes),
+                "busy": Out(1),
+                "done": Out(1),
+                "damaged": Out(1),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        lanes, fields = self._lanes, self.fields
+        reading, closing, ended = Signal(), Signal(), Signal()
+        line, column, group = Signal.like(self.line), Signal(8), Signal(8)
+        rows = Signal(16)
+        bits, left, held, need = Signal(lanes), Signal(range(lanes + 1)), Signal(lanes), Signal(range(lanes + 1))
+
+        serial, offered, taken, shifted, written = (
+            Signal(name=name) for name in ("serial", "offered", "taken", "shifted", "written")
+        )
+        given = Mux(ended, 0, self.i.payload.data)
+        now = Signal(lanes)
+        last_column, last_bank = column == (fields.width - 1)[:8], column[: ceil_log2(self._banks)] == self._banks - 1
+        last_group = group == (fields.groups - 1)[:8]
+        m.d.comb += [
+            serial.eq(last_group & (fields.tail < lanes)),
+            offered.eq(self.i.valid | ended),
+            taken.eq(reading & offered & (~serial | (left == 0))),
+            shifted.eq(reading & serial & (left != 0)),
+            now.eq((held << 1) | bits[0]),
+            written.eq(Mux(serial, shifted & (need == 1), taken)),
+            *(self.word[lane].eq(Mux(serial, now[lane] & (lane < fields.keep), given[lane])) for lane in range(lanes)),
+            self.line.eq(line),
+            *(
+                self.write[bank].eq(written & (column[: ceil_log2(self._banks)] == bank))
+                for bank in range(self._banks)
+            ),
+            self.i.ready.eq((taken | closing) & ~ended),
+            self.busy.eq(reading | closing),
+            self.done.eq(closing & ended),
+        ]  # fmt: skip
+        with m.If(self.i.valid & self.i.ready & self.i.payload.last):
+            m.d.sync += ended.eq(1)
+        with m.If((taken & ended) | (closing & ~ended)):
+            m.d.sync += self.damaged.eq(1)
+        with m.If(taken & serial):
+            m.d.sync += [bits.eq(given), left.eq(lanes)]
+        with m.If(shifted):
+            m.d.sync += [
+                bits.eq(bits >> 1), left.eq(left - 1), held.eq(now), need.eq(Mux(need == 1, fields.tail, need - 1))
+            ]  # fmt: skip
+        with m.If(written):
+            m.d.sync += column.eq(Mux(last_column, 0, column + 1))
+            with m.If(last_column | last_bank):
+                m.d.sync += line.eq(line + 1)
+            with m.If(last_column):
+                m.d.sync += [group.eq(Mux(last_group, 0, group + 1)), rows.eq(rows - 1), left.eq(0), held.eq(0)]
+                with m.If(rows == 1):
+                    m.d.sync += [reading.eq(0), closing.eq(1)]
+        with m.If(self.done):
+            m.d.sync += closing.eq(0)
+        with m.If(self.start):
+            m.d.sync += [
+                reading.eq(1), ended.eq(0), self.damaged.eq(0), line.eq(fields.base), column.eq(0), group.eq(0),
+                rows.eq(fields.rows), left.eq(0), held.eq(0), need.eq(fields.tail),
+            ]  # fmt: skip
+        return m
