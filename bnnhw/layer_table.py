@@ -164,8 +164,8 @@ ENTRIES: Mapping[Opcode, Fields] = {
     # Fills the weight caches with `count` words a row from `source` on, then goes over the map; its results go to
     # `base`.
     Opcode.PASS: {"opcode": 4, "spare": 12, "source": 16, "base": 16, "count": 16},
-    # Waits for a frame: `rows` of `width` words to `base`, one row behind the other. Of each `groups` rows, the last has
-    # words of `tail` bits that come bit by bit, unless it is all lanes; a word keeps `keep` of the bits that came last.
+    # Waits for a frame: `rows` of `width` words to `base`, one row behind the other. Of each `groups` rows, the last
+    # has words of `tail` bits that come bit by bit, unless it is all lanes; a word keeps `keep` of the last bits.
     Opcode.INPUT: {"opcode": 4, "tail": 6, "keep": 6, "base": 16, "rows": 16, "width": 8, "groups": 8},
     # Sends, or ranks, `groups` times `planes` words from `base` on, the highest plane first; `final` with the label.
     Opcode.OUTPUT: {

@@ -28,9 +28,9 @@ class Builder:
         )
 
     def _quant(self, dtype):
-        signed = dtype.kind == "int"
+        signed, narrow = dtype.kind in ("int", "ternary"), dtype.kind == "ternary"
         numbers = {"scale": np.float32(1), "zero_point": np.float32(0), "bits": dtype.bits, "signed": signed}
-        return self.add(Quant, "x", **numbers, narrow=False, rounding="ROUND")
+        return self.add(Quant, "x", **numbers, narrow=narrow, rounding="ROUND")
 
     def add(self, kind, *inputs, **values):
         name = f"{kind.__name__.lower()}{len(self.nodes)}"

@@ -36,15 +36,17 @@ def make_program(network: Network, shape: EngineShape) -> Program:
     stores = _stores(network, shape)
     scores = _scores(network, stores[-1], shape)
     jobs = _jobs(network, stores, scores)
-    # Two rounds: how long the program is does not depend on where the maps lie.
     lines = _lines(network, shape, jobs, stores, scores)
-    needs = _needs(network, jobs, stores, scores)
-    memory = place(needs, shape, len(lines))
-    *stores, scores = [store.at(need.base) for store, need in zip([*stores, scores], needs, strict=True)]
-    if not network.affine_scores:
-        scores = stores[-1]
-    lines = _lines(network, shape, _jobs(network, stores, scores), stores, scores)
-    return Program(shape, network.model, network.digest, lines, stores[0], stores[-1], memory)
+    needs = _needs(network, stores, scores)
+    start, memory = 0, 0
+    while start < len(lines):
+        # Where maps lie decides a little about how long the program is, and that where maps lie.
+        start = len(lines)
+        memory = place(needs, shape, start)
+        *placed, ranked = [store.at(need.base) for store, need in zip([*stores, scores], needs, strict=True)]
+        ranked = ranked if network.affine_scores else placed[-1]
+        lines = _lines(network, shape, _jobs(network, placed, ranked), placed, ranked)
+    return Program(shape, network.model, network.digest, lines, placed[0], placed[-1], memory)
 
 
 # ---- stores ----------------------------------------------------------------------------------------
@@ -115,6 +117,13 @@ def _aligned(network: Network, stores: list[Store]) -> list[Store]:
             for k in together:
                 if len(together) > 1 and found[k].height > 1:
                     found[k] = replace(found[k], pitch=pitch)
+    if stores[0].row_lines != found[0].row_lines:
+        # A frame comes row by row without gaps.
+        layer = next(layer for layer in network.layers if INPUT in layer.inputs and len(layer.inputs) > 1)
+        raise PlanError(
+            f"layer {layer.name}: an engine cannot yet join the network's input, of {stores[0].encoding.planes} "
+            "planes, with a map of more: use the streaming architecture, --architecture streaming"
+        )
     return found
 
 
@@ -137,7 +146,7 @@ def _scores(network: Network, result: Store, shape: EngineShape) -> Store:
     return replace(result, encoding=Encoding(DataType("int", bits)))
 
 
-def _needs(network: Network, jobs: Sequence[Job], stores: Sequence[Store], scores: Store) -> list[Need]:
+def _needs(network: Network, stores: Sequence[Store], scores: Store) -> list[Need]:
     """How long each store is needed, in the order of the stores; the scores last."""
     names = ["the input", *(layer.name for layer in network.layers)]
     last = len(network.layers) + 2
@@ -262,4 +271,3 @@ def _put_passes(image: _Image, job: Job, passes: Passes) -> None:
             Opcode.PASS, source=image.put(lines), base=store.base + store.offset(0, group) - store.offset(0, 0),
             count=passes.words.shape[1],
         )  # fmt: skip
-

@@ -1,7 +1,7 @@
 """What a program means, in numpy, line by line: the engine without its circuits and without its time.
 
-It shares the layout of fields with the compiler and the circuits, and no code: so a program that is right here and wrong
-in simulation is a fault of the circuit, one that is wrong here a fault of the compiler.
+It shares the layout of fields with the compiler and the circuits, and no code: so a program that is right here and
+wrong in simulation is a fault of the circuit, one that is wrong here a fault of the compiler.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ from bnnhw.dataflow.layers import (
 )
 from bnnhw.errors import PlanError
 from bnnhw.ir.geometry import Geometry
-from bnnhw.ir.nodes import MaxPool, Threshold
+from bnnhw.ir.nodes import MaxPool, Threshold, Window
 from bnnhw.layer_table import MAX_ORIGIN, MAX_SIDE, TAP_BITS
 from bnnhw.overlay.outputs import Codes, Integers, Output
 from bnnhw.overlay.products import Block
@@ -87,7 +87,7 @@ def lowered(layer: Layer, sources: Sequence[Store], store: Store) -> list[Job]:
         return [_pool(layer, sources[0], store)]
     if isinstance(layer, AddLayer):
         weights = np.broadcast_to(layer.node.coefficients, (len(sources), layer.mh))
-        return [_own(layer.name, list(zip(sources, weights, strict=True)), store, _integers(store))]
+        return [_own(layer.name, list(zip(sources, weights, strict=True)), store, _same(store))]
     if isinstance(layer, ThresholdLayer):
         signs = layer.signs.astype(np.int64)
         return [_own(layer.name, [(sources[0], signs)], store, _codes(layer.node))]
@@ -131,7 +131,7 @@ def check_geometry(name: str, geometry: Geometry, source: Store, store: Store) -
 
 def _matrix(layer: MatrixLayer, source: Store, store: Store) -> Job:
     weight = layer.node.weight.astype(np.int64)
-    geometry, padding = _windows(layer.name, layer.window, layer.i_shapes[0], source)
+    geometry, padding = _windows(layer.window, layer.i_shapes[0], source)
     taps = weight.reshape(len(weight), geometry.taps, -1)
     return _dense(layer, geometry, padding, taps, np.ones(taps.shape, np.bool_), source, store)
 
@@ -139,7 +139,7 @@ def _matrix(layer: MatrixLayer, source: Store, store: Store) -> Job:
 def _grouped(layer: GroupedLayer, source: Store, store: Store) -> Job:
     groups, mh, channels = layer.node.groups, layer.mh, source.channels
     weight = layer.node.weight.astype(np.int64)
-    geometry, padding = _windows(layer.name, layer.window, layer.i_shapes[0], source)
+    geometry, padding = _windows(layer.window, layer.i_shapes[0], source)
     taps = weight.reshape(mh, geometry.taps, -1)
     if groups == channels == mh:
         rows = channels_of(source.shape.lanes, channels)
@@ -169,10 +169,9 @@ def _dense(
     if source.taps > 1:
         # A word has the taps of a row: that of the rightmost column first.
         rows = geometry.kernel[0]
-        taps, seen = (
-            array.reshape(len(taps), rows, source.taps, -1)[:, :, ::-1].reshape(len(taps), rows, -1)
-            for array in (taps, seen)
-        )
+        apart = len(taps), rows, source.taps, -1
+        taps = taps.reshape(apart)[:, :, ::-1].reshape(len(taps), rows, -1)
+        seen = seen.reshape(apart)[:, :, ::-1].reshape(len(taps), rows, -1)
         places = [(place, 0) for place, _ in places[:: source.taps]]
     lanes = source.shape.lanes
     wide = [(0, 0), (0, 0), (0, source.groups * lanes - taps.shape[2])]
@@ -193,13 +192,16 @@ def _dense(
 
 def _pool(layer: PoolLayer, source: Store, store: Store) -> Job:
     geometry, node = layer.node.geometry, layer.node
-    padded, maximum = any(geometry.pads), isinstance(node, MaxPool)
+    padded = any(geometry.pads)
     dtype = source.encoding.dtype
     padding = 0
-    if maximum:
+    if isinstance(node, MaxPool):
         smallest = np.broadcast_to(node.minimum, (layer.mh,))
         if padded and smallest.any() and not smallest.all():
-            raise PlanError(f"layer {layer.name}: padding of a pool of maxima and minima: an engine has one value for it")
+            raise PlanError(
+                f"layer {layer.name}: padding of a pool of maxima and minima: an engine has one value for it: use the "
+                "streaming architecture, --architecture streaming"
+            )
         padding = dtype.max if smallest.any() else dtype.min
     elif padded and not dtype.contains(0):
         raise PlanError(f"layer {layer.name}: padding of a sum of {dtype} values: there is no zero among them")
@@ -209,8 +211,8 @@ def _pool(layer: PoolLayer, source: Store, store: Store) -> Job:
         tuple(Block(source, *place, group, one, padding) for place in _places(geometry))
         for group in range(source.groups)
     )
-    if not maximum:
-        return _job(layer.name, geometry, store, blocks, _integers(store))
+    if not isinstance(node, MaxPool):
+        return _job(layer.name, geometry, store, blocks, _same(store))
     chosen = np.where(rows < 0, False, smallest[rows])
     return _job(layer.name, geometry, store, blocks, None, minimum=chosen)
 
@@ -266,7 +268,7 @@ def _job(
     return Job(name, geometry, store, blocks, rows, added, output, minimum)
 
 
-def _windows(name: str, window, shape: tuple[int, ...], source: Store) -> tuple[Geometry, int]:  # type: ignore[no-untyped-def]
+def _windows(window: Window | None, shape: tuple[int, ...], source: Store) -> tuple[Geometry, int]:
     """The windows of a product, and the value outside of the map."""
     if window is not None:
         return window.geometry, window.fill
@@ -287,12 +289,8 @@ def _some(rows: NDArray[np.intp]) -> NDArray[np.intp]:
 
 
 def _output(threshold: Threshold | None, store: Store) -> Output:
-    return _integers(store) if threshold is None else _codes(threshold)
+    return _same(store) if threshold is None else _codes(threshold)
 
 
 def _codes(node: Threshold) -> Codes:
     return Codes(node.thresholds.astype(np.int64), np.asarray(node.table, np.int64))
-
-
-def _integers(store: Store) -> Output:
-    return _same(store)

@@ -53,7 +53,9 @@ class Codes:
             found.append(list(rows.T))
         return found
 
-    def emit(self, builder: PassBuilder, product: Product, store: Store, channels: NDArray[np.intp], where: str) -> None:
+    def emit(
+        self, builder: PassBuilder, product: Product, store: Store, channels: NDArray[np.intp], where: str
+    ) -> None:
         """The slots; `channels` (passes, rows) are those of the rows, -1 for none."""
         width = builder.shape.width
         if product.largest + 1 >= 1 << (width - 1):
@@ -72,13 +74,15 @@ class Codes:
 class Integers:
     """The sum itself, as a binary number."""
 
-    def emit(self, builder: PassBuilder, product: Product, store: Store, channels: NDArray[np.intp], where: str) -> None:
+    def emit(
+        self, builder: PassBuilder, product: Product, store: Store, channels: NDArray[np.intp], where: str
+    ) -> None:
         """The slots; see `Codes`."""
         planes, width = store.encoding.planes, builder.shape.width
         if planes + 1 > width:
             raise PlanError(
-                f"layer {where}: integers of {planes} bits, and the engine's accumulators hold {width - 1} of them: use "
-                f"fewer bits for its input, or an engine with wider ones"
+                f"layer {where}: integers of {planes} bits, and the engine's accumulators hold {width - 1} of them: "
+                "use fewer bits for its input, or an engine with wider ones"
             )
         builder.count(product)
         # Sums are twice the integer: as the lowest bit of the constant allows, it is added before some doublings.

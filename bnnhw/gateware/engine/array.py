@@ -63,7 +63,7 @@ class EngineArray(wiring.Component):
         super().__init__(
             {
                 "word": In(range(weights)),
-                "controls": In(data.StructLayout({name: 1 for name in CONTROLS})),
+                "controls": In(data.StructLayout(dict.fromkeys(CONTROLS, 1))),
                 "x": In(data.ArrayLayout(lanes, pixels)),
                 "o": Out(data.ArrayLayout(lanes, pixels)),
                 "fill": In(1),

@@ -27,7 +27,8 @@ class Engine(wiring.Component):
     i : In(stream), payload ``{data: lanes, last: 1}``
         Frames, see `bnnhw.gateware.engine.frame_reader`; none is taken while there is no program.
     o : Out(stream), payload ``{data: lanes, last: 1}``
-        Answers, see `bnnhw.gateware.engine.result_sender`.
+        Answers, see `bnnhw.gateware.engine.result_sender`. One that a new program breaks off ends with a word that
+        tells of damage.
     stopped : Out(1)
         Whether there is no program.
     refused : Out(1)
@@ -81,11 +82,7 @@ class Engine(wiring.Component):
             for bank in range(shape.banks):
                 m.d.comb += [memory.addr[bank].eq(line), memory.i[bank].eq(word)]
         self._frames(m, core, loader)
-        m.d.comb += [
-            self.o.valid.eq(core.o.valid & ~loader.stop),
-            self.o.payload.eq(core.o.payload),
-            core.o.ready.eq(self.o.ready),
-        ]
+        self._answers(m, core, loader)
         return m
 
     def _frames(self, m, core, loader):
@@ -103,3 +100,21 @@ class Engine(wiring.Component):
             m.d.sync += drop.eq(within)
         with m.Elif(moved & self.i.payload.last):
             m.d.sync += drop.eq(0)
+
+    def _answers(self, m, core, loader):
+        """An answer that was broken off by a new program is closed, as one that is damaged."""
+        within, close = Signal(), Signal()
+        moved = self.o.valid & self.o.ready
+        m.d.comb += [
+            self.o.valid.eq(Mux(close, 1, core.o.valid & ~loader.stop)),
+            self.o.payload.eq(core.o.payload),
+            core.o.ready.eq(self.o.ready & ~close & ~loader.stop),
+        ]
+        with m.If(close):
+            m.d.comb += [self.o.payload.data.eq(1 << (self._shape.lanes - 1)), self.o.payload.last.eq(1)]
+        with m.If(moved):
+            m.d.sync += within.eq(~self.o.payload.last)
+        with m.If(close & moved):
+            m.d.sync += close.eq(0)
+        with m.Elif(loader.stop & within & ~moved):
+            m.d.sync += close.eq(1)

@@ -1,6 +1,6 @@
 """Loader: a program into the engine's memory, which runs nothing until all of it is there and right."""
 
-from amaranth.hdl import Module, Mux, Signal
+from amaranth.hdl import Module, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import ceil_log2

@@ -11,8 +11,8 @@ from bnnhw.gateware.repeated import Repeated
 class EnginePE(Repeated):
     """Counts in how many lanes a word of activations and one of weights are equal, sums up, and tells about the sum.
 
-    What it adds is the count, or whether its own lane is equal, or the weights' word as a number, or its own sum; by its
-    controls, of which each belongs to a stage of its own.
+    What it adds is the count, or whether its own lane is equal, or the weights' word as a number, or its own sum. Each
+    of its controls belongs to a stage.
 
     Parameters
     ----------

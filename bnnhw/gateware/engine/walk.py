@@ -77,7 +77,7 @@ class Walk(wiring.Component):
                 "addr": Out(data.ArrayLayout(address, banks)),
                 "writes": Out(banks),
                 "word": Out(range(weights)),
-                "controls": Out(data.StructLayout({name: 1 for name in CONTROLS})),
+                "controls": Out(data.StructLayout(dict.fromkeys(CONTROLS, 1))),
                 "bank": Out(data.ArrayLayout(which, pixels)),
                 "inside": Out(pixels),
                 "outside": Out(lanes),
