@@ -149,8 +149,8 @@ HEADER: Fields = {"version": 8, "magic": 8, "lines": 16, "engine": 16}
 ENTRIES: Mapping[Opcode, Fields] = {
     # The answer is complete: wait for the next frame, from the first entry on.
     Opcode.END: {"opcode": 4},
-    # The map that is read: rows above and columns left of it, the line of that corner's row (modulo the address), lines
-    # from a row of windows to the next, and its size.
+    # The map that is read, until a frame or an answer comes: rows above and columns left of it, the line of that
+    # corner's row (modulo the address), lines from a row of windows to the next, and its size.
     Opcode.READ: {
         "opcode": 4, "top": 4, "left": 4, "step_x": 4, "base": 16, "row_step": 16, "height": 8, "width": 8,
     },

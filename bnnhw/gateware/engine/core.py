@@ -30,10 +30,13 @@ class EngineCore(wiring.Component):
     -------
     i : In(stream), o : Out(stream)
         Frames and answers, see `FrameReader` and `ResultSender`.
-    addr, write, word : Out, an address, a bit and a word for each bank
-        Of the memory.
+    addr : Out, an address for each bank
+    write : Out(banks), word : Out(lanes)
+        Which of them are written, and with what: `word`, or, where `given`, `results` a cycle later.
+    given : Out(1), results : Out, a word for each pixel
+        What the array gives; bank b gets that of pixel ``b % pixels``.
     read : In, a word for each bank
-        A cycle after the address.
+        Two cycles after the address.
 
     Timing
     ------
@@ -48,15 +51,17 @@ class EngineCore(wiring.Component):
         self._address = address
         self._walk = Walk(lanes, pixels, banks, address=address, slots=slots, weights=weights)
         self._array = EngineArray(lanes, pixels, weights, banks, width, family=family)
-        self._reader = FrameReader(lanes, banks, address=address)
-        self._sender = ResultSender(lanes, address=address, width=width)
+        self._reader = FrameReader(lanes, banks)
+        self._sender = ResultSender(lanes, width=width)
         super().__init__(
             {
                 "i": In(stream.Signature(frame_layout(lanes))),
                 "o": Out(stream.Signature(frame_layout(lanes))),
                 "addr": Out(data.ArrayLayout(address, banks)),
                 "write": Out(banks),
-                "word": Out(data.ArrayLayout(lanes, banks)),
+                "word": Out(lanes),
+                "given": Out(1),
+                "results": Out(data.ArrayLayout(lanes, pixels)),
                 "read": In(data.ArrayLayout(lanes, banks)),
             }
         )
@@ -67,10 +72,16 @@ class EngineCore(wiring.Component):
         m.submodules.reader, m.submodules.sender = reader, sender = self._reader, self._sender
         wiring.connect(m, wiring.flipped(self.i), reader.i)
         wiring.connect(m, sender.o, wiring.flipped(self.o))
-        line, filling = Signal(self._address), Signal(data.StructLayout({"slots": 1, "weights": 1}))
-        self._table(m, line, filling)
+        filling = Signal(data.StructLayout({"slots": 1, "weights": 1}))
+        self._table(m, filling)
         self._fills(m, filling)
-        self._requests(m, line)
+        m.d.comb += [
+            self.addr.eq(walk.addr),
+            self.write.eq(Mux(walk.busy, walk.writes, reader.write)),
+            self.word.eq(reader.word),
+            self.given.eq(walk.busy),
+            self.results.eq(array.o),
+        ]
         # The words of the pixels, from whatever banks they are in.
         for pixel in range(self._pixels):
             m.d.comb += array.x[pixel].eq(
@@ -79,56 +90,62 @@ class EngineCore(wiring.Component):
         m.d.comb += [array.word.eq(walk.word), array.controls.eq(walk.controls), sender.i.eq(self.read[0])]
         return m
 
-    def _table(self, m, line, filling):
-        """Entry after entry: `line` is what is read of it, or for it; `filling` what for."""
+    def _table(self, m, filling):
+        """Entry after entry; `filling` is what lines are read for."""
         walk, reader, sender = self._walk, self._reader, self._sender
         place = Signal(self._address, init=FIRST_ENTRY)
         per_word = ceil_log2(self._lanes // self._banks)  # lines of a word of each row's weights
-        cursor, left = Signal(self._address), Signal(16 + per_word)
-        entry = Signal(LINE_BITS, reset_less=True)
+        cursor, left = Signal(self._address, reset_less=True), Signal(16 + per_word, reset_less=True)
+        # A READ is over with the next frame or answer: they share a register.
+        entry, kind = Signal(LINE_BITS, reset_less=True), Signal(ENTRY[Opcode.END].size, reset_less=True)
         found = {opcode: fields_of(self.read, ENTRY[opcode]) for opcode in Opcode}
-        kind = entry[: ENTRY[Opcode.END].size]
+        following = Signal()
         m.d.comb += [
-            walk.base.eq(fields_of(entry, ENTRY[Opcode.PASS]).base),
+            walk.read.eq(fields_of(entry, ENTRY[Opcode.READ])),
             reader.fields.eq(fields_of(entry, ENTRY[Opcode.INPUT])),
             sender.fields.eq(fields_of(entry, ENTRY[Opcode.OUTPUT])),
             sender.damaged.eq(reader.damaged),
-            line.eq(cursor),
+            walk.line.eq(cursor),
+            following.eq(filling.as_value().any() | reader.following | sender.following),
         ]
+        with m.If(following):
+            m.d.sync += cursor.eq(cursor + 1)
         with m.FSM():
             with m.State("FETCH"):
-                m.d.comb += line.eq(place)
+                m.d.comb += walk.line.eq(place)
                 m.d.sync += place.eq(place + 1)
                 m.next = "WAIT"
             with m.State("WAIT"):
                 m.next = "DECODE"
             with m.State("DECODE"):
-                m.d.sync += entry.eq(self.read.as_value()[:LINE_BITS])
+                # Where an entry has a place in the memory, it is always the same field.
+                m.d.sync += [kind.eq(found[Opcode.END].opcode), cursor.eq(found[Opcode.PASS].source)]
                 m.next = "FETCH"
                 with m.Switch(found[Opcode.END].opcode):
                     with m.Case(Opcode.END):
                         m.d.sync += place.eq(FIRST_ENTRY)
                     with m.Case(Opcode.READ):
-                        m.d.sync += walk.read.eq(found[Opcode.READ])
+                        m.d.sync += entry.eq(self.read.as_value()[:LINE_BITS])
                     with m.Case(Opcode.WRITE):
                         m.d.sync += walk.write.eq(found[Opcode.WRITE])
                     with m.Case(Opcode.SLOTS):
-                        fields = found[Opcode.SLOTS]
-                        m.d.sync += [walk.slots.eq(fields.count), cursor.eq(fields.source), left.eq(fields.count)]
-                        with m.If(fields.count != 0):
+                        count = found[Opcode.SLOTS].count
+                        m.d.sync += [walk.slots.eq(count), left.eq(count)]
+                        with m.If(count != 0):
                             m.next = "SLOTS"
                     with m.Case(Opcode.PASS):
                         fields = found[Opcode.PASS]
-                        m.d.sync += [cursor.eq(fields.source), left.eq(fields.count << per_word)]
+                        m.d.sync += [left.eq(fields.count << per_word), walk.base.eq(fields.base)]
                         m.next = "START"
                         with m.If(fields.count != 0):
                             m.next = "WEIGHTS"
                     with m.Case(Opcode.INPUT, Opcode.OUTPUT):
+                        m.d.sync += entry.eq(self.read.as_value()[:LINE_BITS])
                         m.next = "START"
             for state, after in (("SLOTS", "FETCH"), ("WEIGHTS", "START")):
                 with m.State(state):
                     m.d.comb += filling[state.lower()].eq(1)
-                    m.d.sync += [cursor.eq(cursor + 1), left.eq(left - 1)]
+                    m.d.sync += left.eq(left - 1)
                     with m.If(left == 1):
                         m.next = after
             with m.State("START"):
@@ -164,19 +181,3 @@ class EngineCore(wiring.Component):
                 m.d.sync += array.fill_word.eq(array.fill_word + 1)
         with m.If(~(filling.as_value() | asked.as_value() | there.as_value()).any()):
             m.d.sync += [walk.fill_slot.eq(0), array.fill_word.eq(0), part.eq(0)]
-
-    def _requests(self, m, line):
-        """The memory's ports: addresses get a register, and so do words that are written, but those of the array come
-        when it has them."""
-        walk, reader, sender = self._walk, self._reader, self._sender
-        given, word = Signal(), Signal(self._lanes, reset_less=True)
-        m.d.sync += [given.eq(walk.busy), word.eq(reader.word), self.write.eq(0)]
-        with m.If(walk.busy):
-            m.d.sync += [self.addr.eq(walk.addr), self.write.eq(walk.writes)]
-        with m.Elif(reader.busy):
-            m.d.sync += [*(self.addr[bank].eq(reader.line) for bank in range(self._banks)), self.write.eq(reader.write)]
-        with m.Else():
-            shared = Mux(sender.busy, sender.line, line)
-            m.d.sync += [self.addr[bank].eq(shared) for bank in range(self._banks)]
-        for bank in range(self._banks):
-            m.d.comb += self.word[bank].eq(Mux(given, self._array.o[bank % self._pixels], word))

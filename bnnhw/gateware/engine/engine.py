@@ -3,7 +3,6 @@
 from amaranth.hdl import Module, Mux, ResetInserter, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
-from amaranth.utils import ceil_log2
 
 from bnnhw.gateware.engine.core import EngineCore
 from bnnhw.gateware.engine.loader import Loader
@@ -69,21 +68,28 @@ class Engine(wiring.Component):
             self.stopped.eq(loader.stop),
             self.refused.eq(loader.refused),
             core.read.eq(memory.o),
-            memory.i.eq(core.word),
-            memory.write.eq(core.write),
-            memory.addr.eq(core.addr),
         ]
-        # What is loaded takes a cycle as well, on its way to the memory.
-        line, word = Signal(ceil_log2(shape.lines), reset_less=True), Signal(shape.lanes, reset_less=True)
-        write = Signal(shape.banks)
-        m.d.sync += [line.eq(loader.line), word.eq(loader.word), write.eq(loader.write)]
-        with m.If(loader.stop):
-            m.d.comb += memory.write.eq(write)
-            for bank in range(shape.banks):
-                m.d.comb += [memory.addr[bank].eq(line), memory.i[bank].eq(word)]
+        self._requests(m, core, loader, memory)
         self._frames(m, core, loader)
         self._answers(m, core, loader)
         return m
+
+    def _requests(self, m, core, loader, memory):
+        """The memory's ports: addresses get a register, and so do words that are written, but those of the array come
+        when it has them."""
+        given, word = Signal(), Signal(self._shape.lanes, reset_less=True)
+        loading = Signal()
+        addr = Signal.like(memory.addr, reset_less=True)
+        m.d.sync += [
+            given.eq(core.given & ~loading),
+            word.eq(Mux(loading, loader.word, core.word)),
+            memory.write.eq(Mux(loading, loader.write, core.write)),
+            *(addr[bank].eq(Mux(loading, loader.line, core.addr[bank])) for bank in range(self._shape.banks)),
+        ]
+        # The first word of a program comes while the engine still runs.
+        m.d.comb += [loading.eq(loader.stop | loader.write.any()), memory.addr.eq(addr)]
+        for bank in range(self._shape.banks):
+            m.d.comb += memory.i[bank].eq(Mux(given, core.results[bank % self._shape.pixels], word))
 
     def _frames(self, m, core, loader):
         """A frame that was broken off by a new program is dropped up to its end."""

@@ -21,8 +21,6 @@ class FrameReader(wiring.Component):
     ----------
     lanes, banks : int
         Of the engine.
-    address : int
-        Bits of a line's number.
 
     Members
     -------
@@ -30,8 +28,10 @@ class FrameReader(wiring.Component):
     fields : In, fields of an INPUT entry
     i : In(stream), payload ``{data: lanes, last: 1}``
         What is missing of a short frame is read as zero; what is too much of a long one is dropped.
-    line : Out(address), write : Out(banks), word : Out(lanes)
-        A word to be written.
+    write : Out(banks), word : Out(lanes)
+        A word to be written to the line that is on.
+    following : Out(1)
+        The next line is on from the next cycle.
     busy, done : Out(1)
         `done` in the last cycle.
     damaged : Out(1)
@@ -43,7 +43,7 @@ class FrameReader(wiring.Component):
     Then a cycle more, and one for each word that is dropped.
     """
 
-    def __init__(self, lanes, banks, *, address):
+    def __init__(self, lanes, banks):
         self._lanes = lanes
         self._banks = banks
         super().__init__(
@@ -51,9 +51,9 @@ class FrameReader(wiring.Component):
                 "start": In(1),
                 "fields": In(ENTRY[Opcode.INPUT]),
                 "i": In(stream.Signature(frame_layout(lanes))),
-                "line": Out(address),
                 "write": Out(banks),
                 "word": Out(lanes),
+                "following": Out(1),
                 "busy": Out(1),
                 "done": Out(1),
                 "damaged": Out(1),
@@ -64,7 +64,7 @@ class FrameReader(wiring.Component):
         m = Module()
         lanes, fields = self._lanes, self.fields
         reading, closing, ended = Signal(), Signal(), Signal()
-        line, column, group = Signal.like(self.line), Signal(8), Signal(8)
+        column, group = Signal(8), Signal(8)
         rows = Signal(16)
         bits, left, held, need = Signal(lanes), Signal(range(lanes + 1)), Signal(lanes), Signal(range(lanes + 1))
 
@@ -83,7 +83,7 @@ class FrameReader(wiring.Component):
             now.eq((held << 1) | bits[0]),
             written.eq(Mux(serial, shifted & (need == 1), taken)),
             *(self.word[lane].eq(Mux(serial, now[lane] & (lane < fields.keep), given[lane])) for lane in range(lanes)),
-            self.line.eq(line),
+            self.following.eq(written & (last_column | last_bank)),
             *(
                 self.write[bank].eq(written & (column[: ceil_log2(self._banks)] == bank))
                 for bank in range(self._banks)
@@ -104,8 +104,6 @@ class FrameReader(wiring.Component):
             ]  # fmt: skip
         with m.If(written):
             m.d.sync += column.eq(Mux(last_column, 0, column + 1))
-            with m.If(last_column | last_bank):
-                m.d.sync += line.eq(line + 1)
             with m.If(last_column):
                 m.d.sync += [group.eq(Mux(last_group, 0, group + 1)), rows.eq(rows - 1), left.eq(0), held.eq(0)]
                 with m.If(rows == 1):
@@ -114,7 +112,7 @@ class FrameReader(wiring.Component):
             m.d.sync += closing.eq(0)
         with m.If(self.start):
             m.d.sync += [
-                reading.eq(1), ended.eq(0), self.damaged.eq(0), line.eq(fields.base), column.eq(0), group.eq(0),
+                reading.eq(1), ended.eq(0), self.damaged.eq(0), column.eq(0), group.eq(0),
                 rows.eq(fields.rows), left.eq(0), held.eq(0), need.eq(fields.tail),
             ]  # fmt: skip
         return m

@@ -1,13 +1,13 @@
 """Loader: a program into the engine's memory, which runs nothing until all of it is there and right."""
 
-from amaranth.hdl import Module, Signal
-from amaranth.lib import data, stream, wiring
+from amaranth.hdl import Cat, Module, Signal
+from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import ceil_log2
 
-from bnnhw.gateware.engine.fields import HEADER_LAYOUT
+from bnnhw.gateware.engine.fields import fields_of, header_words
 from bnnhw.gateware.frame_layout import frame_layout
-from bnnhw.layer_table import LINE_BITS, MAGIC, SUM_START, VERSION
+from bnnhw.layer_table import MAGIC, SUM_START, VERSION
 
 
 class Loader(wiring.Component):
@@ -61,9 +61,8 @@ class Loader(wiring.Component):
         first, second = Signal(lanes, init=SUM_START), Signal(lanes, init=SUM_START)
         count = Signal(range(self._lines * banks + 2 + 1))
         bank, line = count[: ceil_log2(banks)], count[ceil_log2(banks) :]
-        head = Signal(LINE_BITS)
-        taken, checked = Signal(), Signal()
-        fields = data.View(HEADER_LAYOUT, head[: HEADER_LAYOUT.size])
+        taken, checked, right = Signal(), Signal(), Signal()
+        length = Signal(16, reset_less=True)
         new_first = Signal(lanes)
         m.d.comb += [
             self.i.ready.eq((self.stop | ~self.stalled) & ~checked),
@@ -80,28 +79,30 @@ class Loader(wiring.Component):
                 m.d.sync += count.eq(count + 1)
             with m.Else():
                 # Longer than any program: never right again.
-                m.d.sync += head.eq(0)
-            for k in range(LINE_BITS // lanes):
-                with m.If(count == k):
-                    m.d.sync += head[k * lanes : (k + 1) * lanes].eq(self.i.payload.data)
+                m.d.sync += right.eq(0)
+            self._header(m, count, length, right)
             with m.If(self.i.payload.last):
                 m.d.sync += checked.eq(1)
         with m.If(checked):
-            right = (
-                (fields.magic == MAGIC)
-                & (fields.version == VERSION)
-                & (fields.engine == self._fingerprint)
-                & (count == (fields.lines << ceil_log2(banks)) + 2)
-                & (first == 0)
-                & (second == 0)
-            )
+            whole = right & (count == (length << ceil_log2(banks)) + 2) & (first == 0) & (second == 0)
             m.d.sync += [
                 checked.eq(0),
-                self.stop.eq(~right),
-                self.refused.eq(~right),
+                self.stop.eq(~whole),
+                self.refused.eq(~whole),
                 count.eq(0),
-                head.eq(0),
                 first.eq(SUM_START),
                 second.eq(SUM_START),
             ]
         return m
+
+    def _header(self, m, count, length, right):
+        """Looks at the header, part by part of its fields, as the words come that they are in."""
+        wanted = {"version": VERSION, "magic": MAGIC, "engine": self._fingerprint}
+        for k, shape in enumerate(header_words(self._lanes)):
+            fields = fields_of(self.i.payload.data, shape)
+            names = list(shape.members)
+            agree = Cat(fields[name] == wanted[name] for name in names if name in wanted).all()
+            with m.If(count == k):
+                m.d.sync += right.eq(agree & (1 if k == 0 else right))
+                if "lines" in names:
+                    m.d.sync += length.eq(fields["lines"])

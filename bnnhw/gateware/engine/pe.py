@@ -65,7 +65,7 @@ class EnginePE(Repeated):
         m = Module()
         m.submodules.popcount = popcount = Popcount(self._lanes, MATCH, family=self._family)
         m.d.comb += popcount.i.eq(self.x)
-        total = Signal(signed(self._width))
+        total = Signal(signed(self._width), reset_less=True)
         addend = Signal(signed(self._width), reset_less=True)
         number = self.number.as_signed()
         # One choice after the other would be a chain: each bit is an OR of what its controls let through.

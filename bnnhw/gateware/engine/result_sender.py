@@ -19,8 +19,6 @@ class ResultSender(wiring.Component):
     ----------
     lanes : int
         Of the engine.
-    address : int
-        Bits of a line's number.
     width : int
         Bits of the largest number.
 
@@ -28,10 +26,10 @@ class ResultSender(wiring.Component):
     -------
     start : In(1)
     fields : In, fields of an OUTPUT entry
-    line : Out(address)
-        What is to be read; the word comes two cycles later.
+    following : Out(1)
+        The line that is on is read, and the next one is on from the next cycle.
     i : In(lanes)
-        The word of bank 0.
+        The word of bank 0, two cycles later.
     damaged : In(1)
         Of the frame.
     o : Out(stream), payload ``{data: lanes, last: 1}``
@@ -44,14 +42,14 @@ class ResultSender(wiring.Component):
     Three cycles a word, and one more where it is sent; one more for each group that is ranked, and for the label.
     """
 
-    def __init__(self, lanes, *, address, width):
+    def __init__(self, lanes, *, width):
         self._lanes = lanes
         self._width = width
         super().__init__(
             {
                 "start": In(1),
                 "fields": In(ENTRY[Opcode.OUTPUT]),
-                "line": Out(address),
+                "following": Out(1),
                 "i": In(lanes),
                 "damaged": In(1),
                 "o": Out(stream.Signature(frame_layout(lanes))),
@@ -63,13 +61,13 @@ class ResultSender(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         lanes, fields = self._lanes, self.fields
-        line, plane, group = Signal.like(self.line), Signal(8), Signal(8)
+        plane, group = Signal(8), Signal(8)
         word = Signal(lanes)
         left, number = Signal(lanes), Signal(self._width)
         best, label, any_yet = Signal(self._width), Signal(lanes - 1), Signal()
         last_plane, last_group = plane == (fields.planes - 1)[:8], group == (fields.groups - 1)[:8]
         stay = Signal(lanes)
-        m.d.comb += [stay.eq(left & self.i), self.line.eq(line), self.o.payload.data.eq(word)]
+        m.d.comb += [stay.eq(left & self.i), self.o.payload.data.eq(word)]
         everyone = Signal(lanes)
         # Those of the next group, when one is done.
         ahead = Mux(self.busy, group + 1, 0)
@@ -84,13 +82,12 @@ class ResultSender(wiring.Component):
         with m.FSM():
             with m.State("IDLE"):
                 with m.If(self.start):
-                    m.d.sync += [line.eq(fields.base), plane.eq(0), group.eq(0)]
+                    m.d.sync += [plane.eq(0), group.eq(0)]
                     with m.If(fields.rank):
                         m.d.sync += [left.eq(everyone), number.eq(0), any_yet.eq(0)]
                     m.next = "ASK"
             with m.State("ASK"):
-                m.d.comb += self.busy.eq(1)
-                m.d.sync += line.eq(line + 1)
+                m.d.comb += [self.busy.eq(1), self.following.eq(1)]
                 m.next = "WAIT"
             with m.State("WAIT"):
                 m.d.comb += self.busy.eq(1)

@@ -40,6 +40,8 @@ class Walk(wiring.Component):
         How many slots there are.
     fill, fill_slot, fill_data : In
         Writes a slot.
+    line : In(address)
+        What all banks are asked for while there is no pass.
     addr : Out, an address for each bank
     writes : Out(banks)
         Which of them are written, with what the array gives two cycles later.
@@ -74,6 +76,7 @@ class Walk(wiring.Component):
                 "fill": In(1),
                 "fill_slot": In(range(slots)),
                 "fill_data": In(SLOT_LAYOUT),
+                "line": In(address),
                 "addr": Out(data.ArrayLayout(address, banks)),
                 "writes": Out(banks),
                 "word": Out(range(weights)),
@@ -200,12 +203,14 @@ class Walk(wiring.Component):
                 m.d.sync += mask[bank].eq(Mux(single, to_bank == bank, together))
         with m.If(self.start | self.done):
             m.d.sync += waiting.eq(0)
+        alike = Signal(self._address)
+        m.d.comb += alike.eq(Mux(self.busy, place, self.line))
         for bank in range(self._banks):
             found = Const(0, self._address)
             for which, addr, _ in selected:
                 found = found | (addr & (which == bank).replicate(self._address))
             m.d.comb += [
-                self.addr[bank].eq(Mux(writes, place, found)),
+                self.addr[bank].eq(Mux(writes | ~self.busy, alike, found)),
                 self.writes[bank].eq(writes & mask[bank]),
             ]
         self._choices(m, slot, selected)
