@@ -21,7 +21,7 @@ SUM_START = 1
 """What both sums of an image begin with, so that one of nothing but zeros is not right."""
 
 ADDRESS_BITS = 16
-MAX_SIDE = 255
+MAX_SIDE = 256
 """Rows and columns of a map."""
 MAX_ORIGIN = 15
 """Padding above and on the left, and strides."""
@@ -143,6 +143,9 @@ class Opcode(IntEnum):
 
 Fields = Mapping[str, int]
 
+LESS_ONE = frozenset({"tail", "keep", "height", "width", "groups", "planes", "rows"})
+"""Fields that are never 0: a line has one less."""
+
 # A program's first line; its words are LINE_BITS / 4 bits each.
 HEADER: Fields = {"version": 8, "magic": 8, "lines": 16, "engine": 16}
 
@@ -195,9 +198,9 @@ SLOT: Fields = {
     "fresh": 1,
     # The row's bits are a word that is to be written; the word before it is written now.
     "emit": 1,
-    # Outside the map there are words of this bit, as many lanes of it as the map's last words have if `tail`.
+    # Outside the map there are words of this bit, at an `edge` as many lanes of it as the map's last words have.
     "fill": 1,
-    "tail": 1,
+    "edge": 1,
     # So many slots more follow that are like this one, each with the next line, and the next word unless it is the
     # same.
     "run": 7,
@@ -222,7 +225,7 @@ def pack(layout: Fields, values: Mapping[str, int]) -> int:
         raise ValueError(f"no fields {', '.join(sorted(unknown))}")
     line, place = 0, 0
     for name, bits in layout.items():
-        value = values.get(name, 0)
+        value = values.get(name, 0) - (name in LESS_ONE and name in values)
         if not 0 <= value < 1 << bits:
             raise ValueError(f"{name} must be 0 to {(1 << bits) - 1}, not {value!r}")
         line |= value << place
@@ -234,6 +237,6 @@ def unpack(layout: Fields, line: int) -> dict[str, int]:
     """The fields of a line."""
     found, place = {}, 0
     for name, bits in layout.items():
-        found[name] = line >> place & ((1 << bits) - 1)
+        found[name] = (line >> place & ((1 << bits) - 1)) + (name in LESS_ONE)
         place += bits
     return found

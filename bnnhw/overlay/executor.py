@@ -201,7 +201,7 @@ class Executor:
         line, bank = np.where(inside, line, 0), np.broadcast_to(x % shape.banks, inside.shape)
         if not self._written[line, bank][inside].all():
             raise ProgramFault("reads what nothing wrote")
-        lanes = self._write["tail"] if slot["tail"] else shape.lanes
+        lanes = self._write["tail"] if slot["edge"] else shape.lanes
         outside = np.uint32((1 << lanes) - 1 if slot["fill"] else 0)
         return np.where(inside, self._memory[:, line, bank], outside)
 

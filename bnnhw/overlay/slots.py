@@ -141,7 +141,7 @@ class PassBuilder:
             "down": block.down,
             "across": block.across + store.taps - 1,
             "fill": _fill(block, count.plane),
-            "tail": int(block.group == store.groups - 1),
+            "edge": int(block.group == store.groups - 1),
         }
 
     def _weight(self, count: Count) -> NDArray[np.int64]:

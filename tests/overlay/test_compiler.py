@@ -114,7 +114,7 @@ def test_the_input_joined_with_wider_maps():
 
 def test_large_maps_and_windows():
     b = Builder(1, (1, 300, 1), BIPOLAR)
-    assert "an engine goes to 255" in refused(b.graph(b.dense(b.add(Reshape, b.last, shape=(300,)), 4)))
+    assert "an engine goes to 256" in refused(b.graph(b.dense(b.add(Reshape, b.last, shape=(300,)), 4)))
     b = Builder(1, (1, 100, 16), BIPOLAR)
     assert "windows of 100 rows or columns; an engine goes to 64" in refused(
         b.graph(b.dense(b.add(Reshape, b.last, shape=(1600,)), 4)), replace(SMALL, weights=512)

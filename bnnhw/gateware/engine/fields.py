@@ -1,7 +1,8 @@
 """Lines of the layer table as layouts of bits."""
 
-from amaranth.hdl import Value
+from amaranth.hdl import Signal, Value
 from amaranth.lib import data
+from amaranth.utils import ceil_log2
 
 from bnnhw.layer_table import ENTRIES, HEADER, LINE_BITS, SLOT, Opcode
 
@@ -13,6 +14,16 @@ def layout(fields):
 
 ENTRY = {opcode: layout(ENTRIES[opcode]) for opcode in Opcode}
 SLOT_LAYOUT = layout(SLOT)
+
+
+def lanes_up_to(m, last, lanes):
+    """A word with ones in all lanes up to number `last`: a table, which takes fewer LUTs than comparisons."""
+    word = Signal(lanes)
+    with m.Switch(last[: ceil_log2(lanes)]):
+        for lane in range(lanes):
+            with m.Case(lane):
+                m.d.comb += word.eq((2 << lane) - 1)
+    return word
 
 
 def header_words(lanes):

@@ -5,7 +5,7 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import ceil_log2
 
-from bnnhw.gateware.engine.fields import ENTRY
+from bnnhw.gateware.engine.fields import ENTRY, lanes_up_to
 from bnnhw.gateware.frame_layout import frame_layout
 from bnnhw.layer_table import Opcode
 
@@ -73,16 +73,16 @@ class FrameReader(wiring.Component):
         )
         given = Mux(ended, 0, self.i.payload.data)
         now = Signal(lanes)
-        last_column, last_bank = column == (fields.width - 1)[:8], column[: ceil_log2(self._banks)] == self._banks - 1
-        last_group = group == (fields.groups - 1)[:8]
+        last_column, last_bank = column == fields.width, column[: ceil_log2(self._banks)] == self._banks - 1
+        last_group = group == fields.groups
         m.d.comb += [
-            serial.eq(last_group & (fields.tail < lanes)),
+            serial.eq(last_group & (fields.tail != lanes - 1)),
             offered.eq(self.i.valid | ended),
             taken.eq(reading & offered & (~serial | (left == 0))),
             shifted.eq(reading & serial & (left != 0)),
             now.eq((held << 1) | bits[0]),
-            written.eq(Mux(serial, shifted & (need == 1), taken)),
-            *(self.word[lane].eq(Mux(serial, now[lane] & (lane < fields.keep), given[lane])) for lane in range(lanes)),
+            written.eq(Mux(serial, shifted & (need == 0), taken)),
+            self.word.eq(Mux(serial, now & lanes_up_to(m, fields.keep, lanes), given)),
             self.following.eq(written & (last_column | last_bank)),
             *(
                 self.write[bank].eq(written & (column[: ceil_log2(self._banks)] == bank))
@@ -100,13 +100,13 @@ class FrameReader(wiring.Component):
             m.d.sync += [bits.eq(given), left.eq(lanes)]
         with m.If(shifted):
             m.d.sync += [
-                bits.eq(bits >> 1), left.eq(left - 1), held.eq(now), need.eq(Mux(need == 1, fields.tail, need - 1))
+                bits.eq(bits >> 1), left.eq(left - 1), held.eq(now), need.eq(Mux(need == 0, fields.tail, need - 1))
             ]  # fmt: skip
         with m.If(written):
             m.d.sync += column.eq(Mux(last_column, 0, column + 1))
             with m.If(last_column):
                 m.d.sync += [group.eq(Mux(last_group, 0, group + 1)), rows.eq(rows - 1), left.eq(0), held.eq(0)]
-                with m.If(rows == 1):
+                with m.If(rows == 0):
                     m.d.sync += [reading.eq(0), closing.eq(1)]
         with m.If(self.done):
             m.d.sync += closing.eq(0)

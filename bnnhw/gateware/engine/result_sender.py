@@ -4,7 +4,7 @@ from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from bnnhw.gateware.engine.fields import ENTRY
+from bnnhw.gateware.engine.fields import ENTRY, lanes_up_to
 from bnnhw.gateware.frame_layout import frame_layout
 from bnnhw.layer_table import Opcode
 
@@ -65,15 +65,14 @@ class ResultSender(wiring.Component):
         word = Signal(lanes)
         left, number = Signal(lanes), Signal(self._width)
         best, label, any_yet = Signal(self._width), Signal(lanes - 1), Signal()
-        last_plane, last_group = plane == (fields.planes - 1)[:8], group == (fields.groups - 1)[:8]
+        last_plane, last_group = plane == fields.planes, group == fields.groups
         stay = Signal(lanes)
         m.d.comb += [stay.eq(left & self.i), self.o.payload.data.eq(word)]
         everyone = Signal(lanes)
         # Those of the next group, when one is done.
         ahead = Mux(self.busy, group + 1, 0)
-        m.d.comb += [
-            everyone[lane].eq((ahead != fields.groups - 1) | (lane < fields.tail)) for lane in range(lanes)
-        ]  # fmt: skip
+        at_end = lanes_up_to(m, fields.tail, lanes)
+        m.d.comb += everyone.eq(at_end | (ahead != fields.groups).replicate(lanes))
         lowest = Signal(range(lanes))
         for lane in reversed(range(lanes)):
             with m.If(left[lane]):

@@ -7,7 +7,7 @@ from amaranth.lib.wiring import In, Out
 from amaranth.utils import ceil_log2
 
 from bnnhw.gateware.engine.array import CONTROLS
-from bnnhw.gateware.engine.fields import ENTRY, SLOT_LAYOUT
+from bnnhw.gateware.engine.fields import ENTRY, SLOT_LAYOUT, lanes_up_to
 from bnnhw.gateware.memory import ram_attributes
 from bnnhw.layer_table import EMIT_DISTANCE, Opcode
 
@@ -104,8 +104,8 @@ class Walk(wiring.Component):
             following.eq(column + step),
             run_done.eq(run == slot.run),
             slots_done.eq(run_done & (index == (self.slots - 1)[: len(index)])),
-            row_done.eq(following >= self.write.width),
-            map_done.eq(row == (self.write.height - 1)[:8]),
+            row_done.eq(following > self.write.width),
+            map_done.eq(row == self.write.height),
             index_next.eq(Mux(run_done & busy, Mux(slots_done, 0, index + 1), index)),
             self.busy.eq(busy | (flush != 0)),
             self.done.eq(flush == 1),
@@ -178,7 +178,7 @@ class Walk(wiring.Component):
         m.d.comb += line.eq(Mux(slot.emit, line_out, line_in) + (slot.offset + run)[: self._address])
         below = Signal(PLACE)
         m.d.comb += below.eq(y + slot.down)
-        row_inside = below < self.read.height
+        row_inside = below <= self.read.height
         selected = []
         for pixel, x in enumerate(xs):
             across, addr = Signal(PLACE, name=f"across{pixel}"), Signal(self._address, name=f"addr{pixel}")
@@ -187,7 +187,7 @@ class Walk(wiring.Component):
                 across.eq(x + slot.across),
                 addr.eq(line + across.as_signed()[ceil_log2(self._banks) :].as_signed()),
             ]
-            selected.append((which, addr, row_inside & (across < self.read.width)))
+            selected.append((which, addr, row_inside & (across <= self.read.width)))
 
         # Words wait for the next slot that gives one, which reads nothing.
         waiting, place, mask = Signal(), Signal(self._address), Signal(self._banks)
@@ -199,7 +199,7 @@ class Walk(wiring.Component):
             m.d.sync += [waiting.eq(1), place.eq(line + (column >> ceil_log2(self._banks)))]
             for bank in range(self._banks):
                 pixel = bank % self._pixels
-                together = (first == bank // self._pixels) & (column + pixel < self.write.width)
+                together = (first == bank // self._pixels) & (column + pixel <= self.write.width)
                 m.d.sync += mask[bank].eq(Mux(single, to_bank == bank, together))
         with m.If(self.start | self.done):
             m.d.sync += waiting.eq(0)
@@ -222,16 +222,14 @@ class Walk(wiring.Component):
     def _choices(self, m, slot, selected):
         """What tells the word of each pixel, two cycles after its address."""
         banks = [Signal.like(which, name=f"bank{k}", reset_less=True) for k, (which, _, _) in enumerate(selected)]
-        inside, fill, tail = Signal(self._pixels, reset_less=True), Signal(reset_less=True), Signal(reset_less=True)
+        inside, fill, edge = Signal(self._pixels, reset_less=True), Signal(reset_less=True), Signal(reset_less=True)
+        outside = lanes_up_to(m, self.write.tail, self._lanes)
         m.d.sync += [
             *(held.eq(which) for held, (which, _, _) in zip(banks, selected, strict=True)),
             *(self.bank[k].eq(held) for k, held in enumerate(banks)),
             inside.eq(Cat(found for _, _, found in selected)),
             self.inside.eq(inside),
             fill.eq(slot.fill),
-            tail.eq(slot.tail),
-            *(
-                self.outside[lane].eq(fill & (~tail | (lane < self.write.tail)))
-                for lane in range(self._lanes)
-            ),
+            edge.eq(slot.edge),
+            self.outside.eq((outside | (~edge).replicate(self._lanes)) & fill.replicate(self._lanes)),
         ]  # fmt: skip
