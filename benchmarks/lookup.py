@@ -13,7 +13,7 @@ from benchmarks.commands import add_again, add_only
 from benchmarks.designs import measure_all
 from benchmarks.entries import LOOKUP, Entry, entries
 from benchmarks.figures import Figures, load, of
-from benchmarks.measure import is_measured
+from benchmarks.measure import Results
 from benchmarks.pages import markdown, put
 from bnnhw.parts import PARTS
 
@@ -56,7 +56,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     chosen = [entry for entry in known() if options.only in entry.name]
-    failed = measure_all([entry for entry in chosen if options.again or not is_measured(entry)], 1)
+    failed = measure_all(chosen, 1, Results(again=options.again))
     rows = [of(result) for result in load(known()).values()]
     if rows:
         put(PAGE, "lookup", table(rows))
