@@ -21,8 +21,8 @@ def sees_few(node: Dense, x: DataType) -> bool:
 
 
 def smaller_as_tables(node: Dense, threshold: Threshold, x: DataType) -> bool:
-    """Whether the neurons of `node` see few bits, and the tables of their codes have no more entries than there are bits
-    of weights, zeros included: so a small matrix that has no zeros stays one."""
+    """Whether the neurons of `node` see few bits, and the tables of their codes have no more entries than the weights
+    have bits, zeros included: so a small matrix that has no zeros stays one."""
     if not sees_few(node, x):
         return False
     bits = np.count_nonzero(node.weight, axis=1) * len(x.plane_weights)
@@ -38,13 +38,11 @@ def neurons(builder: Builder, x: DataType, words: Sequence[Bits], node: Dense, t
     made = []
     for row, weights in enumerate(node.weight.astype(np.int64)):
         live = np.flatnonzero(weights)
-        literals = [bit for k in live for bit in words[k]]
+        literals = [bit for k in live.tolist() for bit in words[k]]
         planes = np.arange(1 << len(literals))[:, None] >> np.arange(len(literals)) & 1
         values = planes.reshape(-1, len(live), size) @ np.array(x.plane_weights) + offset
         sums = values @ weights[live]
-        counts = np.count_nonzero(
-            (-sums if negated[row] else sums)[:, None] >= threshold.thresholds[row], axis=1
-        )
+        counts = np.count_nonzero((-sums if negated[row] else sums)[:, None] >= threshold.thresholds[row], axis=1)
         given = threshold.dtype.planes(codes[row, counts])
         made.append(tuple(builder.table(literals, plane.tolist()) for plane in given))
     return made

@@ -109,7 +109,9 @@ def pruned(make: Builder, name: str, mh: int, live: int, weight: DataType, outpu
             1, weight.max + 1, live
         )
     name = make.add(Dense, name, weight=matrix, weight_dtype=weight, flip=np.zeros(mh, np.bool_))
-    cuts = np.sort(make.rng.integers(-live, live + 1, (mh, len(output.decode(np.arange(1 << output.bits))) - 1)), axis=1)
+    cuts = np.sort(
+        make.rng.integers(-live, live + 1, (mh, len(output.decode(np.arange(1 << output.bits))) - 1)), axis=1
+    )
     cuts = cuts[:, :1] if output == BIPOLAR else cuts[:, :2] if output == TERNARY else cuts
     step = 2 if output == BIPOLAR else 1
     return make.add(Threshold, name, thresholds=cuts, offset=output.min, step=step, dtype=output)
