@@ -23,8 +23,8 @@ __all__ = ["Row", "format_name", "inspect", "inspect_bnn_pynq", "inspect_qonnx",
 
 
 def load(path: Path, *, input_format: DataType | None = None, output_tensor: str | None = None) -> Graph:
-    """The imported graph of a QONNX file, of a lookup-table network's parameters (.npz or .safetensors), or of a BNN-PYNQ
-    parameter folder or archive.
+    """The imported graph of a QONNX file, of a lookup-table network's parameters (.npz or .safetensors), or of a
+    BNN-PYNQ parameter folder or archive.
 
     `output_tensor` chooses one of the outputs of a file that has several.
 
