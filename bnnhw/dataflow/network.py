@@ -7,7 +7,6 @@ from typing import Any
 
 from bnnhw.arithmetic.formats import DataType, Float32
 from bnnhw.dataflow.layers import INPUT, LAYERS, Layer, LookupLayer, WeightedLayer
-from bnnhw.dataflow.layers.lookup import compares
 from bnnhw.dataflow.layers.neurons import sees_few, smaller_as_tables
 from bnnhw.errors import ModelError
 from bnnhw.ir.digest import digest
@@ -158,7 +157,8 @@ def _chain(graph: Graph, node: Node) -> tuple[Node, ...]:
 
 def _step(graph: Graph, node: Node, chain: list[Node]) -> list[Node]:
     """`node`, with the thresholds of its sums, where it becomes logic behind `chain`."""
-    if isinstance(node, (Gather, Lookup)) or (chain and (isinstance(node, Reshape) or compares(node))):
+    compares = isinstance(node, Threshold) and node.compares
+    if isinstance(node, (Gather, Lookup)) or (chain and (isinstance(node, Reshape) or compares)):
         return [node]
     if type(node) is not Dense or len(graph.tensors[node.inputs[0]].shape) > 1:
         return []

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import cycle
 from typing import Any
 
 import numpy as np
@@ -128,10 +129,8 @@ class LookupLayer(Layer):
                 ]
                 dtype = BIT
             elif isinstance(node, Threshold) and not isinstance(self.chain[place - 1], Dense):
-                words = [
-                    (_compared(builder, dtype, word, cut, negated),)
-                    for word, cut, negated in zip(words, *_cuts(node), strict=True)
-                ]
+                rows = cycle(zip(*_cuts(node), strict=True))  # the channels are the last axis
+                words = [(_compared(builder, dtype, word, *row),) for word, row in zip(words, rows, strict=False)]
                 dtype = BIT
             elif isinstance(node, Threshold):
                 product = self.chain[place - 1]
@@ -197,11 +196,6 @@ class LookupLayer(Layer):
         if self.result == self.dtype:
             return made
         return Netlist(made.inputs, made.gates, tuple((*word, ZERO) for word in made.sums))
-
-
-def compares(node: Node) -> bool:
-    """Whether it makes bits, each by one comparison of an element."""
-    return isinstance(node, Threshold) and node.thresholds.shape[1] == 1 and node.dtype == BIT and not node.codes.size
 
 
 def _cuts(node: Threshold) -> tuple[list[int], list[bool]]:
