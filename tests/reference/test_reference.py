@@ -50,7 +50,7 @@ def test_shipped_golden_files(name: str) -> None:
     graph = to_integers(load_qonnx(path / "model.onnx"))
     trace, found = reference.trace(graph, known["inputs"]), reference.run(graph, known["inputs"])
     layers = [key for key in known if key[:3] in ("acc", "act") and key[3:].isdigit()]
-    assert len(layers) >= 4
+    assert len(layers) >= 2
     for key in layers:
         # Feature maps are there for some of the samples.
         assert (trace[key][: len(known[key])] == known[key]).all(), key
