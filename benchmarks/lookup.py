@@ -2,7 +2,7 @@
 
 Compiled, simulated, compared and routed as all designs are (`python -m benchmarks designs`), whose results these are
 among; then the reference is held against onnxruntime on the whole test set, which goes to ``benchmarks/lookup.json``.
-From both comes the table of docs/lookup-tables.md.
+From both come the tables of docs/lookup-tables.md.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ import numpy as np
 import bnnhw
 from benchmarks.commands import add_again, add_only
 from benchmarks.designs import measure_all
-from benchmarks.entries import LOOKUP, Entry, entries
-from benchmarks.figures import Figures, load, of
+from benchmarks.entries import BOARDS, LOOKUP, Entry, entries
+from benchmarks.figures import Figures, load, measured, of
 from benchmarks.measure import Results, test_set
 from benchmarks.pages import ROOT, markdown, put
 from benchmarks.rows import Row, Rows
@@ -82,6 +82,32 @@ def table(rows: Iterable[Figures], judged: Mapping[str, Row]) -> str:
     return markdown(header, lines)
 
 
+def _task(model: str) -> str:
+    return "digits, 8 x 8" if model.startswith("digits") else "MNIST" if model.startswith(("mnist", "TFC")) else ""
+
+
+def choice(designs: Iterable[Figures]) -> str:
+    """Tables beside weights: for each task and board all that was built, the most right first."""
+    rows = [f for f in designs if "refused" not in f and f["suffix"] != "one_image" and _task(f["model"])]
+    rows.sort(key=lambda f: (_task(f["model"]), BOARDS.index(f["board"]), -f["accuracy"]))
+    lines = [
+        [
+            _task(f["model"]),
+            f["board"],
+            " ".join(filter(None, (f["model"], f["suffix"]))),
+            "tables" if f["model"] in LOOKUP else "weights",
+            f"{f['accuracy']:.2%}",
+            f"{f['lut4']:,}",
+            f"{f['block_ram']}",
+            f"{f['inferences_per_second']:,.0f}",
+            f"{f['latency_cycles'] / f['clock_mhz']:,.2f} us",
+        ]
+        for f in rows
+    ]
+    header = ("task", "board", "network", "of", "accuracy", "LUT4", "block RAM", "images/s", "latency")
+    return markdown(header, lines)
+
+
 def add_options(parser: argparse.ArgumentParser) -> None:
     add_again(parser)
     add_only(parser, "entries")
@@ -97,5 +123,6 @@ def run(options: argparse.Namespace) -> int:
     rows = [of(result) for result in load(known()).values()]
     if rows:
         put(PAGE, "lookup", table(rows, {row["model"]: row for row in judged.all}))
+        put(PAGE, "choice", choice(measured().values()))
     wrong = any(f.get("mismatches") for f in rows) or any(row["differ"] for row in judged.all)
     return 1 if failed or wrong else 0
