@@ -167,24 +167,42 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add_only(parser, "entries")
 
 
-def run(options: argparse.Namespace) -> int:
-    chosen = [entry for entry in known() if options.only in entry.name]
-    judged = Rows(JUDGED, ["model"], [(name,) for name in LOOKUP])
-    for entry in chosen:
-        if options.again or (entry.model,) not in judged:
-            judged.add(judge(entry))
-    failed = measure_all(chosen, 1, Results(again=options.again))
-    routed = Rows(GATES, ["model"])
-    if options.only in gates.NAME and (options.again or (gates.NAME,) not in routed):
-        routed.add(gates.measure())
-    if routed.all:
-        put(PAGE, "gates", gates_table(routed.all))
+def written() -> dict[str, str]:
+    """The tables of the page, by name, of all that is at hand."""
     rows = [
         of(result) | {"lut4_of_layers": sum(layer["lut4"] for layer in result["report"]["area"]["layers"])}
         for result in load(known()).values()
     ]
-    if rows:
-        put(PAGE, "lookup", table(rows, {row["model"]: row for row in judged.all}))
-        put(PAGE, "choice", choice(measured().values()))
-    wrong = any(f.get("mismatches") for f in rows) or any(row["differ"] for row in (*judged.all, *routed.all))
-    return 1 if failed or wrong else 0
+    return {
+        "lookup": table(rows, {row["model"]: row for row in judgements().all}),
+        "choice": choice(measured().values()),
+        "gates": gates_table(routes().all),
+    }
+
+
+def judgements() -> Rows:
+    """Each network's reference against onnxruntime."""
+    return Rows(JUDGED, ["model"], [(name,) for name in LOOKUP])
+
+
+def routes() -> Rows:
+    """Of random gates."""
+    return Rows(GATES, ["model"])
+
+
+def run(options: argparse.Namespace) -> int:
+    chosen = [entry for entry in known() if options.only in entry.name]
+    judged, routed = judgements(), routes()
+    for entry in chosen:
+        if options.again or (entry.model,) not in judged:
+            judged.add(judge(entry))
+    failed = measure_all(chosen, 1, Results(again=options.again))
+    if options.only in gates.NAME and (options.again or (gates.NAME,) not in routed):
+        routed.add(gates.measure())
+    tables = written()
+    put(PAGE, "lookup", tables["lookup"])
+    put(PAGE, "choice", tables["choice"])
+    put(PAGE, "gates", tables["gates"])
+    differ = [row["differ"] for row in (*judged.all, *routed.all)]
+    mismatches = [result.get("mismatches") for result in load(known()).values()]
+    return 1 if failed or any(differ) or any(mismatches) else 0
