@@ -157,9 +157,9 @@ def find_board(name: str) -> Board:
     wanted = _normal(name)
     if wanted in _OWN:
         return _OWN[wanted]
-    board = _shipped(wanted)
-    if board is not None:
-        return board
+    shipped = _shipped(wanted)
+    if shipped is not None:
+        return shipped
     hint = did_you_mean(name, [board.name for board in all_boards()])
     raise InputError(f"unknown board {name!r}{hint} (see: bnnhw boards; or give the path of a board's file)")
 
