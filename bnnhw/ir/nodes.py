@@ -135,6 +135,11 @@ class Softmax(Node):
     log: bool = False
 
 
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Hardmax(Node):
+    """1 at the largest over the last axis, the first of equal ones, and 0 elsewhere; only after the last layer."""
+
+
 # ---- float operations, others ------------------------------------------------------------------
 
 

@@ -20,6 +20,7 @@ from bnnhw.ir.nodes import (
     Encode,
     Gather,
     GroupedDense,
+    Hardmax,
     Lookup,
     MatMul,
     MaxPool,
@@ -99,7 +100,7 @@ def _of_one(node: Node, x: TensorType) -> TensorType:
         return _of_map(node, x)
     if isinstance(node, ArgMax):
         return TensorType((1,) if node.keepdims else ())
-    if isinstance(node, Softmax):
+    if isinstance(node, (Softmax, Hardmax)):
         return TensorType(x.shape)
     raise ValueError(f"no shape rule for {node.op}")
 
