@@ -45,7 +45,7 @@ _GROUPS: dict[tuple[str, str], tuple[str, ...]] = {
         "DynamicQuantizeLinear", "DynamicQuantizeMatMul", "MatMulIntegerToFloat", "DynamicQuantizeLSTM",
     ),
     _FUNCTIONS: (
-        "Exp", "Log", "Sqrt", "Atan", "Asinh", "Sinh", "Sin", "Cos", "Reciprocal",
+        "Asinh", "Sinh", "Sin", "Cos", "Reciprocal",
     ),
     _RECURRENT: ("LSTM", "GRU", "RNN"),
     _CONTROL: ("Scan", "Loop", "If", "NonZero", "Unique"),

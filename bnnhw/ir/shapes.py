@@ -175,7 +175,10 @@ def _accumulator(node: Dense, x: Format) -> Format:
 def _integers(low: int, high: int) -> IntegerRange:
     """A range that 32 bits hold with a sign, as the reference and every stream have it."""
     if high >> 31:
-        raise ValueError(f"integers from {low} to {high} need more than 32 bits with their sign")
+        raise ValueError(
+            f"integers from {low} to {high} need more than 32 bits with their sign; quantise what they are made of "
+            "to fewer"
+        )
     return IntegerRange(low, high)
 
 

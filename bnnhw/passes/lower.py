@@ -85,7 +85,7 @@ class _Lowering:
                 self._translate(node)
                 self._fork(node.output)
             except ModelError as error:
-                text = str(error)
+                text = str(error).removeprefix(f"model {self._graph.name}: ")
                 if text:
                     self._problems.append(text if text.startswith(label(node)) else f"{label(node)}: {text}")
                 self._made.refuse(node)

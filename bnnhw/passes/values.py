@@ -18,6 +18,8 @@ from bnnhw.passes.levels import spaced
 
 # Integers of a tensor that are looked at one by one; of more, only a quantiser tells the values.
 MAX_LISTED = 1 << 16
+# Integers of which the extremes of a function that turns are found, and as many at once.
+MAX_TRIED, BLOCK = 1 << 22, 1 << 12
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -270,8 +272,8 @@ def levels(steps: tuple[Node, ...], format_: Integers) -> NDArray[np.float32] | 
     last = -1 if place is None else place
     found: NDArray[Any] | None
     if last >= 0 and isinstance(steps[last], Round):
-        ends = np.array([[format_.min], [format_.max]])
-        found = whole_numbers(evaluate(steps[: last + 1], ends))
+        ends = _extremes(steps[: last + 1], format_)
+        found = None if ends is None else whole_numbers(ends)
     elif last >= 0:
         step = steps[last]
         if not isinstance(step, Combined):
@@ -310,6 +312,18 @@ def whole_numbers(ends: NDArray[np.float32]) -> NDArray[np.float32] | None:
     if not np.isfinite([low, high]).all() or high - low >= MAX_LISTED:
         return None
     return np.arange(low, high + 1, dtype=np.float32)[:, None]
+
+
+def _extremes(steps: tuple[Node, ...], format_: Integers) -> NDArray[np.float32] | None:
+    """The lowest and the highest value that `steps` give for the integers of a format; None where too many integers
+    have to be tried."""
+    if one_way(steps) is not None:
+        return np.asarray(evaluate(steps, np.array([[format_.min], [format_.max]])), np.float32)
+    if format_.max - format_.min >= MAX_TRIED:
+        return None
+    codes = all_codes(format_)
+    blocks = [evaluate(steps, codes[k : k + BLOCK, None]) for k in range(0, len(codes), BLOCK)]
+    return np.array([min(block.min() for block in blocks), max(block.max() for block in blocks)], np.float32)
 
 
 def _evenly_spaced(values: NDArray[np.float32]) -> bool:
