@@ -73,6 +73,6 @@ def test_check_tells_where_rounding_decides(probe: str) -> None:
 
 
 def test_what_float_maps_lack_is_said() -> None:
-    path = shared("families/probes/pool3_conv_gap_dense_unquantised.onnx")
+    path = shared("families/xnornet/bwn_float_maps.onnx")
     with pytest.raises(ModelError, match="its input is not quantised"):
         to_integers(load(path))
