@@ -104,13 +104,15 @@ class MultiThreshold(Node):
 class Activation(Node):
     """A float function as ONNX defines it: ``leaky_relu`` (slope `alpha` below zero; a PRelu with a slope per channel
     as well), ``hard_sigmoid`` (``clip(alpha * x + beta, 0, 1)``), ``elu``, ``celu``, ``selu`` (its gamma is `beta`),
-    ``sigmoid``, ``softplus``, ``tanh``, ``softsign``, ``erf`` or ``abs``.
+    ``sigmoid``, ``softplus``, ``tanh``, ``softsign``, ``erf``, ``exp``, ``log``,
+    ``sqrt``, ``atan``, ``power`` (``alpha ** x``) or ``abs``.
 
     `alpha` is float32, scalar or broadcastable. Below 0, a ``leaky_relu`` falls and rises, as ``abs`` does.
     """
 
     function: Literal[
-        "leaky_relu", "hard_sigmoid", "elu", "celu", "selu", "sigmoid", "softplus", "tanh", "softsign", "erf", "abs"
+        "leaky_relu", "hard_sigmoid", "elu", "celu", "selu", "sigmoid", "softplus", "tanh", "softsign", "erf", "exp",
+        "log", "sqrt", "atan", "power", "abs",
     ]  # fmt: skip
     alpha: NDArray[np.float32]
     beta: float = 0.0
@@ -133,6 +135,11 @@ class Softmax(Node):
     """Softmax over the last axis, or its logarithm; only after the last layer."""
 
     log: bool = False
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Hardmax(Node):
+    """1 at the largest over the last axis, the first of equal ones, and 0 elsewhere; only after the last layer."""
 
 
 # ---- float operations, others ------------------------------------------------------------------

@@ -19,6 +19,7 @@ from bnnhw.ir.nodes import (
     Conv,
     Dense,
     Encode,
+    Hardmax,
     Lookup,
     MatMul,
     MaxPool,
@@ -246,5 +247,5 @@ def _prediction(graph: Graph, tensors: dict[str, Array]) -> Array:
     node = graph.producer(graph.outputs["outputs"])
     if isinstance(node, ArgMax):
         return tensors[node.output].reshape(-1)
-    name = node.inputs[0] if isinstance(node, (Softmax, Sigmoid)) else graph.outputs["outputs"]
+    name = node.inputs[0] if isinstance(node, (Softmax, Hardmax, Sigmoid)) else graph.outputs["outputs"]
     return evaluate(ArgMax(name="", inputs=(), output=""), tensors[name])
