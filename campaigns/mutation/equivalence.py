@@ -7,6 +7,7 @@ no difference to what comes out and still fail: registers inside must be the sam
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 
 from bnnhw.errors import ToolError
@@ -31,15 +32,17 @@ equiv_status -assert
 """
 
 
-def equal(text: str, command: str, folder: Path) -> bool:
+def equal(text: str, command: str) -> bool:
     """Whether the netlist `text` (RTLIL) is the same after `command`, a line of `mutate`, its control left out."""
-    (folder / "design.il").write_text(text)
     words = command.split()
     at = words.index("-ctrl")
     mutate = " ".join(words[:at] + words[at + 4 :]).replace("-module accelerator", "-module gate")
-    (folder / "equal.ys").write_text(SCRIPT.format(prepare=PREPARE, mutate=mutate))
-    try:
-        tools.run(tools.YOSYS, ["-q", "equal.ys"], folder)
-    except ToolError:
-        return False
-    return True
+    with tempfile.TemporaryDirectory(prefix="bnnhw-equal-") as scratch:
+        folder = Path(scratch)
+        (folder / "design.il").write_text(text)
+        (folder / "equal.ys").write_text(SCRIPT.format(prepare=PREPARE, mutate=mutate))
+        try:
+            tools.run(tools.YOSYS, ["-q", "equal.ys"], folder)
+        except ToolError:
+            return False
+        return True
