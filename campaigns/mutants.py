@@ -35,6 +35,7 @@ from benchmarks.rows import Row, Rows
 from bnnhw import units
 from bnnhw.dataflow import measure
 from bnnhw.errors import ToolError
+from bnnhw.generate.ports import Ports
 from bnnhw.verify import RtlResult, RtlSimulation
 from bnnhw.verify.verilator import digest
 from campaigns.mutation.designs import DESIGNS, Frames, Small
@@ -50,8 +51,9 @@ REASONS = ROOT / "campaigns" / "mutation" / "unobservable.json"
 PAGE = "docs/mutants.md"
 STRUCTURAL, CHANGED = 90, 12  # faults in cells and in values at reset, in each design
 EACH = 5  # of each named kind, in each design
-EQUAL = "proved: the netlist with the fault is equivalent"
-RESETS = 10  # tried between frames
+EQUAL = "proved: the same answers, whatever comes in"
+# A reset is tried at up to RESETS beats; frames in front of it, and after it with the one that is cut.
+RESETS, BEFORE, AFTER = 40, 3, 4
 # What the bench says, and what that is called in the table.
 BENCH = {
     "payload changed": "stream rules",
@@ -68,6 +70,7 @@ class Trial:
     def __init__(self, small: Small, verilog: str) -> None:
         self._small = small
         self._program = compiled(verilog)
+        self.ports = Ports.of(small.plan, small.network)
         cycles = measure(small.plan, small.network)
         self._cycles = cycles.latency, cycles.interval
         # The output takes at most half as many frames as the accelerator could give, so that all units in front of it
@@ -110,17 +113,23 @@ class Trial:
         return "integers under stalls" if wrong[~damaged].any() else ""
 
     def _reset(self, simulation: RtlSimulation) -> str:
-        """A reset in mid-frame, which damages the frame that goes on after it, and resets between frames: of these the
-        first frame tells most, so there are many."""
-        frames, beats = self._small.frames, self._small.plan.input_frames.beats
-        for at in (3 * beats + 1, *range(beats, 2 * RESETS * beats, 2 * beats)):
-            before, cut = divmod(at, beats)
-            found = simulation.run(frames.values, reset_at=at)
-            if found.errors.tolist() != [cut > 0] + [False] * (len(frames.values) - before - 1):
-                return "damage flag after reset"
-            wrong = (found.integers != frames.integers[before:]).any(axis=1)
-            if wrong[cut > 0 :].any():
-                return "integers after reset"
+        """A reset of one cycle at each beat of two frames, or at many of these beats, while others are on their way,
+        without stalls and with long ones, so that registers hold all there is. A cut frame goes on as a damaged one;
+        between frames, all is as it was at the start, to the cycle."""
+        beats = self._small.plan.input_frames.beats
+        start = simulation.run(self._small.frames.values)
+        for stalls in ({}, self._stalls):
+            for at in range(BEFORE * beats, (BEFORE + 2) * beats + 1, max(1, 2 * beats // RESETS)):
+                before, cut = divmod(at, beats)
+                frames = self._small.frames.part(before, before + AFTER)
+                found = simulation.run(self._small.frames.first(before + AFTER).values, reset_at=at, **stalls)
+                if found.errors.tolist() != [cut > 0] + [False] * (AFTER - 1):
+                    return "damage flag after reset"
+                wrong = (found.integers != frames.integers).any(axis=1) | (found.labels != frames.classes)
+                if wrong[cut > 0 :].any():
+                    return "integers after reset"
+                if not cut and not stalls and (found.beat_cycles != start.beat_cycles[:AFTER]).any():
+                    return "cycles after reset"
         return ""
 
     def _many(self, simulation: RtlSimulation) -> str:
@@ -205,7 +214,7 @@ def tried(trial: Trial, mutated: Mutated, mutant: Mutant) -> Row:
     caught_by = trial.caught_by(mutant.number) or refuted(mutant)
     if caught_by or not mutated.commands:
         return {"caught_by": caught_by}
-    return {"caught_by": "", "equal": equal(mutated.text, mutated.commands[mutant.number - 1])}
+    return {"caught_by": "", "equal": equal(mutated.text, mutated.commands[mutant.number - 1], trial.ports)}
 
 
 def key(design: str, mutant: Mutant) -> str:

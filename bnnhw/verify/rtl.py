@@ -120,7 +120,7 @@ class RtlSimulation:
         lengths
             (N,) beats to send of each frame instead of all: fewer cut it, more repeat its last beat.
         reset_at
-            Number of beats after which the accelerator is reset; these beats' frames get no answer.
+            Number of beats after which the accelerator is reset, for one cycle; these beats' frames get no answer.
         waves
             Where to leave a waveform.
         """

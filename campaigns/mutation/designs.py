@@ -47,9 +47,13 @@ class Frames:
     integers: NDArray[np.int64]
     classes: NDArray[np.int64]
 
+    def part(self, begin: int, end: int) -> Frames:
+        """Those from `begin` to before `end`."""
+        return Frames(self.values[begin:end], self.integers[begin:end], self.classes[begin:end])
+
     def first(self, count: int) -> Frames:
         """The first of them."""
-        return Frames(self.values[:count], self.integers[:count], self.classes[:count])
+        return self.part(0, count)
 
 
 @dataclass(frozen=True, eq=False)

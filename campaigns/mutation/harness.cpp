@@ -111,12 +111,12 @@ void edge() {
     dut->eval();
 }
 
-void reset() {
+void reset(int cycles) {
     dut->rst = 1;
     dut->i_valid = 0;
     put(dut->i_payload, {});
     dut->o_ready = 0;
-    for (int k = 0; k < 4; ++k) {
+    for (int k = 0; k < cycles; ++k) {
         settle();
         edge();
     }
@@ -148,22 +148,25 @@ int main(int argc, char** argv) {
     const long frames = std::atol(argv[9]), reset_at = std::atol(argv[10]), hang_cycles = std::atol(argv[11]);
     const long most_beats = std::atol(argv[12]);
 
-    reset();
+    reset(4);
     size_t sent = 0;
     if (reset_at >= 0) {
-        dut->o_ready = 1;
-        for (; sent < size_t(reset_at); ++sent) {
-            dut->i_valid = 1;
+        bool offered = false;
+        for (long idle = 0; sent < size_t(reset_at); ++idle) {
+            if (idle == hang_cycles) return failed("nothing moved before the reset");
+            offered = offered || !i_stalls.next();
+            dut->i_valid = offered;
             put(dut->i_payload, beats[sent]);
-            bool ready = false;
-            for (long idle = 0; !ready; ++idle) {
-                if (idle == hang_cycles) return failed("nothing moved before the reset");
-                settle();
-                ready = dut->i_ready;
-                edge();
+            dut->o_ready = !o_stalls.next();
+            settle();
+            if (offered && dut->i_ready) {
+                ++sent;
+                offered = false;
+                idle = 0;
             }
+            edge();
         }
-        reset();
+        reset(1);
     }
 
     bool offered = sent < beats.size() && (steady || !i_stalls.next());

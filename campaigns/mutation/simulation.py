@@ -17,7 +17,7 @@ from bnnhw.verify import RtlSimulation
 from bnnhw.verify.executable import executable
 
 HARNESS = Path(__file__).with_name("harness.cpp")
-PATTERN = 1 << 20  # cycles after which stalls repeat
+PATTERN = 100_003  # cycles after which stalls repeat
 BEATS = 2  # times the beats of all answers: an accelerator that gives more has no end
 
 
