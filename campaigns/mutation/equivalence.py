@@ -33,7 +33,7 @@ memory_map
 opt -full
 dffunmap
 opt -full
-simplemap
+techmap
 dfflegalize -cell $_DFF_P_ 01
 setundef -zero -undriven
 setundef -init -zero
