@@ -212,9 +212,10 @@ def trials(name: str, known: Rows, jobs: int) -> Iterator[Row]:
 def tried(trial: Trial, mutated: Mutated, mutant: Mutant) -> Row:
     """What finds a fault, and if nothing does, whether it is shown to make no difference."""
     caught_by = trial.caught_by(mutant.number) or refuted(mutant)
-    if caught_by or not mutated.commands:
-        return {"caught_by": caught_by}
-    return {"caught_by": "", "equal": equal(mutated.text, mutated.commands[mutant.number - 1], trial.ports)}
+    return {
+        "caught_by": caught_by,
+        "equal": not caught_by and equal(mutated.verilog, mutant.number, trial.ports),
+    }
 
 
 def key(design: str, mutant: Mutant) -> str:

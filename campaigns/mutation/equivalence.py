@@ -15,20 +15,18 @@ from pathlib import Path
 from bnnhw.errors import ToolError
 from bnnhw.generate.ports import Ports
 from bnnhw.toolchain import tools
-from campaigns.mutation.netlist import PREPARE
+from campaigns.mutation.faults import BITS
 
 # Registers start at zero, as what they start at does not count: the reset comes first.
 SCRIPT = """\
-{prepare}
+read_verilog mutated.v
+proc
 setattr -unset init w:*
-design -stash clean
-design -copy-from clean -as accelerator accelerator
-design -copy-from clean -as gate accelerator
-{mutate}
 read_verilog miter.v
 hierarchy -top miter
 proc
 flatten
+opt -full
 memory_map
 opt -full
 dffunmap
@@ -48,9 +46,11 @@ module miter(input clk, input rst, input i__valid, input [{i_top}:0] i__payload,
   wire reset = rst | ~started;
   wire gold_ready, gate_ready, gold_valid, gate_valid;
   wire [{o_top}:0] gold_payload, gate_payload;
-  accelerator gold(.clk(clk), .rst(reset), .i__valid(i__valid), .i__payload(i__payload), .i__ready(gold_ready),
+  accelerator gold(.mutant({bits}'d0), .clk(clk), .rst(reset),
+    .i__valid(i__valid), .i__payload(i__payload), .i__ready(gold_ready),
     .o__valid(gold_valid), .o__payload(gold_payload), .o__ready(o__ready));
-  gate gate(.clk(clk), .rst(reset), .i__valid(i__valid), .i__payload(i__payload), .i__ready(gate_ready),
+  accelerator gate(.mutant({bits}'d{mutant}), .clk(clk), .rst(reset),
+    .i__valid(i__valid), .i__payload(i__payload), .i__ready(gate_ready),
     .o__valid(gate_valid), .o__payload(gate_payload), .o__ready(o__ready));
   wire [{o_top}:0] meant = gold_payload[{o_last}] ? {width}'h{final:x} : {width}'h{early:x};
   assign differs = started & ((gold_ready ^ gate_ready) | (gold_valid ^ gate_valid)
@@ -67,27 +67,24 @@ abc -script +read_aiger,netlist.aig;strash;scorr;write_aiger,solved.aig
 """
 
 
-def equal(text: str, command: str, ports: Ports) -> bool:
-    """Whether the accelerator `text` (RTLIL) answers the same with the fault of `command`, a line of `mutate`."""
-    words = command.split()
-    at = words.index("-ctrl")
-    mutate = " ".join(words[:at] + words[at + 4 :]).replace("-module accelerator", "-module gate")
+def equal(verilog: str, mutant: int, ports: Ports) -> bool:
+    """Whether the accelerator `verilog`, with faults in it, answers the same with this one on as with none."""
     with tempfile.TemporaryDirectory(prefix="bnnhw-equal-") as scratch:
         folder = Path(scratch)
-        (folder / "design.il").write_text(text)
-        (folder / "miter.v").write_text(_miter(ports))
-        (folder / "miter.ys").write_text(SCRIPT.format(prepare=PREPARE, mutate=mutate))
+        (folder / "mutated.v").write_text(verilog)
+        (folder / "miter.v").write_text(_miter(mutant, ports))
+        (folder / "miter.ys").write_text(SCRIPT)
         tools.run(tools.YOSYS, ["-q", "miter.ys"], folder)
         return _solved(folder)
 
 
-def _miter(ports: Ports) -> str:
+def _miter(mutant: int, ports: Ports) -> str:
     i, o = ports.input.fields, ports.output.fields
     early = sum(((1 << o[field]) - 1) << ports.output.position(field) for field in ("data", "last"))
     width = sum(o.values())
     return MITER.format(
         i_top=sum(i.values()) - 1, o_top=width - 1, o_last=ports.output.position("last"), width=width, early=early,
-        final=(1 << width) - 1,
+        final=(1 << width) - 1, bits=BITS, mutant=mutant,
     )  # fmt: skip
 
 

@@ -73,16 +73,12 @@ class Mutated:
     mutants, verilog
         The faults, number 1 first, and the module ``accelerator``, whose input ``mutant`` is the number of the one
         that is on, or 0.
-    text, commands
-        For faults in cells: the netlist without them, as RTLIL, and yosys' command for each.
     """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self.mutants: list[Mutant] = []
         self.verilog = ""
-        self.text = ""
-        self.commands: list[str] = []
 
     @classmethod
     def named(cls, small: Small, folder: Path) -> Mutated:
@@ -102,7 +98,6 @@ class Mutated:
         text = rtlil.convert(Accelerator(small.plan, small.network), name="accelerator", emit_src=False)
         design = self._prepare(text, LIST.format(count=count, seed=seed, bits=BITS))
         commands = (folder / "listed.txt").read_text().splitlines()
-        self.text, self.commands = text, commands
         self.mutants = [_structural(k, line, design) for k, line in enumerate(commands, 1)]
         for mutant, command in _resets(design, resets, seed, len(commands) + 1):
             self.mutants.append(mutant)
