@@ -24,7 +24,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -36,6 +36,7 @@ from bnnhw import units
 from bnnhw.dataflow import measure
 from bnnhw.errors import ToolError
 from bnnhw.generate.ports import Ports
+from bnnhw.units import Unit
 from bnnhw.verify import RtlResult, RtlSimulation
 from bnnhw.verify.verilator import digest
 from campaigns.mutation.designs import DESIGNS, Frames, Small
@@ -154,11 +155,15 @@ def refuted(mutant: Mutant) -> str:
     """Whether a proof of the unit fails with this fault at the unit's output."""
     if mutant.kind not in STREAM_FAULTS:
         return ""
-    kind = getattr(units, mutant.place.split()[0])
-    case = min((case for case in STREAMS if case.covers == (kind,)), key=lambda case: case.depth, default=None)
+    return _refuted(getattr(units, mutant.place.split()[0]), mutant.kind)
+
+
+@cache
+def _refuted(unit: type[Unit], fault: str) -> str:
+    case = min((case for case in STREAMS if case.covers == (unit,)), key=lambda case: case.depth, default=None)
     if case is None:
         return ""
-    faulty = replace(case, make=lambda: Faulty(case.make(), mutant.kind))
+    faulty = replace(case, make=lambda: Faulty(case.make(), fault))
     outcome = solve(faulty.bounded.make(), mode="bmc", depth=case.depth)
     assert outcome.status in ("PASS", "FAIL"), outcome.log
     return "proof of the unit" if outcome.status == "FAIL" else ""
