@@ -23,6 +23,7 @@ NAMES = (
     "quantize",
     "link",
     "overlay",
+    "install",
 )
 
 if __name__ == "__main__":
