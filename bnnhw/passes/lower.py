@@ -354,10 +354,14 @@ class _Lowering:
     def _gather(self, node: Gather) -> None:
         value = self._part(self._padded(node.inputs[0]))
         function = affine(value.steps)
+        steps = value.steps
         if function is None or function.scale.ndim or function.offset.ndim:
-            raise ModelError("elements of different scales in another order; quantise them alike")
+            if node.places.ndim > 1:
+                raise ModelError("elements of different scales in another order; quantise them alike")
+            channels = node.places % self._made.new.tensors[value.tensor].shape[-1]
+            steps = tuple(of_channels(step, channels) for step in steps)
         tensor = self._made.add(node, value.tensor)
-        self._made.values[node.output] = replace(value, tensor=tensor, shape=node.places.shape)
+        self._made.values[node.output] = Value(tensor, node.places.shape, steps)
 
     def _lookup(self, node: Lookup) -> None:
         codes = self._made.codes(node.inputs[0])
