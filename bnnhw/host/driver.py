@@ -7,13 +7,13 @@ import random
 from collections import deque
 from collections.abc import Callable, Container
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bnnhw.errors import InputError, LinkError
 from bnnhw.host.protocol import Packet, Parser, encode_packet, pack_frame, unpack_results
+from bnnhw.host.serial_ports import Port
 from bnnhw.line import BASE_BAUD, CALL_BACK
 from bnnhw.packets import Identity, Request, Results, Status
 
@@ -22,29 +22,6 @@ NOISE_LIMIT = 1 << 18
 
 FAST_ATTEMPTS = 3
 """To go to the fast rate, before the line stays at the base rate."""
-
-WRITE_SECONDS = 10.0
-"""For a port to take what is written: a pseudo-terminal whose other end has stopped never does."""
-
-
-class Port(Protocol):
-    """A transport of bytes: a pyserial `Serial`, or anything that behaves like one.
-
-    `read` waits until it has `size` bytes, but at most `timeout` seconds for them; `in_waiting` is how many it would
-    give at once. What `baudrate` is set to counts for what is sent and received from then on.
-    """
-
-    timeout: float | None
-    baudrate: int
-
-    @property
-    def in_waiting(self) -> int: ...
-
-    def read(self, size: int = 1, /) -> bytes: ...
-
-    def write(self, content: bytes, /) -> int | None: ...
-
-    def close(self) -> object: ...
 
 
 @dataclass
@@ -55,33 +32,6 @@ class Traffic:
     retries: int = 0
     silences: int = 0
     baud: int = BASE_BAUD
-
-
-def open_port(name: str) -> Port:
-    """Opens a serial port, at the rate at which every board begins.
-
-    Parameters
-    ----------
-    name
-        The port as the system names it: ``/dev/ttyUSB1``, ``COM4``.
-
-    Raises
-    ------
-    LinkError
-        If the port cannot be opened, or another program has it.
-    """
-    import serial  # here, because only a real board needs it
-
-    try:
-        # Two programs at one port would take each other's answers.
-        port = serial.Serial(name, BASE_BAUD, exclusive=True, write_timeout=WRITE_SECONDS)
-    except (serial.SerialException, ValueError) as error:
-        raise LinkError(f"cannot open the port {name}: {error}") from error
-    # USB adapters collect bytes for up to 16 ms; where the system lets us, have them delivered at once.
-    with contextlib.suppress(AttributeError, NotImplementedError, OSError, ValueError):
-        port.set_low_latency_mode(True)
-    opened: Port = port
-    return opened
 
 
 class Driver:

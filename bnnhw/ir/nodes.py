@@ -13,7 +13,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from bnnhw.arithmetic.formats import DataType
+from bnnhw.arithmetic.formats import BIT, DataType
 from bnnhw.ir.geometry import Geometry
 
 
@@ -374,6 +374,12 @@ class Threshold(Node):
         """The integer for each count, (C, n + 1) or (1, n + 1)."""
         regular = self.offset + self.step * np.arange(self.thresholds.shape[1] + 1)
         return self.codes if self.codes.size else regular[None]
+
+    @property
+    def compares(self) -> bool:
+        """Whether it makes bits, each by one comparison of an element."""
+        regular = self.thresholds.shape[1] == 1 and not self.codes.size
+        return regular and (self.offset, self.step, self.dtype) == (0, 1, BIT)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -365,7 +365,7 @@ class _Lowering:
 
     def _lookup(self, node: Lookup) -> None:
         codes = self._made.codes(node.inputs[0])
-        if self._made.integers(codes.tensor) != BIT or codes.scale.ndim or codes.scale != 1:
+        if self._made.integers(codes.tensor) != BIT or (codes.scale != 1).any():
             raise ModelError("tables of inputs that are not 0 and 1; compare them with thresholds before it")
         tensor = self._made.add(node, codes.tensor)
         shape = self._graph.tensors[node.output].shape
