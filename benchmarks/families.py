@@ -201,7 +201,7 @@ def measured(rows: Rows) -> str:
     exact = f"wrong are {', '.join(differing)}" if differing else "all were exact"
     return (
         f"Of {len(designs)} designs on this page, {len(routed)} are routed. Each of these was simulated before and "
-        f"after synthesis ({' and '.join(LEVELS)}) for {SAMPLES} test images, and held against the reference: {exact}.\n"
+        f"after synthesis ({' and '.join(LEVELS)}) for {SAMPLES} test images, held against the reference: {exact}.\n"
     )
 
 
