@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from bnnhw.arithmetic.formats import BIT, DataType, Integers
 from bnnhw.errors import ModelError
-from bnnhw.ir.elementwise import ELEMENTWISE
+from bnnhw.ir.elementwise import ELEMENTWISE, parameters
 from bnnhw.ir.geometry import Geometry
 from bnnhw.ir.graph import Graph
 from bnnhw.ir.nodes import (
@@ -353,13 +353,12 @@ class _Lowering:
 
     def _gather(self, node: Gather) -> None:
         value = self._part(self._padded(node.inputs[0]))
-        function = affine(value.steps)
         steps = value.steps
-        if function is None or function.scale.ndim or function.offset.ndim:
-            if node.places.ndim > 1:
-                raise ModelError("elements of different scales in another order; quantise them alike")
+        if node.places.ndim == 1:
             channels = node.places % self._made.new.tensors[value.tensor].shape[-1]
             steps = tuple(of_channels(step, channels) for step in steps)
+        elif any(array.ndim for step in steps for array in parameters(step)):
+            raise ModelError("elements of different scales in another order; quantise them alike")
         tensor = self._made.add(node, value.tensor)
         self._made.values[node.output] = Value(tensor, node.places.shape, steps)
 
