@@ -8,11 +8,10 @@ import subprocess
 from pathlib import Path
 
 from bnnhw.errors import ToolError
-from bnnhw.resources import folder
 from bnnhw.verify import verilator
 
 
-def executable(verilog: str, top: str, harness: str) -> Path:
+def executable(verilog: str, top: str, harness: Path) -> Path:
     """A program that simulates `verilog`; kept in the cache, as `Bench` keeps its own.
 
     Parameters
@@ -20,24 +19,23 @@ def executable(verilog: str, top: str, harness: str) -> Path:
     verilog
         The source, module `top`.
     harness
-        Name of the C++ file in ``sim/`` that has `main`. It includes ``V<top>.h``.
+        The C++ file that has `main`. It includes ``V<top>.h``.
 
     Raises
     ------
     ToolError
         If Verilator or a C++ compiler is missing, or refuses the source.
     """
-    source = folder("sim") / harness
-    key = verilator.digest(verilog, top, source.read_text(), Path(__file__).read_text(), verilator.versions())
+    key = verilator.digest(verilog, top, harness.read_text(), Path(__file__).read_text(), verilator.versions())
     target = verilator.simulators() / key
     if not target.is_dir():
         with verilator.workshop(target, optimisation=verilator.LONG_RUNS) as workshop:
             scratch, log = workshop.folder, workshop.folder / "build.log"
             (scratch / f"{top}.v").write_text(verilog)
-            shutil.copy(source, scratch)
+            shutil.copy(harness, scratch)
             translate = ["verilator", "--cc", "--exe", "-Mdir", ".", "--top-module", top, "--prefix", f"V{top}"]
             make = ["make", "-j", str(os.cpu_count() or 1), "-f", f"V{top}.mk"]  # its options are in the environment
-            for command in ([*translate, "-o", top, *verilator.OPTIONS, f"{top}.v", harness], make):
+            for command in ([*translate, "-o", top, *verilator.OPTIONS, f"{top}.v", harness.name], make):
                 with log.open("ab") as output:
                     environment = {**os.environ, **workshop.environment}
                     done = subprocess.run(

@@ -13,6 +13,7 @@ from typing import Any, Self
 from bnnhw.design import Design
 from bnnhw.errors import PlanError
 from bnnhw.line import BASE_BAUD
+from bnnhw.resources import folder
 from bnnhw.toolchain import Board, carry_cells, find_board
 from bnnhw.verify.executable import executable
 from bnnhw.verify.netlist import models
@@ -79,7 +80,9 @@ class SimulatedBoard:
         board = find_board(design.plan.board)
         clk_hz = round(board.link_mhz * 1e6)
         fast_baud = board.fast_baud(baud)
-        program = executable(verilog or board_verilog(design, board, fast_baud), "board", "board_harness.cpp")
+        program = executable(
+            verilog or board_verilog(design, board, fast_baud), "board", folder("sim") / "board_harness.cpp"
+        )
         frame_bytes = -(-design.plan.input_elements * design.plan.input_dtype.bits // 8)
         # Twice what lies between a request's last bit and its answer's first, and more than the reset takes.
         quiet_cycles = 100 * clk_hz // BASE_BAUD + 2 * (10 * frame_bytes + design.estimate["latency_cycles"])
