@@ -188,7 +188,7 @@ def convolutional() -> Small:
     name = make.add(Pad(**UNNAMED, pads=(0, 1, 0, 0), value=-np.inf), name)
     name = make.add(MaxPool(**UNNAMED, geometry=Geometry((2, 2), (2, 2)), minimum=np.zeros((), np.bool_)), name)
     name = make.add(Conv(**UNNAMED, **make.weights((3, 1, 1, 4)), geometry=Geometry((1, 1))), name)
-    name = make.quantiser(make.normalisation(name, 2.0), "bipolar")
+    name = make.quantiser(_even(make, name, 2.0), "bipolar")
     graph = to_integers(_classified(make, name))
     network = Network.of(graph)
     foldings: list[dict[str, Any]] = [
