@@ -10,8 +10,10 @@ import pytest
 
 from benchmarks.pages import ROOT, tables_of
 from bnnhw.arithmetic.formats import BIPOLAR
+from bnnhw.dataflow import pipeline
 from bnnhw.errors import ToolError
 from bnnhw.generate.ports import Ports
+from bnnhw.units import UNITS
 from bnnhw.verify import RtlSimulation
 from campaigns import mutants
 from campaigns.mutation.designs import DESIGNS, Frames, Small
@@ -86,7 +88,7 @@ def test_equal_answers_are_proved(tiny: Small, tmp_path: Path) -> None:
     assert not equal(mutated.verilog, number(mutated, "ready stuck at zero"), ports)
 
 
-@pytest.mark.parametrize("name", ["convolutional", "grouped"])
+@pytest.mark.parametrize("name", ["convolutional", "grouped", "branched"])
 def test_nothing_is_always_the_same(name: str) -> None:
     """Faults hide behind channels and classes that never change."""
     small = DESIGNS[name]()
@@ -106,6 +108,11 @@ def test_faults_of_a_netlist(tiny: Small, tmp_path: Path) -> None:
 def test_proofs_find_what_simulations_cannot_see() -> None:
     assert mutants.refuted(Mutant(1, "valid dropped in a stall", "VectorBuffer 0.o"))
     assert not mutants.refuted(Mutant(1, "memory bit flipped", "bank of 2 words of 3 bits, word 0, bit 0"))
+
+
+def test_every_unit_gets_faults() -> None:
+    designs = [make() for make in DESIGNS.values()]
+    assert {type(stage.unit) for small in designs for stage in pipeline(small.plan, small.network)} == set(UNITS)
 
 
 def test_sample_has_every_kind() -> None:
