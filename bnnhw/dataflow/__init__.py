@@ -14,6 +14,7 @@ from bnnhw.dataflow.cycles import Cycles, measure, with_fifos
 from bnnhw.dataflow.finn import by_layer
 from bnnhw.dataflow.folding_file import Folding, check_names, load_folding
 from bnnhw.dataflow.layers import INPUT, LayerPlan, LookupLayer
+from bnnhw.dataflow.layers.weighted import POPCOUNT_LEVELS
 from bnnhw.dataflow.network import Network
 from bnnhw.dataflow.pipeline import Stage, pipeline
 from bnnhw.dataflow.plan import Plan, lanes_within, load_plan
@@ -42,6 +43,8 @@ __all__ = [
 FILL = {"ice40": 0.86, "ecp5": 0.82}
 # Tables read a few bits each and nothing stalls them: they route where hardly a LUT is left.
 FILL_OF_TABLES = 0.93
+# LUTs between registers of tables where those with fewer do not fit.
+ROOMY_LEVELS = (4, 8)
 # Without --fps a plan is as fast as this many LUTs allow: place and route of more takes long, and nobody asked for it.
 UNASKED_LUTS = 6000
 # How often a plan whose layers wait for each other is replaced by a faster one.
@@ -85,8 +88,10 @@ def make_plan(
         return _fast_enough(network, part, fps, budget, search, board=board, clock_mhz=clock_mhz)
     if all({"pe", "simd"} & {*layer.plan_type.choices} <= {*wanted.get(layer.name, {})} for layer in network.layers):
         layers = search.within(1 << 40, budget).layers
+    elif _tables_alone(network):
+        layers = _fastest_tables(network, part, wanted, budget, link=bool(board))
     else:
-        layers = search.fastest(budget if _tables_alone(network) else unasked(budget)).layers
+        layers = search.fastest(unasked(budget)).layers
     clock = reckoned_mhz(part, layers) if clock_mhz is None else clock_mhz
     return planned(network, layers, board=board, part=part.name, clock_mhz=clock)
 
@@ -114,6 +119,30 @@ def budget_of(part: Part, network: Network, *, link: bool = True) -> Budget:
 def _tables_alone(network: Network) -> bool:
     """Whether it is nothing but tables, which take as many LUTs at any speed."""
     return all(isinstance(layer, LookupLayer) for layer in network.layers)
+
+
+def _fastest_tables(
+    network: Network, part: Part, wanted: Folding, budget: Budget, *, link: bool
+) -> tuple[LayerPlan, ...]:
+    """The layers of tables in the fewest cycles, and with registers as close together as there is room for then.
+
+    Raises
+    ------
+    PlanError
+        If they fit in no way.
+    """
+    found: list[tuple[LayerPlan, ...]] = []
+    for levels in (POPCOUNT_LEVELS, *ROOMY_LEVELS):
+        asked = {layer.name: {"popcount_levels": levels, **wanted.get(layer.name, {})} for layer in network.layers}
+        try:
+            found.append(Search(network, part, asked, link=link).fastest(budget).layers)
+        except PlanError:
+            if levels == ROOMY_LEVELS[-1] and not found:
+                raise
+        else:
+            if all(layer.cycles == 1 for layer in found[-1]):
+                break
+    return min(found, key=lambda layers: max(layer.cycles for layer in layers))
 
 
 def unasked(budget: Budget) -> Budget:
