@@ -5,6 +5,7 @@ The job comes as a JSON file, named by the environment variable BNNHW_JOB:
     beats    file with the payload of one input beat per line, in hexadecimal
     answers  file to write, one output beat per line: cycle and payload in hexadecimal
     i_last, o_last   which bit of an input's and of an output's payload closes a frame
+    image    file with the image of memories that the accelerator loads after each reset, or nothing
     starts   file to write, one line per frame: the cycle that took its first beat
     frames   how many frames come out
     i_stall, o_stall, seed   stall patterns, see `streams.stalls`
@@ -36,9 +37,11 @@ async def frames(dut) -> None:
     beats = [int(line, 16) for line in Path(job["beats"]).read_text().split()]
     cocotb.start_soon(Clock(dut.clk, 2, unit="ns").start())
     await reset(dut)
+    await _load(dut, job["image"])
     if job["reset_at"] >= 0:
         await _feed(dut, beats[: job["reset_at"]])
         await reset(dut)
+        await _load(dut, job["image"])
         beats = beats[job["reset_at"] :]
 
     recorder = Recorder(dut, job["watch"]) if job["watch"] else None
@@ -110,6 +113,20 @@ async def _run(dut, job: dict[str, Any], beats: list[int], recorder: Recorder | 
         )
     Path(job["answers"]).write_text("".join(answers))
     Path(job["starts"]).write_text("".join(starts))
+
+
+async def _load(dut, image: str) -> None:
+    """Loads the memories; an image that is not good leaves the accelerator waiting."""
+    if not image:
+        return
+    edge = RisingEdge(dut.clk)
+    dut.image__valid.value = 1
+    for k, byte in enumerate(Path(image).read_bytes()):
+        dut.image__payload.value = byte | (k == 0) << 8
+        await edge
+    dut.image__valid.value = 0
+    while dut.loaded.value == 0 and dut.failed.value == 0:
+        await edge
 
 
 async def _feed(dut, beats: list[int]) -> None:

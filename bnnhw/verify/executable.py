@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 from bnnhw.errors import ToolError
@@ -12,7 +13,9 @@ from bnnhw.resources import folder
 from bnnhw.verify import verilator
 
 
-def executable(verilog: str, top: str, harness: str) -> Path:
+def executable(
+    verilog: str, top: str, harness: str, *, beside: Sequence[str] = (), defines: Sequence[str] = ()
+) -> Path:
     """A program that simulates `verilog`; kept in the cache, as `Bench` keeps its own.
 
     Parameters
@@ -21,21 +24,28 @@ def executable(verilog: str, top: str, harness: str) -> Path:
         The source, module `top`.
     harness
         Name of the C++ file in ``sim/`` that has `main`. It includes ``V<top>.h``.
+    beside
+        Names of the files in ``sim/`` that it includes.
+    defines
+        Macros that it is compiled with.
 
     Raises
     ------
     ToolError
         If Verilator or a C++ compiler is missing, or refuses the source.
     """
-    source = folder("sim") / harness
-    key = verilator.digest(verilog, top, source.read_text(), Path(__file__).read_text(), verilator.versions())
+    sources = [folder("sim") / name for name in (harness, *beside)]
+    texts = [source.read_text() for source in sources]
+    key = verilator.digest(verilog, top, *texts, defines, Path(__file__).read_text(), verilator.versions())
     target = verilator.simulators() / key
     if not target.is_dir():
         with verilator.workshop(target, optimisation=verilator.LONG_RUNS) as workshop:
             scratch, log = workshop.folder, workshop.folder / "build.log"
             (scratch / f"{top}.v").write_text(verilog)
-            shutil.copy(source, scratch)
+            for source in sources:
+                shutil.copy(source, scratch)
             translate = ["verilator", "--cc", "--exe", "-Mdir", ".", "--top-module", top, "--prefix", f"V{top}"]
+            translate += [word for name in defines for word in ("-CFLAGS", f"-D{name}")]
             make = ["make", "-j", str(os.cpu_count() or 1), "-f", f"V{top}.mk"]  # its options are in the environment
             for command in ([*translate, "-o", top, *verilator.OPTIONS, f"{top}.v", harness], make):
                 with log.open("ab") as output:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from bnnhw.dataflow.cycles import measure
 from bnnhw.dataflow.network import Network
+from bnnhw.dataflow.pipeline import memory_image
 from bnnhw.dataflow.plan import Plan
 from bnnhw.errors import ToolError
 from bnnhw.generate.ports import Ports
@@ -106,6 +107,7 @@ class RtlSimulation:
         lengths: NDArray[np.integer] | None = None,
         reset_at: int = -1,
         waves: Path | None = None,
+        image: bytes | None = None,
     ) -> RtlResult:
         """Sends the integer activations `values` (N, ...), one frame each, without a gap.
 
@@ -119,7 +121,10 @@ class RtlSimulation:
             Number of beats after which the accelerator is reset; these beats' frames get no answer.
         waves
             Where to leave a waveform.
+        image
+            What is loaded after each reset, before the first beat; None for what the plan says, if anything.
         """
+        image = memory_image(self._plan, self._network) if image is None else image
         port = self._ports.input
         i_last = port.position("last")
         payloads: list[int] = []
@@ -129,11 +134,14 @@ class RtlSimulation:
         frames = len(values) if reset_at < 0 else _frames_after(payloads, reset_at, i_last)
         with tempfile.TemporaryDirectory(prefix="bnnhw-frames-") as name:
             scratch = Path(name)
+            if image is not None:
+                (scratch / "image").write_bytes(image)
             (scratch / "beats").write_text("\n".join(f"{payload:x}" for payload in payloads))
             job = {
                 "beats": str(scratch / "beats"),
                 "answers": str(scratch / "answers"),
                 "starts": str(scratch / "starts"),
+                "image": str(scratch / "image") if image is not None else "",
                 "i_last": i_last,
                 "o_last": self._ports.output.position("last"),
                 "frames": frames,
