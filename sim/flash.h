@@ -25,11 +25,12 @@ public:
             if (bits) end();
             bits = 0;
         } else if (clk && !was_clk) {
+            if (!bits) hears = is_awake && since_wake >= wake_cycles;
             shift = shift << 1 | copi;
             ++bits;
             if (bits == 8) command = uint8_t(shift);
             if (bits == 32) address = shift & 0xffffff;
-        } else if (!clk && was_clk && bits >= 32 && command == 0x03 && awake()) {
+        } else if (!clk && was_clk && bits >= 32 && command == 0x03 && hears) {
             const unsigned bit = (bits - 32) % 8;
             out = content[(address + (bits - 32) / 8) & 0xffffff] >> (7 - bit) & 1;
         }
@@ -38,8 +39,6 @@ public:
     }
 
 private:
-    bool awake() const { return is_awake && since_wake >= wake_cycles; }
-
     // The select went away, which is when commands without data are obeyed.
     void end() {
         if (bits == 8 && command == 0xab) {
@@ -51,7 +50,7 @@ private:
 
     std::vector<uint8_t> content;
     long wake_cycles;
-    bool is_awake = false;
+    bool is_awake = false, hears = false;
     long since_wake = 0;
     bool was_clk = false, out = true;
     unsigned long bits = 0;  // since it was selected

@@ -30,8 +30,8 @@ class Accelerator(wiring.Component):
     o : Out(stream), payload as `bnnhw.generate.ports` has it
         One frame for each that came in.
     image : In(stream), payload `IMAGE_BYTE`; loaded : Out(1), failed : Out(1)
-        Only of a plan that `loads`: where the image of its memories comes (`bnnhw.memory_image`), and what became of it.
-        Until it is `loaded`, `i` is not ready. What begins another image must wait until no frame is inside.
+        Only of a plan that `loads`: where the image of its memories comes (`bnnhw.memory_image`), and what became of
+        it. Until it is `loaded`, `i` is not ready. Another image may begin only when no frame is inside.
 
     Timing
     ------

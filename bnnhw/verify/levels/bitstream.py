@@ -24,7 +24,7 @@ def answer(task: Task) -> Answer:
     design = task.design
     if design.folder is None:
         raise InputError("level bitstream needs the folder of a build: give DIR instead of MODEL")
-    verilog = unpacked(find_board(design.plan.board), design.folder)
+    verilog = unpacked(find_board(design.plan.board), design.folder, loads=design.plan.loads)
     answers = infer_on_board(design, task.inputs, verilog=verilog)
     outputs = reference.finish(design.graph, answers.results.integers)
     return Answer(
