@@ -60,6 +60,7 @@ class Status(IntEnum):
     LOADING = 0x87
     NOT_LOADED = 0x88
     TAKEN = 0x89
+    LOADED = 0x8A
 
 
 @dataclass(frozen=True)

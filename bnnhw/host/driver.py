@@ -271,7 +271,7 @@ class Driver:
         return results
 
     def load(self, image: bytes, progress: Callable[[int, int], None] | None = None) -> None:
-        """Loads the memories of the board's design that its bitstream does not hold.
+        """Loads the memories of the board's design that its bitstream does not hold, unless they are loaded.
 
         Parameters
         ----------
@@ -283,7 +283,7 @@ class Driver:
         Raises
         ------
         LinkError
-            If the board does not take them: it has none to load, has them already, or they are of another design.
+            If the board does not take them. Whether they were of its design, the next `infer` tells.
         """
         identity = self.identify()
         size = identity.load_bytes
@@ -292,6 +292,8 @@ class Driver:
         for _ in range(LOAD_ATTEMPTS):
             for k, piece in enumerate(pieces):
                 answer = self._answer(Request.LOAD_MORE if k else Request.LOAD, piece)
+                if answer is not None and answer.kind == Status.LOADED:
+                    return
                 if answer is None or answer.kind != Status.TAKEN:
                     problem = "it was silent" if answer is None else f"it answered {_name(answer.kind)}"
                     break

@@ -179,7 +179,7 @@ class RequestReceiver(wiring.Component):
                     with m.Elif(is_infer & ~self.loaded):
                         finish(Status.NOT_LOADED)
                     with m.Elif(is_load & self.loaded):
-                        finish(Status.UNKNOWN_KIND)
+                        finish(Status.LOADED)
             with m.Case(_State.PAYLOAD):
                 m.d.comb += self.write.eq(is_infer)
                 m.d.sync += self.offset.eq(self.offset + 1)
