@@ -37,11 +37,11 @@ async def frames(dut) -> None:
     beats = [int(line, 16) for line in Path(job["beats"]).read_text().split()]
     cocotb.start_soon(Clock(dut.clk, 2, unit="ns").start())
     await reset(dut)
-    await _load(dut, job["image"])
+    await _load(dut, job)
     if job["reset_at"] >= 0:
         await _feed(dut, beats[: job["reset_at"]])
         await reset(dut)
-        await _load(dut, job["image"])
+        await _load(dut, job)
         beats = beats[job["reset_at"] :]
 
     recorder = Recorder(dut, job["watch"]) if job["watch"] else None
@@ -115,18 +115,21 @@ async def _run(dut, job: dict[str, Any], beats: list[int], recorder: Recorder | 
     Path(job["starts"]).write_text("".join(starts))
 
 
-async def _load(dut, image: str) -> None:
-    """Loads the memories; an image that is not good leaves the accelerator waiting."""
-    if not image:
+async def _load(dut, job: dict[str, Any]) -> None:
+    """Loads the memories; an image that is refused leaves the accelerator waiting."""
+    if not job["image"]:
         return
     edge = RisingEdge(dut.clk)
     dut.image__valid.value = 1
-    for k, byte in enumerate(Path(image).read_bytes()):
+    for k, byte in enumerate(Path(job["image"]).read_bytes()):
         dut.image__payload.value = byte | (k == 0) << 8
         await edge
     dut.image__valid.value = 0
-    while dut.loaded.value == 0 and dut.failed.value == 0:
+    for _ in range(job["hang_cycles"]):
         await edge
+        if dut.loaded.value == 1 or dut.failed.value == 1:
+            return
+    raise AssertionError(f"nothing moved for {job['hang_cycles']} cycles, and the image is neither loaded nor refused")
 
 
 async def _feed(dut, beats: list[int]) -> None:

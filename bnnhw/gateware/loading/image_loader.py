@@ -5,7 +5,7 @@ from amaranth.lib import data, enum, stream, wiring
 from amaranth.lib.crc.catalog import CRC32_ISO_HDLC
 from amaranth.lib.wiring import In, Out
 
-from bnnhw.memory_image import CHECKSUM_BYTES, COUNT_BYTES, WORD_BITS
+from bnnhw.memory_image import COUNT_BYTES, WORD_BITS
 
 IMAGE_BYTE = data.StructLayout({"data": 8, "first": 1})
 """A byte of an image, and whether the image begins with it."""
@@ -35,6 +35,8 @@ class ImageLoader(wiring.Component):
         What an image must begin with.
     min_words, max_words : int
         Words that an image has; one of fewer or more fails.
+    checksum : amaranth.lib.crc.Algorithm
+        What the image ends with.
 
     Members
     -------
@@ -60,11 +62,12 @@ class ImageLoader(wiring.Component):
         If the head is empty, or no image can have such numbers of words.
     """
 
-    def __init__(self, head, min_words, max_words):
+    def __init__(self, head, min_words, max_words, *, checksum=CRC32_ISO_HDLC):
         if not head or not 0 < min_words <= max_words < 1 << 8 * COUNT_BYTES:
             raise ValueError(f"an image needs a head and words, not {head!r} and {min_words!r} to {max_words!r}")
         self._head = head
         self._words = min_words, max_words
+        self._checksum = checksum
         super().__init__(
             {
                 "i": In(stream.Signature(IMAGE_BYTE, always_ready=True)),
@@ -77,10 +80,11 @@ class ImageLoader(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        m.submodules.checksum = checksum = CRC32_ISO_HDLC(8).create()
+        m.submodules.checksum = checksum = self._checksum(8).create()
+        checksum_bytes = len(checksum.crc) // 8
         byte, take = self.i.payload.data, self.i.valid
         state = Signal(_State, init=_State.END)
-        index = Signal(range(max(len(self._head), COUNT_BYTES, CHECKSUM_BYTES)))  # within head, count or checksum
+        index = Signal(range(max(len(self._head), COUNT_BYTES, checksum_bytes)))  # within head, count or checksum
         low = Signal(8, reset_less=True)
         # Number of words as it comes in, the lowest byte first; then how many are left.
         left = Signal(8 * COUNT_BYTES, reset_less=True)
@@ -137,7 +141,7 @@ class ImageLoader(wiring.Component):
                 with m.If(left == 0):
                     follow(_State.CHECKSUM)
             with m.Case(_State.CHECKSUM), m.If(take):
-                with m.If(index == CHECKSUM_BYTES - 1):
+                with m.If(index == checksum_bytes - 1):
                     follow(_State.VERIFY)
             with m.Case(_State.VERIFY):
                 m.d.sync += [
