@@ -6,6 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 from bnnhw.dataflow.layers import INPUT
 from bnnhw.dataflow.pipeline import contents, loaded_words, pipeline
+from bnnhw.gateware.data_register import data_register
 from bnnhw.gateware.frame_layout import frame_layout, result_layout
 from bnnhw.gateware.loading.image_loader import IMAGE_BYTE, ImageLoader
 from bnnhw.generate.circuits import circuit
@@ -92,12 +93,10 @@ class Accelerator(wiring.Component):
     def _load(self, m, words, loaded):
         """Passes the words of the image from one to the next of the units that are `loaded`."""
         m.submodules.loader = loader = ImageLoader(head(bytes.fromhex(self._plan.digest)), words, words)
-        m.d.comb += [
-            loader.i.payload.eq(self.image.payload),
-            loader.i.valid.eq(self.image.valid),
-            self.image.ready.eq(1),
-        ]
-        m.d.comb += [self.loaded.eq(loader.loaded), self.failed.eq(loader.failed)]
+        # From here to the counters of the memories is a cycle's work, so that the way here must not be part of it.
+        byte = data_register(m, loader.i.payload)
+        m.d.sync += [byte.eq(self.image.payload), loader.i.valid.eq(self.image.valid)]
+        m.d.comb += [self.image.ready.eq(1), self.loaded.eq(loader.loaded), self.failed.eq(loader.failed)]
         source = loader.o
         for unit in loaded:
             wiring.connect(m, source, unit.load)
