@@ -22,6 +22,7 @@ NAMES = (
     "lenet",
     "quantize",
     "link",
+    "install",
 )
 
 if __name__ == "__main__":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,11 +10,13 @@ from typing import Any
 import bnnhw
 from benchmarks.pages import ROOT
 from bnnhw.shipped import model_name
+from models.datasets import SHARED
+
+# Third-party networks.
+DATA = SHARED
 
 BOARDS = ("icebreaker", "ice40-hx8k-b-evn", "ulx3s-85f")
 
-# Third-party networks lie beside the checkout, or where the variable says.
-DATA = Path(os.environ.get("BNNHW_SHARED_DATA", ROOT.parent / "shared" / "data"))
 TFC_1W1A = "models/qonnx_zoo_tfc/TFC_1W1A.onnx"
 TFC_2W2A = "models/qonnx_zoo_tfc/TFC_2W2A.onnx"
 SFC_1W1A = "models/sfc_zybo/SFC_1W1A.onnx"
@@ -50,6 +51,10 @@ class Entry:
         Options of the two verbs, as JSON can hold them. A folding is named relative to the top of the checkout.
     samples
         How many are compared in simulation.
+    levels
+        Those of `bnnhw.compare`.
+    tested
+        Whether the samples are those of the test set that the model's data have, see `models.datasets`.
     """
 
     model: str
@@ -58,6 +63,8 @@ class Entry:
     compile: Mapping[str, Any] = field(default_factory=dict)
     build: Mapping[str, Any] = field(default_factory=dict)
     samples: int = 100
+    levels: tuple[str, ...] = ("reference", "rtl")
+    tested: bool = False
 
     @property
     def title(self) -> str:
@@ -95,10 +102,17 @@ def entries() -> list[Entry]:
     models = [*plain, *tables, SFC_1W1A, KWS_3W3A, CNV_1W1A, CNV_1W2A]
     found = [
         *(Entry(model, board) for model in plain for board in BOARDS),
+<<<<<<< HEAD
         *(Entry(model, LOOKUP[model], samples=1000) for model in tables),
         # Weights of three and of seven times the block RAMs of the part, in its single-port RAM.
         Entry(SFC_1W1A, "icebreaker"),
         Entry(KWS_3W3A, "icebreaker", samples=20),
+=======
+        *(
+            Entry(model, LOOKUP[model], samples=1000, levels=("reference", "rtl", "netlist"), tested=True)
+            for model in tables
+        ),
+>>>>>>> main
         # The same plan, with the best of several routes; on ECP5 they take too long.
         *(Entry(TFC_1W1A, board, "seeds", build={"seeds": 8}) for board in BOARDS[:2]),
         # Each weight that is read serves one image.

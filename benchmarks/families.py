@@ -2,9 +2,10 @@
 
 The networks of ``models/families`` are explored three times: for equal speed on an iCEBreaker and on a ULX3S, with as
 few LUTs as that takes, and for equal area, as fast as an iCEBreaker allows. All are planned first, which takes minutes,
-and then routed with seed 1, which takes hours; until then a row is that of the plan. Rows go to
-``benchmarks/families.json`` as they are known, so that an interrupted run goes on where it stopped; a row of another
-model file is measured again. Writes the tables and the plot of docs/families.md.
+and then routed with seed 1, which takes hours; until then a row is that of the plan. What is routed is simulated as
+well, before and after synthesis, and held against the reference. Rows go to ``benchmarks/families.json`` as they are
+known, so that an interrupted run goes on where it stopped; a row of another model file is measured again. Writes the
+tables and the plot of docs/families.md.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import bnnhw
 from benchmarks.commands import add_again, add_only
@@ -33,6 +35,8 @@ PAGE = "docs/families.md"
 PLOT = ROOT / "docs" / "families.svg"
 LOWEST = 80  # percent: less accurate ones would make the plot's other points hard to tell apart
 FIGURES = ("lut4", "block_ram", "clock_mhz", "inferences_per_second", "weight_bits")
+# What a routed design is held against, and with how many of the samples that lie beside its model.
+LEVELS, SAMPLES = ("rtl", "netlist"), 3
 
 
 @dataclass(frozen=True)
@@ -49,10 +53,37 @@ class Case:
     board: str
     fps: float | None
 
-    def point(self, family: str, *, build: bool) -> Point:
+    def point(self, family: str, *, build: bool) -> Compared:
         """The design of one network."""
         (target,) = find_targets([self.board], [])
-        return Point(ModelFile.find(family, None, None), target, self.fps, effort=Effort(build))
+        return Compared(Point(ModelFile.find(family, None, None), target, self.fps, effort=Effort(build)))
+
+
+@dataclass(frozen=True)
+class Compared:
+    """A point whose design, where it is built, is simulated too.
+
+    Its answer has the ``samples`` at each of `LEVELS` and their ``mismatches`` besides.
+    """
+
+    point: Point
+
+    @property
+    def name(self) -> str:
+        return self.point.name
+
+    @property
+    def key(self) -> Mapping[str, Any]:
+        return {**self.point.key, "levels": LEVELS, "samples": SAMPLES}
+
+    def answer(self) -> Answer:
+        found = self.point.answer()
+        if found["outcome"] != BUILT:
+            return found
+        compared = bnnhw.compare(self.point.design(), levels=LEVELS, samples=SAMPLES)
+        undecided = [level for level in LEVELS if level in compared["undecided"]]
+        assert not undecided, f"{self.name}: float32 decides every sample at {undecided}"
+        return found | {"samples": SAMPLES, "mismatches": compared["mismatches"]}
 
 
 SMALL = Case("speed of iCEBreaker", "icebreaker", 5_000)
@@ -73,16 +104,16 @@ class Kept:
     def __init__(self, rows: Rows, *, again: bool = False) -> None:
         self._rows, self._again = rows, again
 
-    def get(self, task: Point) -> Answer | None:
-        key = key_of(task)
+    def get(self, task: Compared) -> Answer | None:
+        key = key_of(task.point)
         if self._again or key not in self._rows:
             return None
         row = self._rows[key]
-        final = "refused" in row or row["routed"] or not task.effort.build
-        return row if final and row["file"] == stamp(task.model) else None
+        final = "refused" in row or row["routed"] or not task.point.effort.build
+        return row if final and row["file"] == stamp(task.point.model) else None
 
-    def add(self, task: Point, answer: Answer) -> None:
-        row = row_of(task, answer)
+    def add(self, task: Compared, answer: Answer) -> None:
+        row = row_of(task.point, answer)
         print(row, flush=True)
         self._rows.add(row)
 
@@ -100,6 +131,8 @@ def row_of(point: Point, answer: Answer) -> Row:
     if answer["outcome"] == REFUSED:
         return row | {"maps": bnnhw.check(family)["maps"], "refused": answer["reason"]}
     figures = {"routed": answer["outcome"] == BUILT, "cycles": answer["cycles_per_inference"]}
+    if answer["outcome"] == BUILT:
+        figures |= {"samples": answer["samples"], "mismatches": answer["mismatches"]}
     return row | {"maps": True, **figures, **{name: answer[name] for name in FIGURES}}
 
 

@@ -10,15 +10,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 import bnnhw
 from benchmarks.entries import Entry
 from benchmarks.pages import ROOT
 from bnnhw.dataflow.area import features_of
 from bnnhw.dataflow.pipeline import pipeline
 from bnnhw.dataflow.traffic import weight_bits_read
-from bnnhw.errors import PlanError
+from bnnhw.errors import InputError, PlanError
 from bnnhw.files import write_text
 from bnnhw.inputs import inputs_for
+from models.datasets import Split, source_of
 
 RESULTS = ROOT / "benchmarks" / "results"
 
@@ -51,15 +55,16 @@ def _measured(entry: Entry, routes_at_once: int) -> Result:
     if "folding" in compile_options:
         compile_options["folding"] = ROOT / compile_options["folding"]
     design = bnnhw.compile(entry.source, board=entry.board, **compile_options)
-    comparison = bnnhw.compare(design, samples=entry.samples)
+    given = _test_samples(entry) if entry.tested else None
+    comparison = bnnhw.compare(design, inputs=given, samples=entry.samples, levels=entry.levels)
     with tempfile.TemporaryDirectory() as folder:
         started = time.monotonic()
         report = bnnhw.build(design, folder=folder, jobs=routes_at_once, **entry.build)
         seconds = time.monotonic() - started
-    chosen = inputs_for(design.graph, None, entry.samples)
     return {
         "part": design.plan.part,
-        "inputs": "the model's golden file" if chosen.labels is not None else chosen.source,
+        "inputs": "the model's test set" if entry.tested else _origin(design, entry.samples),
+        "levels": {name: level["samples"] for name, level in comparison["levels"].items()},
         "samples": comparison["levels"]["rtl"]["samples"],
         "mismatches": comparison["mismatches"],
         "weight_bits_read": weight_bits_read(design.plan),
@@ -69,6 +74,31 @@ def _measured(entry: Entry, routes_at_once: int) -> Result:
         "report": report,
         "build_seconds": round(seconds, 1),
     }
+
+
+def _test_samples(entry: Entry) -> NDArray[np.float32]:
+    """The first samples of the test set."""
+    return test_set(entry).x[: entry.samples]
+
+
+def test_set(entry: Entry) -> Split:
+    """The samples that the model of `entry` was not trained on.
+
+    Raises
+    ------
+    InputError
+        If the data are not at hand.
+    """
+    source = source_of(entry.model)
+    try:
+        return source.read(source.folder).test
+    except FileNotFoundError as error:
+        raise InputError(f"{entry.name}: {error}: its data are needed, see the model's README.md") from None
+
+
+def _origin(design: bnnhw.Design, samples: int) -> str:
+    chosen = inputs_for(design.graph, None, samples)
+    return "the model's golden file" if chosen.labels is not None else chosen.source
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,8 @@ class Rows:
     path
         Made with the first row.
     fields
-        Names of the fields that tell rows apart: their values are a row's key.
+        Names of the fields that tell rows apart: their values are a row's key. Rows of an older file without one of
+        them are dropped.
     wanted
         The keys that there can be, in order; rows of others are dropped. None for any, in the order in which they came.
     """
@@ -31,7 +32,7 @@ class Rows:
         self._fields = fields
         self._wanted = None if wanted is None else list(wanted)
         rows: list[Row] = json.loads(path.read_text()) if path.is_file() else []
-        self._known = {self.key(row): row for row in rows}
+        self._known = {self.key(row): row for row in rows if row.keys() >= {*fields}}
 
     def key(self, row: Row) -> Key:
         """What tells `row` from the others."""

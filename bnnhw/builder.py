@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from bnnhw.design import Design
+from bnnhw.encoders import encoder_costs
 from bnnhw.progress import Progress
 from bnnhw.shipped import known_accuracy
 from bnnhw.toolchain import build_bitstream, find_board
@@ -40,6 +41,7 @@ def build_design(
         simulated=simulated,
         model_file=design.file,
         accuracy=known_accuracy(design.file),
+        encoder=None if design.source is None else encoder_costs(design.source, design.network),
         clock_mhz=clock_mhz,
         seed=seed,
         seeds=seeds,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +12,9 @@ from bnnhw.arithmetic.formats import DataType
 from bnnhw.artifacts import is_design
 from bnnhw.dataflow import Network, load_folding, make_plan
 from bnnhw.dataflow.folding_file import Folding
-from bnnhw.dataflow.layers import Layer, LookupLayer, MatrixLayer
+from bnnhw.dataflow.layers import Layer, MatrixLayer
 from bnnhw.design import Design, load_design
+from bnnhw.encoders import encoder_costs
 from bnnhw.errors import InputError, ModelError, PlanError
 from bnnhw.files import write_text
 from bnnhw.graph_picture import file_boxes, graph_boxes, picture
@@ -128,7 +128,7 @@ def check_model(
     return found | {
         "input": input_facts(graph),
         "layers": [_layer_facts(layer) for layer in network.layers],
-        "notes": [*graph.notes, *_same_weights(network.layers), *_encoders(source, network)],
+        "notes": [*graph.notes, *_same_weights(network.layers), *filter(None, [encoder_costs(source, network)])],
     }
 
 
@@ -160,24 +160,6 @@ def _same_weights(layers: tuple[Layer, ...]) -> list[str]:
         for alike in names.values()
         if len(alike) > 1
     ]
-
-
-def _encoders(source: Graph, network: Network) -> list[str]:
-    """What to say of where the bits for a network's first tables are made, and what each way costs."""
-    if not isinstance(network.layers[0], LookupLayer):
-        return []
-    said = f"encoder on the host: {_frame_bits(network)} bits a frame"
-    if source.input_format is None:
-        return [f"{said}; where the format of the input is stated, --encoder chip has the chip make them"]
-    chip = Network.of(to_integers(source, encoder="chip"))
-    if chip.i_dtype == network.i_dtype or not isinstance(chip.layers[0], LookupLayer):
-        return [said]
-    more = chip.layers[0].netlist.luts - network.layers[0].netlist.luts
-    return [f"{said}; on the chip (--encoder chip): {_frame_bits(chip)} bits a frame, and about {more:,} LUTs more"]
-
-
-def _frame_bits(network: Network) -> int:
-    return prod(network.i_shape) * network.i_dtype.bits
 
 
 def make_design(

@@ -174,6 +174,63 @@ def _array(content: bytes) -> NDArray[np.generic]:
     return np.asarray(np.lib.format.read_array(file, allow_pickle=False))
 
 
+# Types of elements in .safetensors files that numpy has, little-endian.
+_SAFETENSORS = {
+    "BOOL": "|b1", "I8": "|i1", "U8": "|u1", "I16": "<i2", "U16": "<u2", "I32": "<i4", "U32": "<u4", "I64": "<i8",
+    "U64": "<u8", "F16": "<f2", "F32": "<f4", "F64": "<f8",
+}  # fmt: skip
+
+
+def read_safetensors(path: Path) -> dict[str, NDArray[np.generic]]:
+    """The tensors of the .safetensors file `path`, by name.
+
+    Its first 8 bytes are the length of a JSON object, little-endian, which has ``dtype``, ``shape`` and
+    ``data_offsets`` of each tensor in the bytes behind it.
+
+    Raises
+    ------
+    InputError
+        If it cannot be read, is no such file, or has more than `MAX_NPZ` bytes.
+    """
+    try:
+        content = _content(path, MAX_NPZ, links=True)
+        start = 8 + int.from_bytes(content[:8], "little")
+        if len(content) < 8 or start > min(len(content), MAX_JSON):
+            raise ValueError("its header is longer than the file, or than a header may be")
+        header = json.loads(content[8:start].decode(), object_pairs_hook=_object)
+        if not isinstance(header, dict):
+            raise ValueError("its header is no JSON object")
+        header.pop("__metadata__", None)
+        if len(header) > MAX_ARRAYS:
+            raise ValueError(f"it holds {len(header)} tensors, more than {MAX_ARRAYS}")
+        return {name: _tensor(name, told, content[start:]) for name, told in header.items()}
+    except RecursionError:
+        raise InputError(f"{path}: cannot be read as .safetensors: its header is nested too deeply") from None
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: cannot be read as .safetensors: {_reason(error)}") from None
+
+
+def _whole(numbers: Any) -> bool:
+    """Whether it is a list of numbers that count something."""
+    return isinstance(numbers, list) and all(conforms(n, int) and n >= 0 for n in numbers)
+
+
+def _tensor(name: str, told: Any, data: bytes) -> NDArray[np.generic]:
+    """The tensor that an entry of a header tells of, if that says what is there."""
+    told = told if isinstance(told, dict) else {}
+    kind, shape, offsets = told.get("dtype"), told.get("shape"), told.get("data_offsets")
+    if not isinstance(kind, str) or kind not in _SAFETENSORS:
+        raise ValueError(f"tensor {name[:60]!r} is of type {kind!r}: save it as {', '.join(_SAFETENSORS)}")
+    if not _whole(shape) or not _whole(offsets) or len(offsets) != 2:
+        raise ValueError(f"tensor {name[:60]!r} has no shape and data_offsets of whole numbers")
+    dtype, (first, past) = np.dtype(_SAFETENSORS[kind]), offsets
+    if not first <= past <= len(data) or past - first != prod(shape) * dtype.itemsize:
+        raise ValueError(
+            f"tensor {name[:60]!r} of type {kind} and shape {shape} is not what bytes {first} to {past} hold"
+        )
+    return np.frombuffer(data[first:past], dtype).reshape(shape).astype(dtype.newbyteorder("="))
+
+
 def read_verilog(path: Path) -> str:
     """The Verilog in `path`, which `bnnhw` wrote and somebody may have edited.
 

@@ -11,7 +11,7 @@ from bnnhw.errors import InputError
 from bnnhw.hints import did_you_mean, did_you_mean_file
 from bnnhw.resources import folder
 
-SUFFIXES = (".onnx", ".onnx.gz", ".npz", ".tar", ".tar.gz", ".tgz")
+SUFFIXES = (".onnx", ".onnx.gz", ".npz", ".safetensors", ".tar", ".tar.gz", ".tgz")
 # A folder with this file is one of BNN-PYNQ parameters.
 PARAMETERS = "0-0-weights.bin"
 FAMILIES = "families"

@@ -1,8 +1,9 @@
 """Runs inferences over a line that damages packets, on the gateware of a whole board in the simulator.
 
-Each kind of fault, and all together, get 10,000 inferences. What is done is kept in ``campaigns/results/faults.json``,
-which is not part of the repository, so that an interrupted run goes on where it stopped; the table goes to
-docs/faults.md. The exit status is 1 if an answer was wrong or lost, or the line did not recover.
+Each kind of fault, and all together, get 10,000 inferences; all together get as many on other boards. What is done is
+kept in ``campaigns/results/faults.json``, which is not part of the repository, so that an interrupted run goes on where
+it stopped; the table goes to docs/faults.md. The exit status is 1 if an answer was wrong or lost, or the line did not
+recover.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -35,6 +37,8 @@ PAGE = "docs/faults.md"
 
 # The shipped model with the shortest frames, and as few PEs, which are simulated fastest, as keep up with the line.
 MODEL, BOARD, FPS = "digits-binary", "ice40-hx8k-b-evn", 60_000
+# A slower clock for the same bits, and longer blocks.
+OTHER_BOARDS = ("icebreaker", "ulx3s-85f")
 INFERENCES = 10_000
 # Of one program: then it ends, and the next one starts.
 SESSION = 200
@@ -50,13 +54,17 @@ class Row(NamedTuple):
     name: str
     what: str
     kinds: tuple[Kind, ...]
+    board: str = BOARD
 
 
 # All together damage as much of the traffic as one kind alone.
 SHARED = tuple(replace(kind, rate=kind.rate / len(LINE_FAULTS)) for kind in LINE_FAULTS)
 ROWS = (
     *(Row(kind.name, kind.what, (kind,)) for kind in KINDS),
-    Row("all of these", "a packet meets one of the above", (*SHARED, HOST_DIES, POWER_FAILS)),
+    *(
+        Row("all of these", "a packet meets one of the above", (*SHARED, HOST_DIES, POWER_FAILS), board)
+        for board in (BOARD, *OTHER_BOARDS)
+    ),
 )
 
 
@@ -66,6 +74,7 @@ class Outcome:
 
     kind: str
     what: str
+    board: str
     inferences: int = 0
     sessions: int = 0
     requests: int = 0
@@ -121,7 +130,7 @@ def campaign(
 
     A program that dies is followed by another one, which starts its session again from the first frame.
     """
-    outcome = Outcome(row.name, row.what)
+    outcome = Outcome(row.name, row.what, row.board)
     started = time.monotonic()
     port = FaultyPort(start, row.kinds, seed=seed)
     try:
@@ -176,6 +185,7 @@ def table(outcomes: Sequence[Result]) -> str:
     header = (
         "fault",
         "what happens",
+        "board",
         "inferences",
         "packets damaged",
         "retries",
@@ -187,7 +197,7 @@ def table(outcomes: Sequence[Result]) -> str:
     lines = []
     for o in outcomes:
         counts = [f"{o[key]:,}" for key in ("inferences", "damaged", "retries", "accepted", "wrong", "lost")]
-        lines.append([o["kind"], o["what"], *counts, "yes" if o["recovered"] else "NO"])
+        lines.append([o["kind"], o["what"], o["board"], *counts, "yes" if o["recovered"] else "NO"])
     return f"{summary}\n\n{markdown(header, lines)}"
 
 
@@ -200,15 +210,15 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    design = bnnhw.compile(MODEL, board=BOARD, fps=FPS)
-    samples = samples_of(design)
-    results = Rows(FILE, ("kind", "inferences"), ((row.name, options.inferences) for row in ROWS))
+    results = Rows(FILE, ("kind", "board", "inferences"), ((row.name, row.board, options.inferences) for row in ROWS))
     for row in ROWS:
-        known = (row.name, options.inferences) in results and not options.again
+        known = (row.name, row.board, options.inferences) in results and not options.again
         if known or options.only not in row.name:
             continue
+        design = bnnhw.compile(MODEL, board=row.board, fps=FPS)
+        samples = samples_of(design)
         outcome = campaign(
-            lambda: SimulatedBoard(design, settled=False),
+            partial(SimulatedBoard, design, settled=False),
             bytes.fromhex(design.plan.digest),
             samples,
             row,

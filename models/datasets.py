@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 import pickle
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,7 +12,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
+# Data of others lie beside the checkout, or where the variable says.
+SHARED = Path(os.environ.get("BNNHW_SHARED_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
 CIFAR_TRAINING_SHARE = 0.8  # of a file that holds images for training only
 
 

@@ -97,9 +97,11 @@ class UARTCheck(Elaboratable):
 
 
 def line_rate(bit_cycles, *, fast=False):
+    # Counters that induction begins anywhere, beyond their last count too, are where they should be after twice as many.
+    depth = 2 * ceil(CALL_BACK_BITS * bit_cycles) + 2
     return CountCase(
         "LineRate", f"{bit_cycles:g} cycles a bit", "the base rate when it is called, and only then",
-        lambda faults: LineRateCheck(faults, bit_cycles), ceil(CALL_BACK_BITS * bit_cycles) + 2, fast,
+        lambda faults: LineRateCheck(faults, bit_cycles), depth, fast,
     )  # fmt: skip
 
 

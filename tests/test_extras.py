@@ -48,7 +48,7 @@ def test_every_module_of_an_extra_is_in_it() -> None:
 
 
 def test_the_light_part_is_light() -> None:
-    assert [line.split(">")[0] for line in PROJECT["dependencies"]] == ["numpy", "platformdirs", "pyserial"]
+    assert [line.split(">")[0] for line in PROJECT["dependencies"]] == ["numpy", "platformdirs", "shtab", "pyserial"]
 
 
 @pytest.mark.sim

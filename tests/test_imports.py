@@ -56,10 +56,11 @@ TABLE: dict[str, set[str]] = {
     "inputs": {"ir", "reference", "shipped"},
     "numbers": {"ir", "reference"},
     "graph_picture": {"ir", "frontend"},
+    "encoders": {"ir", "passes", "dataflow"},
     "quantisation": ABOVE_REFERENCE | {"inputs"},
     "packaging": {"ir", "reference", "dataflow", "generate", "toolchain", "design", "inputs", "numbers"},
-    "compiler": ABOVE_REFERENCE | HARDWARE | {"design", "shipped", "numbers", "graph_picture"},
-    "builder": HARDWARE | {"design", "shipped", "verify"},
+    "compiler": ABOVE_REFERENCE | HARDWARE | {"design", "shipped", "numbers", "graph_picture", "encoders"},
+    "builder": HARDWARE | {"design", "shipped", "verify", "encoders"},
     "exploration": ABOVE_REFERENCE | HARDWARE | {"design", "shipped", "inputs", "compiler", "builder"},
 }
 # The verbs stand above all parts, and the command line knows only them and the base.

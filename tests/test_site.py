@@ -61,3 +61,4 @@ def test_every_page_is_in_the_navigation() -> None:
 def test_every_verb_has_its_place() -> None:
     shown = re.findall(r"^::: bnnhw\.(\w+)$", (ROOT / "docs" / "api.md").read_text(), re.MULTILINE)
     assert {*bnnhw.__all__} <= {*shown}
+    assert len(shown) == len({*shown})

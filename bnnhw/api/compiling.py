@@ -58,8 +58,8 @@ def load(model: str | Path, *, input_format: DataType | None = None, output_tens
     Parameters
     ----------
     model
-        Name of a shipped model, or path of an .onnx, .onnx.gz or .npz file, or of a BNN-PYNQ parameter folder or
-        archive.
+        Name of a shipped model, or path of an .onnx, .onnx.gz, .npz or .safetensors file, or of a BNN-PYNQ parameter
+        folder or archive.
     input_format
         Format of the input's values, for a file that does not tell.
     output_tensor

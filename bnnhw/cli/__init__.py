@@ -81,8 +81,8 @@ def parser() -> argparse.ArgumentParser:
     top = Parser(
         prog="bnnhw",
         description="Binary and ternary neural networks as FPGA accelerators, compared bit by bit with the software.",
-        epilog="MODEL is the name of a shipped model (see: bnnhw models), or the path of an .onnx, .onnx.gz or "
-        ".npz file or of a BNN-PYNQ parameter folder or archive.",
+        epilog="MODEL is the name of a shipped model (see: bnnhw models), or the path of an .onnx, .onnx.gz, "
+        ".npz or .safetensors file or of a BNN-PYNQ parameter folder or archive.",
     )
     top.add_argument("--version", action="version", version=f"bnnhw {version()}")
     commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)

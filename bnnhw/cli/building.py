@@ -145,6 +145,7 @@ def whole_text(report: dict[str, Any]) -> str:
             "model": report["model"],
             "board": f"{report['board']} ({report['part']})",
             **({"accuracy": accuracy} if accuracy else {}),
+            **({"encoder": report["encoder"].removeprefix("encoder ")} if report.get("encoder") else {}),
             "clock": f"{report['clock_mhz']:.2f} MHz of {report['fmax_mhz']:.2f} MHz that timing allows",
             **({"timing allows": spread} if len(reached) > 1 else {}),
             **({"limited by": f"the path {path['words']}"} if path else {}),

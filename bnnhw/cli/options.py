@@ -19,7 +19,8 @@ class Commands(Protocol):
 
 
 MODEL = (
-    "name of a shipped model, or path of an .onnx, .onnx.gz or .npz file or of a BNN-PYNQ parameter folder or archive"
+    "name of a shipped model, or path of an .onnx, .onnx.gz, .npz or .safetensors file or of a BNN-PYNQ parameter "
+    "folder or archive"
 )
 
 Function = Callable[[argparse.Namespace], int]

@@ -7,7 +7,7 @@ from typing import Any
 
 from bnnhw.arithmetic.formats import DataType, Float32
 from bnnhw.dataflow.layers import INPUT, LAYERS, Layer, LookupLayer, WeightedLayer
-from bnnhw.dataflow.layers.lookup import compares
+from bnnhw.dataflow.layers.neurons import sees_few, smaller_as_tables
 from bnnhw.errors import ModelError
 from bnnhw.ir.digest import digest
 from bnnhw.ir.graph import Graph
@@ -111,8 +111,8 @@ def _layer(
     output, sources = node.output, list(node.inputs)
     own: dict[str, Any] = {}
     done: list[str] = []
-    if isinstance(node, (Gather, Lookup)):
-        chain = _chain(graph, node)
+    chain = _chain(graph, node)
+    if chain:
         own, done, output = {"chain": chain}, [part.output for part in chain[:-1]], chain[-1].output
     elif isinstance(node, Dense):
         window, threshold = graph.producer(node.inputs[0]), None
@@ -126,7 +126,7 @@ def _layer(
     format_ = graph.tensors[output].format
     assert not isinstance(format_, Float32)
     inputs = tuple(made[name] for name in sources)
-    (kind,) = (kind for kind in LAYERS if type(node) in kind.nodes)
+    (kind,) = (kind for kind in ([LookupLayer] if chain else LAYERS) if chain or type(node) in kind.nodes)
     layer = kind(
         name=node.name,
         inputs=inputs,
@@ -141,18 +141,34 @@ def _layer(
 
 
 def _chain(graph: Graph, node: Node) -> tuple[Node, ...]:
-    """What becomes logic together from `node` on: tables and choices of bits, and the sums that the network ends
-    with."""
-    chain, last = [node], last_integers(graph)
-    while node is not last and len(readers := graph.consumers(node.output)) == 1:
-        (node,) = readers
-        if (
-            not isinstance(node, (Gather, Lookup, Reshape))
-            and not compares(node)
-            and not (type(node) is Dense and node is last)
-        ):
+    """What becomes logic together from `node` on: tables and choices of bits, neurons that see few bits, and the sums
+    that the network ends with; nothing where `node` begins nothing like that."""
+    chain: list[Node] = []
+    while step := _step(graph, node, chain):
+        chain += step
+        readers = graph.consumers(chain[-1].output)
+        if chain[-1] is last_integers(graph) or len(readers) != 1:
             break
-        chain.append(node)
-    while isinstance(chain[-1], Reshape):
+        (node,) = readers
+    while chain and isinstance(chain[-1], Reshape):
         chain.pop()
     return tuple(chain)
+
+
+def _step(graph: Graph, node: Node, chain: list[Node]) -> list[Node]:
+    """`node`, with the thresholds of its sums, where it becomes logic behind `chain`."""
+    compares = isinstance(node, Threshold) and node.compares
+    if isinstance(node, (Gather, Lookup)) or (chain and (isinstance(node, Reshape) or compares)):
+        return [node]
+    if type(node) is not Dense or len(graph.tensors[node.inputs[0]].shape) > 1:
+        return []
+    x, last = graph.tensors[node.inputs[0]].format, last_integers(graph)
+    assert not isinstance(x, Float32)
+    if node is last:
+        # Behind tables, the sums are the popcounts of the classes.
+        counts = any(isinstance(part, Lookup) for part in chain)
+        return [node] if counts or (chain and sees_few(node, x.storage)) else []
+    after = graph.consumers(node.output)
+    if len(after) != 1 or not isinstance(after[0], Threshold) or after[0] is last:
+        return []
+    return [node, after[0]] if smaller_as_tables(node, after[0], x.storage) else []

@@ -137,15 +137,27 @@ class Point:
             found = {"outcome": REFUSED, "reason": in_a_line(error)}
         return found | {"seconds": round(time.monotonic() - started, 3)}
 
-    def _figures(self) -> Answer:
+    def design(self) -> Design:
+        """The design, planned.
+
+        Raises
+        ------
+        ModelError, PlanError
+            If there can be none.
+        InputError
+            As `answer`.
+        """
         board, part = "", find_part(self.target.part)
         if self.target.board:
             if self.target.sha256 is not None:
                 check_same(Path(self.target.board), self.target.sha256)
             board = find_board(self.target.board).name
-        design = self.model.imported().planned(
+        return self.model.imported().planned(
             part, board=board, fps=self.fps, clock_mhz=self.clock_mhz, folding=self.folding.layers
         )
+
+    def _figures(self) -> Answer:
+        design = self.design()
         return self._built(design) if self.effort.build else figures(PLANNED, design, design.estimate)
 
     def _built(self, design: Design) -> Answer:

@@ -10,7 +10,12 @@ from bnnhw.errors import ModelError
 from bnnhw.frontend.bnn_pynq import inspect_bnn_pynq, load_bnn_pynq
 from bnnhw.frontend.dialects import BNN_PYNQ, dialect
 from bnnhw.frontend.importer import Row, inspect_qonnx, load_qonnx
-from bnnhw.frontend.lookup_parameters import LOOKUP, SUFFIX, inspect_lookup_parameters, load_lookup_parameters
+from bnnhw.frontend.lookup_parameters import (
+    LOOKUP,
+    has_lookup_parameters,
+    inspect_lookup_parameters,
+    load_lookup_parameters,
+)
 from bnnhw.frontend.parameter_files import is_folder_or_archive
 from bnnhw.ir.graph import Graph
 
@@ -18,8 +23,8 @@ __all__ = ["Row", "format_name", "inspect", "inspect_bnn_pynq", "inspect_qonnx",
 
 
 def load(path: Path, *, input_format: DataType | None = None, output_tensor: str | None = None) -> Graph:
-    """The imported graph of a QONNX file, of a lookup-table network's parameters (.npz), or of a BNN-PYNQ parameter
-    folder or archive.
+    """The imported graph of a QONNX file, of a lookup-table network's parameters (.npz or .safetensors), or of a
+    BNN-PYNQ parameter folder or archive.
 
     `output_tensor` chooses one of the outputs of a file that has several.
 
@@ -28,7 +33,7 @@ def load(path: Path, *, input_format: DataType | None = None, output_tensor: str
     ModelError
         As `load_qonnx`, `load_lookup_parameters` and `load_bnn_pynq`.
     """
-    if path.name.endswith(SUFFIX):
+    if has_lookup_parameters(path):
         _check_single(path, output_tensor)
         return load_lookup_parameters(path)
     if is_folder_or_archive(path):
@@ -45,7 +50,7 @@ def inspect(path: Path, *, output_tensor: str | None = None) -> list[Row]:
     ModelError
         As `inspect_qonnx`, `inspect_lookup_parameters` and `inspect_bnn_pynq`.
     """
-    if path.name.endswith(SUFFIX):
+    if has_lookup_parameters(path):
         _check_single(path, output_tensor)
         return inspect_lookup_parameters(path)
     if is_folder_or_archive(path):
@@ -56,7 +61,7 @@ def inspect(path: Path, *, output_tensor: str | None = None) -> list[Row]:
 
 def format_name(path: Path, rows: Sequence[Row]) -> str:
     """What the format of a model is called whose nodes are `rows`."""
-    if path.name.endswith(SUFFIX):
+    if has_lookup_parameters(path):
         return LOOKUP
     return BNN_PYNQ if is_folder_or_archive(path) else dialect(rows)
 

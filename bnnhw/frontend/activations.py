@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from bnnhw.frontend.attributes import attribute, floats, of_sample
 from bnnhw.frontend.context import Context
 from bnnhw.frontend.elementwise import arithmetic
+from bnnhw.frontend.ranges import range_of
 from bnnhw.frontend.refusal import Refusal
 from bnnhw.ir.nodes import Activation, Node, Product, Round
 
@@ -64,7 +65,17 @@ def function(context: Context, node: onnx.NodeProto) -> str:
     return "activation"
 
 
-_PLAIN = {"Tanh": "tanh", "Softsign": "softsign", "Softplus": "softplus", "Erf": "erf", "Abs": "abs"}
+_PLAIN = {
+    "Tanh": "tanh", "Softsign": "softsign", "Softplus": "softplus", "Erf": "erf", "Abs": "abs", "Exp": "exp",
+    "Atan": "atan", "Log": "log", "Sqrt": "sqrt",
+}  # fmt: skip
+
+
+def of_positive(context: Context, node: onnx.NodeProto) -> str:
+    """Log and Sqrt, where nothing in front of them gives negative numbers."""
+    if range_of(context, context.tensor(context.data(node))).low < 0:
+        raise Refusal(f"a {node.op_type} of what may be negative", "put a Relu, or a Clip from 0 or more on, before it")
+    return function(context, node)
 
 
 def _plain(name: str, alpha: float = 1.0, beta: float = 0.0) -> Activation:
@@ -100,7 +111,9 @@ def _gate(node: onnx.NodeProto) -> list[Node]:
 
 
 def power(context: Context, node: onnx.NodeProto) -> str:
-    """Squares and cubes are products."""
+    """Squares and cubes, which are products; and powers of a constant."""
+    if node.input[0] in context.constants and len(context.all_data(node)) == 1:
+        return _power_of_constant(context, node)
     exponent = floats(context.constant(node, 1, "exponent"), "exponent")
     if (exponent != exponent.flat[0]).any() or exponent.flat[0] not in (2, 3):
         raise Refusal(f"a power of {exponent.flat[0]:g}", "only squares and cubes map")
@@ -109,6 +122,14 @@ def power(context: Context, node: onnx.NodeProto) -> str:
     square = [x] if exponent.flat[0] == 2 else [context.place(node, product, x, x)]
     context.emit(node, product, inputs=[*square, x])
     return "product"
+
+
+def _power_of_constant(context: Context, node: onnx.NodeProto) -> str:
+    base = floats(context.constants[node.input[0]], "base")
+    if base.size != 1 or not base.flat[0] > 0:
+        raise Refusal(f"a power of {base.flat[0]:g}", "use one positive number")
+    context.emit(node, _plain("power", float(base.flat[0])))
+    return "activation"
 
 
 def rounding(context: Context, node: onnx.NodeProto) -> str:

@@ -21,6 +21,7 @@ from bnnhw.ir.nodes import (
     Concat,
     Conv,
     Gather,
+    Hardmax,
     Lookup,
     MatMul,
     MaxPool,
@@ -215,7 +216,7 @@ class Context:
         self.taken.add(name)
         self.nodes.append(placed)
         self.makers[output] = placed
-        if isinstance(placed, (Softmax, Sigmoid, ArgMax)):
+        if isinstance(placed, (Softmax, Hardmax, Sigmoid, ArgMax)):
             end = placed
         if end is not None:
             self.ends[output] = end

@@ -52,7 +52,7 @@ def sub(context: Context, node: onnx.NodeProto) -> str:
 
 def mul(context: Context, node: onnx.NodeProto) -> str:
     names = context.all_data(node)
-    if len(names) == 2 and _same_source(context, names):
+    if len(names) == 2 and same_source(context, names):
         context.emit(node, Product(name="", inputs=(), output=""), inputs=[context.tensor(name) for name in names])
         return "product of two functions of one tensor"
     constant, _ = operand(context, node)
@@ -60,7 +60,7 @@ def mul(context: Context, node: onnx.NodeProto) -> str:
     return "arithmetic"
 
 
-def _same_source(context: Context, names: list[str]) -> bool:
+def same_source(context: Context, names: list[str]) -> bool:
     """Whether tensors of one shape are functions of one tensor, element by element."""
     if context.shape(names[0]) != context.shape(names[1]):
         return False

@@ -33,7 +33,7 @@ _REDUCTION = (
     "a reduction that does not map",
     "use ReduceMean, ReduceSum, ReduceMax or ReduceMin over rows and columns",
 )
-_LOGIC = ("logic on the answers of comparisons", "use Greater, Less, Not, Cast and Where, or a quantiser")
+_LOGIC = ("a test for what no integer is", "leave it out")
 _SHAPES = ("a shape that depends on the data", "export the model with fixed shapes")
 
 # fmt: off
@@ -45,7 +45,7 @@ _GROUPS: dict[tuple[str, str], tuple[str, ...]] = {
         "DynamicQuantizeLinear", "DynamicQuantizeMatMul", "MatMulIntegerToFloat", "DynamicQuantizeLSTM",
     ),
     _FUNCTIONS: (
-        "ThresholdedRelu", "Exp", "Log", "Sqrt", "Atan", "Asinh", "Sinh", "Sin", "Cos", "Reciprocal", "Shrink",
+        "Asinh", "Sinh", "Sin", "Cos", "Reciprocal",
     ),
     _RECURRENT: ("LSTM", "GRU", "RNN"),
     _CONTROL: ("Scan", "Loop", "If", "NonZero", "Unique"),
@@ -55,13 +55,12 @@ _GROUPS: dict[tuple[str, str], tuple[str, ...]] = {
     ),
     _ATTENTION: ("Attention", "MultiHeadAttention"),
     _PARTS: ("GatherElements", "GatherND", "ScatterElements", "ScatterND", "Compress"),
-    _RESIZING: ("Resize", "Upsample", "DepthToSpace", "SpaceToDepth", "Tile", "Expand"),
+    _RESIZING: ("Resize", "Upsample", "Tile", "Expand"),
     _REDUCTION: ("ReduceL1", "ReduceL2", "ReduceProd", "ReduceSumSquare", "ReduceLogSumExp"),
-    _LOGIC: ("Equal", "And", "Or", "Xor", "IsNaN", "IsInf"),
+    _LOGIC: ("IsNaN", "IsInf"),
     _SHAPES: ("Shape", "Size", "ConstantOfShape", "Range", "OneHot"),
     ("a transposed convolution", "use Conv"): ("ConvTranspose",),
     ("a pool that squares", "use MaxPool or AveragePool"): ("LpPool", "GlobalLpPool"),
-    ("one of the classes marked", "end the model with ArgMax, or with what goes into it"): ("Hardmax",),
 }
 # fmt: on
 _EXPLAINED = {op: why for why, group in _GROUPS.items() for op in group}

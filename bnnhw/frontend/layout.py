@@ -117,6 +117,51 @@ def unsqueeze(context: Context, node: onnx.NodeProto) -> str:
     return _to(context, node, tuple(after))
 
 
+def depth_to_space(context: Context, node: onnx.NodeProto) -> str:
+    """Channels become blocks of pixels, which is a change of layout."""
+    _, channels, rows, columns = _map_shape(context, node)
+    size = int(attribute(node, "blocksize", 0))
+    if size < 1 or channels % size**2:
+        raise Refusal(f"blocks of {size} x {size} of {channels} channels", "export the model again")
+    rest = channels // size**2
+    if attribute(node, "mode", "DCR") == "DCR":
+        apart, perm = (size, size, rest, rows, columns), (2, 3, 0, 4, 1)
+    else:
+        apart, perm = (rest, size, size, rows, columns), (0, 3, 1, 4, 2)
+    _rearranged(context, node, apart, perm, (rest, rows * size, columns * size))
+    return "change of layout"
+
+
+def space_to_depth(context: Context, node: onnx.NodeProto) -> str:
+    """Blocks of pixels become channels, which is a change of layout."""
+    _, channels, rows, columns = _map_shape(context, node)
+    size = int(attribute(node, "blocksize", 0))
+    if size < 1 or rows % size or columns % size:
+        raise Refusal(f"blocks of {size} x {size} of a map of {rows} x {columns}", "export the model again")
+    down, across = rows // size, columns // size
+    apart = (channels, down, size, across, size)
+    _rearranged(context, node, apart, (2, 4, 0, 1, 3), (channels * size**2, down, across))
+    return "change of layout"
+
+
+def _map_shape(context: Context, node: onnx.NodeProto) -> tuple[int, ...]:
+    shape = context.shape(context.data(node))
+    if len(shape) != 4:
+        raise Refusal(f"on a tensor of shape {shape}", "use maps (N, C, H, W)")
+    return shape
+
+
+def _rearranged(
+    context: Context, node: onnx.NodeProto, apart: tuple[int, ...], perm: tuple[int, ...], shape: tuple[int, ...]
+) -> None:
+    context.emit(
+        node,
+        Reshape(name="", inputs=(), output="", shape=apart),
+        Transpose(name="", inputs=(), output="", perm=perm),
+        Reshape(name="", inputs=(), output="", shape=shape),
+    )
+
+
 def transpose(context: Context, node: onnx.NodeProto) -> str:
     rank = len(context.shape(context.data(node)))
     perm = [int(axis) for axis in attribute(node, "perm", range(rank - 1, -1, -1))]

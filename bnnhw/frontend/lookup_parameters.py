@@ -1,4 +1,4 @@
-"""Parameters of a lookup-table network in an .npz file -> Graph: as DWN, difflogic and WiSARD have them.
+"""Parameters of a lookup-table network, an .npz or .safetensors file -> Graph: as DWN, difflogic and WiSARD have them.
 
 The arrays are those of the published layers, by the layer's place, 0 first:
 
@@ -31,11 +31,11 @@ from bnnhw.frontend.lookups import MAX_INPUTS
 from bnnhw.ir.graph import Graph, TensorType
 from bnnhw.ir.nodes import Arithmetic, Gather, Lookup, MatMul, MultiThreshold, Node
 from bnnhw.ir.shapes import infer
-from bnnhw.reading import read_npz
+from bnnhw.reading import read_npz, read_safetensors
 
 # What the format is called.
 LOOKUP = "lookup-table parameters"
-SUFFIX = ".npz"
+READERS = {".npz": read_npz, ".safetensors": read_safetensors}
 MAX_NODES = 1 << 20
 
 Arrays = Mapping[str, NDArray[np.generic]]
@@ -47,6 +47,11 @@ class _Layer:
     kind: str
     wiring: NDArray[np.int64]
     tables: NDArray[np.bool_]
+
+
+def has_lookup_parameters(path: Path) -> bool:
+    """Whether the name of the file says that it is one of these."""
+    return path.suffix in READERS
 
 
 def load_lookup_parameters(path: Path) -> Graph:
@@ -72,7 +77,7 @@ def load_lookup_parameters(path: Path) -> Graph:
         if tau.size != 1 or not np.isfinite(tau).all() or (tau <= 0).any():
             raise ModelError(f"{path}: tau: not a positive number")
         made.add(Arithmetic, "tau", operation="div", operand=tau.reshape(()))
-    return made.graph(path.name.removesuffix(SUFFIX))
+    return made.graph(path.name.removesuffix(path.suffix))
 
 
 def inspect_lookup_parameters(path: Path) -> list[Row]:
@@ -134,7 +139,7 @@ class _Chain:
 
 def _arrays(path: Path) -> Arrays:
     try:
-        return read_npz(path)
+        return READERS[path.suffix](path)
     except InputError as error:
         raise ModelError(str(error)) from None
 

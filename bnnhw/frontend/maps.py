@@ -9,7 +9,7 @@ import onnx
 from bnnhw.frontend.context import Context
 from bnnhw.frontend.refusal import Refusal
 from bnnhw.ir.elementwise import ELEMENTWISE
-from bnnhw.ir.nodes import Concat, Conv, MaxPool, Node, Pad, Product, Reshape, Slice, Sum, SumPool, Transpose
+from bnnhw.ir.nodes import Concat, Conv, Gather, MaxPool, Node, Pad, Product, Reshape, Slice, Sum, SumPool, Transpose
 
 # qonnx's variants of standard operators, for data of the shape (N, H, W, C).
 _CHANNELS_LAST = "channels_last"
@@ -102,7 +102,7 @@ def lies_channels_last(context: Context, name: str) -> bool | None:
     size 1. Of a single pixel such an axis may be on either side.
     """
     maker = context.makers.get(context.tensor(name))
-    while isinstance(maker, (*ELEMENTWISE, Product, Reshape, Slice)):
+    while isinstance(maker, (*ELEMENTWISE, Product, Reshape, Slice, Gather)):
         if isinstance(maker, Reshape):
             before, after = (_sizes(context, tensor) for tensor in (*maker.inputs, maker.output))
             if before != after or len(after) < 2:

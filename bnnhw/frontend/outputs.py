@@ -1,4 +1,4 @@
-"""What may follow the last layer: Softmax, LogSoftmax, Sigmoid, ArgMax, TopK."""
+"""What may follow the last layer: Softmax, LogSoftmax, Hardmax, Sigmoid, ArgMax, TopK."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import onnx
 from bnnhw.frontend.attributes import attribute
 from bnnhw.frontend.context import Context, node_name
 from bnnhw.frontend.refusal import Refusal
-from bnnhw.ir.nodes import Activation, ArgMax, Sigmoid, Softmax
+from bnnhw.ir.nodes import Activation, ArgMax, Hardmax, Sigmoid, Softmax
 
 # What may follow an answer.
 _KEEPING = ("ArgMax", "TopK", "Cast", "Dropout", "Flatten", "Identity", "Reshape", "Squeeze", "Unsqueeze")
@@ -28,6 +28,12 @@ def softmax(context: Context, node: onnx.NodeProto) -> str:
         f"{node_name(node)}: {node.op_type} keeps the order; hardware leaves it out, software computes it"
     )
     return "software, after the hardware (the class is the same without it)"
+
+
+def hardmax(context: Context, node: onnx.NodeProto) -> str:
+    _over_classes(context, node, int(attribute(node, "axis", -1)))
+    context.emit(node, Hardmax(name="", inputs=(), output=""))
+    return "software, after the hardware (it marks the class)"
 
 
 def sigmoid(context: Context, node: onnx.NodeProto) -> str:

@@ -80,7 +80,11 @@ def gather(context: Context, node: onnx.NodeProto) -> str:
         if flat:
             context.emit(node, Gather(name="", inputs=(), output="", places=wanted))
             return "choice of elements"
-        raise Refusal("places in another order, or several times", "gather ascending places; permute weights instead")
+        if len(set(wanted.tolist())) < len(wanted):
+            raise Refusal("places of an axis several times", "gather each place once, or repeat weights instead")
+        every = np.arange(np.prod(shape[1:])).reshape(shape[1:])
+        context.emit(node, Gather(name="", inputs=(), output="", places=every.take(wanted, axis=axis - 1)))
+        return "another order"
     places = [range(size) for size in shape]
     chosen: list[range | list[int]] = [*places]
     chosen[axis] = wanted.tolist()

@@ -8,13 +8,13 @@ import time
 from collections import deque
 from collections.abc import Callable, Container
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bnnhw.errors import InputError, LinkError, NotLoadedError
 from bnnhw.host.protocol import Packet, Parser, encode_packet, pack_frame, unpack_results
+from bnnhw.host.serial_ports import Port
 from bnnhw.line import BASE_BAUD, CALL_BACK
 from bnnhw.packets import Identity, Request, Results, Status
 
@@ -24,6 +24,7 @@ NOISE_LIMIT = 1 << 18
 FAST_ATTEMPTS = 3
 """To go to the fast rate, before the line stays at the base rate."""
 
+<<<<<<< HEAD
 LOADING_SECONDS = 0.02
 """Before a board is asked again that is reading its flash."""
 
@@ -53,6 +54,8 @@ class Port(Protocol):
 
     def close(self) -> object: ...
 
+=======
+>>>>>>> main
 
 @dataclass
 class Traffic:
@@ -62,33 +65,6 @@ class Traffic:
     retries: int = 0
     silences: int = 0
     baud: int = BASE_BAUD
-
-
-def open_port(name: str) -> Port:
-    """Opens a serial port, at the rate at which every board begins.
-
-    Parameters
-    ----------
-    name
-        The port as the system names it: ``/dev/ttyUSB1``, ``COM4``.
-
-    Raises
-    ------
-    LinkError
-        If the port cannot be opened, or another program has it.
-    """
-    import serial  # here, because only a real board needs it
-
-    try:
-        # Two programs at one port would take each other's answers.
-        port = serial.Serial(name, BASE_BAUD, exclusive=True, write_timeout=WRITE_SECONDS)
-    except (serial.SerialException, ValueError) as error:
-        raise LinkError(f"cannot open the port {name}: {error}") from error
-    # USB adapters collect bytes for up to 16 ms; where the system lets us, have them delivered at once.
-    with contextlib.suppress(AttributeError, NotImplementedError, OSError, ValueError):
-        port.set_low_latency_mode(True)
-    opened: Port = port
-    return opened
 
 
 class Driver:

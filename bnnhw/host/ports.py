@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from bnnhw.errors import LinkError
-from bnnhw.host.driver import Driver, open_port
+from bnnhw.host.driver import Driver
+from bnnhw.host.serial_ports import listed, open_port
 from bnnhw.line import BASE_BAUD
 from bnnhw.packets import Identity
 
@@ -64,11 +65,7 @@ class FoundPort:
 
 def find_ports() -> list[FoundPort]:
     """All serial ports that are devices of a bus, such as USB, each asked what answers on it."""
-    from serial.tools import list_ports
-
-    # The others are places for ports on the mainboard, which most have and nobody uses.
-    found = [port for port in list_ports.comports() if port.hwid != "n/a"]
-    return [ask(port.device, port.description) for port in sorted(found, key=lambda port: port.device)]
+    return [ask(port.device, port.description) for port in listed()]
 
 
 def ask(name: str, description: str) -> FoundPort:

@@ -43,7 +43,21 @@ ROUNDINGS: dict[str, Callable[[Float], Float]] = {
 
 QUANTISERS = (Quant, BipolarQuant, MultiThreshold, Round)
 # Executors compute these with errors of a few units in the last place.
-INEXACT = ("hard_sigmoid", "elu", "celu", "selu", "sigmoid", "softplus", "tanh", "softsign", "erf")
+INEXACT = (
+    "hard_sigmoid",
+    "elu",
+    "celu",
+    "selu",
+    "sigmoid",
+    "softplus",
+    "tanh",
+    "softsign",
+    "erf",
+    "exp",
+    "log",
+    "atan",
+    "power",
+)
 # The arrays of each kind that broadcast against a sample.
 PARAMETERS: dict[type[Node], tuple[str, ...]] = {
     Activation: ("alpha",),
@@ -66,7 +80,7 @@ def code_range(node: Quant) -> tuple[int, int]:
 
 def apply(node: Node, x: NDArray[Any]) -> NDArray[Any]:
     """`node` on `x` of shape (..., *sample shape): float32, or the integers of an Encode (int32)."""
-    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+    with np.errstate(all="ignore"):
         if isinstance(node, Dequant):
             return (x * node.scale).astype(np.float32)
         value = np.asarray(x, dtype=np.float32)
@@ -140,6 +154,11 @@ _FUNCTIONS: dict[str, Callable[[Float, Float, np.float32], Float]] = {
     "tanh": lambda x, *_: np.tanh(x),
     "softsign": lambda x, *_: x / (np.float32(1) + np.abs(x)),
     "erf": lambda x, *_: np.vectorize(erf, otypes=[np.float32])(x),
+    "exp": lambda x, *_: np.exp(x),
+    "log": lambda x, *_: np.log(x),
+    "sqrt": lambda x, *_: np.sqrt(x),
+    "atan": lambda x, *_: np.arctan(x),
+    "power": lambda x, alpha, _: np.power(alpha, x),
     "abs": lambda x, *_: np.abs(x),
 }
 
@@ -187,6 +206,8 @@ def direction(node: Node) -> NDArray[np.int8]:
         return np.sign(node.scale).astype(np.int8)
     if isinstance(node, Activation) and node.function == "hard_sigmoid":
         return np.sign(node.alpha).astype(np.int8)
+    if isinstance(node, Activation) and node.function == "power":
+        return np.sign(node.alpha - 1).astype(np.int8)
     turns = isinstance(node, Activation) and (
         node.function == "abs" or (node.function == "leaky_relu" and bool((node.alpha < 0).any()))
     )

@@ -13,7 +13,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from bnnhw.arithmetic.formats import DataType
+from bnnhw.arithmetic.formats import BIT, DataType
 from bnnhw.ir.geometry import Geometry
 
 
@@ -104,13 +104,15 @@ class MultiThreshold(Node):
 class Activation(Node):
     """A float function as ONNX defines it: ``leaky_relu`` (slope `alpha` below zero; a PRelu with a slope per channel
     as well), ``hard_sigmoid`` (``clip(alpha * x + beta, 0, 1)``), ``elu``, ``celu``, ``selu`` (its gamma is `beta`),
-    ``sigmoid``, ``softplus``, ``tanh``, ``softsign``, ``erf`` or ``abs``.
+    ``sigmoid``, ``softplus``, ``tanh``, ``softsign``, ``erf``, ``exp``, ``log``,
+    ``sqrt``, ``atan``, ``power`` (``alpha ** x``) or ``abs``.
 
     `alpha` is float32, scalar or broadcastable. Below 0, a ``leaky_relu`` falls and rises, as ``abs`` does.
     """
 
     function: Literal[
-        "leaky_relu", "hard_sigmoid", "elu", "celu", "selu", "sigmoid", "softplus", "tanh", "softsign", "erf", "abs"
+        "leaky_relu", "hard_sigmoid", "elu", "celu", "selu", "sigmoid", "softplus", "tanh", "softsign", "erf", "exp",
+        "log", "sqrt", "atan", "power", "abs",
     ]  # fmt: skip
     alpha: NDArray[np.float32]
     beta: float = 0.0
@@ -133,6 +135,11 @@ class Softmax(Node):
     """Softmax over the last axis, or its logarithm; only after the last layer."""
 
     log: bool = False
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Hardmax(Node):
+    """1 at the largest over the last axis, the first of equal ones, and 0 elsewhere; only after the last layer."""
 
 
 # ---- float operations, others ------------------------------------------------------------------
@@ -367,6 +374,12 @@ class Threshold(Node):
         """The integer for each count, (C, n + 1) or (1, n + 1)."""
         regular = self.offset + self.step * np.arange(self.thresholds.shape[1] + 1)
         return self.codes if self.codes.size else regular[None]
+
+    @property
+    def compares(self) -> bool:
+        """Whether it makes bits, each by one comparison of an element."""
+        regular = self.thresholds.shape[1] == 1 and not self.codes.size
+        return regular and (self.offset, self.step, self.dtype) == (0, 1, BIT)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -20,6 +20,7 @@ from bnnhw.ir.nodes import (
     Encode,
     Gather,
     GroupedDense,
+    Hardmax,
     Lookup,
     MatMul,
     MaxPool,
@@ -99,7 +100,7 @@ def _of_one(node: Node, x: TensorType) -> TensorType:
         return _of_map(node, x)
     if isinstance(node, ArgMax):
         return TensorType((1,) if node.keepdims else ())
-    if isinstance(node, Softmax):
+    if isinstance(node, (Softmax, Hardmax)):
         return TensorType(x.shape)
     raise ValueError(f"no shape rule for {node.op}")
 
@@ -174,7 +175,10 @@ def _accumulator(node: Dense, x: Format) -> Format:
 def _integers(low: int, high: int) -> IntegerRange:
     """A range that 32 bits hold with a sign, as the reference and every stream have it."""
     if high >> 31:
-        raise ValueError(f"integers from {low} to {high} need more than 32 bits with their sign")
+        raise ValueError(
+            f"integers from {low} to {high} need more than 32 bits with their sign; quantise what they are made of "
+            "to fewer"
+        )
     return IntegerRange(low, high)
 
 

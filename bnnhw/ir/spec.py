@@ -20,6 +20,7 @@ from bnnhw.ir.nodes import (
     Encode,
     Gather,
     GroupedDense,
+    Hardmax,
     Lookup,
     MatMul,
     MaxPool,
@@ -41,7 +42,8 @@ from bnnhw.ir.shapes import infer
 Stage = Literal["imported", "lowered", "integer"]
 
 _FLOAT = (
-    *(kind for kind in ELEMENTWISE if kind not in (Encode, Dequant)), Product, Reshape, Transpose, Softmax, ArgMax,
+    *(kind for kind in ELEMENTWISE if kind not in (Encode, Dequant)), Product, Reshape, Transpose, Softmax, Hardmax,
+    ArgMax,
 )  # fmt: skip
 # What becomes hardware: a Reshape moves nothing there, it only counts differently.
 HARDWARE = (

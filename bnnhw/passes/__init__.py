@@ -15,6 +15,7 @@ from bnnhw.passes import (
     find_groups,
     flip_decreasing,
     lower,
+    narrow_comparisons,
     select_label,
     share_input,
     simplify_tables,
@@ -35,6 +36,7 @@ PIPELINE: tuple[tuple[Pass, Stage], ...] = (
     (flip_decreasing.run, "lowered"),
     (compose_wiring.run, "lowered"),
     (simplify_tables.run, "lowered"),
+    (narrow_comparisons.run, "lowered"),
     (drop_unread.run, "lowered"),
     (select_label.run, "integer"),
 )

@@ -31,6 +31,7 @@ from bnnhw.ir.nodes import (
     Transpose,
 )
 from bnnhw.passes.rewrite import Builder, label
+from bnnhw.passes.shuffled import behind, order_of, restored, whole
 from bnnhw.passes.values import positional
 
 Index = NDArray[np.intp]
@@ -80,6 +81,7 @@ class _Arrange:
         self._before_hardware = _before_hardware(graph)
         # Tensors that software has: nothing with weights and no quantiser is before them.
         self._software = {graph.input}
+        self._notes: list[str] = []
         self._views = {graph.input: self._input()}
 
     def run(self) -> Graph:
@@ -88,7 +90,7 @@ class _Arrange:
                 self._software.add(node.output)
             self._views[node.output] = self._translate(node)
         outputs = {role: self._materialise(name, role) for role, name in self._graph.outputs.items()}
-        return self._new.graph(outputs)
+        return self._new.graph(outputs, notes=(*self._graph.notes, *self._notes))
 
     def _input(self) -> _View:
         """The input, in the arrangement that the first layer, pool or join takes."""
@@ -112,15 +114,56 @@ class _Arrange:
         if isinstance(node, MatMul):
             return self._dense(node, views[0])
         if isinstance(node, Slice):
-            return self._slice(node, views[0])
+            return self._chosen(node, views[0], views[0].index[node.kept])
+        if isinstance(node, Gather) and node.places.ndim > 1 and self._before_hardware[node.output]:
+            chosen = views[0].index.reshape(-1)[node.places.reshape(-1)]
+            if len(set(chosen.tolist())) == len(chosen):
+                return self._chosen(node, views[0], chosen)
         if isinstance(node, (Gather, Lookup)):
             return self._places(node, views[0])
         if isinstance(node, (Sum, Concat)) and (joined := self._flat_join(node, views)) is not None:
             return joined
+        if (
+            isinstance(node, (Pad, MaxPool, SumPool, Conv, Concat))
+            and (made := self._shuffled(node, views)) is not None
+        ):
+            return made
         if isinstance(node, (Sum, Product)) and all(view.same(views[0]) for view in views):
             return self._alike(node, views)
-        made = self._new.add(node, *(self._materialise(name, node.name, node) for name in node.inputs))
-        return _View(made, _row_major(self._new.tensors[made].shape))
+        tensor = self._new.add(node, *(self._materialise(name, node.name, node) for name in node.inputs))
+        return _View(tensor, _row_major(self._new.tensors[tensor].shape))
+
+    def _shuffled(self, node: Pad | MaxPool | SumPool | Conv | Concat, views: list[_View]) -> _View | None:
+        """A layer, a pool or a concatenation of maps whose channels come in another order; None where they do not."""
+        orders = [self._order(view) for view in views]
+        if all(view.in_order for view in views) or any(order is None for order in orders):
+            return None
+        if self._software >= set(node.inputs):
+            return None
+        known = [order for order in orders if order is not None]
+        made: Node = node
+        if isinstance(node, Concat):
+            starts = np.cumsum([0, *(len(order) for order in known)])
+            order = np.concatenate([order + start for order, start in zip(known, starts, strict=False)])
+        elif (found := behind(node, known[0])) is not None:
+            made, order = found
+        elif isinstance(node, Conv) and node.geometry.taps == 1:
+            made, order = whole(node, known[0]), np.arange(len(node.weight))
+            self._notes.append(
+                f"{label(node)}: its groups read channels that lie apart, so that it becomes one layer of all "
+                f"channels, with {node.groups} times the weights"
+            )
+        else:
+            return None
+        tensors = [self._shaped(view.tensor, view.index.shape, node) for view in views]
+        tensor = self._new.add(made, *tensors)
+        shape = self._new.tensors[tensor].shape
+        return _View(tensor, np.arange(0, prod(shape), shape[-1]).reshape(*shape[:-1], 1) + order, None)
+
+    def _order(self, view: _View) -> Index | None:
+        """The order of a map's channels, if that is all that differs."""
+        shape = self._new.tensors[view.tensor].shape
+        return order_of(view.index, shape if len(shape) == 3 else view.index.shape)
 
     def _elementwise(self, node: Node, view: _View) -> _View:
         """Parameters follow the view; but scales of a vector's elements, which would be those of a map's positions,
@@ -185,13 +228,14 @@ class _Arrange:
             index = np.concatenate([view.index + start for view, start in zip(views, starts, strict=False)])
         return _View(self._new.add(node, *tensors), index, None)
 
-    def _slice(self, node: Slice, view: _View) -> _View:
-        """The same elements of the tensor behind the view, in the order that they have there."""
+    def _chosen(self, node: Slice | Gather, view: _View, chosen: Index) -> _View:
+        """The elements `chosen` (elements,) of the tensor behind the view, in the order that they have there."""
         shape = self._new.tensors[view.tensor].shape
-        chosen = view.index[node.kept]  # (elements,)
+        if len(chosen) == view.index.size:
+            return _View(view.tensor, chosen.reshape(self._graph.tensors[node.output].shape), None)
         kept = np.zeros(view.index.size, np.bool_)
         kept[chosen] = True
-        made = replace(node, kept=kept.reshape(shape))
+        made = Slice(name=node.name, inputs=(), output=node.output, source=node.source, kept=kept.reshape(shape))
         axes = [kept.reshape(shape).any(axis=tuple(k for k in range(len(shape)) if k != a)) for a in range(len(shape))]
         if len(chosen) != prod(int(places.sum()) for places in axes):
             # Scattered over that tensor.
@@ -221,9 +265,21 @@ class _Arrange:
             return self._shaped(view.tensor, view.index.shape, node, f"{user}.shape")
         if view.moves is not None and (name in self._software or not self._before_hardware[name]):
             return self._replayed(view.tensor, view.moves)
+        if (order := self._order(view)) is not None:
+            # No weights can follow the order: a layer of ones restores it.
+            made = restored(self._unique(f"{user}.order"), order, node.source if node else ())
+            tensor = self._new.add(made, self._shaped(view.tensor, view.index.shape, node))
+            self._notes.append(
+                f"{label(node) if node else user}: the order of channels before it takes a layer of its own, of "
+                f"{len(order)} x {len(order)} weights"
+            )
+            return tensor
+        where = label(node) if node else user
         raise ModelError(
-            f"model {self._graph.name}: {label(node) if node else user}: axes are swapped between layers; "
-            "permute the weights instead"
+            f"model {self._graph.name}: {where}: its elements come in another order than layers before it give them "
+            "(swapped axes, or pixels that became channels), and the hardware streams maps pixel by pixel; mix rows or "
+            "columns by a convolution whose kernel covers them, or by a dense layer behind a Flatten, and change "
+            "layouts in front of the first layer or behind the last"
         )
 
     def _replayed(self, tensor: str, moves: tuple[Layout, ...]) -> str:

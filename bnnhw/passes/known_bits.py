@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bnnhw.ir.graph import Graph
-from bnnhw.ir.nodes import Encode, Gather, MultiThreshold, Node, Reshape, Slice
+from bnnhw.ir.nodes import Encode, Gather, MultiThreshold, Node, Reshape, Slice, Threshold
 
 Whole = NDArray[np.int64]
 
@@ -72,6 +72,20 @@ def encoded_bits(graph: Graph, encode: Encode) -> KnownBits:
             break
         node = graph.producer(node.inputs[0])
     return replace(found, source=places) if compared else found
+
+
+def compared_bits(graph: Graph, node: Threshold) -> KnownBits:
+    """What is known of bits that comparisons of integers give."""
+    size = prod(graph.tensors[node.output].shape)
+    row = np.arange(size) % len(node.thresholds)
+    negated = np.broadcast_to(node.negate, len(node.thresholds))[row]
+    cuts = node.thresholds[row, 0].astype(np.float64)
+    places = np.arange(size)
+    before = graph.producer(node.inputs[0])
+    while before is not None and (chosen := _chosen(before, graph)) is not None:
+        places, before = chosen[places], graph.producer(before.inputs[0])
+    # -x >= cut is not x >= 1 - cut.
+    return replace(KnownBits.nothing(size), source=places, level=np.where(negated, 1 - cuts, cuts), negated=negated)
 
 
 def _chosen(node: Node, graph: Graph) -> Whole | None:

@@ -73,9 +73,10 @@ class _Lowering:
         self._made = Lowered(graph)
         self._pads: dict[str, Pad] = {}
         self._problems: list[str] = []
+        self._within_functions = _within_functions(graph)
         self._forks = {
             name for name in graph.tensors if len(graph.consumers(name)) + (name in graph.outputs.values()) > 1
-        }
+        } - self._within_functions
 
     def run(self) -> Graph:
         self._fork(self._graph.input)
@@ -84,7 +85,7 @@ class _Lowering:
                 self._translate(node)
                 self._fork(node.output)
             except ModelError as error:
-                text = str(error)
+                text = str(error).removeprefix(f"model {self._graph.name}: ")
                 if text:
                     self._problems.append(text if text.startswith(label(node)) else f"{label(node)}: {text}")
                 self._made.refuse(node)
@@ -145,11 +146,12 @@ class _Lowering:
 
     def _function(self, node: Sum | Product) -> Value | None:
         """A sum or a product of functions of the same integers as one function of them, if it is that. Sums of affine
-        ones stay sums."""
+        ones stay sums, but inside of such a function."""
         if any(name in self._pads or self._made.is_float(name) for name in node.inputs):
             return None
         parts = [self._made.values[name] for name in node.inputs]
-        if isinstance(node, Sum) and all(affine(part.steps) is not None for part in parts):
+        inside = node.output in self._within_functions
+        if isinstance(node, Sum) and not inside and all(affine(part.steps) is not None for part in parts):
             return None
         return combined(node, "add" if isinstance(node, Sum) else "mul", parts)
 
@@ -359,7 +361,7 @@ class _Lowering:
 
     def _lookup(self, node: Lookup) -> None:
         codes = self._made.codes(node.inputs[0])
-        if self._made.integers(codes.tensor) != BIT or codes.scale.ndim or codes.scale != 1:
+        if self._made.integers(codes.tensor) != BIT or (codes.scale != 1).any():
             raise ModelError("tables of inputs that are not 0 and 1; compare them with thresholds before it")
         tensor = self._made.add(node, codes.tensor)
         shape = self._graph.tensors[node.output].shape
@@ -445,6 +447,24 @@ class _Lowering:
         if off or varies or not format_.contains(code):
             raise ModelError(f"padding with {value:g}, which is no value of its {format_} input; pad with such a value")
         return code
+
+
+def _within_functions(graph: Graph) -> set[str]:
+    """The tensors between a fork and where its branches, which are functions of it element by element, are added or
+    multiplied: codes made of them would hide that together they are one function."""
+    places = {name: k for k, name in enumerate((graph.input, *(node.output for node in graph.nodes)))}
+    behind: dict[str, frozenset[str]] = {}  # what a tensor is a function of, itself included
+    found: set[str] = set()
+    for node in graph.nodes:
+        sources = [behind.get(name, frozenset((name,))) for name in node.inputs]
+        own = frozenset((node.output,))
+        if isinstance(node, ELEMENTWISE):
+            behind[node.output] = own | sources[0]
+        elif isinstance(node, (Sum, Product)) and (shared := frozenset.intersection(*sources)):
+            last = max(places[name] for name in shared)
+            found.update(name for source in sources for name in source if places[name] > last)
+            behind[node.output] = own | frozenset.union(*sources)
+    return found
 
 
 def _scales_channels(node: Node) -> bool:

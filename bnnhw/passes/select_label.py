@@ -13,7 +13,19 @@ from bnnhw.errors import ModelError
 from bnnhw.ir.bounds import reachable
 from bnnhw.ir.elementwise import apply
 from bnnhw.ir.graph import Graph
-from bnnhw.ir.nodes import ArgMax, Arithmetic, Dequant, Node, Reshape, Scale, Sigmoid, Softmax, Threshold, Transpose
+from bnnhw.ir.nodes import (
+    ArgMax,
+    Arithmetic,
+    Dequant,
+    Hardmax,
+    Node,
+    Reshape,
+    Scale,
+    Sigmoid,
+    Softmax,
+    Threshold,
+    Transpose,
+)
 from bnnhw.ir.spec import last_integers
 from bnnhw.passes.rewrite import Builder, label
 
@@ -26,6 +38,9 @@ MAX_PAIRS = 1 << 21
 FIRST_PAIRS = 1 << 15
 # From here on, float32's Sigmoid is 1, or as good as that.
 SATURATED = 14.0
+
+# What keeps the largest where it is.
+_ORDERED = (Sigmoid, Softmax, Hardmax)
 
 
 def run(graph: Graph) -> Graph:
@@ -81,7 +96,7 @@ def run(graph: Graph) -> Graph:
     builder = Builder(graph)
     for node in graph.nodes:
         # A Sigmoid or Softmax keeps the order, but float32 may round two scores to one.
-        if isinstance(node, ArgMax) and isinstance(before := graph.producer(node.inputs[0]), (Sigmoid, Softmax)):
+        if isinstance(node, ArgMax) and isinstance(before := graph.producer(node.inputs[0]), _ORDERED):
             node = replace(node, inputs=before.inputs)
         builder.add(node)
     builder.add(prediction)
@@ -103,7 +118,7 @@ def _scores(values: NDArray[np.int64], suffix: list[Node]) -> NDArray[np.float64
     """The float outputs at `values` (integers, classes), as far as they decide the order."""
     result: NDArray[Any] = values
     for node in suffix:
-        if isinstance(node, (Softmax, Sigmoid, ArgMax)):
+        if isinstance(node, (*_ORDERED, ArgMax)):
             break  # these keep the order, and nothing but them follows
         if not isinstance(node, (Reshape, Transpose)):
             result = apply(node, result)

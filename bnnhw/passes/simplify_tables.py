@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from bnnhw.arithmetic.formats import FLOAT32
 from bnnhw.ir.graph import Graph
-from bnnhw.ir.nodes import Encode, Lookup, Node
-from bnnhw.passes.known_bits import KnownBits, Whole, encoded_bits
+from bnnhw.ir.nodes import Encode, Lookup, Node, Reshape, Threshold
+from bnnhw.passes.known_bits import KnownBits, Whole, compared_bits, encoded_bits
 from bnnhw.passes.rewrite import rebuild
 
 Tables = NDArray[np.bool_]
@@ -29,6 +29,10 @@ def run(graph: Graph) -> Graph:
     for node in graph.nodes:
         if isinstance(node, Encode):
             known[node.output] = encoded_bits(graph, node)
+        elif isinstance(node, Threshold) and node.compares:
+            known[node.output] = compared_bits(graph, node)
+        elif isinstance(node, Reshape) and node.inputs[0] in known:
+            known[node.output] = known[node.inputs[0]]
         elif isinstance(node, Lookup) and graph.tensors[node.output].format != FLOAT32:
             before = known.get(node.inputs[0]) or KnownBits.nothing(graph.tensors[node.inputs[0]].shape[0])
             node = _simplified(node, before)

@@ -18,6 +18,8 @@ from bnnhw.passes.levels import spaced
 
 # Integers of a tensor that are looked at one by one; of more, only a quantiser tells the values.
 MAX_LISTED = 1 << 16
+# Integers of which the extremes of a function that turns are found, and as many at once.
+MAX_TRIED, BLOCK = 1 << 22, 1 << 12
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -268,11 +270,18 @@ def levels(steps: tuple[Node, ...], format_: Integers) -> NDArray[np.float32] | 
     """
     place = last_quantiser(steps)
     last = -1 if place is None else place
+    found: NDArray[Any] | None
     if last >= 0 and isinstance(steps[last], Round):
-        ends = np.array([[format_.min], [format_.max]])
-        found: NDArray[Any] | None = whole_numbers(evaluate(steps[: last + 1], ends))
+        ends = _extremes(steps[: last + 1], format_)
+        found = None if ends is None else whole_numbers(ends)
     elif last >= 0:
-        found = _combined_levels(step) if isinstance(step := steps[last], Combined) else quantiser_levels(step)
+        step = steps[last]
+        if not isinstance(step, Combined):
+            found = quantiser_levels(step)
+        else:
+            either = [_tried_levels(steps[: last + 1], format_), _combined_levels(step)]
+            known = [own for own in either if own is not None]
+            found = next((own for own in known if _evenly_spaced(own)), known[0] if known else None)
     else:
         found = all_codes(format_)[:, None] if format_.max - format_.min < MAX_LISTED else None
     if found is None:
@@ -303,6 +312,37 @@ def whole_numbers(ends: NDArray[np.float32]) -> NDArray[np.float32] | None:
     if not np.isfinite([low, high]).all() or high - low >= MAX_LISTED:
         return None
     return np.arange(low, high + 1, dtype=np.float32)[:, None]
+
+
+def _extremes(steps: tuple[Node, ...], format_: Integers) -> NDArray[np.float32] | None:
+    """The lowest and the highest value that `steps` give for the integers of a format; None where too many integers
+    have to be tried."""
+    if one_way(steps) is not None:
+        return np.asarray(evaluate(steps, np.array([[format_.min], [format_.max]])), np.float32)
+    if format_.max - format_.min >= MAX_TRIED:
+        return None
+    codes = all_codes(format_)
+    blocks = [evaluate(steps, codes[k : k + BLOCK, None]) for k in range(0, len(codes), BLOCK)]
+    return np.array([min(block.min() for block in blocks), max(block.max() for block in blocks)], np.float32)
+
+
+def _evenly_spaced(values: NDArray[np.float32]) -> bool:
+    try:
+        spaced(collapsed(values))
+    except ModelError:
+        return False
+    return True
+
+
+def _tried_levels(steps: tuple[Node, ...], format_: Integers) -> NDArray[np.float32] | None:
+    """The values that `steps` give for the integers of a format, (levels, 1), where these are few and all channels have
+    the same ones: branches that depend on each other take fewer together than each may take alone."""
+    if format_.max - format_.min >= MAX_LISTED:
+        return None
+    made = np.asarray(evaluate(steps, all_codes(format_)[:, None]), np.float32)
+    first = np.unique(made[:, 0])
+    same = all(np.array_equal(np.unique(column), first) for column in made.T[1:])
+    return first[:, None] if same else None
 
 
 def _combined_levels(node: Combined) -> NDArray[np.float32] | None:

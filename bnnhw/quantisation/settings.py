@@ -162,8 +162,9 @@ def _check(where: str, chosen: Mapping[str, Any]) -> None:
         value = chosen.get(key, "int8")
         match = pattern.fullmatch(value) if isinstance(value, str) else None
         if match is None or any(int(bits) > MAX_BITS for bits in match.groups() if bits):
-            hint = did_you_mean(str(value), WORDS[key]) or ":"
-            raise InputError(f"{where}{key} is {value!r}{hint} use {words}")
+            # No width is likelier to be meant than another.
+            known = () if re.fullmatch(r"u?int\d+", str(value)) else WORDS[key]
+            raise InputError(f"{where}{key} is {value!r}{did_you_mean(str(value), known) or ':'} use {words}")
     for key, known in (("method", METHODS), ("correction", MODES)):
         word = chosen.get(key, known[0])
         if word not in known:

@@ -16,9 +16,12 @@ from bnnhw.ir.graph import Graph
 from bnnhw.ir.nodes import (
     ArgMax,
     Concat,
+    Conv,
     Dense,
     Encode,
+    Hardmax,
     Lookup,
+    MatMul,
     MaxPool,
     Node,
     Scale,
@@ -175,6 +178,21 @@ def traced(graph: Graph) -> dict[str, Node]:
     return found
 
 
+def trace_tables(graph: Graph, inputs: ArrayLike) -> dict[str, Array]:
+    """The bits inside a graph of stage ``imported`` whose only layers are tables, before any of them is simplified.
+
+    ``act0``, (N, B), is what the first tables read, ``act<i+1>``, (N, M), what those of layer i give; empty for a graph
+    that has no tables, or a product with weights in front of some.
+    """
+    tables = [node for node in graph.nodes if isinstance(node, Lookup)]
+    weighted = [k for k, node in enumerate(graph.nodes) if isinstance(node, (MatMul, Conv))]
+    if not tables or any(k < graph.nodes.index(tables[-1]) for k in weighted):
+        return {}
+    tensors = run_all(graph, inputs)
+    names = [tables[0].inputs[0], *(node.output for node in tables)]
+    return {f"act{k}": tensors[name] for k, name in enumerate(names)}
+
+
 def _as_filed(node: Node, values: Array) -> Array:
     """A result of `node` as the model file has it."""
     return np.where(node.flip, -np.asarray(values), values) if isinstance(node, Dense) else values
@@ -229,5 +247,5 @@ def _prediction(graph: Graph, tensors: dict[str, Array]) -> Array:
     node = graph.producer(graph.outputs["outputs"])
     if isinstance(node, ArgMax):
         return tensors[node.output].reshape(-1)
-    name = node.inputs[0] if isinstance(node, (Softmax, Sigmoid)) else graph.outputs["outputs"]
+    name = node.inputs[0] if isinstance(node, (Softmax, Hardmax, Sigmoid)) else graph.outputs["outputs"]
     return evaluate(ArgMax(name="", inputs=(), output=""), tensors[name])

@@ -16,6 +16,7 @@ from bnnhw.ir.nodes import (
     Dense,
     Gather,
     GroupedDense,
+    Hardmax,
     Lookup,
     MatMul,
     MaxPool,
@@ -81,6 +82,8 @@ def evaluate(node: Node, *inputs: Array) -> Array:
         return argmax(node, x)
     if isinstance(node, Softmax):
         return log_softmax(x) if node.log else softmax(x)
+    if isinstance(node, Hardmax):
+        return (np.arange(x.shape[-1]) == x.argmax(axis=-1)[..., None]).astype(np.float32)
     raise TypeError(f"no meaning for {node.op}")
 
 

@@ -39,6 +39,7 @@ def build_bitstream(
     simulated: bool = True,
     model_file: Path | None = None,
     accuracy: tuple[float, int] | None = None,
+    encoder: str | None = None,
     clock_mhz: float | None = None,
     seed: int = 1,
     seeds: int = 1,
@@ -62,6 +63,8 @@ def build_bitstream(
         Whether they were measured, or are those of the cycle model.
     model_file, accuracy
         What the plan was made of, its share of right classes and of how many samples, for the report.
+    encoder
+        What is said of where a lookup-table network's bits are made, for the report.
     clock_mhz
         Run no faster than this; None for as fast as timing allows.
     seed, seeds
@@ -124,6 +127,7 @@ def build_bitstream(
             link_frames_per_second=job.link_frames_per_second,
             model_file=model_file,
             accuracy=accuracy,
+            encoder=encoder,
             options={"seed": seed, "seeds": seeds, "clock_mhz": clock_mhz, "baud": baud},
             seconds=job.seconds,
         )

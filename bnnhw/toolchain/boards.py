@@ -166,22 +166,31 @@ def find_board(name: str) -> Board:
     Raises
     ------
     InputError
-        If there is none, or the file is not one of a board.
+        If there is none, or the file is not one of a board, or its board has the name of another one that is shipped.
     """
     if name.endswith(".py"):
         board = _load(Path(name))
-        _OWN[_normal(board.name)] = board
+        if not Path(name).resolve().is_relative_to(folder("boards").resolve()):
+            if _shipped(board.name) is not None:
+                raise InputError(f"{name}: a board of `bnnhw boards` is called {board.name}: give yours another name")
+            _OWN[_normal(board.name)] = board
         return board
     if not name:
         raise InputError("the design is for a part without a board: compile it with --board for what needs one")
     wanted = _normal(name)
     if wanted in _OWN:
         return _OWN[wanted]
-    for board in all_boards():
-        if wanted in map(_normal, (board.name, *board.aliases)):
-            return board
+    shipped = _shipped(wanted)
+    if shipped is not None:
+        return shipped
     hint = did_you_mean(name, [board.name for board in all_boards()])
     raise InputError(f"unknown board {name!r}{hint} (see: bnnhw boards; or give the path of a board's file)")
+
+
+def _shipped(name: str) -> Board | None:
+    """The board of those that come with bnnhw that has this name or alias."""
+    wanted = _normal(name)
+    return next((one for one in all_boards() if wanted in map(_normal, (one.name, *one.aliases))), None)
 
 
 def _normal(name: str) -> str:

@@ -85,6 +85,7 @@ def _speed(report: Mapping[str, Any]) -> dict[str, object]:
     return {
         **({"accuracy": f"{right:.2%} of {report['accuracy_samples']:,} samples"} if right is not None else {}),
         "part": report["part"],
+        **({"encoder": report["encoder"].removeprefix("encoder ")} if report.get("encoder") else {}),
         "inferences per second": f"{report['inferences_per_second']:,.0f}",
         "through the host link": f"{report['link_inferences_per_second']:,.0f} at {report['link']['baud']:,} baud",
         **({"faster with": report["link"]["lift"]} if report["link"].get("lift") else {}),

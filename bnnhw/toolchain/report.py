@@ -38,6 +38,7 @@ def make_report(
     link_frames_per_second: float,
     model_file: Path | None,
     accuracy: tuple[float, int] | None,
+    encoder: str | None,
     options: Mapping[str, Any],
     seconds: Mapping[str, float],
 ) -> dict[str, Any]:
@@ -63,6 +64,8 @@ def make_report(
         What the plan was made of, where that is known.
     accuracy
         The share of right classes, and of how many samples, where they are known.
+    encoder
+        Where a lookup-table network's bits are made, and what that and the other way cost.
     options
         What the user asked for.
     seconds
@@ -86,6 +89,7 @@ def make_report(
         "model_file": None if model_file is None else {"name": model_file.name, "sha256": digest_of(model_file)},
         "accuracy": None if accuracy is None else accuracy[0],
         "accuracy_samples": None if accuracy is None else accuracy[1],
+        "encoder": encoder,
         "layers": [{"name": layer.name, **layer.folding} for layer in plan.layers],
         "bitstream": board.bitstream,
         "sha256": sha256(folder / board.bitstream),

@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bnnhw import reference
-from bnnhw.arithmetic.formats import BIPOLAR, TERNARY, DataType
+from bnnhw.arithmetic.formats import BIPOLAR, BIT, TERNARY, DataType
 from bnnhw.dataflow import Network, Plan
 from bnnhw.ir.geometry import Geometry
 from bnnhw.ir.graph import Graph
-from bnnhw.ir.nodes import Activation, Conv, MatMul, Pad, Quant, Reshape
+from bnnhw.ir.nodes import Activation, Conv, Lookup, MatMul, MultiThreshold, Pad, Quant, Reshape
 from bnnhw.passes import to_integers
 from campaigns.random_maps import UNNAMED, Maker, random_map_network
 from campaigns.random_networks import (
@@ -137,6 +137,27 @@ def tables() -> Small:
     return Small("tables", "10-6-4, a table per channel", network, plan_of(network, folded), many, "all 1,024 inputs")
 
 
+def lookups() -> Small:
+    """Two layers of tables, the ones of each class counted; five bits come at a time."""
+    rng = np.random.default_rng(3)
+    make = Maker(rng, (12,))
+    name = make.add(
+        MultiThreshold(**UNNAMED, thresholds=np.zeros((1, 1), np.float32), out_scale=1.0, out_bias=0.0), "x"
+    )
+    for nodes, k in ((24, 4), (12, 3)):
+        wiring = np.stack([rng.permutation(make.shape(name)[0])[:k] for _ in range(nodes)])
+        name = make.add(Lookup(**UNNAMED, wiring=wiring, tables=rng.integers(0, 2, (nodes, 1 << k)) == 1), name)
+    weight = np.repeat(np.eye(3, dtype=np.int16), 4, axis=1)
+    name = make.add(MatMul(**UNNAMED, weight=weight, weight_dtype=BIT, weight_scale=np.array(1.0)), name)
+    graph = to_integers(make.graph(name))
+    network = Network.of(graph)
+    (layer,) = network.layers
+    plan = plan_of(network, [replace(layer.unfolded(), simd=5, popcount_levels=1)])
+    every = np.random.default_rng(9).permutation(1 << 12)
+    x = 2 * ((every[:, None] >> np.arange(12)) & 1) - 1
+    return _of_graph("lookups", "12 bits, 24 and 12 tables, 3 sums", graph, plan, x, "all 4,096 inputs")
+
+
 def scaled() -> Small:
     """A layer that ends in a multiplication of two pieces, whose quotients are cut off, and a matrix behind it."""
     make = Maker(np.random.default_rng(0), (10,))
@@ -208,6 +229,7 @@ DESIGNS: dict[str, Callable[[], Small]] = {
     "dense": dense,
     "loaded": loaded,
     "tables": tables,
+    "lookups": lookups,
     "scaled": scaled,
     "convolutional": convolutional,
     "grouped": grouped,

@@ -13,6 +13,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from bnnhw.dataflow import Network, Plan
+from bnnhw.gateware.arithmetic.constant_mvu import Logic
 from bnnhw.gateware.memory import Bank
 from bnnhw.generate import accelerator
 from bnnhw.generate.accelerator import Accelerator
@@ -94,10 +95,14 @@ def planted(plant: Plant) -> Iterator[None]:
     def bank(*arguments: Any, **options: Any) -> FaultyBank:
         return FaultyBank(plant, *arguments, **options)
 
+    def logic(*arguments: Any) -> FaultyLogic:
+        return FaultyLogic(plant, *arguments)
+
     with ExitStack() as stack:
         stack.enter_context(mock.patch.object(accelerator, "circuit", circuit))
         for module in ("mvu", "threshold", "code_table"):
             stack.enter_context(mock.patch(f"bnnhw.gateware.arithmetic.{module}.Bank", bank))
+        stack.enter_context(mock.patch("bnnhw.gateware.arithmetic.constant_mvu.Logic", logic))
         yield
 
 
@@ -137,6 +142,26 @@ class FaultyBank(wiring.Component):  # type: ignore[misc]
             m.d.comb += inner.addr.eq(Mux(late & (self.addr != self._words - 1), self.addr + 1, self.addr))
         m.d.comb += [inner.en.eq(self.en), self.data.eq(value)]
         return m
+
+
+class FaultyLogic(Logic):  # type: ignore[misc]
+    """Tables, each of which may have an entry flipped, or two inputs swapped where that makes a difference."""
+
+    def __init__(self, plant: Plant, *arguments: Any) -> None:
+        self._plant, self._count = plant, 0
+        super().__init__(*arguments)
+
+    def _table(self, signals: list[Any], entries: int) -> Any:
+        value, self._count = super()._table(signals, entries), self._count + 1
+        place = f"table {self._count} of {len(signals)} bits"
+        entry = self._count * 5 % (1 << len(signals))
+        value = value ^ (self._plant.add("table bit flipped", f"{place}, entry {entry}") & (Cat(signals) == entry))
+        if any(
+            (entries >> word & 1) != (entries >> (word ^ 3) & 1) for word in range(1 << len(signals)) if word & 3 == 1
+        ):
+            here = self._plant.add("table inputs swapped", place)
+            value = Mux(here, super()._table([signals[1], signals[0], *signals[2:]], entries), value)
+        return value
 
 
 class Saboteur(wiring.Component):  # type: ignore[misc]

@@ -12,6 +12,7 @@ import pytest
 from bnnhw.errors import InputError
 from bnnhw.line import BRIDGES, rates_of
 from bnnhw.parts import PARTS
+from bnnhw.resources import folder
 from bnnhw.toolchain import Board, all_boards, find_board
 
 NAMES = [board.name for board in all_boards()]
@@ -101,6 +102,18 @@ def test_a_wrong_file_is_refused(text: str | None, message: str, tmp_path: Path)
     with pytest.raises(InputError, match=message):
         find_board(str(path))
     assert find_board("icebreaker").name == "icebreaker"
+
+
+def test_a_file_takes_no_shipped_name(tmp_path: Path) -> None:
+    """Else every design for that board would go to another one from then on."""
+    own = folder("boards") / "icebreaker.py"
+    assert find_board(str(own)).name == "icebreaker"
+    copy = tmp_path / "mine.py"
+    for name in ("ulx3s_85f", "Bitsy"):
+        copy.write_text(own.read_text().replace('name="icebreaker"', f'name="{name}"'))
+        with pytest.raises(InputError, match=f"mine.py: a board of `bnnhw boards` is called {name}: give yours"):
+            find_board(str(copy))
+        assert find_board(name).part == {"ulx3s_85f": "ecp5-85f", "Bitsy": "ice40-up5k"}[name]
 
 
 def test_boards_load_without_amaranth() -> None:

@@ -244,6 +244,7 @@ REPORT = {
     "cycles_per_inference": 100,
     "latency_cycles": 300,
     "inferences_per_second": 200000.0,
+    "link": {"baud": 3_000_000, "lift": "a clock of 48 MHz for the link"},
     "link_inferences_per_second": 3000.0,
     "macs_per_cycle": 120.0,
     "efficiency": 0.25,
@@ -260,6 +261,8 @@ def test_report_text() -> None:
     assert "1,000 of 5,280 (19 %)" in text
     (layer,) = (line.split() for line in text.splitlines() if line.startswith("a "))
     assert layer == ["a", "2", "-", "90", "1,000", "500", "3"]
+    assert "3,000 at 3,000,000 baud" in text and "faster with" in text and "a clock of 48 MHz for the link" in text
+    assert "faster with" not in report_text({**REPORT, "link": {"baud": 3_000_000, "lift": None}})
     assert "accuracy" not in text and "limited by" not in text
     assert "120, 25.00 % of the part's limit" in text
 

@@ -14,7 +14,7 @@ from tests.cli.conftest import CLI
 TYPED = {
     "bnnhw chec": ["check"],
     "bnnhw check --plo": ["--plot"],
-    "bnnhw check digits-": ["digits-binary", "digits-ternary"],
+    "bnnhw check digits-": ["digits-binary", "digits-lut", "digits-ternary"],
     "bnnhw check my_mo": ["my_model.onnx"],
     "bnnhw compare families/bn": ["families/bnn"],
     "bnnhw compile x --board icebr": ["icebreaker", "icebreaker-bitsy"],

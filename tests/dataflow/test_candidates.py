@@ -30,7 +30,7 @@ def test_cost_is_that_of_the_units(part: str) -> None:
             # Those of one interval use again what those of another left.
             options = {"joins": (True, True), "deep": True, "share": device.dsp, "loads": device.spram > 0}
             candidates = Candidates(layer, device, {}, **options)
-            for interval in (2 * layer.work, layer.work // 3, layer.work // 7):
+            for interval in (2 * layer.work, max(1, layer.work // 3), max(1, layer.work // 7)):
                 for batch in layer.batches({}, (1, 2, 3), (1, 2)):
                     for found in candidates.within(interval, batch):
                         plan, opens, closes = found.plan, found.head.frames == 1, int(found.tail.frames == 1)

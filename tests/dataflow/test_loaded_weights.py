@@ -77,7 +77,7 @@ def test_a_folding_decides(tmp_path: Path) -> None:
         (
             {"fc0": {**SPRAM, "pe": 1, "simd": 1, "batch": 1}},
             "ice40-up5k",
-            "does not fit ice40-up5k",
+            "layer fc0: weight_memory spram has room for 16,384 words, and pe 1 with simd 1 makes 50,176 of them: take",
         ),
         (
             {"fc0": {**SPRAM, "pe": 8, "simd": 8}, "fc1": {**SPRAM, "pe": 1, "simd": 16}},

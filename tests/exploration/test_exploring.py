@@ -207,9 +207,9 @@ def test_wrong_arguments(tmp_path: Path, options: dict[str, Any], error: type[Ex
 
 def test_two_boards_of_one_name(tmp_path: Path) -> None:
     board = board_of_ours(tmp_path)
-    board.write_text(board.read_text().replace('name="ours"', 'name="ulx3s-85f"'))
-    with pytest.raises(InputError, match=r"ours\.py: another board here is called ulx3s-85f, too"):
-        bnnhw.explore([MODEL], boards=["ulx3s-85f", str(board)])
+    (tmp_path / "again").mkdir()
+    with pytest.raises(InputError, match=r"ours\.py: another board here is called ours, too"):
+        bnnhw.explore([MODEL], boards=[str(board), str(board_of_ours(tmp_path / "again"))])
 
 
 def test_no_model_and_one_that_is_not_there() -> None:

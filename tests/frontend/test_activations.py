@@ -39,6 +39,23 @@ ACTIVATIONS: dict[str, Body] = {
     "Tanh": lambda net, x: net.node("Tanh", x),
     "Softsign": lambda net, x: net.node("Softsign", x),
     "Erf": lambda net, x: net.node("Erf", x),
+    "Exp": lambda net, x: net.node("Exp", x),
+    "Atan": lambda net, x: net.node("Atan", x),
+    "Sqrt": lambda net, x: net.node("Sqrt", net.node("Relu", x)),
+    "logarithm of a Sigmoid": lambda net, x: net.node("Log", net.node("Sigmoid", x)),
+    "levels that are powers of two": lambda net, x: net.node(
+        "Pow",
+        net.constant(2.0),
+        net.node(
+            "Round",
+            net.node(
+                "Div",
+                net.node("Log", net.node("Clip", x, *map(net.constant, (0.25, 4.0)))),
+                net.constant(float(np.log(2))),
+            ),
+        ),
+    ),
+    "a falling power": lambda net, x: net.node("Sub", net.node("Pow", net.constant(0.7), x), net.constant(1.0)),
     "falling HardSigmoid": lambda net, x: net.node("HardSigmoid", x, alpha=-0.5),
     "PRelu of two Relus": lambda net, x: net.node(
         "Sub", net.node("Relu", x), net.node("Mul", net.node("Relu", net.node("Neg", x)), net.constant(0.25))
@@ -152,6 +169,7 @@ REFUSED: dict[str, tuple[Body, str]] = {
         lambda net, x: net.node("Mul", x, net.dense("x")),
         "a product of two tensors, which does not map yet; use a constant for one of them, or functions of one tensor",
     ),
+    "Log": (lambda net, x: net.node("Log", x), "a Log of what may be negative; put a Relu, or a Clip"),
     "slope NaN": (lambda net, x: net.node("LeakyRelu", x, alpha=float("nan")), "a slope of nan"),
 }
 

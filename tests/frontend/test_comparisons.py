@@ -10,7 +10,7 @@ import pytest
 from onnx import TensorProto
 
 from bnnhw import reference
-from bnnhw.arithmetic.formats import BIPOLAR, DataType
+from bnnhw.arithmetic.formats import BIPOLAR, TERNARY, DataType
 from bnnhw.errors import ModelError
 from bnnhw.frontend import load_qonnx
 from bnnhw.ir.graph import Graph
@@ -107,20 +107,117 @@ def test_roundings(op: str, low: float, high: float, dtype: DataType, tmp_path: 
     assert threshold.dtype == dtype
 
 
+def staircase(net: Net, x: str) -> str:
+    """Four levels as a quantiser's nested choices."""
+    found = net.constant(np.full((1, 1), -0.75, np.float32))
+    for cut, level in ((-0.5, -0.25), (0.25, 0.25), (0.75, 0.75)):
+        found = net.node("Where", net.node("Greater", x, net.constant(cut)), net.constant(level), found)
+    return found
+
+
+def dead_zone(net: Net, x: str) -> str:
+    """TWN's ternary values, by logic on two answers."""
+    inside = net.node(
+        "And", net.node("Greater", x, net.constant(-0.5)), net.node("Not", net.node("Greater", x, net.constant(0.5)))
+    )
+    return net.node("Where", inside, net.constant(0.0), net.node("Sign", x))
+
+
+def outside(net: Net, x: str) -> str:
+    return to_floats(
+        net, net.node("Or", *(net.node(op, x, net.constant(c)) for op, c in (("Less", -1.0), ("Greater", 1.0))))
+    )
+
+
+def either(net: Net, x: str) -> str:
+    return to_floats(net, net.node("Xor", *(net.node("Greater", x, net.constant(c)) for c in (-1.0, 0.5))))
+
+
+def the_middle(net: Net, x: str) -> str:
+    return to_floats(net, net.node("Equal", net.node("Round", net.node("Clip", x, *_ends(net))), net.constant(0.0)))
+
+
+def _ends(net: Net) -> tuple[str, str]:
+    return net.constant(-1.0), net.constant(1.0)
+
+
+CHOICES: dict[str, tuple[Callable[[Net, str], str], DataType]] = {
+    "nested choices": (staircase, DataType("int", 3)),
+    "logic": (dead_zone, TERNARY),
+    "or": (outside, UINT1),
+    "xor": (either, UINT1),
+    "equality": (the_middle, UINT1),
+    "of the tensor itself": (
+        lambda net, x: net.quant(
+            net.node("Where", net.node("Less", x, net.constant(0.0)), net.constant(0.0), x), scale=0.25, bits=4
+        ),
+        DataType("int", 4),
+    ),
+    "by constants": (
+        lambda net, x: net.bipolar(net.node("Where", net.constant(np.arange(8)[None] % 2 == 0), x, net.node("Neg", x))),
+        BIPOLAR,
+    ),
+    "a step that float32 has but one way": (
+        lambda net, x: net.node("Where", net.node("Less", x, net.constant(0.0)), net.constant(0.1), net.constant(0.7)),
+        UINT1,
+    ),
+    "a step that float32 has not": (
+        lambda net, x: net.bipolar(
+            net.node("Where", net.node("Less", x, net.constant(0.0)), net.constant(-0.3), net.constant(0.7))
+        ),
+        BIPOLAR,
+    ),
+    "two functions compared": (
+        lambda net, x: net.node("Where", net.node("Greater", x, net.node("Abs", x)), *map(net.constant, (1.0, 2.0))),
+        DataType("uint", 2),
+    ),
+    "the larger of two": (
+        lambda net, x: net.quant(net.node("Max", x, net.node("Mul", x, net.constant(0.1))), scale=0.25, bits=4),
+        DataType("int", 4),
+    ),
+    "the smaller of two": (
+        lambda net, x: net.quant(net.node("Min", net.node("Mul", x, net.constant(0.25)), x), scale=0.25, bits=4),
+        DataType("int", 4),
+    ),
+    "a threshold": (
+        lambda net, x: net.quant(net.node("ThresholdedRelu", x, alpha=0.6), scale=0.25, bits=4),
+        DataType("int", 4),
+    ),
+    "shrinking": (
+        lambda net, x: net.quant(net.node("Shrink", x, lambd=0.4, bias=0.3), scale=0.25, bits=4),
+        DataType("int", 4),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CHOICES)
+def test_choices(name: str, tmp_path: Path) -> None:
+    body, dtype = CHOICES[name]
+    _, (*_, threshold) = between_layers(tmp_path, body)
+    assert threshold.dtype == dtype
+
+
 REFUSED: dict[str, tuple[Callable[[Net], str], str]] = {
-    "two tensors": (lambda net: net.node("Greater", "x", net.node("Neg", "x")), "Greater of two tensors"),
+    "two tensors": (
+        lambda net: net.node("Greater", *_two(net)), "Greater of two tensors",
+    ),
     "integers": (lambda net: net.node("Less", "x", net.constant(np.int64(3))), "arithmetic in int64"),
     "a choice among tensors": (
-        lambda net: net.node("Where", net.node("Less", "x", net.constant(0.0)), "x", net.constant(0.0)),
-        "a choice among tensors; only a choice between constants",
+        lambda net: net.node("Where", net.node("Less", _two(net)[0], net.constant(0.0)), "x", net.constant(0.0)),
+        "by an answer about another one",
     ),
-    "a step that is rounded": (
-        lambda net: net.node("Where", net.node("Less", "x", net.constant(0.0)), net.constant(0.1), net.constant(1e4)),
-        "float32 cannot give",
+    "the larger of two tensors": (lambda net: net.node("Max", *_two(net)), "Max of two tensors"),
+    "logic on two tensors": (
+        lambda net: net.node("And", *(net.node("Less", x, net.constant(0.0)) for x in _two(net))),
+        "logic on answers about different tensors",
     ),
     "cast of fractions": (lambda net: net.node("Cast", "x", to=TensorProto.INT32), "which rounds"),
-    "equality": (lambda net: net.node("Equal", "x", net.constant(0.0)), "logic on the answers of comparisons"),
-}
+}  # fmt: skip
+
+
+def _two(net: Net) -> tuple[str, str]:
+    x = net.quant("x", scale=0.25, bits=4, narrow=0)
+    return net.dense(x), net.dense(x)
 
 
 @pytest.mark.parametrize("name", REFUSED)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import struct
+
 import numpy as np
 import pytest
 
@@ -150,3 +153,86 @@ def test_python_objects_are_refused(tmp_path):
     np.savez(path, **{"0.luts": np.array([{}], object)})
     with pytest.raises(ModelError, match="Python objects"):
         load(path)
+
+
+NAMES = {"b1": "BOOL", "i4": "I32", "i8": "I64", "u1": "U8", "f4": "F32", "f8": "F64"}
+
+
+def safetensors(path, arrays, **entries):
+    """Writes `arrays` as the format's own library does; `entries` of the header are added or replaced."""
+    header, data = {"__metadata__": {"format": "pt"}}, b""
+    for name, array in arrays.items():
+        array = np.asarray(array)
+        offsets = [len(data), len(data) + array.nbytes]
+        header[name] = {"dtype": NAMES[array.dtype.str[1:]], "shape": list(array.shape), "data_offsets": offsets}
+        data += array.tobytes()
+    text = json.dumps({**header, **entries}).encode()
+    path.write_bytes(struct.pack("<Q", len(text)) + text + data)
+    return path
+
+
+def test_safetensors(tmp_path):
+    arrays = {**dwn(np.random.default_rng(4)), "0.luts": np.random.default_rng(4).integers(0, 2, (30, 64)) == 1}
+    np.savez(tmp_path / "net.npz", **arrays)
+    x = np.random.default_rng(1).normal(size=(200, 7)).astype(np.float32)
+    found, expected = (
+        reference.run(to_integers(load(path)), x)["outputs"]
+        for path in (safetensors(tmp_path / "net.safetensors", arrays), tmp_path / "net.npz")
+    )
+    np.testing.assert_array_equal(found, expected)
+    np.testing.assert_array_equal(found, run_dwn(arrays, x))
+
+
+@pytest.mark.parametrize(
+    ("entry", "message"),
+    [
+        ({"dtype": "BF16", "shape": [1], "data_offsets": [0, 2]}, "is of type 'BF16': save it as BOOL, I8"),
+        ({"dtype": "I32", "shape": [-1], "data_offsets": [0, 4]}, "has no shape and data_offsets of whole numbers"),
+        ({"dtype": "I32", "shape": [1.5], "data_offsets": [0, 4]}, "has no shape and data_offsets of whole numbers"),
+        ({"dtype": "I32", "shape": [1], "data_offsets": [0]}, "has no shape and data_offsets of whole numbers"),
+        ({"dtype": "I32", "shape": [2], "data_offsets": [0, 4]}, "is not what bytes 0 to 4 hold"),
+        ({"dtype": "I32", "shape": [1], "data_offsets": [1 << 30, (1 << 30) + 4]}, "is not what bytes"),
+        (7, "is of type None"),
+    ],
+)
+def test_damaged_safetensors(tmp_path, entry, message):
+    path = safetensors(tmp_path / "net.safetensors", dwn(np.random.default_rng(4)), classes=entry)
+    with pytest.raises(ModelError, match=f"net.safetensors: cannot be read as .safetensors: .*classes.* {message}"):
+        load(path)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "header is longer than the file"),
+        (struct.pack("<Q", 1 << 40) + b"{}", "header is longer than the file"),
+        (struct.pack("<Q", 2) + b"[]", "header is no JSON object"),
+        (struct.pack("<Q", 2) + b"{,", "Expecting property name"),
+        (struct.pack("<Q", 200_000) + b"[" * 200_000, "nested too deeply"),
+    ],
+    ids=range(5),
+)
+def test_files_that_are_no_safetensors(tmp_path, content, message):
+    path = tmp_path / "net.safetensors"
+    path.write_bytes(content)
+    with pytest.raises(ModelError, match=message):
+        load(path)
+
+
+def test_sizes_of_the_published_example(tmp_path):
+    """DWN's own example for MNIST: 3 thresholds of each pixel, layers of 2,000 and 1,000 nodes of 6 inputs."""
+    arrays = {
+        **dwn(np.random.default_rng(0), 784, 3, (2000, 1000), 6),
+        "classes": np.int64(10),
+        "tau": np.float64(1 / 0.3),
+    }
+    x = np.random.default_rng(1).normal(size=(300, 784)).astype(np.float32)
+    np.savez(tmp_path / "net.npz", **arrays)
+    graph = load(tmp_path / "net.npz")
+    found = reference.run(to_integers(graph), x)
+    np.testing.assert_array_equal(found["integers"], run_dwn(arrays, x))
+    np.testing.assert_array_equal(found["outputs"], reference.run(graph, x)["outputs"])
+    assert [row.becomes for row in inspect(tmp_path / "net.npz")] == [
+        "layer 0: 2000 tables of 6 inputs",
+        "layer 1: 1000 tables of 6 inputs",
+    ]

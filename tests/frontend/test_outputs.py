@@ -12,6 +12,7 @@ from bnnhw import reference
 from bnnhw.errors import ModelError
 from bnnhw.frontend import load, load_qonnx
 from bnnhw.ir.nodes import ArgMax, Softmax
+from bnnhw.passes import to_integers
 from tests.frontend.compare import assert_as_executed, assert_same_content
 from tests.onnx_models import Net, executor_outputs, inputs_for, small_classifier
 
@@ -32,6 +33,19 @@ def test_order_keeping_ends(op: str, tmp_path: Path) -> None:
     assert graph.notes == (
         f"{graph.nodes[-1].name}: {op} keeps the order; hardware leaves it out, software computes it",
     )
+
+
+@pytest.mark.parametrize("more", [False, True])
+def test_hardmax(more: bool, tmp_path: Path) -> None:
+    """Alone, and with the class of what it marks."""
+    net = ended("Hardmax", axis=-1)
+    if more:
+        net.node("ArgMax", net.nodes[-1].output[0], axis=1)
+    path, inputs = net.save(tmp_path, element=TensorProto.INT64 if more else TensorProto.FLOAT), inputs_for(net, 64)
+    found = reference.run(to_integers(assert_as_executed(path, inputs)), inputs)
+    theirs = executor_outputs(path, inputs)
+    np.testing.assert_array_equal(found["outputs"].reshape(theirs.shape), theirs)
+    np.testing.assert_array_equal(found["prediction"], theirs.reshape(64, -1).argmax(1) if not more else theirs[:, 0])
 
 
 @pytest.mark.parametrize("axis", [1, -1])

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bnnhw.host.protocol import Packet, Parser, encode_packet, unpack_result
+from bnnhw.host.protocol import Packet, Parser, encode_packet, unpack_results
 from bnnhw.packets import ESCAPE, ESCAPE_MASK, START, Identity
 from tests.fuzz.doors import DOORS
 
@@ -94,16 +94,19 @@ def test_flipped_bits_give_no_other_packet(sent: list[Packet], flips: list[tuple
     assert fed(bytes(line), []) == whole_packets(bytes(line))
 
 
+IDENTITY = Identity(b"12345678", 784, 1, 16, 10, 2, 4)
+LENGTHS = st.integers(0, 100) | st.integers(1, 3).map(lambda frames: frames * IDENTITY.result_bytes)
+
+
 @QUICK
-@given(st.binary(max_size=60))
-def test_any_payload_is_read_or_refused(payload: bytes) -> None:
-    identity = Identity(b"12345678", 784, 1, 16, 10, 2, 4)
-    if len(payload) == identity.result_bytes:
-        integers, label, _ = unpack_result(payload, identity)
-        assert integers.shape == (10,) and 0 <= label < 1 << 16
+@given(LENGTHS.flatmap(lambda n: st.binary(min_size=n, max_size=n)), st.integers(1, 3))
+def test_any_payload_is_read_or_refused(payload: bytes, frames: int) -> None:
+    if len(payload) == frames * IDENTITY.result_bytes:
+        integers, labels, _ = unpack_results(payload, IDENTITY, frames)
+        assert integers.shape == (frames, 10) and all(0 <= label < 1 << 16 for label in labels.tolist())
     else:
-        with pytest.raises(ValueError, match="a result must have"):
-            unpack_result(payload, identity)
+        with pytest.raises(ValueError, match="results must have"):
+            unpack_results(payload, IDENTITY, frames)
     try:
         assert Identity.unpack(payload).pack() == payload
     except ValueError as error:

@@ -1,13 +1,16 @@
 """The driver against a board made of Python that loses, damages and refuses packets as told."""
 
+import errno
 import os
 import random
 from collections import deque
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import serial
+from serial.tools import list_ports
 
 from bnnhw.errors import InputError, LinkError
 from bnnhw.host import Driver, open_port
@@ -346,14 +349,38 @@ def test_serial_port():
         assert sent.startswith(CALL_BACK)
         [packet] = Parser().feed(sent)
         assert packet.kind == Request.IDENTIFY
-        with pytest.raises(LinkError, match="cannot open the port"):
-            open_port(os.ttyname(name))  # it is taken
+        with pytest.raises(LinkError, match=f"cannot open the port {os.ttyname(name)}: another program has it$"):
+            open_port(os.ttyname(name))
         port.close()
     finally:
         os.close(ours)
         os.close(name)
 
 
-def test_port_that_does_not_exist():
-    with pytest.raises(LinkError, match="cannot open the port /dev/no-such-port: "):
+def test_port_that_does_not_exist(monkeypatch):
+    found = []
+    monkeypatch.setattr(list_ports, "comports", lambda: found)
+    start = "^cannot open the port /dev/no-such-port: No such file or directory; there is "
+    with pytest.raises(LinkError, match=f"{start}no serial port$"):
         open_port("/dev/no-such-port")
+    names = {"/dev/ttyUSB1": "USB VID:PID=0403:6010", "/dev/ttyUSB0": "USB VID:PID=0403:6010", "/dev/ttyS0": "n/a"}
+    found += [SimpleNamespace(device=name, hwid=hwid) for name, hwid in names.items()]
+    with pytest.raises(LinkError, match=f"{start}/dev/ttyUSB0, /dev/ttyUSB1$"):
+        open_port("/dev/no-such-port")
+
+
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [
+        (errno.EACCES, "Permission denied: on Linux, be one of the group"),
+        (errno.EIO, "Input/output error"),
+        (None, "odd"),
+    ],
+)
+def test_port_that_cannot_be_opened(monkeypatch, number, said):
+    def refuse(*arguments, **options):
+        raise serial.SerialException(*([number] if number else []), "odd")
+
+    monkeypatch.setattr(serial, "Serial", refuse)
+    with pytest.raises(LinkError, match=f"^cannot open the port COM9: {said}"):
+        open_port("COM9")

@@ -118,3 +118,29 @@ def test_the_chip_may_compare(tmp_path, seed, shape):
     found = layer.netlist.evaluate(planes.reshape(len(x), -1))
     np.testing.assert_array_equal(found, reference.run(graph, x)["integers"])
     assert Network.of(to_integers(source)).i_dtype == BIT
+
+
+@pytest.mark.parametrize("levels", [1, 2, 3])
+@pytest.mark.parametrize("alike", [False, True], ids=["own cuts", "same cuts"])
+def test_the_chip_compares_what_tables_read(tmp_path, levels, alike):
+    """Features that no table reads do not come; a thermometer code leaves addresses out on the chip as well."""
+    rng = np.random.default_rng(levels)
+    network = random_network(levels, features=40, levels=levels, layers=((8, 4),), classes=2)
+    cuts = np.sort(rng.choice(14, (1 if alike else 40, levels)) + 1.5, axis=1).astype(np.float32)
+    cuts = np.repeat(cuts, 40 // len(cuts), axis=0)
+    wiring = rng.integers(0, 12 * levels, (8, 4))
+    (layer,) = network.layers
+    every = replace(network.encoder, thresholds=cuts, used=np.arange(40 * levels))
+    network = replace(network, encoder=every, layers=(replace(layer, wiring=wiring),))
+    source = load(written(tmp_path / "n.onnx", network), input_format=DataType("uint", 4))
+    graph = to_integers(source, encoder="chip")
+    x = rng.integers(0, 16, (500, 40))
+    np.testing.assert_array_equal(reference.run(graph, x)["outputs"], network.scores(x.astype(np.float32)))
+    chip, host = Network.of(graph), Network.of(to_integers(source))
+    assert [layer.kind for layer in chip.layers] == ["lookup"] == [layer.kind for layer in host.layers]
+    assert chip.i_shape[0] <= 12 and chip.i_dtype == DataType("uint", 4)
+    planes = np.moveaxis(chip.i_dtype.planes(reference.encode_inputs(graph, x)), 0, -1).reshape(len(x), -1)
+    found = chip.layers[0].netlist.evaluate(planes)
+    np.testing.assert_array_equal(found, reference.run(graph, x)["integers"])
+    tables = [node.tables for made in (graph, to_integers(source)) for node in made.nodes if isinstance(node, Lookup)]
+    np.testing.assert_array_equal(*tables)

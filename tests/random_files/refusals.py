@@ -82,7 +82,7 @@ FOR_NOW = (
     ),
     Known(
         "flattened map",
-        r"axes are swapped between layers",
+        r"its elements come in another order than layers",
         "the stream's order of a map is pixel by pixel: weights follow, sums and joins with other vectors do not",
     ),
     Known(

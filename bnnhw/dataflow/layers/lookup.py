@@ -1,10 +1,15 @@
-"""Lookup: tables of bits one behind the other, and the sums that a network ends with, all of it logic."""
+"""Lookup: tables of bits one behind the other, and the sums that a network ends with, all of it logic.
+
+Neurons that see a few bits only, since the other weights are zero, are tables as well: what weights and thresholds make
+of each of their inputs is enumerated.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import cycle
 from typing import Any
 
 import numpy as np
@@ -13,6 +18,7 @@ from bnnhw.arithmetic.adder_graphs import Bits, Builder, Literal, Netlist, Numbe
 from bnnhw.arithmetic.adder_graphs.netlist import ZERO
 from bnnhw.arithmetic.formats import BIT, DataType
 from bnnhw.dataflow.layers.base import MEMORIES, Layer, LayerPlan, NamedUnit
+from bnnhw.dataflow.layers.neurons import neurons, stored
 from bnnhw.dataflow.layers.weighted import POPCOUNT_LEVELS
 from bnnhw.errors import PlanError
 from bnnhw.ir.nodes import Dense, Gather, Lookup, Node, Threshold
@@ -66,8 +72,8 @@ class LookupLayer(Layer):
     Parameters
     ----------
     chain
-        The operations in their order: choices of elements, comparisons and tables, at the end maybe a product with
-        constants.
+        The operations in their order: choices of elements, comparisons, tables, and products with the thresholds of
+        their sums, see `neurons`; at the end maybe a product with constants.
     """
 
     chain: tuple[Node, ...]
@@ -83,8 +89,9 @@ class LookupLayer(Layer):
 
     @property
     def tables(self) -> int:
-        """Nodes of all layers of tables."""
-        return sum(len(node.tables) for node in self.chain if isinstance(node, Lookup))
+        """Nodes of all layers of tables, and neurons that become such."""
+        neurons = sum(len(node.weight) for node in self.chain[:-1] if isinstance(node, Dense))
+        return neurons + sum(len(node.tables) for node in self.chain if isinstance(node, Lookup))
 
     @property
     def dtype(self) -> DataType:
@@ -112,7 +119,7 @@ class LookupLayer(Layer):
         planes = len(dtype.plane_weights)
         builder = Builder(self.mw * planes)
         words: list[Bits] = [tuple(2 * (k * planes + j) + 2 for j in range(planes)) for k in range(self.mw)]
-        for node in self.chain:
+        for place, node in enumerate(self.chain):
             if isinstance(node, Gather):
                 words = [words[k] for k in node.places.reshape(-1).tolist()]
             elif isinstance(node, Lookup):
@@ -120,14 +127,23 @@ class LookupLayer(Layer):
                     (builder.table([words[k][0] for k in wires], entries),)
                     for wires, entries in zip(node.wiring.tolist(), node.tables.tolist(), strict=True)
                 ]
+                dtype = BIT
+            elif isinstance(node, Threshold) and not isinstance(self.chain[place - 1], Dense):
+                rows = cycle(zip(*_cuts(node), strict=True))  # the channels are the last axis
+                words = [(_compared(builder, dtype, word, *row),) for word, row in zip(words, rows, strict=False)]
+                dtype = BIT
             elif isinstance(node, Threshold):
-                words = [
-                    (_compared(builder, dtype, word, cut, negated),)
-                    for word, cut, negated in zip(words, *_cuts(node), strict=True)
-                ]
-            elif isinstance(node, Dense):
+                product = self.chain[place - 1]
+                assert isinstance(product, Dense)
+                words = neurons(builder, dtype, words, product, node)
+                dtype = node.dtype
+            elif node is self.head:
                 wide = node.weight.astype(np.int64)
-                words = constant_products(builder, [word[0] for word in words], wide, [0] * len(wide))
+                columns = (wide[:, :, None] * np.array(dtype.plane_weights)).reshape(len(wide), -1)
+                biases = dtype.plane_offset * wide.sum(axis=1)
+                words = constant_products(builder, [bit for word in words for bit in word], columns, biases.tolist())
+        if self.head is None:
+            words = [stored(builder, dtype, word) for word in words]
         return netlist(builder, words)
 
     def unfolded(self) -> LookupPlan:
@@ -180,11 +196,6 @@ class LookupLayer(Layer):
         if self.result == self.dtype:
             return made
         return Netlist(made.inputs, made.gates, tuple((*word, ZERO) for word in made.sums))
-
-
-def compares(node: Node) -> bool:
-    """Whether it makes bits, each by one comparison of an element."""
-    return isinstance(node, Threshold) and node.thresholds.shape[1] == 1 and node.dtype == BIT and not node.codes.size
 
 
 def _cuts(node: Threshold) -> tuple[list[int], list[bool]]:

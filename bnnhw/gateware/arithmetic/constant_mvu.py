@@ -164,7 +164,7 @@ class Logic:
         for gate in gates:
             if not isinstance(gate, Adder):
                 signals = [self._at(signal, stage) for signal in gate.signals]
-                self._give(gate, stage, function(signals, gate.table))
+                self._give(gate, stage, self._table(signals, gate.table))
             elif sum(1 + len(other.outputs) for other in (*chains[-1], gate)) <= limit:
                 chains[-1].append(gate)
             else:
@@ -180,6 +180,9 @@ class Logic:
             for gate in adders:
                 self._give(gate, stage, total[at + 1 : at + 1 + len(gate.outputs)])
                 at += 1 + len(gate.outputs)
+
+    def _table(self, signals, entries):
+        return function(signals, entries)
 
     def _give(self, gate, stage, value):
         word = Signal(len(value), name="sum" if isinstance(gate, Adder) else "bit")

@@ -10,7 +10,7 @@ from bnnhw.arithmetic.formats import BIPOLAR, BIT, TERNARY, DataType
 from bnnhw.dataflow import Network
 from bnnhw.dataflow.layers import LookupLayer
 from bnnhw.errors import PlanError
-from bnnhw.ir.nodes import Gather, Lookup, Sum, Threshold
+from bnnhw.ir.nodes import Dense, Gather, Lookup, Sum, Threshold
 from bnnhw.reference.kernels import evaluate
 from bnnhw.units import ConstantMatrixUnit, WidthConverter
 from tests.integer_graphs import Builder
@@ -98,3 +98,67 @@ def test_folding():
         type(plan)(**{**vars(plan), "simd": 11}).check("f")
     with pytest.raises(PlanError, match="popcount_levels must be null or 1 and more, not 0"):
         type(plan)(**{**vars(plan), "popcount_levels": 0}).check("f")
+
+
+def pruned(make: Builder, name: str, mh: int, live: int, weight: DataType, output: DataType) -> str:
+    """Neurons with `live` weights other than zero, and thresholds within their reach."""
+    mw = make.shape(name)[0]
+    matrix = np.zeros((mh, mw), np.int16)
+    for row in matrix:
+        row[make.rng.choice(mw, live, replace=False)] = make.rng.choice([-1, 1], live) * make.rng.integers(
+            1, weight.max + 1, live
+        )
+    name = make.add(Dense, name, weight=matrix, weight_dtype=weight, flip=np.zeros(mh, np.bool_))
+    cuts = np.sort(
+        make.rng.integers(-live, live + 1, (mh, len(output.decode(np.arange(1 << output.bits))) - 1)), axis=1
+    )
+    cuts = cuts[:, :1] if output == BIPOLAR else cuts[:, :2] if output == TERNARY else cuts
+    step = 2 if output == BIPOLAR else 1
+    return make.add(Threshold, name, thresholds=cuts, offset=output.min, step=step, dtype=output)
+
+
+@pytest.mark.parametrize("output", [BIPOLAR, TERNARY, DataType("uint", 2), DataType("int", 2)], ids=str)
+@pytest.mark.parametrize("input_", [BIPOLAR, TERNARY, DataType("uint", 2), DataType("int", 3)], ids=str)
+def test_neurons_that_see_few_bits_are_tables(input_, output):
+    make = Builder(7, (40,), input_)
+    name = pruned(make, make.last, 30, 6 // len(input_.plane_weights), DataType("int", 8), output)
+    name = pruned(make, name, 50, 6 // len(output.plane_weights), DataType("int", 8), BIPOLAR)
+    graph = make.graph(make.dense(name, 3))
+    first, second = Network.of(graph).layers
+    assert (first.kind, first.tables, first.dtype, second.kind) == ("lookup", 80, BIPOLAR, "matrix")
+    values = make.rng.choice(np.unique(input_.decode(np.arange(1 << input_.bits))), (300, 40))
+    planes = np.moveaxis(input_.planes(values), 0, -1).reshape(300, -1)
+    found = values
+    for node in first.chain:
+        found = evaluate(node, found)
+    assert np.array_equal(first.netlist.evaluate(planes) & 1, BIPOLAR.encode(found))
+
+
+@pytest.mark.parametrize("output", [TERNARY, DataType("int", 3)], ids=str)
+def test_codes_and_sums_at_the_end(output):
+    """Ternary codes as they are stored, and sums of a few numbers."""
+    make = Builder(3, (40,), BIPOLAR)
+    name = pruned(make, make.last, 30, 4, TERNARY, output)
+    network = Network.of(make.graph(make.dense(make.threshold(make.dense(name, 5), BIPOLAR), 3)))
+    assert [layer.kind for layer in network.layers] == ["lookup", "matrix", "matrix"]
+    layer = network.layers[0]
+    x = make.rng.choice([-1, 1], (300, 40))
+    found = x
+    for node in layer.chain:
+        found = evaluate(node, found)
+    words = layer.netlist.evaluate(x == 1) & (1 << output.bits) - 1
+    assert np.array_equal(words, output.encode(found))
+    make = Builder(3, (40,), BIPOLAR)
+    name = pruned(make, make.last, 30, 4, TERNARY, output)
+    weight = np.zeros((4, 30), np.int16)
+    weight[np.arange(4), [3, 7, 7, 20]] = [1, -1, 1, 1]
+    name = make.add(Dense, name, weight=weight, weight_dtype=TERNARY, flip=np.zeros(4, np.bool_))
+    graph = make.graph(name)
+    (layer,) = Network.of(graph).layers
+    assert np.array_equal(layer.netlist.evaluate(x == 1), reference.run(graph, x)["integers"])
+
+
+def test_neurons_stay_a_matrix_where_tables_are_larger():
+    make = Builder(2, (8,), BIPOLAR)
+    name = pruned(make, make.last, 6, 6, TERNARY, BIPOLAR)
+    assert [layer.kind for layer in Network.of(make.graph(make.dense(name, 3))).layers] == ["matrix", "matrix"]
