@@ -102,17 +102,13 @@ def entries() -> list[Entry]:
     models = [*plain, *tables, SFC_1W1A, KWS_3W3A, CNV_1W1A, CNV_1W2A]
     found = [
         *(Entry(model, board) for model in plain for board in BOARDS),
-<<<<<<< HEAD
-        *(Entry(model, LOOKUP[model], samples=1000) for model in tables),
-        # Weights of three and of seven times the block RAMs of the part, in its single-port RAM.
-        Entry(SFC_1W1A, "icebreaker"),
-        Entry(KWS_3W3A, "icebreaker", samples=20),
-=======
         *(
             Entry(model, LOOKUP[model], samples=1000, levels=("reference", "rtl", "netlist"), tested=True)
             for model in tables
         ),
->>>>>>> main
+        # Weights of three and of seven times the block RAMs of the part, in its single-port RAM.
+        Entry(SFC_1W1A, "icebreaker"),
+        Entry(KWS_3W3A, "icebreaker", samples=20),
         # The same plan, with the best of several routes; on ECP5 they take too long.
         *(Entry(TFC_1W1A, board, "seeds", build={"seeds": 8}) for board in BOARDS[:2]),
         # Each weight that is read serves one image.

@@ -24,38 +24,12 @@ NOISE_LIMIT = 1 << 18
 FAST_ATTEMPTS = 3
 """To go to the fast rate, before the line stays at the base rate."""
 
-<<<<<<< HEAD
 LOADING_SECONDS = 0.02
 """Before a board is asked again that is reading its flash."""
 
 LOAD_ATTEMPTS = 4
 """To load the memories of a board, from the first byte of their image on."""
 
-WRITE_SECONDS = 10.0
-"""For a port to take what is written: a pseudo-terminal whose other end has stopped never does."""
-
-
-class Port(Protocol):
-    """A transport of bytes: a pyserial `Serial`, or anything that behaves like one.
-
-    `read` waits until it has `size` bytes, but at most `timeout` seconds for them; `in_waiting` is how many it would
-    give at once. What `baudrate` is set to counts for what is sent and received from then on.
-    """
-
-    timeout: float | None
-    baudrate: int
-
-    @property
-    def in_waiting(self) -> int: ...
-
-    def read(self, size: int = 1, /) -> bytes: ...
-
-    def write(self, content: bytes, /) -> int | None: ...
-
-    def close(self) -> object: ...
-
-=======
->>>>>>> main
 
 @dataclass
 class Traffic:
