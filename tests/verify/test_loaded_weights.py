@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from bnnhw.arithmetic.formats import BIPOLAR, TERNARY
 from bnnhw.compiler import make_design
 from bnnhw.dataflow import Network
 from bnnhw.design import Design
-from bnnhw.errors import NotLoadedError, PlanError, ToolError
+from bnnhw.errors import InputError, NotLoadedError, PlanError, ToolError
 from bnnhw.generate.ports import Ports
 from bnnhw.host import Driver
 from bnnhw.inputs import inputs_for
@@ -99,6 +100,11 @@ def test_wrong_weights_over_the_link_are_none(design: Design) -> None:
                 driver.infer(codes)
         driver.load(design.image)
         assert not driver.infer(codes).errors.any()
+
+
+def test_no_level_bitstream(design: Design) -> None:
+    with pytest.raises(InputError, match="level bitstream: icebox_vlog leaves out single-port RAM"):
+        compare(replace(design, folder=Path("somewhere")), np.zeros((1, 24), np.float32), levels=["bitstream"])
 
 
 def test_no_package_of_what_only_a_board_loads(design: Design) -> None:

@@ -17,14 +17,19 @@ def answer(task: Task) -> Answer:
     Raises
     ------
     InputError
-        If there is no bitstream, or it is not for iCE40.
+        If there is no bitstream, or it is not for iCE40, or has weights in single-port RAM.
     ToolError
         If icebox_vlog or another tool is missing or fails.
     """
     design = task.design
     if design.folder is None:
         raise InputError("level bitstream needs the folder of a build: give DIR instead of MODEL")
-    verilog = unpacked(find_board(design.plan.board), design.folder, loads=design.plan.loads)
+    if design.plan.loads:
+        raise InputError(
+            "level bitstream: icebox_vlog leaves out single-port RAM (weight_memory spram), and there are weights in it: "
+            "leave this level out, or use netlist and board"
+        )
+    verilog = unpacked(find_board(design.plan.board), design.folder)
     answers = infer_on_board(design, task.inputs, verilog=verilog)
     outputs = reference.finish(design.graph, answers.results.integers)
     return Answer(
