@@ -17,7 +17,23 @@ from proofs.models import Chain, Loaded, counted, lanes, legal_codes, number
 UINT2, INT3 = DataType("uint", 2), DataType("int", 3)
 
 
-def layer(x, weight, out, mw, mh, depth, *, pe=0, simd=0, levels=None, latency=1, constant=False, loaded=False, fast=False, seed=1):
+def layer(
+    x,
+    weight,
+    out,
+    mw,
+    mh,
+    depth,
+    *,
+    pe=0,
+    simd=0,
+    levels=None,
+    latency=1,
+    constant=False,
+    loaded=False,
+    fast=False,
+    seed=1,
+):
     """Case of all units of a random layer: `mh` numbers of `mw`, without thresholds where `out` is None."""
     made = random_layer(np.random.default_rng(seed), "layer", mw, mh, weight, x, out)
     plan = replace(layer_plan(made, pe or mh, simd or mw, levels, "lut"), weight_latency=latency)

@@ -150,14 +150,11 @@ class _Planner:
 
     def within(self, interval: int) -> tuple[LayerPlan, ...]:
         """The layers that take no more than `interval` cycles with the fewest LUTs."""
-        (search, budget), *others = self._attempts
-        try:
-            return search.within(interval, budget).layers
-        except PlanError:
-            for again, more in others:
-                if (found := again.solve(interval, more)) is not None:
-                    return found.layers
-            raise
+        *others, (last, most) = self._attempts
+        for search, budget in others:
+            if (found := search.solve(interval, budget)) is not None:
+                return found.layers
+        return last.within(interval, most).layers
 
     def fastest(self) -> tuple[LayerPlan, ...]:
         """The layers of the fastest plan."""

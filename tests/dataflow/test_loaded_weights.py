@@ -94,10 +94,14 @@ def test_refusals(folding: dict[str, dict[str, object]], part: str, message: str
 def test_a_plan_that_was_edited_is_refused() -> None:
     net = network(784, 64, 16)
     plan = make_plan(net, UP5K, board="icebreaker", folding={"fc0": {**SPRAM, "pe": 4, "simd": 16}})
-    with pytest.raises(PlanError, match="here: layer fc0: weight_memory spram has room for 16,384 words, and pe 1 with"):
+    with pytest.raises(
+        PlanError, match="here: layer fc0: weight_memory spram has room for 16,384 words, and pe 1 with"
+    ):
         replace(plan.layers[0], pe=1, simd=1).check("here")
     too_wide = replace(plan, layers=(replace(plan.layers[0], pe=64, simd=16), plan.layers[1]))
-    with pytest.raises(InputError, match=r"here: takes 64 single-port RAMs \(weight_memory spram\), and ice40-up5k has 4"):
+    with pytest.raises(
+        InputError, match=r"here: takes 64 single-port RAMs \(weight_memory spram\), and ice40-up5k has 4"
+    ):
         check_belongs(too_wide, net, "here")
 
 

@@ -26,8 +26,8 @@ def answer(task: Task) -> Answer:
         raise InputError("level bitstream needs the folder of a build: give DIR instead of MODEL")
     if design.plan.loads:
         raise InputError(
-            "level bitstream: icebox_vlog leaves out single-port RAM (weight_memory spram), and there are weights in it: "
-            "leave this level out, or use netlist and board"
+            "level bitstream: icebox_vlog leaves out single-port RAM, where weights are (weight_memory spram): "
+            "use the levels netlist and board"
         )
     verilog = unpacked(find_board(design.plan.board), design.folder)
     answers = infer_on_board(design, task.inputs, verilog=verilog)
