@@ -42,7 +42,7 @@ def lists(results):
 
 
 def test_frames_wait_for_weights():
-    found, driver = board()
+    _, driver = board()
     with pytest.raises(NotLoadedError, match="found no weights of its design in its flash: program it again"):
         driver.infer(CODES)
     told = []
@@ -53,7 +53,7 @@ def test_frames_wait_for_weights():
 
 
 def test_blocks_load_in_larger_pieces():
-    found, driver = board(buffer_bytes=64)
+    _, driver = board(buffer_bytes=64)
     assert driver.identify().load_bytes == 4 * PIECE
     driver.load(IMAGE)
     assert lists(driver.infer(np.tile(CODES, (3, 1)))) == expected(np.tile(CODES, (3, 1)), 3)
