@@ -122,6 +122,9 @@ def read_json(path: Path, *, remedy: str, links: bool = True) -> Any:
     except RecursionError:
         raise InputError(f"{path}: cannot be read as JSON (nested too deeply): {remedy}") from None
     except (OSError, ValueError) as error:
+        if not path.parent.exists():
+            hint = did_you_mean_file(path.parent) or ":"
+            raise InputError(f"{path.parent}: no such folder{hint} {remedy}") from None
         raise InputError(f"{path}: cannot be read as JSON ({_reason(error)}): {remedy}") from None
 
 

@@ -17,14 +17,14 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
-import multiprocessing
-import resource
+import os
 import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -35,12 +35,15 @@ from benchmarks.rows import Row, Rows
 from bnnhw import units
 from bnnhw.dataflow import measure
 from bnnhw.errors import ToolError
+from bnnhw.generate.ports import Ports
+from bnnhw.units import Unit
 from bnnhw.verify import RtlResult, RtlSimulation
-from bnnhw.verify.verilator import LONG_RUNS
+from bnnhw.verify.verilator import digest
 from campaigns.mutation.designs import DESIGNS, Frames, Small
 from campaigns.mutation.equivalence import equal
 from campaigns.mutation.faults import STREAM_FAULTS, Faulty, Mutant
 from campaigns.mutation.netlist import Mutated
+from campaigns.mutation.simulation import FaultySimulation, compiled
 from proofs.engine import solve
 from proofs.table import STREAMS
 
@@ -49,14 +52,16 @@ REASONS = ROOT / "campaigns" / "mutation" / "unobservable.json"
 PAGE = "docs/mutants.md"
 STRUCTURAL, CHANGED = 90, 12  # faults in cells and in values at reset, in each design
 EACH = 5  # of each named kind, in each design
-EQUAL = "proved: the netlist with the fault is equivalent"
-SECONDS = 300  # of CPU, for a simulation
-RESETS = 10  # tried between frames
+EQUAL = "proved: the same answers, whatever comes in"
+# A reset is tried at up to RESETS beats; frames in front of it, and after it with the one that is cut.
+RESETS, BEFORE, AFTER = 40, 3, 4
 # What the bench says, and what that is called in the table.
 BENCH = {
     "payload changed": "stream rules",
     "valid dropped": "stream rules",
     "nothing moved": "no answer",
+    "without an end": "no end",
+    "output beats for": "frames",
 }
 
 
@@ -65,7 +70,8 @@ class Trial:
 
     def __init__(self, small: Small, verilog: str) -> None:
         self._small = small
-        self._simulation = RtlSimulation(small.plan, small.network, verilog, optimisation=LONG_RUNS)
+        self._program = compiled(verilog)
+        self.ports = Ports.of(small.plan, small.network)
         cycles = measure(small.plan, small.network)
         self._cycles = cycles.latency, cycles.interval
         # The output takes at most half as many frames as the accelerator could give, so that all units in front of it
@@ -73,67 +79,68 @@ class Trial:
         slow = max(0.95, 1 - small.plan.output_frames.beats / (2 * cycles.interval))
         self._stalls = {"i_stall": 0.1, "o_stall": slow, "seed": 5}
 
-    def caught_by(self) -> str:
-        """The first check that finds something wrong, or "".
-
-        In a process of its own, as a faulty accelerator may give answers without an end.
-        """
-        fork = multiprocessing.get_context("fork")
-        with ProcessPoolExecutor(1, mp_context=fork, initializer=_limited) as executor:
-            return executor.submit(self._first).result()
-
-    def _first(self) -> str:
+    def caught_by(self, mutant: int) -> str:
+        """The first check that finds something wrong with this fault, or ""; 0 is none."""
+        simulation = FaultySimulation(self._small.plan, self._small.network, self._program, mutant)
         try:
-            return self._answers() or self._damaged() or self._reset() or self._many()
+            return (
+                self._answers(simulation)
+                or self._damaged(simulation)
+                or self._reset(simulation)
+                or self._many(simulation)
+            )
         except ToolError as error:
             found = [name for said, name in BENCH.items() if said in str(error)]
-            return found[0] if found else "no end"
+            assert found, error
+            return found[0]
 
-    def _answers(self) -> str:
-        found = self._simulation.run(self._small.frames.values)
+    def _answers(self, simulation: RtlSimulation) -> str:
+        found = simulation.run(self._small.frames.values)
         wrong = _differs(found, self._small.frames)
         if wrong or (found.latency_cycles, found.cycles_per_inference) == self._cycles:
             return wrong
         return "cycles"
 
-    def _damaged(self) -> str:
+    def _damaged(self, simulation: RtlSimulation) -> str:
         """Frames cut and too long, under long stalls."""
         frames, beats = self._small.frames, self._small.plan.input_frames.beats
         lengths, damaged = np.full(len(frames.values), beats), np.zeros(len(frames.values), np.bool_)
         for frame, wanted in ((2, 1), (3, beats + 3), (9, beats - 1), (len(lengths) - 2, 2 * beats)):
             lengths[frame], damaged[frame] = wanted, wanted != beats
-        found = self._simulation.run(frames.values, lengths=lengths, **self._stalls)
+        found = simulation.run(frames.values, lengths=lengths, **self._stalls)
         if (found.errors != damaged).any():
             return "damage flag"
         wrong = (found.integers != frames.integers).any(axis=1) | (found.labels != frames.classes)
         return "integers under stalls" if wrong[~damaged].any() else ""
 
-    def _reset(self) -> str:
-        """A reset in mid-frame, which damages the frame that goes on after it, and resets between frames: of these the
-        first frame tells most, so there are many."""
-        frames, beats = self._small.frames, self._small.plan.input_frames.beats
-        for at in (3 * beats + 1, *range(beats, 2 * RESETS * beats, 2 * beats)):
-            before, cut = divmod(at, beats)
-            found = self._simulation.run(frames.values, reset_at=at)
-            if found.errors.tolist() != [cut > 0] + [False] * (len(frames.values) - before - 1):
-                return "damage flag after reset"
-            wrong = (found.integers != frames.integers[before:]).any(axis=1)
-            if wrong[cut > 0 :].any():
-                return "integers after reset"
+    def _reset(self, simulation: RtlSimulation) -> str:
+        """A reset of one cycle at each beat of two frames, or at many of these beats, while others are on their way,
+        without stalls and with long ones, so that registers hold all there is. A cut frame goes on as a damaged one;
+        between frames, all is as it was at the start, to the cycle."""
+        beats = self._small.plan.input_frames.beats
+        start = simulation.run(self._small.frames.values)
+        for stalls in ({}, self._stalls):
+            for at in range(BEFORE * beats, (BEFORE + 2) * beats + 1, max(1, 2 * beats // RESETS)):
+                before, cut = divmod(at, beats)
+                frames = self._small.frames.part(before, before + AFTER)
+                found = simulation.run(self._small.frames.first(before + AFTER).values, reset_at=at, **stalls)
+                if found.errors.tolist() != [cut > 0] + [False] * (AFTER - 1):
+                    return "damage flag after reset"
+                wrong = (found.integers != frames.integers).any(axis=1) | (found.labels != frames.classes)
+                if wrong[cut > 0 :].any():
+                    return "integers after reset"
+                if not cut and not stalls and (found.beat_cycles != start.beat_cycles[:AFTER]).any():
+                    return "cycles after reset"
         return ""
 
-    def _many(self) -> str:
+    def _many(self, simulation: RtlSimulation) -> str:
         """Every input that there is, or very many, without stalls and with long ones at the output."""
         many = self._small.many
         for stalls, when in (({}, ""), (self._stalls, " under stalls")):
-            wrong = _differs(self._simulation.run(many.values, **stalls), many)
+            wrong = _differs(simulation.run(many.values, **stalls), many)
             if wrong:
                 return f"{wrong}{when}, of {self._small.how_many}"
         return ""
-
-
-def _limited() -> None:
-    resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
 
 
 def _differs(found: RtlResult, frames: Frames) -> str:
@@ -148,11 +155,15 @@ def refuted(mutant: Mutant) -> str:
     """Whether a proof of the unit fails with this fault at the unit's output."""
     if mutant.kind not in STREAM_FAULTS:
         return ""
-    kind = getattr(units, mutant.place.split()[0])
-    case = min((case for case in STREAMS if case.covers == (kind,)), key=lambda case: case.depth, default=None)
+    return _refuted(getattr(units, mutant.place.split()[0]), mutant.kind)
+
+
+@cache
+def _refuted(unit: type[Unit], fault: str) -> str:
+    case = min((case for case in STREAMS if case.covers == (unit,)), key=lambda case: case.depth, default=None)
     if case is None:
         return ""
-    faulty = replace(case, make=lambda: Faulty(case.make(), mutant.kind))
+    faulty = replace(case, make=lambda: Faulty(case.make(), fault))
     outcome = solve(faulty.bounded.make(), mode="bmc", depth=case.depth)
     assert outcome.status in ("PASS", "FAIL"), outcome.log
     return "proof of the unit" if outcome.status == "FAIL" else ""
@@ -167,11 +178,11 @@ def sampled(mutants: Sequence[Mutant], each: int) -> list[Mutant]:
     return [mutant for found in chosen for mutant in found]
 
 
-def trials(name: str, known: Rows) -> Iterator[Row]:
-    """Tries every fault of a design that is not `known`, and gives the rows of all."""
+def trials(name: str, known: Rows, jobs: int) -> Iterator[Row]:
+    """Tries every fault of a design that is not `known`, `jobs` at a time, and gives the rows of all."""
     small = DESIGNS[name]()
     for origin in ("named", "structural"):
-        with tempfile.TemporaryDirectory(prefix="bnnhw-mutants-") as scratch:
+        with tempfile.TemporaryDirectory(prefix="bnnhw-mutants-") as scratch, ThreadPoolExecutor(jobs) as executor:
             folder = Path(scratch)
             if origin == "named":
                 mutated = Mutated.named(small, folder)
@@ -179,27 +190,37 @@ def trials(name: str, known: Rows) -> Iterator[Row]:
             else:
                 mutated = Mutated.structural(small, folder, count=STRUCTURAL, resets=CHANGED)
                 mutants = mutated.mutants
-            todo = [mutant for mutant in mutants if (key(name, mutant),) not in known]
-            yield from (known[key(name, mutant),] for mutant in mutants if mutant not in todo)
+            # Rows of other hardware than today's count for nothing.
+            hardware = digest(mutated.verilog, small.many.values.tobytes())
+            rows = [known[key(name, mutant),] for mutant in mutants if (key(name, mutant),) in known]
+            rows = [row for row in rows if row["hardware"] == hardware]
+            done = {row["key"] for row in rows}
+            todo = [mutant for mutant in mutants if key(name, mutant) not in done]
+            yield from rows
             if not todo:
                 continue
             trial = Trial(small, mutated.verilog)
-            wrong = trial.caught_by()
+            wrong = trial.caught_by(0)
             assert not wrong, f"{name}: without a fault, {wrong} is wrong"
-            for mutant in todo:
-                mutated.choose(mutant.number)
-                caught_by = trial.caught_by() or refuted(mutant)
-                row = {
+            for mutant, result in zip(todo, executor.map(partial(tried, trial, mutated), todo), strict=True):
+                yield {
                     "key": key(name, mutant),
+                    "hardware": hardware,
                     "design": name,
                     "origin": origin,
                     "kind": mutant.kind,
                     "place": mutant.place,
-                    "caught_by": caught_by,
+                    **result,
                 }
-                if not caught_by and origin == "structural":
-                    row["equal"] = equal(mutated.text, mutated.commands[mutant.number - 1], folder)
-                yield row
+
+
+def tried(trial: Trial, mutated: Mutated, mutant: Mutant) -> Row:
+    """What finds a fault, and if nothing does, whether it is shown to make no difference."""
+    caught_by = trial.caught_by(mutant.number) or refuted(mutant)
+    return {
+        "caught_by": caught_by,
+        "equal": not caught_by and equal(mutated.verilog, mutant.number, trial.ports),
+    }
 
 
 def key(design: str, mutant: Mutant) -> str:
@@ -248,6 +269,9 @@ def silent_table(rows: Sequence[Row], reasons: dict[str, str]) -> str:
 def add_options(parser: argparse.ArgumentParser) -> None:
     add_again(parser)
     add_only(parser, "designs")
+    parser.add_argument(
+        "--jobs", type=int, default=os.cpu_count(), metavar="N", help="faults at a time (all processors: %(default)s)"
+    )
 
 
 def run(options: argparse.Namespace) -> int:
@@ -259,7 +283,7 @@ def run(options: argparse.Namespace) -> int:
     for name in DESIGNS:
         if options.only not in name:
             continue
-        for row in trials(name, known):
+        for row in trials(name, known, options.jobs):
             rows.append(row)
             known.add(row)
             print(f"{len(rows)} {name}: {row['kind']}, {row['place']}: {row['caught_by'] or 'MISSED'}", flush=True)

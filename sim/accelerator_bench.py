@@ -9,7 +9,8 @@ The job comes as a JSON file, named by the environment variable BNNHW_JOB:
     starts   file to write, one line per frame: the cycle that took its first beat
     frames   how many frames come out
     i_stall, o_stall, seed   stall patterns, see `streams.stalls`
-    reset_at beat before which the accelerator is reset in mid-frame, or -1; counting restarts with the beats after it
+    reset_at beat before which the accelerator is reset in mid-frame, for one cycle, or -1; counting restarts with the
+             beats after it
     hang_cycles   cycles without a handshake on either stream after which the accelerator hangs
     watch    streams to record, see `recorder`; none for full speed
     record   file to write what was recorded to, even where the bench fails
@@ -21,6 +22,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -38,25 +40,32 @@ async def frames(dut) -> None:
     cocotb.start_soon(Clock(dut.clk, 2, unit="ns").start())
     await reset(dut)
     await _load(dut, job)
+    i_stalls, o_stalls = stalls(job["seed"], job["i_stall"]), stalls(job["seed"] + 1, job["o_stall"])
     if job["reset_at"] >= 0:
-        await _feed(dut, beats[: job["reset_at"]])
-        await reset(dut)
+        await _feed(dut, beats[: job["reset_at"]], i_stalls, o_stalls)
+        await reset(dut, cycles=1)
         await _load(dut, job)
         beats = beats[job["reset_at"] :]
 
     recorder = Recorder(dut, job["watch"]) if job["watch"] else None
     try:
-        await _run(dut, job, beats, recorder)
+        await _run(dut, job, beats, i_stalls, o_stalls, recorder)
     finally:
         if recorder is not None:
             Path(job["record"]).write_text("".join(recorder.lines()))
 
 
-async def _run(dut, job: dict[str, Any], beats: list[int], recorder: Recorder | None) -> None:
+async def _run(
+    dut,
+    job: dict[str, Any],
+    beats: list[int],
+    i_stalls: Iterator[bool],
+    o_stalls: Iterator[bool],
+    recorder: Recorder | None,
+) -> None:
     """Sends `beats` and waits for all frames."""
     i_last, o_last = job["i_last"], job["o_last"]
     edge = RisingEdge(dut.clk)
-    i_stalls, o_stalls = stalls(job["seed"], job["i_stall"]), stalls(job["seed"] + 1, job["o_stall"])
     steady = job["i_stall"] <= 0 and job["o_stall"] <= 0
     i_valid, i_ready, i_payload = dut.i__valid, dut.i__ready, dut.i__payload
     o_valid, o_ready, o_payload = dut.o__valid, dut.o__ready, dut.o__payload
@@ -132,13 +141,14 @@ async def _load(dut, job: dict[str, Any]) -> None:
     raise AssertionError(f"nothing moved for {job['hang_cycles']} cycles, and the image is neither loaded nor refused")
 
 
-async def _feed(dut, beats: list[int]) -> None:
+async def _feed(dut, beats: list[int], i_stalls: Iterator[bool], o_stalls: Iterator[bool]) -> None:
     """Offers `beats` and lets what comes out go."""
-    dut.o__ready.value = 1
-    for beat in beats:
-        dut.i__valid.value = 1
-        dut.i__payload.value = beat
+    sent, offered = 0, False
+    while sent < len(beats):
+        offered = offered or not next(i_stalls)
+        dut.i__valid.value = offered
+        dut.i__payload.value = beats[sent]
+        dut.o__ready.value = not next(o_stalls)
         await RisingEdge(dut.clk)
-        while dut.i__ready.value != 1:
-            await RisingEdge(dut.clk)
-    dut.i__valid.value = 0
+        if offered and dut.i__ready.value == 1:
+            sent, offered = sent + 1, False

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from cocotb.triggers import RisingEdge
 
 
-async def reset(dut) -> None:
+async def reset(dut, cycles: int = 4) -> None:
     """Resets a unit with streams `i` and `o`, over which nothing goes meanwhile.
 
     It works from the return on: what is offered at once is offered in its first cycle, as in the model of cycles. A
@@ -18,7 +18,7 @@ async def reset(dut) -> None:
     dut.i__valid.value = 0
     dut.i__payload.value = 0
     dut.o__ready.value = 0
-    for _ in range(4):
+    for _ in range(cycles):
         await RisingEdge(dut.clk)
     dut.rst.value = 0
 

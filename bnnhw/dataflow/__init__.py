@@ -15,6 +15,7 @@ from bnnhw.dataflow.finn import by_layer
 from bnnhw.dataflow.folding_file import Folding, check_names, load_folding
 from bnnhw.dataflow.layers import INPUT, LayerPlan, LookupLayer
 from bnnhw.dataflow.layers.base import SPRAM
+from bnnhw.dataflow.layers.weighted import POPCOUNT_LEVELS
 from bnnhw.dataflow.network import Network
 from bnnhw.dataflow.pipeline import Stage, memory_image, pipeline
 from bnnhw.dataflow.plan import Plan, lanes_within, load_plan
@@ -44,6 +45,8 @@ __all__ = [
 FILL = {"ice40": 0.86, "ecp5": 0.82}
 # Tables read a few bits each and nothing stalls them: they route where hardly a LUT is left.
 FILL_OF_TABLES = 0.93
+# LUTs between registers of tables where those with fewer do not fit.
+ROOMY_LEVELS = (4, 8)
 # Without --fps a plan is as fast as this many LUTs allow: place and route of more takes long, and nobody asked for it.
 UNASKED_LUTS = 6000
 # Weights are loaded where a plan is faster by this factor for it, or where there is none without: an image in the flash
@@ -90,6 +93,8 @@ def make_plan(
         return planner.fast_enough(fps, clock_mhz)
     if all({"pe", "simd"} & {*layer.plan_type.choices} <= {*wanted.get(layer.name, {})} for layer in network.layers):
         layers = planner.within(1 << 40)
+    elif _tables_alone(network):
+        layers = _fastest_tables(network, part, wanted, budget_of(part, network, link=bool(board)), link=bool(board))
     else:
         layers = planner.fastest()
     clock = reckoned_mhz(part, layers) if clock_mhz is None else clock_mhz
@@ -119,6 +124,30 @@ def budget_of(part: Part, network: Network, *, link: bool = True) -> Budget:
 def _tables_alone(network: Network) -> bool:
     """Whether it is nothing but tables, which take as many LUTs at any speed."""
     return all(isinstance(layer, LookupLayer) for layer in network.layers)
+
+
+def _fastest_tables(
+    network: Network, part: Part, wanted: Folding, budget: Budget, *, link: bool
+) -> tuple[LayerPlan, ...]:
+    """The layers of tables in the fewest cycles, and with registers as close together as there is room for then.
+
+    Raises
+    ------
+    PlanError
+        If they fit in no way.
+    """
+    found: list[tuple[LayerPlan, ...]] = []
+    for levels in (POPCOUNT_LEVELS, *ROOMY_LEVELS):
+        asked = {layer.name: {"popcount_levels": levels, **wanted.get(layer.name, {})} for layer in network.layers}
+        try:
+            found.append(Search(network, part, asked, link=link).fastest(budget).layers)
+        except PlanError:
+            if levels == ROOMY_LEVELS[-1] and not found:
+                raise
+        else:
+            if all(layer.cycles == 1 for layer in found[-1]):
+                break
+    return min(found, key=lambda layers: max(layer.cycles for layer in layers))
 
 
 def unasked(budget: Budget) -> Budget:
@@ -161,7 +190,7 @@ class _Planner:
         refusal: PlanError | None = None
         best: Solution | None = None
         for search, budget in self._attempts:
-            allowed = budget if _tables_alone(self._network) else unasked(budget)
+            allowed = unasked(budget)
             if best is not None:
                 enough = int(best.interval / LOADING_GAIN)
                 best = search.fastest(allowed, enough) if search.solve(enough, allowed) is not None else best

@@ -9,12 +9,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bnnhw.errors import ToolError
-from bnnhw.resources import folder
 from bnnhw.verify import verilator
 
 
 def executable(
-    verilog: str, top: str, harness: str, *, beside: Sequence[str] = (), defines: Sequence[str] = ()
+    verilog: str, top: str, harness: Path, *, beside: Sequence[str] = (), defines: Sequence[str] = ()
 ) -> Path:
     """A program that simulates `verilog`; kept in the cache, as `Bench` keeps its own.
 
@@ -23,9 +22,9 @@ def executable(
     verilog
         The source, module `top`.
     harness
-        Name of the C++ file in ``sim/`` that has `main`. It includes ``V<top>.h``.
+        The C++ file that has `main`. It includes ``V<top>.h``.
     beside
-        Names of the files in ``sim/`` that it includes.
+        Names of the files beside it that it includes.
     defines
         Macros that it is compiled with.
 
@@ -34,7 +33,7 @@ def executable(
     ToolError
         If Verilator or a C++ compiler is missing, or refuses the source.
     """
-    sources = [folder("sim") / name for name in (harness, *beside)]
+    sources = [harness, *(harness.with_name(name) for name in beside)]
     texts = [source.read_text() for source in sources]
     key = verilator.digest(verilog, top, *texts, defines, Path(__file__).read_text(), verilator.versions())
     target = verilator.simulators() / key
@@ -47,7 +46,7 @@ def executable(
             translate = ["verilator", "--cc", "--exe", "-Mdir", ".", "--top-module", top, "--prefix", f"V{top}"]
             translate += [word for name in defines for word in ("-CFLAGS", f"-D{name}")]
             make = ["make", "-j", str(os.cpu_count() or 1), "-f", f"V{top}.mk"]  # its options are in the environment
-            for command in ([*translate, "-o", top, *verilator.OPTIONS, f"{top}.v", harness], make):
+            for command in ([*translate, "-o", top, *verilator.OPTIONS, f"{top}.v", harness.name], make):
                 with log.open("ab") as output:
                     environment = {**os.environ, **workshop.environment}
                     done = subprocess.run(

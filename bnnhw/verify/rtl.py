@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -89,13 +90,16 @@ class RtlSimulation:
         watch: Sequence[str] = (),
         optimisation: str = QUICK,
     ) -> None:
+        self._describe(plan, network, watch)
+        self._bench = Bench(
+            verilog, "accelerator", simulator=simulator, waves=waves, visible=watch, optimisation=optimisation
+        )
+
+    def _describe(self, plan: Plan, network: Network, watch: Sequence[str] = ()) -> None:
         self._plan = plan
         self._network = network
         self._ports = Ports.of(plan, network)
         self._watch = list(watch)
-        self._bench = Bench(
-            verilog, "accelerator", simulator=simulator, waves=waves, visible=watch, optimisation=optimisation
-        )
 
     def run(
         self,
@@ -118,7 +122,7 @@ class RtlSimulation:
         lengths
             (N,) beats to send of each frame instead of all: fewer cut it, more repeat its last beat.
         reset_at
-            Number of beats after which the accelerator is reset; these beats' frames get no answer.
+            Number of beats after which the accelerator is reset, for one cycle; these beats' frames get no answer.
         waves
             Where to leave a waveform.
         image
@@ -154,13 +158,18 @@ class RtlSimulation:
                 "record": str(scratch / "record"),
             }
             started = time.monotonic()
-            self._bench.run("accelerator_bench", {"BNNHW_JOB": str(job_file(scratch, job))}, waves=waves)
+            self._simulate(job, waves)
             seconds = time.monotonic() - started
             answers = [line.split() for line in (scratch / "answers").read_text().splitlines()]
             starts = [int(line) for line in (scratch / "starts").read_text().split()]
             watched = (scratch / "record").read_text() if self._watch else ""
         result = self._result(answers, starts, frames, seconds)
         return replace(result, record=Record.of(watched, result.cycles) if self._watch else None)
+
+    def _simulate(self, job: Mapping[str, Any], waves: Path | None) -> None:
+        """Does a job of ``sim/accelerator_bench.py``, whose files lie in one folder."""
+        scratch = Path(job["beats"]).parent
+        self._bench.run("accelerator_bench", {"BNNHW_JOB": str(job_file(scratch, job))}, waves=waves)
 
     def _result(self, answers: list[list[str]], starts: list[int], frames: int, seconds: float) -> RtlResult:
         beats = self._ports.output.beats

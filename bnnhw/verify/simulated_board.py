@@ -14,6 +14,7 @@ from typing import Any, Self
 from bnnhw.design import Design
 from bnnhw.errors import PlanError
 from bnnhw.line import BASE_BAUD
+from bnnhw.resources import folder
 from bnnhw.toolchain import Board, carry_cells, find_board
 from bnnhw.verify.executable import executable
 from bnnhw.verify.netlist import models
@@ -96,7 +97,7 @@ class SimulatedBoard:
         program = executable(
             verilog or board_verilog(design, board, fast_baud),
             "board",
-            "board_harness.cpp",
+            folder("sim") / "board_harness.cpp",
             beside=("flash.h",),
             defines=("BOARD_FLASH",) if reads else (),
         )

@@ -13,16 +13,28 @@ from numpy.typing import NDArray
 from bnnhw import reference
 from bnnhw.arithmetic.formats import BIPOLAR, BIT, TERNARY, DataType
 from bnnhw.dataflow import Network, Plan
+from bnnhw.dataflow.layers import LOGIC
 from bnnhw.ir.geometry import Geometry
 from bnnhw.ir.graph import Graph
-from bnnhw.ir.nodes import Activation, Conv, Lookup, MatMul, MultiThreshold, Pad, Quant, Reshape
+from bnnhw.ir.nodes import (
+    Activation,
+    Arithmetic,
+    Conv,
+    Lookup,
+    MatMul,
+    MaxPool,
+    MultiThreshold,
+    Pad,
+    Quant,
+    Reshape,
+    Sum,
+)
 from bnnhw.passes import to_integers
-from campaigns.random_maps import UNNAMED, Maker, random_map_network
+from campaigns.random_maps import UNNAMED, Maker
 from campaigns.random_networks import (
     forward,
     layer_plan,
     plan_of,
-    random_folding,
     random_layer,
     stacked,
 )
@@ -47,9 +59,13 @@ class Frames:
     integers: NDArray[np.int64]
     classes: NDArray[np.int64]
 
+    def part(self, begin: int, end: int) -> Frames:
+        """Those from `begin` to before `end`."""
+        return Frames(self.values[begin:end], self.integers[begin:end], self.classes[begin:end])
+
     def first(self, count: int) -> Frames:
         """The first of them."""
-        return Frames(self.values[:count], self.integers[:count], self.classes[:count])
+        return self.part(0, count)
 
 
 @dataclass(frozen=True, eq=False)
@@ -178,12 +194,51 @@ def scaled() -> Small:
 
 
 def convolutional() -> Small:
-    """A padded convolution, one of constant weights, a pool, a matrix; no channel is always the same."""
-    seed, blocks = 722, ("plain", "plain", "pool first", "pool", "residual", "concat")
-    graph = to_integers(random_map_network(np.random.default_rng(seed), blocks))
+    """A padded convolution, another one with a way past it, a pool, a layer of constant weights, a matrix; whole
+    columns of windows, pixels and frames side by side."""
+    make = Maker(np.random.default_rng(372), (4, 5, 2))
+    name = past = make.quantiser("x", "ternary")
+    for spread in (3.5, 5.0):
+        past, inputs = name, make.shape(name)[-1]
+        name = make.add(Pad(**UNNAMED, pads=(1, 1, 1, 1), value=0.0), name)
+        weights = make.weights((4, 3, 3, inputs))
+        name = make.add(Conv(**UNNAMED, **weights, geometry=Geometry((3, 3))), name)
+        name = make.quantiser(_even(make, name, spread), "ternary")
+    name = make.add(Sum(**UNNAMED, coefficients=np.ones((2, 1), np.int64)), name, past)
+    name = make.quantiser(_even(make, name, 1.2), "ternary")
+    name = make.add(Pad(**UNNAMED, pads=(0, 1, 0, 0), value=-np.inf), name)
+    name = make.add(MaxPool(**UNNAMED, geometry=Geometry((2, 2), (2, 2)), minimum=np.zeros((), np.bool_)), name)
+    name = make.add(Conv(**UNNAMED, **make.weights((3, 1, 1, 4)), geometry=Geometry((1, 1))), name)
+    name = make.quantiser(make.normalisation(name, 2.0), "bipolar")
+    graph = to_integers(_classified(make, name))
     network = Network.of(graph)
-    plan = random_folding(np.random.default_rng(seed), network, most_cycles=150)
-    return _on_maps("convolutional", graph, plan)
+    foldings: list[dict[str, Any]] = [
+        {"pe": 2, "simd": 6, "lanes": 2, "window_rows": 3, "threshold_memory": "block"},
+        {"pe": 2, "simd": 6, "lanes": 2, "batch": 2, "weight_latency": 2},
+        {"pe": 2},
+        {"pe": 2},
+        {"pe": 2},
+        {"pe": 3, "simd": 4, "weight_memory": LOGIC},
+        {"pe": 1, "simd": 6, "batch": 2},
+    ]
+    folded = [replace(layer.unfolded(), **fold) for layer, fold in zip(network.layers, foldings, strict=True)]
+    return _on_maps("convolutional", graph, plan_of(network, folded))
+
+
+def _even(make: Maker, name: str, spread: float) -> str:
+    """A factor of either sign for each channel, and a small addend: each code comes often."""
+    channels = make.shape(name)[-1]
+    factor = make.rng.choice([-1, 1], channels) * make.rng.uniform(1, 1.5, channels) / spread
+    name = make.add(Arithmetic(**UNNAMED, operation="mul", operand=factor.astype(np.float32)), name)
+    addend = make.rng.normal(0, 0.3, channels).astype(np.float32)
+    return make.add(Arithmetic(**UNNAMED, operation="add", operand=addend), name)
+
+
+def _classified(make: Maker, name: str) -> Graph:
+    """The graph with a matrix of three classes at its end."""
+    name = make.add(Reshape(**UNNAMED, shape=(prod(make.shape(name)),)), name)
+    weights = {**make.weights((3, *make.shape(name))), "weight_scale": np.array(1.0)}
+    return make.graph(make.add(MatMul(**UNNAMED, **weights), name))
 
 
 def grouped() -> Small:
@@ -199,9 +254,7 @@ def grouped() -> Small:
         weights = make.weights((outputs, *kernel, 4 // groups))
         name = make.add(Conv(**UNNAMED, **weights, geometry=Geometry(kernel), groups=groups), name)
         name = make.quantiser(make.normalisation(name, 2.5), "bipolar")
-    name = make.add(Reshape(**UNNAMED, shape=(prod(make.shape(name)),)), name)
-    weights = {**make.weights((3, *make.shape(name))), "weight_scale": np.array(1.0)}
-    graph = to_integers(make.graph(make.add(MatMul(**UNNAMED, **weights), name)))
+    graph = to_integers(_classified(make, name))
     network = Network.of(graph)
     foldings = {"grouped": [{"pe": 2}, {"pe": 1, "simd": 2}], "matrix": [{"pe": 1, "simd": 6}]}
     folded = [replace(layer.unfolded(), **foldings[layer.kind].pop(0)) for layer in network.layers]

@@ -1,4 +1,4 @@
-"""An accelerator's Verilog with all of its faults in it, and what chooses one."""
+"""An accelerator's Verilog with all of its faults in it, and an input that chooses one."""
 
 from __future__ import annotations
 
@@ -56,21 +56,12 @@ write_json design.json
 LIST = "mutate -list {count} -seed {seed} -o listed.txt -ctrl mutant {bits} 1\n"
 FINISH = """
 opt_clean
-rename accelerator mutated
 write_verilog -noattr mutated.v
-"""
-# The file tells which fault is on when a simulation begins, so that one compiled model holds all of them.
-CHOICE = """
-module accelerator(input clk, input rst, {ports});
-  reg [{top}:0] chosen [0:0];
-  initial $readmemh("{file}", chosen);
-  mutated inner(.clk(clk), .rst(rst), .mutant(chosen[0]), {connections});
-endmodule
 """
 
 
 class Mutated:
-    """The Verilog of a design with its faults, ready to have one of them put on.
+    """The Verilog of a design with its faults.
 
     Parameters
     ----------
@@ -80,17 +71,14 @@ class Mutated:
     Attributes
     ----------
     mutants, verilog
-        The faults, number 1 first, and the module ``accelerator``.
-    text, commands
-        For faults in cells: the netlist without them, as RTLIL, and yosys' command for each.
+        The faults, number 1 first, and the module ``accelerator``, whose input ``mutant`` is the number of the one
+        that is on, or 0.
     """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self.mutants: list[Mutant] = []
         self.verilog = ""
-        self.text = ""
-        self.commands: list[str] = []
 
     @classmethod
     def named(cls, small: Small, folder: Path) -> Mutated:
@@ -110,21 +98,12 @@ class Mutated:
         text = rtlil.convert(Accelerator(small.plan, small.network), name="accelerator", emit_src=False)
         design = self._prepare(text, LIST.format(count=count, seed=seed, bits=BITS))
         commands = (folder / "listed.txt").read_text().splitlines()
-        self.text, self.commands = text, commands
         self.mutants = [_structural(k, line, design) for k, line in enumerate(commands, 1)]
         for mutant, command in _resets(design, resets, seed, len(commands) + 1):
             self.mutants.append(mutant)
             commands.append(command)
         self._finish(text, commands)
         return self
-
-    def choose(self, number: int) -> None:
-        """Puts on a fault, or none (0), for the simulations that begin from now on."""
-        self._chosen.write_text(f"{number:x}\n")
-
-    @property
-    def _chosen(self) -> Path:
-        return self._folder / "chosen.hex"
 
     def _prepare(self, text: str, more: str) -> dict[str, Any]:
         """Writes the netlist and runs yosys over it; gives the flattened module."""
@@ -136,17 +115,8 @@ class Mutated:
 
     def _finish(self, text: str, commands: list[str]) -> None:
         assert len(self.mutants) < 1 << BITS
-        design = self._prepare(text, "\n".join(commands) + FINISH)
-        self.verilog = (self._folder / "mutated.v").read_text() + self._choice(design)
-        self.choose(0)
-
-    def _choice(self, design: dict[str, Any]) -> str:
-        ports = {name: port for name, port in design["ports"].items() if name not in ("clk", "rst", "mutant")}
-        declared = [f"{port['direction']} [{len(port['bits']) - 1}:0] {name}" for name, port in ports.items()]
-        return CHOICE.format(
-            ports=", ".join(declared), connections=", ".join(f".{name}({name})" for name in ports), top=BITS - 1,
-            file=self._chosen,
-        )  # fmt: skip
+        self._prepare(text, "\n".join(commands) + FINISH)
+        self.verilog = (self._folder / "mutated.v").read_text()
 
 
 def _structural(number: int, command: str, design: dict[str, Any]) -> Mutant:

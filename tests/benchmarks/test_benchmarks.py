@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks import compile, constants, figures, gap, measure, quantize, roofline, simulation, tables, units
+from benchmarks import compile, constants, figures, gap, lookup, measure, quantize, roofline, simulation, tables, units
 from benchmarks.entries import BOARDS, LOOKUP, Entry, entries
 from benchmarks.pages import ROOT, tables_of
 from bnnhw.dataflow.area import unit_cost
@@ -20,6 +20,7 @@ from bnnhw.exploration.tasks import digest
 from bnnhw.shipped import shipped_models
 from bnnhw.toolchain.boards import find_board
 from bnnhw.units.add_streams import Weighing
+from models.datasets import digits
 
 KNOWN = figures.measured()
 
@@ -72,7 +73,8 @@ def test_run_writes_refusals_and_goes_on_after_failures(tmp_path: Path, monkeypa
 def test_an_entry_is_really_measured(monkeypatch: pytest.MonkeyPatch) -> None:
     """Everything but the two verbs that take long."""
     compared = {"levels": {"rtl": {"samples": 7}}, "mismatches": 0}
-    monkeypatch.setattr(measure.bnnhw, "compare", lambda design, samples: compared)
+    asked: list[dict[str, Any]] = []
+    monkeypatch.setattr(measure.bnnhw, "compare", lambda design, **options: (asked.append(options), compared)[1])
     some = next(iter(figures.load(entries()).values()))
     monkeypatch.setattr(measure.bnnhw, "build", lambda design, **options: {**some["report"], "asked": options["jobs"]})
     result = measure.measure(Entry("digits-binary", "icebreaker", compile={"fps": 1000}), 2)
@@ -82,6 +84,22 @@ def test_an_entry_is_really_measured(monkeypatch: pytest.MonkeyPatch) -> None:
     assert 0 < result["weight_bits_read"] < 2 * macs
     assert json.loads(json.dumps(result))["estimate"]["board"] == "icebreaker"
     assert figures.of(result)["lut4"] == some["report"]["utilization"]["lut4"]["used"]
+    levels = ("reference", "rtl", "netlist")
+    measure.measure(Entry("digits-lut", "icebreaker", samples=50, levels=levels, tested=True), 1)
+    assert asked[0] == {"inputs": None, "samples": 100, "levels": ("reference", "rtl")}
+    assert (asked[1]["samples"], asked[1]["levels"]) == (50, levels)
+    assert (asked[1]["inputs"] == digits(Path()).test.x[:50]).all()
+
+
+@pytest.mark.parametrize("name", ["lookup", "choice", "gates"])
+def test_pages_hold_what_was_measured_of_tables(name: str) -> None:
+    assert tables_of(ROOT / lookup.PAGE)[name] == lookup.written()[name]
+
+
+def test_nothing_differs_in_what_was_measured_of_tables() -> None:
+    rows = [*lookup.judgements().all, *lookup.routes().all]
+    assert {row["model"] for row in rows} == {*LOOKUP, lookup.gates.NAME}
+    assert not any(row["differ"] for row in rows)
 
 
 def test_changes_are_told() -> None:

@@ -42,3 +42,10 @@ def test_a_board_of_ones_own(cli: CLI, tmp_path: Path) -> None:
     assert cli("compile", MODEL, "--board", str(file), "-o", str(tmp_path / "w"), "--json").json["board"] == "mine"
     words = ["compare", str(tmp_path / "w"), "--board", str(file), "--levels", "reference", "--samples", "2", "--json"]
     assert cli(*words).json["mismatches"] == 0
+
+
+def test_a_folder_that_is_not_there(refused: CLI, tmp_path: Path) -> None:
+    (tmp_path / "work").mkdir()
+    for command, remedy in (("run", "compile again"), ("report", "give a folder that `bnnhw build` wrote")):
+        err = refused(command, tmp_path / "wrok").err
+        assert f"{tmp_path / 'wrok'}: no such folder, did you mean {tmp_path / 'work'}? {remedy}" in err

@@ -191,7 +191,7 @@ def test_latency(name):
     dut, unit, ins, outs = built(name)
     _, found = run_streams(
         dut,
-        {port: given(unit, size, 12) for port, size in ins.items()},
+        {port: given(unit, size, min(12, 120 // size)) for port, size in ins.items()},
         outs,
         i_stalls=dict.fromkeys(ins, [False] + [True] * 79),
         idle=100,

@@ -59,3 +59,12 @@ def test_what_32_bits_cannot_hold_is_as_fine_as_they_allow_or_refused() -> None:
 def test_nothing_but_zeros() -> None:
     unit, multiples = common_unit(np.zeros(2), np.ones(2), 0.0)
     assert unit == 1 and not multiples.any()
+
+
+def test_the_scale_of_few_bits_stays_exact() -> None:
+    """Where the other part is 0, float32 adds exactly, and a tie is one."""
+    scales = np.array([0.25, 2.72448587])
+    unit, multiples = common_unit(scales, np.array([10.0, 3.0]), 1.1e-6)
+    assert unit * multiples[0] == 0.25
+    assert (np.abs(unit * multiples - scales) @ [10, 3]) <= 1.1e-6
+    assert multiples.max() < 1 << 17

@@ -21,6 +21,7 @@ from bnnhw.host.protocol import encode_packet
 from bnnhw.inputs import inputs_for
 from bnnhw.line import BASE_BAUD
 from bnnhw.packets import Request
+from bnnhw.resources import folder
 from bnnhw.verify import compare
 from bnnhw.verify.board import infer_on_board
 from bnnhw.verify.executable import executable
@@ -95,7 +96,7 @@ def test_line_that_the_oscillator_cannot_make() -> None:
 
 def test_verilog_that_does_not_compile() -> None:
     with pytest.raises(ToolError, match="verilator cannot compile the simulation of board: %Error: "):
-        executable("module board(input clk); nonsense endmodule", "board", "board_harness.cpp")
+        executable("module board(input clk); nonsense endmodule", "board", folder("sim") / "board_harness.cpp")
 
 
 def test_level_agrees_with_the_reference() -> None:

@@ -17,6 +17,7 @@ from bnnhw.compiler import make_design
 from bnnhw.dataflow import measure
 from bnnhw.errors import MissingCompilerError, ToolError
 from bnnhw.progress import silent
+from bnnhw.resources import folder
 from bnnhw.verify import verilator
 from bnnhw.verify.executable import executable
 from bnnhw.verify.simulation import simulated_cycles
@@ -123,7 +124,7 @@ def test_a_cache_that_cannot_be_written(
         def refuse(self: Path, **options: object) -> None:
             raise PermissionError(13, "Permission denied")
 
-        monkeypatch.setattr(cache, "_writable", lambda folder: False)
+        monkeypatch.setattr(cache, "_writable", lambda path: False)
         monkeypatch.setattr(cache.Path, "mkdir", refuse)
     message = f"the cache {tmp_path / home}/.cache/bnnhw/simulators cannot be written"
     with pytest.raises(ToolError, match=message):
@@ -162,7 +163,7 @@ def no_compiler(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_without_a_compiler(no_compiler: Path, refused: CLI) -> None:
     with pytest.raises(MissingCompilerError, match="no C\\+\\+ compiler for Verilator: install g\\+\\+"):
-        executable(VERILOG, "accelerator", "board_harness.cpp")
+        executable(VERILOG, "accelerator", folder("sim") / "board_harness.cpp")
     assert (
         "install g++ or clang++, or `pip install ziglang`" in refused("simulate", "digits-binary", "--samples", "1").err
     )

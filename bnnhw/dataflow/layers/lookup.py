@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 
 from bnnhw.arithmetic.adder_graphs import Bits, Builder, Literal, Netlist, Number, constant_products, netlist
-from bnnhw.arithmetic.adder_graphs.netlist import ZERO
+from bnnhw.arithmetic.adder_graphs.merging import merge_tables
+from bnnhw.arithmetic.adder_graphs.netlist import MAX_LUT_INPUTS, ZERO
 from bnnhw.arithmetic.formats import BIT, DataType
 from bnnhw.dataflow.layers.base import MEMORIES, Layer, LayerPlan, NamedUnit
 from bnnhw.dataflow.layers.neurons import neurons, stored
@@ -144,7 +145,10 @@ class LookupLayer(Layer):
                 words = constant_products(builder, [bit for word in words for bit in word], columns, biases.tolist())
         if self.head is None:
             words = [stored(builder, dtype, word) for word in words]
-        return netlist(builder, words)
+        made = netlist(builder, words)
+        sizes = [node.wiring.shape[1] for node in self.chain if isinstance(node, Lookup)]
+        # Gates and the like: those of four inputs fill a LUT as they are.
+        return merge_tables(made) if sizes and max(sizes) < MAX_LUT_INPUTS else made
 
     def unfolded(self) -> LookupPlan:
         return LookupPlan(**self._given(), pe=self.mh, simd=1, buffer_memory="lut", popcount_levels=POPCOUNT_LEVELS)

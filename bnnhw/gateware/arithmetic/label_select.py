@@ -112,11 +112,13 @@ class LabelSelect(wiring.Component):
             valid, stage = self._next(m, ready, valid, stage)
 
         (score, _, lane), *_ = contest
-        best, label = Signal.like(score, reset_less=True), Signal(bits_for(len(self._scales) - 1), reset_less=True)
+        # Nothing reads what the last beat leaves here, so that the label need not be one of its elements.
+        best = Signal.like(score, reset_less=True)
+        label = Signal(range((self._beats - 1) * self._lanes), reset_less=True)
         payload = data_register(m, self.o.payload)
         if apart:
             m.d.comb += self.o.payload.data.eq(self._delayed(m, ready, self.i.payload.data))
-        better, index = Signal(), Signal.like(label)
+        better, index = Signal(), Signal.like(payload.label)
         free = self.o.ready | ~self.o.valid
         m.d.comb += [
             better.eq((stage.beat == 0) | _exceeds(score, best)),

@@ -108,10 +108,10 @@ class WidthConverter(wiring.Component):
         # Beats that are always full can be shifted in, without a place to choose for each chunk.
         shifted = self._o_chunks >= SHIFTED and self._chunks % self._o_chunks == 0
         # What the last beat of a frame leaves out was filled by the beat before, so each beat starts with it zero.
-        final = (self._chunks - 1) % self._o_chunks
+        final, whole = (self._chunks - 1) % self._o_chunks, self._o_chunks - 1
         ends_beat = Signal()
         m.d.comb += [
-            ends_beat.eq((index == self._o_chunks - 1) | i.payload.last),
+            ends_beat.eq((index == whole) | (i.payload.last if final != whole else 0)),
             self.o.payload.data.eq(
                 Cat(chunk.word_select(k, self._chunk_bits) for k in range(self._vectors) for chunk in beat)
             ),

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from bnnhw import reference
 from bnnhw.arithmetic.formats import BIPOLAR, BIT, TERNARY, DataType
-from bnnhw.dataflow import Network
+from bnnhw.dataflow import Network, make_plan
 from bnnhw.dataflow.layers import LookupLayer
 from bnnhw.errors import PlanError
 from bnnhw.ir.nodes import Dense, Gather, Lookup, Sum, Threshold
+from bnnhw.parts import PARTS
 from bnnhw.reference.kernels import evaluate
 from bnnhw.units import ConstantMatrixUnit, WidthConverter
 from tests.integer_graphs import Builder
@@ -162,3 +165,16 @@ def test_neurons_stay_a_matrix_where_tables_are_larger():
     make = Builder(2, (8,), BIPOLAR)
     name = pruned(make, make.last, 6, 6, TERNARY, BIPOLAR)
     assert [layer.kind for layer in Network.of(make.graph(make.dense(name, 3))).layers] == ["matrix", "matrix"]
+
+
+def test_registers_are_further_apart_where_more_do_not_fit():
+    make = Builder(5, (30,), BIT)
+    name = make.last
+    for _ in range(5):
+        name = tables(make, name, 60, 2)
+    network = Network.of(make.graph(make.dense(name, 5, TERNARY)))
+    plans = [make_plan(network, replace(PARTS["ice40-hx8k"], lut4=lut4), clock_mhz=50) for lut4 in (7680, 520)]
+    assert [plan.layers[0].popcount_levels for plan in plans] == [2, 4]
+    assert [plan.layers[0].cycles for plan in plans] == [1, 1]
+    with pytest.raises(PlanError, match="does not fit"):
+        make_plan(network, replace(PARTS["ice40-hx8k"], lut4=100), clock_mhz=50)
