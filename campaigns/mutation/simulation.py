@@ -51,6 +51,7 @@ class FaultySimulation(RtlSimulation):
         arguments = [
             self._mutant, job["beats"], job["answers"], job["starts"], stalls["i_stall"], stalls["o_stall"],
             job["i_last"], job["o_last"], job["frames"], job["reset_at"], job["hang_cycles"], most,
+            *filter(None, [job["image"]]),
         ]  # fmt: skip
         done = subprocess.run([str(self._program), *map(str, arguments)], capture_output=True, text=True, check=False)
         if done.returncode != 0:
@@ -59,7 +60,7 @@ class FaultySimulation(RtlSimulation):
 
 def compiled(verilog: str) -> Path:
     """The program that simulates the module ``accelerator``, which has an input ``mutant``."""
-    return executable(verilog, "accelerator", HARNESS)
+    return executable(verilog, "accelerator", HARNESS, defines=("LOADS",) if "image__valid" in verilog else ())
 
 
 @cache
