@@ -175,6 +175,8 @@ class RtlSimulation:
         beats = self._ports.output.beats
         if len(answers) != frames * beats:
             raise ToolError(f"the simulation gave {len(answers)} output beats for {frames} frames of {beats}")
+        if not starts:
+            raise ToolError(f"the simulation gave {len(answers)} output beats for no frame that it took")
         results = self._ports.output.unpack([int(answer[1], 16) for answer in answers])
         taken = [int(answer[0], 16) for answer in answers]
         cycles = taken[beats - 1 :: beats]
