@@ -66,7 +66,9 @@ def check_interrupted(process: subprocess.Popen[str], folder: Path, number: sign
     if process.returncode == 0:  # it was faster
         assert (folder / "out" / "report.json").is_file()
         return
-    before_main = process.returncode == -number  # while Python was starting
+    # While Python was starting: it died of the signal, or could not load its own modules.
+    starting = ("Could not import runpy module", "Fatal Python error: init_import_site")
+    before_main = process.returncode == -number or written.startswith(starting)
     assert before_main or (process.returncode, complaints) == (128 + number, "bnnhw: interrupted\n")
     # A compiler that make was waiting for ends with its file.
     while alive(process.pid):

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from bnnhw.host import open_port
-from tests.cli.conftest import CLI
+from tests.cli.conftest import CLI, Outcome
 from tests.verify.boards import design, samples
 
 pytestmark = [pytest.mark.end2end, pytest.mark.sim]
@@ -74,7 +74,7 @@ def test_it_leaves_nothing_behind(folder: Path, tmp_path: Path, ending: signal.S
         program.send_signal(ending)
         _, said = program.communicate()
     if ending != signal.SIGKILL:
-        assert (program.returncode, said) == (0, "")
+        assert (program.returncode, Outcome(program.returncode, "", said).complaints) == (0, "")
         assert list(tmp_path.iterdir()) == []
     # The simulation ends with its standard input, even where nobody told it.
     while any(is_running(child) for child in children):

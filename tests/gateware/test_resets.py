@@ -16,7 +16,7 @@ from bnnhw.arithmetic.formats import BIPOLAR, TERNARY, DataType
 from bnnhw.generate.circuits import circuit
 from bnnhw.ir.geometry import Geometry
 from bnnhw.units import UNITS
-from bnnhw.units.add_streams import SumContents
+from bnnhw.units.add_streams import SumContents, Weighing
 from bnnhw.units.code_table import TableContents
 from bnnhw.units.label_select import ScoreContents
 from bnnhw.units.matrix_vector import MatrixContents
@@ -61,6 +61,12 @@ def constant(n):
     return unit, None
 
 
+def total(n):
+    coefficients, dtypes = [1, [1, 2, 3]], (uint(n),) * 2
+    weighing = Weighing.of(coefficients, dtypes, 1)
+    return units.AddStreams(dtypes, 1, uint(2 * n), weighing), SumContents(coefficients)
+
+
 def window(n, fill, tall):
     return units.SlidingWindow(n, 4, 2, 5, 4, PADDED, fill, fill is None, tall, 0, "registers"), None
 
@@ -102,7 +108,7 @@ EXAMPLES = {
     "matrix, nothing registered": lambda n: matrix(n, simd=3 * n, levels=None, registered=False),
     "matrix of shared counts": lambda n: matrix(n, input_dtype=TERNARY),
     "constant matrix": constant,
-    "sum of streams": lambda n: (units.AddStreams((uint(n),) * 2, 1, uint(2 * n)), SumContents([1, [1, 2, 3]])),
+    "sum of streams": total,
     "concat": lambda n: (units.Concat((uint(n),) * 2, 2, (2, 4), uint(n)), None),
     "slice": lambda n: (units.Slice(n, (True, False), (True, True, False)), None),
     "difference": lambda n: (units.ThresholdDifference(uint(n), 1, 3, 2 * n), DifferenceContents([1] * 3, [1, -1, 1])),
