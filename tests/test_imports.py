@@ -27,6 +27,7 @@ BASE = {
     "files",
     "hints",
     "line",
+    "memory_image",
     "packets",
     "progress",
     "reading",

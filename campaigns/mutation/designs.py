@@ -117,6 +117,27 @@ def dense() -> Small:
     return Small("dense", f"{INPUTS}-9-7-5, binary and ternary", network, plan, many, f"all {1 << INPUTS:,} inputs")
 
 
+def loaded() -> Small:
+    """Two layers whose weights are loaded, one in words of two single-port RAMs, and one of block RAM behind them."""
+    rng = np.random.default_rng(13)
+    layers = [
+        random_layer(rng, "fc0", 10, 6, BIPOLAR, BIPOLAR, BIPOLAR, 0),
+        random_layer(rng, "fc1", 6, 6, TERNARY, BIPOLAR, BIPOLAR, 1),
+        random_layer(rng, "fc2", 6, 4, BIPOLAR, BIPOLAR, None, 2),
+    ]
+    network = stacked(layers)
+    choices = (((3, 5), "spram"), ((3, 3), "spram"), ((2, 3), "block"))
+    folded = [
+        replace(layer_plan(layer, *pair, 1, "block"), weight_memory=memory)
+        for layer, (pair, memory) in zip(layers, choices, strict=True)
+    ]
+    every = np.random.default_rng(9).permutation(1 << 10)
+    values = 2 * ((every[:, None] >> np.arange(10)) & 1) - 1
+    many = Frames(values, *forward(network, values))
+    plan = replace(plan_of(network, folded), part="ice40-up5k")
+    return Small("loaded", "10-6-6-4, weights loaded", network, plan, many, "all 1,024 inputs")
+
+
 def tables() -> Small:
     """A layer with a table of codes for each channel, in no order, and a matrix behind it."""
     rng = np.random.default_rng(11)
@@ -290,6 +311,7 @@ def _of_graph(name: str, what: str, graph: Graph, plan: Plan, x: NDArray[Any], h
 
 DESIGNS: dict[str, Callable[[], Small]] = {
     "dense": dense,
+    "loaded": loaded,
     "tables": tables,
     "lookups": lookups,
     "scaled": scaled,

@@ -64,21 +64,38 @@ class Plant:
 AROUND = (FrameGuard, FrameStatus, LabelSelect)
 
 
+def _members(unit: Any) -> dict[str, Any]:
+    """The members of a component, for one around it."""
+    return {
+        name: member if member.is_port else In(member.signature.flip()) if member.flow == In else Out(member.signature)
+        for name, member in unit.signature.members.items()
+    }
+
+
+def _pass(m: Module, member: Any, inner: Any, outer: Any) -> None:
+    """Connects a member of a component inside to that of the one around it."""
+    if member.is_port:
+        m.d.comb += inner.eq(outer) if member.flow == In else outer.eq(inner)
+    elif member.flow == In:
+        wiring.connect(m, wiring.flipped(outer), inner)
+    else:
+        wiring.connect(m, inner, wiring.flipped(outer))
+
+
 class FaultyAccelerator(wiring.Component):  # type: ignore[misc]
     """An accelerator with another input, which chooses its fault."""
 
     def __init__(self, plan: Plan, network: Network) -> None:
         self._inner: Any = Accelerator(plan, network)
         self.plant = Plant()
-        shapes = self._inner.i.signature, self._inner.o.signature
-        super().__init__({"mutant": In(BITS), "i": In(shapes[0].flip()), "o": Out(shapes[1])})
+        super().__init__({"mutant": In(BITS), **_members(self._inner)})
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         m.submodules.inner = self._inner
         m.d.comb += self.plant.select.eq(self.mutant)
-        wiring.connect(m, wiring.flipped(self.i), self._inner.i)
-        wiring.connect(m, self._inner.o, wiring.flipped(self.o))
+        for name, member in self._inner.signature.members.items():
+            _pass(m, member, getattr(self._inner, name), getattr(self, name))
         return m
 
 
@@ -171,20 +188,15 @@ class Saboteur(wiring.Component):  # type: ignore[misc]
 
     def __init__(self, unit: Any, plant: Plant, name: str) -> None:
         self._unit, self._plant, self._name = unit, plant, name
-        super().__init__(
-            {
-                key: In(member.signature.flip()) if member.flow == In else Out(member.signature)
-                for key, member in unit.signature.members.items()
-            }
-        )
+        super().__init__(_members(unit))
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         m.submodules.unit = self._unit
         for name, member in self._unit.signature.members.items():
             inner, outer = getattr(self._unit, name), getattr(self, name)
-            if member.flow == In:
-                wiring.connect(m, wiring.flipped(outer), inner)
+            if member.flow == In or name == "rest":  # which is no stream of frames, and never stalls
+                _pass(m, member, inner, outer)
             else:
                 self._spoil(m, inner, outer, {k: self._plant.add(k, f"{self._name}.{name}") for k in STREAM_FAULTS})
         return m
@@ -231,6 +243,5 @@ class Faulty(wiring.Component):  # type: ignore[misc]
         m = Module()
         m.submodules.inner = self._inner
         for name, member in self._inner.signature.members.items():
-            inner, outer = getattr(self._inner, name), wiring.flipped(getattr(self, name))
-            wiring.connect(m, *((outer, inner) if member.flow == In else (inner, outer)))
+            _pass(m, member, getattr(self._inner, name), getattr(self, name))
         return m

@@ -51,7 +51,7 @@ class FaultySimulation(RtlSimulation):
         most = BEATS * job["frames"] * self._ports.output.beats
         arguments = [
             self._mutant, job["beats"], job["answers"], job["starts"], stalls["i_stall"], stalls["o_stall"],
-            job["i_last"], job["o_last"], job["frames"], job["reset_at"], HANG, most,
+            job["i_last"], job["o_last"], job["frames"], job["reset_at"], HANG, most, *filter(None, [job["image"]]),
         ]  # fmt: skip
         done = subprocess.run([str(self._program), *map(str, arguments)], capture_output=True, text=True, check=False)
         if done.returncode != 0:
@@ -60,7 +60,7 @@ class FaultySimulation(RtlSimulation):
 
 def compiled(verilog: str) -> Path:
     """The program that simulates the module ``accelerator``, which has an input ``mutant``."""
-    return executable(verilog, "accelerator", HARNESS)
+    return executable(verilog, "accelerator", HARNESS, defines=("LOADS",) if "image__valid" in verilog else ())
 
 
 @cache
