@@ -71,6 +71,8 @@ PRIOR = {
     "fifo_bit": 1,
     "scale_bit": 1.3,
     "multiplier_bit": 2.9,
+    "loaded_bank": 20,
+    "loader": 260,
 }
 # On ECP5 a register shares the cell of the LUT before it, which is what is counted.
 PRIOR_OF = {"ice40": PRIOR, "ecp5": {**PRIOR, "constant_register": 0.05}}
@@ -243,8 +245,9 @@ def board_rows(family: str) -> list[dict[str, Any]]:
     for path in sorted((HERE / "results").glob("*.json")):
         result = json.loads(path.read_text())
         if "refused" not in result and PARTS[result["part"]].family == family:
-            used = result["report"]["utilization"]["lut4"]["used"]
-            rows.append({"features": {**result["features"], "board": 1.0}, "lut4": used, "name": path.stem})
+            used = result["report"]["utilization"]
+            around = {"board": 1.0, "loader": float(used["spram"]["used"] > 0)}
+            rows.append({"features": {**result["features"], **around}, "lut4": used["lut4"]["used"], "name": path.stem})
     return rows
 
 

@@ -19,6 +19,8 @@ BOARDS = ("icebreaker", "ice40-hx8k-b-evn", "ulx3s-85f")
 
 TFC_1W1A = "models/qonnx_zoo_tfc/TFC_1W1A.onnx"
 TFC_2W2A = "models/qonnx_zoo_tfc/TFC_2W2A.onnx"
+SFC_1W1A = "models/sfc_zybo/SFC_1W1A.onnx"
+KWS_3W3A = "models/qonnx_zoo_kwsmlp_w3a3/kwsmlp_w3a3.onnx"
 # Trained here (`python -m benchmarks cifar-cnv`): of the published CNVs with binary activations none is at hand.
 CNV_1W1A = "benchmarks/models/cifar-cnv.onnx.gz"
 CNV_1W2A = "models/bnn_pynq_cnvW1A2_cifar10/cnvW1A2_cifar10_qonnx.onnx.gz"
@@ -97,13 +99,16 @@ def entries() -> list[Entry]:
     shipped = [model["name"] for model in bnnhw.models()]
     plain = [TFC_1W1A, TFC_2W2A, *(name for name in shipped if name not in LOOKUP)]
     tables = [name for name in LOOKUP if name in shipped]
-    models = [*plain, *tables, CNV_1W1A, CNV_1W2A]
+    models = [*plain, *tables, SFC_1W1A, KWS_3W3A, CNV_1W1A, CNV_1W2A]
     found = [
         *(Entry(model, board) for model in plain for board in BOARDS),
         *(
             Entry(model, LOOKUP[model], samples=1000, levels=("reference", "rtl", "netlist"), tested=True)
             for model in tables
         ),
+        # Weights of three and of seven times the block RAMs of the part, in its single-port RAM.
+        Entry(SFC_1W1A, "icebreaker"),
+        Entry(KWS_3W3A, "icebreaker", samples=20),
         # The same plan, with the best of several routes; on ECP5 they take too long.
         *(Entry(TFC_1W1A, board, "seeds", build={"seeds": 8}) for board in BOARDS[:2]),
         # Each weight that is read serves one image.

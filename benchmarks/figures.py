@@ -18,7 +18,7 @@ MACHINES = "benchmarks/results.json"
 SCHEMA = 1
 
 # Of published networks, on the whole test set by their makers' files; of shipped ones their model.json tells.
-PUBLISHED = {"TFC_1W1A": 0.9296, "TFC_2W2A": 0.9660}
+PUBLISHED = {"TFC_1W1A": 0.9296, "TFC_2W2A": 0.9660, "SFC_1W1A": 0.9777}
 
 Figures = dict[str, Any]
 
@@ -40,7 +40,7 @@ def of(result: Result) -> Figures:
     if "refused" in result:
         return known | {"refused": result["refused"]}
     report = result["report"]
-    used = {key: report["utilization"][key]["used"] for key in ("lut4", "ff", "carry", "block_ram")}
+    used = {key: report["utilization"][key]["used"] for key in ("lut4", "ff", "carry", "block_ram", "spram")}
     accuracy = PUBLISHED | {model["name"]: model["accuracy"] for model in bnnhw.models()}
     return known | {
         "part": result["part"],
@@ -76,8 +76,8 @@ def committed() -> dict[str, Figures]:
 
 
 COMPARED = (
-    "refused", "lut4", "ff", "carry", "block_ram", "clock_mhz", "fmax_mhz", "cycles_per_inference", "latency_cycles",
-    "inferences_per_second", "mismatches",
+    "refused", "lut4", "ff", "carry", "block_ram", "spram", "clock_mhz", "fmax_mhz", "cycles_per_inference",
+    "latency_cycles", "inferences_per_second", "mismatches",
 )  # fmt: skip
 
 

@@ -18,11 +18,18 @@ def _label(f: Figures) -> list[str]:
     return [f["model"], f["board"], f["suffix"] or "-"]
 
 
+def _rams(f: Figures) -> str:
+    """Block RAMs, and single-port RAMs where there are weights in some."""
+    part = PARTS[f["part"]]
+    single = f" + {f['spram']} of {part.spram}" if f["spram"] else ""
+    return f"{f['block_ram']} of {part.block_ram}{single}"
+
+
 def results_table(designs: Mapping[str, Figures]) -> str:
     """Every figure of every design, for docs/results.md."""
     header = (
-        "model", "board", "option", "LUT4", "FF", "carry", "block RAM", "MHz", "cycles", "latency", "inferences/s",
-        "over the link/s", "MAC/cycle", "of the limit", "accuracy", "mismatches", "LUT estimate",
+        "model", "board", "option", "LUT4", "FF", "carry", "block + single-port RAM", "MHz", "cycles", "latency",
+        "inferences/s", "over the link/s", "MAC/cycle", "of the limit", "accuracy", "mismatches", "LUT estimate",
     )  # fmt: skip
     rows = [
         [
@@ -30,7 +37,7 @@ def results_table(designs: Mapping[str, Figures]) -> str:
             f"{f['lut4']:,} ({_share(f['lut4'], PARTS[f['part']].lut4)})",
             f"{f['ff']:,}",
             f"{f['carry']:,}",
-            f"{f['block_ram']} of {PARTS[f['part']].block_ram}",
+            _rams(f),
             f"{f['clock_mhz']:.2f}",
             f"{round(f['cycles_per_inference'], 2):,}",
             f"{f['latency_cycles']:,}",
@@ -65,12 +72,22 @@ def _versions(designs: Mapping[str, Figures]) -> str:
 
 def short_table(designs: Mapping[str, Figures]) -> str:
     """What matters most, for README.md."""
-    header = ("model", "board", "option", "LUT4", "block RAM", "MHz", "cycles", "inferences/s", "accuracy")
+    header = (
+        "model",
+        "board",
+        "option",
+        "LUT4",
+        "block + single-port RAM",
+        "MHz",
+        "cycles",
+        "inferences/s",
+        "accuracy",
+    )
     rows = [
         [
             *_label(f),
             f"{f['lut4']:,} ({_share(f['lut4'], PARTS[f['part']].lut4)})",
-            f"{f['block_ram']} of {PARTS[f['part']].block_ram}",
+            _rams(f),
             f"{f['clock_mhz']:.2f}",
             f"{round(f['cycles_per_inference'], 2):,}",
             f"{f['inferences_per_second']:,.0f}",
@@ -134,6 +151,7 @@ def bound(f: Figures) -> str:
     part = PARTS[f["part"]]
     full = {
         "block RAMs": f["block_ram"] >= 0.93 * part.block_ram,
+        "single-port RAMs": f["spram"] == part.spram > 0,
         "logic": f["lut4"] >= 0.95 * FILL[part.family] * part.lut4,
     }
     return ", ".join(name for name, is_full in full.items() if is_full) or "what was asked for"

@@ -2,7 +2,7 @@
 
 A design has a digest. ``plan.json``, ``estimate.json``, ``compare.json`` and ``report.json`` hold it; the first line of
 ``accelerator.v`` does; ``graph.json`` and ``tensors.npz`` are what it is computed from; ``report.json`` has the SHA-256
-of the bitstream. So a file that lies in the folder of another design is noticed, and never used.
+of the bitstream and of ``weights.bin``. So a file that lies in the folder of another design is noticed, and never used.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from bnnhw.reading import read_json
 
 PLAN, ESTIMATE, VERILOG = "plan.json", "estimate.json", "accelerator.v"
 COMPARISON, REPORT, PAGE = "compare.json", "report.json", "report.html"
+IMAGE = "weights.bin"  # see `bnnhw.memory_image`
 SYNTHESIS_LOG, ROUTE_LOG, ROUTE_REPORT = "yosys.log", "nextpnr.log", "nextpnr.json"
 
 VERILOG_SCHEMA, COMPARISON_SCHEMA = 1, 2
@@ -102,7 +103,7 @@ def of_others(folder: Path, digest: str) -> list[str]:
     if (folder / REPORT).exists():
         report = _read(folder / REPORT)
         if report.get("digest") != digest:
-            found += [REPORT, PAGE, SYNTHESIS_LOG, ROUTE_LOG, ROUTE_REPORT, *_bitstream_of(report)]
+            found += [REPORT, PAGE, IMAGE, SYNTHESIS_LOG, ROUTE_LOG, ROUTE_REPORT, *_bitstream_of(report)]
     return [name for name in found if (folder / name).is_file()]
 
 

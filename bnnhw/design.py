@@ -73,6 +73,12 @@ class Design:
 
         return artifacts.stamped(accelerator_verilog(self.plan, self.network), self.plan.digest)
 
+    @cached_property
+    def image(self) -> bytes | None:
+        """What is loaded into memories that a bitstream does not hold (`bnnhw.memory_image`); None where there are
+        none."""
+        return dataflow.memory_image(self.plan, self.network)
+
     def component(self, bus: str | None = None) -> Any:
         """The accelerator for a design in Amaranth: a new ``wiring.Component`` at each call, to be a submodule of it.
 

@@ -40,3 +40,7 @@ class MissingCompilerError(ToolError):
 
 class LinkError(BnnhwError):
     """The board does not answer, answers something else, or runs another design."""
+
+
+class NotLoadedError(LinkError):
+    """The board runs the right design, but has no weights for it."""

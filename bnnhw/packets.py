@@ -43,6 +43,8 @@ class Request(IntEnum):
     INFER = 0x02
     INFER_BLOCK = 0x03
     GO_FAST = 0x04
+    LOAD = 0x05
+    LOAD_MORE = 0x06
 
 
 class Status(IntEnum):
@@ -55,6 +57,10 @@ class Status(IntEnum):
     UNKNOWN_KIND = 0x84
     RESULT_BLOCK = 0x85
     GOES_FAST = 0x86
+    LOADING = 0x87
+    NOT_LOADED = 0x88
+    TAKEN = 0x89
+    LOADED = 0x8A
 
 
 @dataclass(frozen=True)
@@ -102,6 +108,11 @@ class Identity:
     def result_bytes(self) -> int:
         """Payload of a RESULT."""
         return self.output_elements * self.output_bytes + RESULT_TRAILER.size
+
+    @property
+    def load_bytes(self) -> int:
+        """Payload of a LOAD or LOAD_MORE: that of the longest INFER."""
+        return self.block * self.frame_bytes
 
     def frames_per_second(self, baud: float) -> float:
         """What a line of `baud` carries in both directions at once, in blocks; escapes are not counted."""

@@ -69,6 +69,9 @@ class Part:
         return replace(self, lut4=luts, block_ram=blocks)
 
 
+SPRAM_WORDS, SPRAM_WIDTH = 16384, 16
+"""Of one single-port RAM of iCE40 UltraPlus (Lattice FPGA-TN-02022)."""
+
 MAX_CLOCK_MHZ = 400.0
 """The fastest clock that a PLL of these parts gives (ECP5)."""
 

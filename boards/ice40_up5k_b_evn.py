@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from bnnhw.toolchain.boards import Board
+from bnnhw.toolchain.boards import Board, Flash
 
 
 def platform() -> Any:
@@ -32,5 +32,6 @@ BOARD = Board(
     host_link="3.3 V serial adapter: rx on header C pin 9 (FPGA pin 45), tx on pin 11 (FPGA pin 47)",
     bridge="adapter",
     programmer=("iceprog",),
+    flash=Flash(programmer=("iceprog", "-o", "128k")),  # 0x20000
     programmer_source="the package fpga-icestorm of Debian and Ubuntu, icestorm of Homebrew",
 )

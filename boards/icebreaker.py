@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from bnnhw.toolchain.boards import Board
+from bnnhw.toolchain.boards import Board, Flash
 
 
 def platform() -> Any:
@@ -27,5 +27,6 @@ BOARD = Board(
     host_link="USB (FT2232H, second serial port)",
     bridge="FT2232H",
     programmer=("iceprog",),
+    flash=Flash(programmer=("iceprog", "-o", "128k")),  # 0x20000
     programmer_source="the package fpga-icestorm of Debian and Ubuntu, icestorm of Homebrew",
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from bnnhw.toolchain.boards import Board
+from bnnhw.toolchain.boards import Board, Flash
 
 
 def platform() -> Any:
@@ -31,5 +31,6 @@ BOARD = Board(
     host_link="3.3 V serial adapter: rx on pin 28, tx on pin 38; the jumper OSC is soldered",
     bridge="adapter",
     programmer=("iceprog",),
+    flash=Flash(programmer=("iceprog", "-o", "128k")),  # 0x20000
     programmer_source="the package fpga-icestorm of Debian and Ubuntu, icestorm of Homebrew",
 )

@@ -7,22 +7,41 @@ from amaranth.hdl import Array, Const, signed
 
 from bnnhw.arithmetic.formats import BIPOLAR, TERNARY, DataType
 from bnnhw.dataflow.layers import LOGIC
+from bnnhw.dataflow.layers.base import SPRAM
 from bnnhw.generate.circuits import circuit
 from campaigns.random_networks import grouped_layer, layer_plan, random_layer
 from proofs.case import StreamCase
 from proofs.harness import Any, Spec
-from proofs.models import Chain, counted, lanes, legal_codes, number
+from proofs.models import Chain, Loaded, counted, lanes, legal_codes, number
 
 UINT2, INT3 = DataType("uint", 2), DataType("int", 3)
 
 
-def layer(x, weight, out, mw, mh, depth, *, pe=0, simd=0, levels=None, latency=1, constant=False, fast=False, seed=1):
+def layer(
+    x,
+    weight,
+    out,
+    mw,
+    mh,
+    depth,
+    *,
+    pe=0,
+    simd=0,
+    levels=None,
+    latency=1,
+    constant=False,
+    loaded=False,
+    fast=False,
+    seed=1,
+):
     """Case of all units of a random layer: `mh` numbers of `mw`, without thresholds where `out` is None."""
     made = random_layer(np.random.default_rng(seed), "layer", mw, mh, weight, x, out)
     plan = replace(layer_plan(made, pe or mh, simd or mw, levels, "lut"), weight_latency=latency)
     if constant:
         plan = replace(plan, weight_memory=LOGIC)
-    what = ", registers behind the weights" if latency > 1 else ""
+    if loaded:
+        plan = replace(plan, weight_memory=SPRAM)
+    what = ", registers behind the weights" if latency > 1 else ", weights loaded" if loaded else ""
     return case(made, plan, depth, what, fast=fast)
 
 
@@ -77,9 +96,15 @@ def case(made, plan, depth, what, *, fast=False):
     sizes = f"{x} x {made.weight}, {mh} of {mw}, PE {pe}, SIMD {simd}, {what}"
     return StreamCase(
         ", ".join(type(unit).__name__ for unit in parts.values()), sizes,
-        lambda: Chain([circuit(unit, held.get(part)) for part, unit in parts.items()]), spec, depth,
+        lambda: Chain([_circuit(unit, held.get(part)) for part, unit in parts.items()]), spec, depth,
         covers=tuple(type(unit) for unit in parts.values()), fast=fast,
     )  # fmt: skip
+
+
+def _circuit(unit, contents):
+    """The circuit of a unit, its memories loaded where that is not done by the bitstream."""
+    made = circuit(unit, contents)
+    return Loaded(made, unit.load_words(contents)) if unit.spram() else made
 
 
 def looked_up(codes, count, width):
@@ -90,6 +115,8 @@ def looked_up(codes, count, width):
 CASES = [
     layer(BIPOLAR, BIPOLAR, None, 4, 2, 20, simd=2),
     layer(BIPOLAR, BIPOLAR, None, 4, 2, 22, simd=2, latency=2),
+    layer(BIPOLAR, BIPOLAR, None, 4, 2, 24, simd=2, loaded=True),
+    layer(BIPOLAR, BIPOLAR, None, 9, 2, 22, simd=9, loaded=True),
     layer(TERNARY, BIPOLAR, None, 3, 2, 18),
     layer(TERNARY, TERNARY, None, 3, 2, 18),
     layer(UINT2, INT3, None, 3, 1, 20, simd=2),

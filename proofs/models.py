@@ -2,7 +2,7 @@
 
 from itertools import pairwise, product
 
-from amaranth.hdl import Array, Cat, Const, Module, Mux, signed
+from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, signed
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -77,4 +77,34 @@ class Chain(wiring.Component):
         for before, after in pairwise(self._units):
             wiring.connect(m, before.o, after.i)
         wiring.connect(m, self._units[-1].o, wiring.flipped(self.o))
+        return m
+
+
+class Loaded(wiring.Component):
+    """A matrix-vector unit whose weights are loaded, with `words` that are, before a beat can come in."""
+
+    def __init__(self, unit, words):
+        self._unit, self._words = unit, words
+        shapes = unit.i.payload.shape(), unit.o.payload.shape()
+        super().__init__({"i": In(stream.Signature(shapes[0])), "o": Out(stream.Signature(shapes[1]))})
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.unit = unit = self._unit
+        step = Signal(range(len(self._words) + 2))
+        loaded = step == len(self._words) + 1
+        with m.If(~loaded):
+            m.d.sync += step.eq(step + 1)
+        with m.Switch(step):
+            with m.Case(0):
+                m.d.comb += unit.begin.eq(1)
+            for k, word in enumerate(self._words):
+                with m.Case(k + 1):
+                    m.d.comb += [unit.load.valid.eq(1), unit.load.payload.eq(word)]
+        m.d.comb += [
+            unit.i.payload.eq(self.i.payload),
+            unit.i.valid.eq(self.i.valid & loaded),
+            self.i.ready.eq(unit.i.ready & loaded),
+        ]
+        wiring.connect(m, unit.o, wiring.flipped(self.o))
         return m

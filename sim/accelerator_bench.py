@@ -5,6 +5,7 @@ The job comes as a JSON file, named by the environment variable BNNHW_JOB:
     beats    file with the payload of one input beat per line, in hexadecimal
     answers  file to write, one output beat per line: cycle and payload in hexadecimal
     i_last, o_last   which bit of an input's and of an output's payload closes a frame
+    image    file with the image of memories that the accelerator loads after each reset, or nothing
     starts   file to write, one line per frame: the cycle that took its first beat
     frames   how many frames come out
     i_stall, o_stall, seed   stall patterns, see `streams.stalls`
@@ -38,10 +39,12 @@ async def frames(dut) -> None:
     beats = [int(line, 16) for line in Path(job["beats"]).read_text().split()]
     cocotb.start_soon(Clock(dut.clk, 2, unit="ns").start())
     await reset(dut)
+    await _load(dut, job)
     i_stalls, o_stalls = stalls(job["seed"], job["i_stall"]), stalls(job["seed"] + 1, job["o_stall"])
     if job["reset_at"] >= 0:
         await _feed(dut, beats[: job["reset_at"]], i_stalls, o_stalls)
         await reset(dut, cycles=1)
+        await _load(dut, job)
         beats = beats[job["reset_at"] :]
 
     recorder = Recorder(dut, job["watch"]) if job["watch"] else None
@@ -119,6 +122,23 @@ async def _run(
         )
     Path(job["answers"]).write_text("".join(answers))
     Path(job["starts"]).write_text("".join(starts))
+
+
+async def _load(dut, job: dict[str, Any]) -> None:
+    """Loads the memories; an image that is refused leaves the accelerator waiting."""
+    if not job["image"]:
+        return
+    edge = RisingEdge(dut.clk)
+    dut.image__valid.value = 1
+    for k, byte in enumerate(Path(job["image"]).read_bytes()):
+        dut.image__payload.value = byte | (k == 0) << 8
+        await edge
+    dut.image__valid.value = 0
+    for _ in range(job["hang_cycles"]):
+        await edge
+        if dut.loaded.value == 1 or dut.failed.value == 1:
+            return
+    raise AssertionError(f"nothing moved for {job['hang_cycles']} cycles, and the image is neither loaded nor refused")
 
 
 async def _feed(dut, beats: list[int], i_stalls: Iterator[bool], o_stalls: Iterator[bool]) -> None:

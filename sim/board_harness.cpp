@@ -1,7 +1,7 @@
 // Stands in for the oscillator and the serial line of a board whose design Verilator compiled: module `board` with the
 // ports clk, rx and tx.
 //
-//     board CLK_HZ QUIET_CYCLES REPORTS BAUD
+//     board CLK_HZ QUIET_CYCLES REPORTS BAUD [FLASH ADDRESS]
 //
 // Standard input has the levels of the line into the board: a byte, 0 or 1, for the time of each bit. Between them the
 // line is high. Standard output gets the bytes that the board sends, as a UART at this rate reads them, right or wrong.
@@ -11,6 +11,9 @@
 // When nothing has happened for QUIET_CYCLES and no levels wait, the clock stands still, and the file number REPORTS gets
 // how many bytes of standard input were taken so far, as 8 bytes in this machine's order: what the board has to say to
 // them is said.
+//
+// Compiled with BOARD_FLASH, the module has the ports flash_cs, flash_clk, flash_copi and flash_cipo, and behind them is
+// a flash that holds the contents of the file FLASH from ADDRESS on. While it is selected, the clock does not stop.
 
 #include <poll.h>
 #include <unistd.h>
@@ -21,9 +24,16 @@
 
 #include "Vboard.h"
 
+#ifdef BOARD_FLASH
+#include "flash.h"
+#endif
+
 namespace {
 
 Vboard* board;
+#ifdef BOARD_FLASH
+Flash* flash;
+#endif
 double bit_cycles;                // of this end
 unsigned long long cycles = 0;
 long quiet = 0;                   // cycles since something happened on one of the lines
@@ -39,6 +49,10 @@ bool step() {
     board->eval();
     ++cycles;
     ++quiet;
+#ifdef BOARD_FLASH
+    board->flash_cipo = flash->step(board->flash_cs, board->flash_clk, board->flash_copi);
+    if (!board->flash_cs) quiet = 0;
+#endif
     if (bit < 0) {
         if (board->tx) return true;
         // The start bit began: the middle of the first bit is one and a half bits away.
@@ -66,13 +80,21 @@ bool step() {
 }  // namespace
 
 int main(int argc, char** argv) {
+#ifdef BOARD_FLASH
+    if (argc != 7) return 2;
+#else
     if (argc != 5) return 2;
+#endif
     const double clk_hz = std::atof(argv[1]), base = std::atof(argv[4]);
     const long quiet_cycles = std::atol(argv[2]);
     const int reports = std::atoi(argv[3]);
     VerilatedContext context;
     Vboard instance{&context};
     board = &instance;
+#ifdef BOARD_FLASH
+    Flash content{argv[5], std::strtoul(argv[6], nullptr, 10), clk_hz};
+    flash = &content;
+#endif
     bit_cycles = clk_hz / base;
 
     unsigned char levels[4096];

@@ -28,6 +28,7 @@ BASE = {
     "hints",
     "layer_table",
     "line",
+    "memory_image",
     "packets",
     "progress",
     "reading",

@@ -14,11 +14,12 @@ from bnnhw.dataflow.cycles import Cycles, measure, with_fifos
 from bnnhw.dataflow.finn import by_layer
 from bnnhw.dataflow.folding_file import Folding, check_names, load_folding
 from bnnhw.dataflow.layers import INPUT, LayerPlan, LookupLayer
+from bnnhw.dataflow.layers.base import SPRAM
 from bnnhw.dataflow.layers.weighted import POPCOUNT_LEVELS
 from bnnhw.dataflow.network import Network
-from bnnhw.dataflow.pipeline import Stage, pipeline
+from bnnhw.dataflow.pipeline import Stage, memory_image, pipeline
 from bnnhw.dataflow.plan import Plan, lanes_within, load_plan
-from bnnhw.dataflow.search import Budget, Search
+from bnnhw.dataflow.search import Budget, Search, Solution
 from bnnhw.errors import PlanError
 from bnnhw.parts import MAX_CLOCK_MHZ, Part
 
@@ -35,6 +36,7 @@ __all__ = [
     "load_plan",
     "make_plan",
     "measure",
+    "memory_image",
     "pipeline",
     "planned",
 ]
@@ -47,6 +49,9 @@ FILL_OF_TABLES = 0.93
 ROOMY_LEVELS = (4, 8)
 # Without --fps a plan is as fast as this many LUTs allow: place and route of more takes long, and nobody asked for it.
 UNASKED_LUTS = 6000
+# Weights are loaded where a plan is faster by this factor for it, or where there is none without: an image in the flash
+# is one more thing to keep in order.
+LOADING_GAIN = 1.25
 # How often a plan whose layers wait for each other is replaced by a faster one.
 TRIES = 4
 ESTIMATE_SCHEMA = 2
@@ -83,15 +88,15 @@ def make_plan(
         check_clock(clock_mhz)
     if fps is not None and not fps > 0:
         raise PlanError(f"--fps must be a positive number, not {fps}")
-    budget, search = budget_of(part, network, link=bool(board)), Search(network, part, wanted, link=bool(board))
+    planner = _Planner(network, part, wanted, board=board)
     if fps is not None:
-        return _fast_enough(network, part, fps, budget, search, board=board, clock_mhz=clock_mhz)
+        return planner.fast_enough(fps, clock_mhz)
     if all({"pe", "simd"} & {*layer.plan_type.choices} <= {*wanted.get(layer.name, {})} for layer in network.layers):
-        layers = search.within(1 << 40, budget).layers
+        layers = planner.within(1 << 40)
     elif _tables_alone(network):
-        layers = _fastest_tables(network, part, wanted, budget, link=bool(board))
+        layers = _fastest_tables(network, part, wanted, budget_of(part, network, link=bool(board)), link=bool(board))
     else:
-        layers = search.fastest(unasked(budget)).layers
+        layers = planner.fastest()
     clock = reckoned_mhz(part, layers) if clock_mhz is None else clock_mhz
     return planned(network, layers, board=board, part=part.name, clock_mhz=clock)
 
@@ -150,46 +155,92 @@ def unasked(budget: Budget) -> Budget:
     return replace(budget, luts=min(budget.luts, UNASKED_LUTS))
 
 
-def _fast_enough(
-    network: Network, part: Part, fps: float, budget: Budget, search: Search, *, board: str, clock_mhz: float | None
-) -> Plan:
-    """The plan that gives `fps` inferences per second with the fewest LUTs, at the clock that it reaches by the table,
-    or the one asked for."""
-    clock = reckoned_mhz(part, (layer.unfolded() for layer in network.layers)) if clock_mhz is None else clock_mhz
-    while True:
-        interval = int(clock * 1e6 / fps)
-        if interval < 1:
+class _Planner:
+    """Plans of a network on a part, with loaded weights where it cannot be helped, or helps much."""
+
+    def __init__(self, network: Network, part: Part, wanted: Folding, *, board: str) -> None:
+        self._network, self._part, self._wanted, self._board = network, part, wanted, board
+        self._budget = budget_of(part, network, link=bool(board))
+        asked = [name for name, choices in wanted.items() if choices.get("weight_memory") == SPRAM]
+        if asked and not part.spram:
             raise PlanError(
-                f"--fps {fps:g} at {clock:g} MHz is less than a cycle per inference: ask for at most {clock * 1e6:,.0f}"
+                f"--folding: layer {asked[0]}: {part.name} has no single-port RAM for weight_memory {SPRAM}: "
+                "take another memory, or a part of iCE40 UltraPlus"
             )
-        plan = _reaching(network, part, interval, budget, search, board=board, clock_mhz=clock)
-        found = reckoned_mhz(part, plan.layers)
-        if clock_mhz is not None or found >= clock:
-            return plan
-        # What the plan chose is slower than what it was reckoned with: there are few such kinds.
-        clock = found
+        # Each search with what it may take. What the user asks for decides; else without loading comes first, and
+        # loading is for boards, whose link can do it.
+        loaded = replace(self._budget, spram=part.spram)
+        self._attempts = [] if asked else [(self._search(loads=False), self._budget)]
+        if asked or (part.spram and board):
+            self._attempts.append((self._search(loads=True), loaded))
 
+    def _search(self, *, loads: bool) -> Search:
+        return Search(self._network, self._part, self._wanted, link=bool(self._board), loads=loads)
 
-def _reaching(
-    network: Network, part: Part, interval: int, budget: Budget, search: Search, *, board: str, clock_mhz: float
-) -> Plan:
-    """The plan that takes no more than `interval` cycles per inference with the fewest LUTs.
+    def within(self, interval: int) -> tuple[LayerPlan, ...]:
+        """The layers that take no more than `interval` cycles with the fewest LUTs."""
+        *others, (last, most) = self._attempts
+        for search, budget in others:
+            if (found := search.solve(interval, budget)) is not None:
+                return found.layers
+        return last.within(interval, most).layers
 
-    Layers that keep within it one by one may still wait for each other, so the plan is measured, and where it is
-    slower, one for a shorter interval is tried.
-    """
-    wanted = interval
-    for _ in range(TRIES):
-        layers = search.within(wanted, budget).layers
-        plan = planned(network, layers, board=board, part=part.name, clock_mhz=clock_mhz)
-        found = measure(plan, network).interval
-        if found <= interval:
-            return plan
-        wanted = int(wanted * interval / found)
-    raise PlanError(
-        f"model {network.model}: no folding was found that takes {interval:,} cycles per inference, only one of "
-        f"{found:,.0f}: ask for fewer --fps"
-    )
+    def fastest(self) -> tuple[LayerPlan, ...]:
+        """The layers of the fastest plan."""
+        refusal: PlanError | None = None
+        best: Solution | None = None
+        for search, budget in self._attempts:
+            allowed = unasked(budget)
+            if best is not None:
+                enough = int(best.interval / LOADING_GAIN)
+                best = search.fastest(allowed, enough) if search.solve(enough, allowed) is not None else best
+                continue
+            try:
+                best = search.fastest(allowed)
+            except PlanError as error:
+                refusal = error
+        if best is None:
+            assert refusal is not None
+            raise refusal
+        return best.layers
+
+    def fast_enough(self, fps: float, clock_mhz: float | None) -> Plan:
+        """The plan that gives `fps` inferences per second with the fewest LUTs, at the clock that it reaches by the
+        table, or the one asked for."""
+        network, part = self._network, self._part
+        clock = reckoned_mhz(part, (layer.unfolded() for layer in network.layers)) if clock_mhz is None else clock_mhz
+        while True:
+            interval = int(clock * 1e6 / fps)
+            if interval < 1:
+                raise PlanError(
+                    f"--fps {fps:g} at {clock:g} MHz is less than a cycle per inference: ask for at most "
+                    f"{clock * 1e6:,.0f}"
+                )
+            plan = self._reaching(interval, clock)
+            found = reckoned_mhz(part, plan.layers)
+            if clock_mhz is not None or found >= clock:
+                return plan
+            # What the plan chose is slower than what it was reckoned with: there are few such kinds.
+            clock = found
+
+    def _reaching(self, interval: int, clock_mhz: float) -> Plan:
+        """The plan that takes no more than `interval` cycles per inference with the fewest LUTs.
+
+        Layers that keep within it one by one may still wait for each other, so the plan is measured, and where it is
+        slower, one for a shorter interval is tried.
+        """
+        wanted = interval
+        for _ in range(TRIES):
+            layers = self.within(wanted)
+            plan = planned(self._network, layers, board=self._board, part=self._part.name, clock_mhz=clock_mhz)
+            found = measure(plan, self._network).interval
+            if found <= interval:
+                return plan
+            wanted = int(wanted * interval / found)
+        raise PlanError(
+            f"model {self._network.model}: no folding was found that takes {interval:,} cycles per inference, only one "
+            f"of {found:,.0f}: ask for fewer --fps"
+        )
 
 
 def planned(network: Network, layers: tuple[LayerPlan, ...], *, board: str, part: str, clock_mhz: float) -> Plan:
@@ -226,7 +277,9 @@ def estimate(plan: Plan, network: Network) -> dict[str, Any]:
     """
     part = plan.device
     cycles = measure(plan, network)
-    luts, blocks = area.cost(part, (stage.unit for stage in pipeline(plan, network)))
+    luts, blocks, single = area.cost(part, (stage.unit for stage in pipeline(plan, network)))
+    if plan.loads:
+        luts += area.loader_luts(part)
     if plan.board:
         luts += area.link_luts(part, plan.input_simd * network.i_dtype.bits)
         blocks += area.link_block_rams(part, network)
@@ -262,6 +315,7 @@ def estimate(plan: Plan, network: Network) -> dict[str, Any]:
         "utilization": {
             "lut4": {"used": round(luts), "available": part.lut4},
             "block_ram": {"used": blocks, "available": part.block_ram},
+            "spram": {"used": single, "available": part.spram},
         },
         "layers": layers,
     }

@@ -26,26 +26,28 @@ TABLE = Path(__file__).with_name("cost_table.json")
 
 
 class Cost(NamedTuple):
-    """LUTs and block RAMs."""
+    """LUTs, block RAMs and single-port RAMs."""
 
     luts: float
     block_ram: int
+    spram: int
 
 
 @lru_cache(maxsize=1 << 17)  # the search for a plan asks for the same few again and again
 def unit_cost(part: Part, unit: Unit) -> Cost:
     """What one unit takes of `part`."""
-    return Cost(luts(part, unit.features()), unit.block_rams(part))
+    return Cost(luts(part, unit.features()), unit.block_rams(part), unit.spram())
 
 
 def cost(part: Part, units: Iterable[Unit]) -> Cost:
     """What some units take of `part`."""
-    total, used = 0.0, 0
+    total, used, single = 0.0, 0, 0
     for unit in units:
-        some, count = unit_cost(part, unit)
+        some, count, others = unit_cost(part, unit)
         total += some
         used += count
-    return Cost(total, used)
+        single += others
+    return Cost(total, used, single)
 
 
 def multipliers(part: Part, units: Iterable[Unit]) -> int:
@@ -79,6 +81,11 @@ def link_luts(part: Part, bits: int) -> float:
     return known["board"] + known["frame_bit"] * max(0, bits - BOARD_BITS)
 
 
+def loader_luts(part: Part) -> float:
+    """LUTs of what loads memories after the configuration: from the flash, from the link, and the check of both."""
+    return coefficients(part.family)["loader"]
+
+
 def link_block_rams(part: Part, network: Network) -> int:
     """Block RAMs of the host link, which holds frames in `link_bytes`, or two of them where that is too little."""
     frame = power_of_two(-(-prod(network.i_shape) * network.i_dtype.bits // 8))
@@ -88,6 +95,6 @@ def link_block_rams(part: Part, network: Network) -> int:
 @cache
 def coefficients(family: str) -> dict[str, float]:
     """LUTs per unit of each feature; ``board`` is the link and the clock around an accelerator, ``frame_bit`` what the
-    link takes for each bit of a wide beat."""
+    link takes for each bit of a wide beat, ``loader`` what loads memories where there are some to load."""
     table: dict[str, dict[str, float]] = json.loads(TABLE.read_text())
     return table[family]

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from bnnhw.dataflow.area import cost, link_luts, multipliers
 from bnnhw.dataflow.layers import INPUT, MEMORIES, Layer, LayerPlan, MatrixPlan
-from bnnhw.dataflow.layers.base import Section
+from bnnhw.dataflow.layers.base import SPRAM, Section
 from bnnhw.parts import Part
 from bnnhw.units import SlidingWindow
 
@@ -43,6 +43,7 @@ class Candidate(NamedTuple):
 
     luts: float
     block_ram: int
+    spram: int
     head: Head
     tail: Tail
     folded: LayerPlan
@@ -59,6 +60,7 @@ class Option(NamedTuple):
 
     luts: float
     block_ram: int
+    spram: int
     memories: tuple[dict[str, Any], ...]
     window: SlidingWindow | None
 
@@ -98,6 +100,8 @@ class Candidates:
         How many hard multipliers it may take.
     link
         Whether the network's input comes over the link of a board.
+    loads
+        Whether its weights may lie in memories that are loaded.
 
     Raises
     ------
@@ -115,13 +119,14 @@ class Candidates:
         deep: bool,
         share: int,
         link: bool = False,
+        loads: bool = False,
     ) -> None:
         wanted = layer.completed(wanted)
         layer.check_folding(wanted)
         self._layer, self._part, self._wanted = layer, part, wanted
         self._base = replace(layer.unfolded(), **wanted)
         self._base.check("--folding")
-        self._joins, self._share = joins, share
+        self._joins, self._share, self._loads = joins, share, loads and layer.loads
         self._link = link and INPUT in layer.inputs
         self._deepened = deep and layer.windowed and "window_depth" not in wanted
         self._options: dict[tuple[int, tuple[int, ...]], list[Option]] = {}
@@ -158,11 +163,11 @@ class Candidates:
     def _together(self, plan: LayerPlan, sections: list[list[Option]], shallow: tuple[bool, ...]) -> list[Candidate]:
         """The choices of all units of `plan`, of which some line buffers are too `shallow`."""
         left = iter(shallow)
-        made = [Option(0.0, 0, (), None)]
+        made = [Option(0.0, 0, 0, (), None)]
         for options in sections:
             some = _frontier([option for option in options if not next(left)])
             made = [
-                Option(a.luts + b.luts, a.block_ram + b.block_ram, a.memories + b.memories, None)
+                Option(a.luts + b.luts, a.block_ram + b.block_ram, a.spram + b.spram, a.memories + b.memories, None)
                 for a in made
                 for b in some
             ]
@@ -175,7 +180,12 @@ class Candidates:
             ends = Head(lanes, frames, held.i_frames), Tail(pe, frames, held.o_frames)
             found.setdefault(ends, []).extend(
                 Candidate(
-                    a.luts + held.luts + link, a.block_ram + held.block_ram, *ends, plan, (*a.memories, held.memories)
+                    a.luts + held.luts + link,
+                    a.block_ram + held.block_ram,
+                    a.spram,
+                    *ends,
+                    plan,
+                    (*a.memories, held.memories),
                 )
                 for a in made
             )
@@ -186,10 +196,14 @@ class Candidates:
         key = k, section.sizes
         if key not in self._options:
             free = {name: kinds for name, kinds in section.memories.items() if name not in self._wanted}
+            if self._loads and free.get("weight_memory") == MEMORIES:
+                free["weight_memory"] = (*MEMORIES, SPRAM)
             found: list[Option] = []
             for choice in product(*free.values()):
                 memories: dict[str, Any] = dict(zip(free, choice, strict=True))
                 option = replace(plan, **memories) if memories else plan
+                if option.spram > self._part.spram or not option.loadable:
+                    continue
                 for depth in self._depths(section, option):
                     deep = replace(option, **depth) if depth else option
                     units = [unit for _, unit in section.units(deep, self._part.family)]
@@ -225,14 +239,20 @@ class Candidates:
                     option, self._part.family, opens=i_frames == 1, closes=int(o_frames == 1)
                 )
                 some = cost(self._part, (unit for _, unit in units))
-                found.append(Held(*some, memories, i_frames, o_frames))
+                found.append(Held(some.luts, some.block_ram, memories, i_frames, o_frames))
         return self._held[key]
 
 
 def _frontier(choices: list[Taking]) -> list[Taking]:
-    """Those that no other beats in both LUTs and block RAMs."""
+    """Those that no other beats in LUTs, block RAMs and single-port RAMs."""
     kept: list[Taking] = []
-    for choice in sorted(choices, key=lambda c: (c.block_ram, c.luts)):
-        if not kept or choice.luts < kept[-1].luts:
-            kept.append(choice)
+    for choice in sorted(choices, key=lambda c: (c.spram, c.block_ram, c.luts)):
+        # Of those with as few single-port RAMs, each takes more block RAMs and fewer LUTs than the one before.
+        if kept and kept[-1].spram == choice.spram and choice.luts >= kept[-1].luts:
+            continue
+        if choice.spram and any(
+            one.spram < choice.spram and one.block_ram <= choice.block_ram and one.luts <= choice.luts for one in kept
+        ):
+            continue
+        kept.append(choice)
     return kept

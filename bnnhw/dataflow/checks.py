@@ -31,6 +31,12 @@ def check_belongs(plan: Plan, network: Network, where: str) -> None:
             raise InputError(f"{where}: layer {layer.name}: fifos cannot be {shown(folded.fifos)}: compile again")
         if not layer.fits(folded):
             raise InputError(f"{where}: layer {layer.name}: pe, lanes or window_rows do not fit it: compile again")
+    taken, part = sum(layer.spram for layer in plan.layers), plan.device
+    if taken > part.spram:
+        raise InputError(
+            f"{where}: takes {taken} single-port RAMs (weight_memory spram), and {part.name} has {part.spram}: "
+            "compile again"
+        )
     (first, _), *_ = network.readers(INPUT)
     last = plan.layers[-1]
     _same(f"{where}: model", plan.model, network.model)

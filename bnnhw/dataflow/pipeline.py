@@ -15,6 +15,7 @@ from bnnhw.dataflow.layers import INPUT, LayerPlan
 from bnnhw.dataflow.layers.base import NamedUnit
 from bnnhw.dataflow.network import Network
 from bnnhw.dataflow.plan import Plan
+from bnnhw.memory_image import image
 from bnnhw.units import (
     ConstantMatrixUnit,
     Contents,
@@ -76,6 +77,20 @@ def contents(plan: Plan, network: Network, stages: Sequence[Stage]) -> dict[str,
         own = layer.contents(folded, family, final=layer is network.layers[-1])
         found |= {stage.name: own[stage.part] for stage in stages if stage.layer == k and stage.part in own}
     return found | {"label_select": ScoreContents(network.score_scales, network.score_biases)}
+
+
+def loaded_words(plan: Plan, network: Network, stages: Sequence[Stage]) -> list[int]:
+    """What is loaded into the single-port RAMs of the `stages`, in their order: the words of `bnnhw.memory_image`."""
+    held = contents(plan, network, stages)
+    loading = [stage for stage in stages if stage.unit.spram()]
+    return [word for stage in loading for word in stage.unit.load_words(held[stage.name])]
+
+
+def memory_image(plan: Plan, network: Network) -> bytes | None:
+    """The image of all that is loaded into an accelerator, see `bnnhw.memory_image`; None where nothing is."""
+    if not plan.loads:
+        return None
+    return image(bytes.fromhex(plan.digest), loaded_words(plan, network, pipeline(plan, network)))
 
 
 class _Builder:

@@ -104,6 +104,11 @@ class Plan:
         return lcm(*(layer.frames for layer in self.layers))
 
     @property
+    def loads(self) -> bool:
+        """Whether memories of it are loaded after the configuration, see `bnnhw.memory_image`."""
+        return any(layer.spram for layer in self.layers)
+
+    @property
     def output_frames(self) -> Frames:
         """The frames of integers on the accelerator's output."""
         return Frames(self.layers[-1].mh * self.layers[-1].vectors, self.output_lanes)

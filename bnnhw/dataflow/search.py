@@ -3,8 +3,8 @@
 For a given interval C, a layer has few foldings worth a look: for each number of passes the narrowest SIMD that keeps
 within C, that SIMD rounded up to a divisor or a power of two (which makes width converters cheap), and each choice of
 memories and of how many vectors share a weight. A dynamic programme over the layers then finds the fewest LUTs for
-every number of block RAMs, width converters between neighbours included; it is exact over these candidates and the cost
-model. The fastest plan is the smallest C, by bisection, for which that fits the part.
+every number of block RAMs and of single-port RAMs, width converters between neighbours included; it is exact over these
+candidates and the cost model. The fastest plan is the smallest C, by bisection, for which that fits the part.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
-from bnnhw.dataflow.area import cost
+from bnnhw.dataflow.area import cost, loader_luts
 from bnnhw.dataflow.candidates import FRAMES, VECTORS, Candidate, Candidates, Head, Tail
 from bnnhw.dataflow.folding_file import Folding
 from bnnhw.dataflow.layers import Layer, LayerPlan, LookupLayer, WeightedLayer
@@ -28,16 +28,21 @@ from bnnhw.parts import Part
 from bnnhw.units import FrameGuard, WidthConverter
 from bnnhw.units.stream_fifo import skid_buffer
 
-# More block RAMs than any part has.
-PLENTY = 4096
+# More block RAMs than any part has, and more than those that have single-port RAMs, and more of these.
+PLENTY, PLENTY_BESIDE, PLENTY_LOADED = 4096, 256, 16
 
 
 @dataclass(frozen=True)
 class Budget:
-    """LUTs and block RAMs that an accelerator may take."""
+    """LUTs, block RAMs and single-port RAMs that an accelerator may take."""
 
     luts: float
     block_ram: int
+    spram: int = 0
+
+    def unlimited(self) -> Budget:
+        """Plenty of everything; single-port RAMs where there are some."""
+        return Budget(np.inf, PLENTY_BESIDE, PLENTY_LOADED) if self.spram else Budget(np.inf, PLENTY)
 
 
 @dataclass(frozen=True)
@@ -47,6 +52,12 @@ class Solution:
     layers: tuple[LayerPlan, ...]
     luts: float
     block_ram: int
+    spram: int
+
+    @property
+    def interval(self) -> int:
+        """Cycles per inference of its slowest layer."""
+        return max(layer.cycles for layer in self.layers)
 
 
 class Search:
@@ -60,6 +71,8 @@ class Search:
         What the user asks of single layers.
     link
         Whether the accelerator is behind the link of a board.
+    loads
+        Whether weights may lie in single-port RAMs, as many as budgets have.
 
     Raises
     ------
@@ -67,7 +80,9 @@ class Search:
         If a layer cannot have what `folding` asks for.
     """
 
-    def __init__(self, network: Network, part: Part, folding: Folding, *, link: bool = False) -> None:
+    def __init__(
+        self, network: Network, part: Part, folding: Folding, *, link: bool = False, loads: bool = False
+    ) -> None:
         self._network, self._part = network, part
         self._wanted = [folding.get(layer.name, {}) for layer in network.layers]
         # A deep line buffer on one branch asks for as deep a FIFO on the other.
@@ -83,19 +98,20 @@ class Search:
                 deep=deep,
                 share=share,
                 link=link,
+                loads=loads,
             )
             for k, (layer, wanted) in enumerate(zip(network.layers, self._wanted, strict=True))
         ]
 
-    def fastest(self, budget: Budget) -> Solution:
-        """The plan with the smallest interval that fits `budget`.
+    def fastest(self, budget: Budget, slow: int | None = None) -> Solution:
+        """The plan with the smallest interval that fits `budget`; of no more than `slow` cycles.
 
         Raises
         ------
         PlanError
             If even the slowest plan does not fit.
         """
-        slow = 2 * max(layer.work for layer in self._network.layers)
+        slow = slow or 2 * max(layer.work for layer in self._network.layers)
         best = self.solve(slow, budget)
         if best is None:
             raise self._too_large(slow, budget)
@@ -126,7 +142,7 @@ class Search:
         found = self.solve(interval, budget)
         if found is not None:
             return found
-        if self.solve(interval, Budget(np.inf, PLENTY)) is None:
+        if self.solve(interval, budget.unlimited()) is None:
             raise PlanError(
                 f"model {self._network.model}: no folding reaches {interval} cycles per inference: ask for fewer --fps"
             )
@@ -155,8 +171,14 @@ class Search:
     def _too_large(self, interval: int, budget: Budget) -> PlanError:
         """What the smallest plan needs and the part does not have."""
         network, part = self._network, self._part
-        fits_luts = self.solve(interval, Budget(np.inf, budget.block_ram))
+        fits_luts = self.solve(interval, replace(budget, luts=np.inf))
         if fits_luts is None:
+            everything = self.solve(interval, budget.unlimited())
+            if everything is not None and everything.spram > budget.spram > 0:
+                return PlanError(
+                    f"model {network.model} does not fit {part.name}: its folding takes {everything.spram} single-port "
+                    f"RAMs (weight_memory spram), 16 bits of weights per cycle each, and there are {budget.spram}"
+                )
             weighted = [layer for layer in network.layers if isinstance(layer, WeightedLayer)]
             bits = sum(layer.node.weight.size * layer.weight.bits for layer in weighted)
             have = f"{budget.block_ram} block RAMs of {part.block_ram_bits} bits and its LUTs"
@@ -174,13 +196,21 @@ class Search:
 def _solve(
     network: Network, part: Part, interval: int, budget: Budget, everything: list[list[Candidate]]
 ) -> Solution | None:
-    columns = budget.block_ram + 1
+    # A column stands for b block RAMs and s single-port ones: b + s * stride. Between those of s and s + 1 are enough
+    # columns of no meaning that the difference of two with a meaning is never one with another meaning.
+    stride = (2 if budget.spram else 1) * (budget.block_ram + 1)
+    columns = stride * (budget.spram + 1)
     ram = np.arange(columns)
-    choices = [[candidate for candidate in some if candidate.block_ram < columns] for some in everything]
+    void = ram % stride > budget.block_ram
+    choices = [
+        [candidate for candidate in some if candidate.block_ram <= budget.block_ram and candidate.spram <= budget.spram]
+        for some in everything
+    ]
     if not all(choices):
         return None
 
-    # best[p, b]: fewest LUTs of the layers so far with b block RAMs, the last of them giving what tails[p] tells.
+    # best[p, b]: fewest LUTs of the layers so far with the RAMs of column b, the last of them giving what tails[p]
+    # tells.
     best: NDArray[np.float64] = np.full((1, columns), np.inf)
     best[0, 0] = 0.0
     tails = [Tail(0, 1, 1)]
@@ -190,7 +220,8 @@ def _solve(
         before = network.layers[k - 1] if k and layer.inputs == (k - 1,) else None
         now_tails = list(dict.fromkeys(c.tail for c in candidates))
         heads = {head: row for row, head in enumerate(dict.fromkeys(c.head for c in candidates))}
-        # Of each head: the fewest LUTs up to this layer with b block RAMs, in column `columns + b`, and whose they are.
+        # Of each head: the fewest LUTs up to this layer with the RAMs of column b, in column `columns + b`, and whose
+        # they are.
         reached = np.full((len(heads), 2 * columns), np.inf)
         sources = np.zeros((len(heads), columns), np.int64)
         for head, row in heads.items():
@@ -203,10 +234,11 @@ def _solve(
         for row, tail in enumerate(now_tails):
             indices = np.array([index for index, candidate in enumerate(candidates) if candidate.tail == tail])
             some = [candidates[index] for index in indices]
-            taken = np.array([candidate.block_ram for candidate in some])
+            taken = np.array([candidate.block_ram + candidate.spram * stride for candidate in some])
             head_rows = np.array([heads[candidate.head] for candidate in some])
             luts = np.array([candidate.luts for candidate in some])
             values = reached[head_rows[:, None], columns + ram - taken[:, None]] + luts[:, None]
+            values[:, void] = np.inf
             least = values.argmin(axis=0)
             now[row], chosen[row] = values[least, ram], indices[least]
             came[row] = sources[head_rows[least], ram - taken[least]]
@@ -214,16 +246,18 @@ def _solve(
         best, tails = now, now_tails
 
     best = best + np.array([_end(part, network, tail, interval) for tail in tails])[:, None]
+    if budget.spram:
+        best[:, stride:] += loader_luts(part)
     if not np.isfinite(best).any() or best.min() > budget.luts:
         return None
     row, used = (int(v) for v in np.unravel_index(best.argmin(), best.shape))
-    total, total_used = float(best[row, used]), used
+    total, (total_single, total_used) = float(best[row, used]), divmod(used, stride)
     plans: list[LayerPlan] = []
     for candidates, (chosen, came) in zip(reversed(choices), reversed(trail), strict=True):
         candidate = candidates[int(chosen[row, used])]
-        row, used = int(came[row, used]), used - candidate.block_ram
+        row, used = int(came[row, used]), used - candidate.block_ram - candidate.spram * stride
         plans.append(candidate.plan)
-    return Solution(tuple(reversed(plans)), total, total_used)
+    return Solution(tuple(reversed(plans)), total, total_used, total_single)
 
 
 def _join(part: Part, before: Layer | None, layer: Layer | None, tail: Tail, head: Head, interval: int) -> float:
@@ -256,5 +290,5 @@ def _brought(
     """LUTs of what is between two layers, and the cycles that the slowest unit of it takes."""
     units = [unit for _, unit in edge_units(bits, made, pe, taken, lanes, 0, part.family, frames)]
     converters = [unit for unit in units if isinstance(unit, WidthConverter) and not unit.wires]
-    luts, _ = cost(part, (unit for unit in units if unit in converters or not isinstance(unit, WidthConverter)))
+    luts = cost(part, (unit for unit in units if unit in converters or not isinstance(unit, WidthConverter))).luts
     return luts, max((unit.cycles(prod(made) // unit.elements) for unit in converters), default=0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import random
+import time
 from collections import deque
 from collections.abc import Callable, Container
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from bnnhw.errors import InputError, LinkError
+from bnnhw.errors import InputError, LinkError, NotLoadedError
 from bnnhw.host.protocol import Packet, Parser, encode_packet, pack_frame, unpack_results
 from bnnhw.host.serial_ports import Port
 from bnnhw.line import BASE_BAUD, CALL_BACK
@@ -22,6 +23,12 @@ NOISE_LIMIT = 1 << 18
 
 FAST_ATTEMPTS = 3
 """To go to the fast rate, before the line stays at the base rate."""
+
+LOADING_SECONDS = 0.02
+"""Before a board is asked again that is reading its flash."""
+
+LOAD_ATTEMPTS = 4
+"""To load the memories of a board, from the first byte of their image on."""
 
 
 @dataclass
@@ -129,6 +136,8 @@ class Driver:
         ------
         InputError
             If a code does not have the bits of the board's inputs.
+        NotLoadedError
+            If memories of the board's design are not loaded, see `load`.
         LinkError
             If the frames are not of the board's size, or the board stops answering or refuses a frame time and again.
         """
@@ -150,6 +159,7 @@ class Driver:
         failures = [0] * len(codes)
         waiting = deque(range(len(codes)))
         in_flight: dict[int, list[int]] = {}  # sequence number: frames, in the order of sending
+        loaded_by = time.monotonic() + self._silences * self._timeout
 
         def again(frames: list[int], reason: str) -> None:
             for frame in frames:
@@ -187,6 +197,14 @@ class Driver:
                     if sequence == packet.sequence:
                         break
                     again(frames, "the board's answer was damaged")
+                if packet.kind == Status.NOT_LOADED:
+                    raise NotLoadedError(
+                        "the board has found no weights of its design in its flash: program it again, or load them"
+                    )
+                if packet.kind == Status.LOADING and time.monotonic() < loaded_by:
+                    waiting.extend(frames)
+                    time.sleep(LOADING_SECONDS)
+                    continue
                 if packet.kind not in (Status.RESULT, Status.RESULT_BLOCK):
                     again(frames, f"the board answered {_name(packet.kind)}")
                     continue
@@ -201,6 +219,41 @@ class Driver:
                 if progress is not None:
                     progress(done, len(codes))
         return results
+
+    def load(self, image: bytes, progress: Callable[[int, int], None] | None = None) -> None:
+        """Loads the memories of the board's design that its bitstream does not hold, unless they are loaded.
+
+        Parameters
+        ----------
+        image
+            As `bnnhw.memory_image` makes it of this very design.
+        progress
+            Called with the bytes sent and their number, after each answer.
+
+        Raises
+        ------
+        LinkError
+            If the board does not take them. Whether they were of its design, the next `infer` tells.
+        """
+        identity = self.identify()
+        size = identity.load_bytes
+        pieces = [image[start : start + size].ljust(size, b"\0") for start in range(0, len(image), size)]
+        problem = ""
+        for _ in range(LOAD_ATTEMPTS):
+            for k, piece in enumerate(pieces):
+                answer = self._answer(Request.LOAD_MORE if k else Request.LOAD, piece)
+                if answer is not None and answer.kind == Status.LOADED:
+                    return
+                if answer is None or answer.kind != Status.TAKEN:
+                    problem = "it was silent" if answer is None else f"it answered {_name(answer.kind)}"
+                    break
+                if progress is not None:
+                    progress(min(len(image), (k + 1) * size), len(image))
+            else:
+                return
+            # What it has of the image is of no use: from the beginning again.
+            self.traffic.retries += 1
+        raise LinkError(f"the board did not take its weights in {LOAD_ATTEMPTS} attempts: at last {problem}")
 
     def _call_back(self) -> None:
         """Has both ends at the base rate: an earlier program, or a damaged line, may have left the board elsewhere."""
@@ -255,6 +308,15 @@ class Driver:
         """The answer to one request; None after silence. Raises a ValueError if it is no identity."""
         answer = self._ask(Request.IDENTIFY, Status.IDENTITY)
         return None if answer is None else Identity.unpack(answer.payload)
+
+    def _answer(self, request: Request, payload: bytes) -> Packet | None:
+        """The answer to one request, whatever it is, once the board does not read its flash; None after silence."""
+        loaded_by = time.monotonic() + self._silences * self._timeout
+        while packets := self._receive({self._send(request, payload)}):
+            if packets[0].kind != Status.LOADING or time.monotonic() > loaded_by:
+                return packets[0]
+            time.sleep(LOADING_SECONDS)
+        return None
 
     def _ask(self, request: Request, status: Status) -> Packet | None:
         """The answer of a certain status to one request; None after silence."""

@@ -12,7 +12,7 @@ from typing import Any
 
 from bnnhw import artifacts
 from bnnhw.artifacts import REPORT
-from bnnhw.dataflow import Cycles, Network, Plan, check_clock
+from bnnhw.dataflow import Cycles, Network, Plan, check_clock, memory_image
 from bnnhw.errors import InputError, PlanError
 from bnnhw.files import cannot_write
 from bnnhw.line import BASE_BAUD
@@ -47,7 +47,8 @@ def build_bitstream(
     baud: int | None = None,
     progress: Progress = silent,
 ) -> dict[str, Any]:
-    """Makes the bitstream and report.json of `plan` in `directory`: all files or none.
+    """Makes the bitstream, the image of what it does not hold, and report.json of `plan` in `directory`: all files or
+    none.
 
     The accelerator runs at the fastest clock that the board's PLL can make and that the timing of the route allows;
     the host link runs at the oscillator's clock.
@@ -108,6 +109,9 @@ def build_bitstream(
         at_once = min(seeds, jobs or os.cpu_count() or 1)
         job = Job(plan, network, board, folder, range(seed, seed + seeds), at_once, fast_baud, progress)
         clock, timing = job.run(clock_mhz)
+        image = memory_image(plan, network)
+        if image is not None:
+            (folder / artifacts.IMAGE).write_bytes(image)
         report = make_report(
             plan,
             network,
@@ -133,6 +137,7 @@ def build_bitstream(
             artifacts.SYNTHESIS_LOG,
             artifacts.ROUTE_LOG,
             artifacts.ROUTE_REPORT,
+            *((artifacts.IMAGE,) if image is not None else ()),
             REPORT,
         )
         artifacts.remove(directory, artifacts.of_others(directory, plan.digest))

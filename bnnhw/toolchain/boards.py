@@ -20,6 +20,26 @@ Pins = tuple[str, int]
 
 
 @dataclass(frozen=True)
+class Flash:
+    """The flash from which a board configures its FPGA, and which designs read afterwards.
+
+    Parameters
+    ----------
+    programmer
+        Command that writes a file into it from `address` on; the file's path follows.
+    address
+        Where the image of memories begins (`bnnhw.memory_image`): behind the bitstream, where erasing one leaves the
+        other.
+    pins
+        Resource of the platform, with the members ``cs``, ``clk`` and the pair ``dq``: out of the FPGA, and into it.
+    """
+
+    programmer: tuple[str, ...]
+    address: int = 0x20000
+    pins: Pins = ("spi_flash_2x", 0)
+
+
+@dataclass(frozen=True)
 class Board:
     """One board.
 
@@ -54,6 +74,8 @@ class Board:
         Command that loads a bitstream; the bitstream's path follows.
     programmer_source
         Where the programmer comes from.
+    flash
+        From which a design reads what its bitstream does not hold; None where that comes over the link alone.
     """
 
     name: str
@@ -72,6 +94,7 @@ class Board:
     link_divider: int = 1
     bridge: str = "debugger"
     leds: Mapping[str, Pins] = field(default_factory=dict)
+    flash: Flash | None = None
     aliases: tuple[str, ...] = ()
 
     @property

@@ -9,7 +9,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from bnnhw.artifacts import PLAN, REPORT, sha256
+from bnnhw.artifacts import IMAGE, PLAN, REPORT, sha256
 from bnnhw.dataflow import Cycles, Network, Plan, load_plan
 from bnnhw.errors import InputError
 from bnnhw.reading import read_json
@@ -93,6 +93,7 @@ def make_report(
         "layers": [{"name": layer.name, **layer.folding} for layer in plan.layers],
         "bitstream": board.bitstream,
         "sha256": sha256(folder / board.bitstream),
+        "weights": _image(folder, board) if plan.loads else None,
         "clock_mhz": clock_mhz,
         "fmax_mhz": timing.accel_mhz,
         "seed": seed,
@@ -118,6 +119,17 @@ def make_report(
         "options": {**options, "synthesis": flow.synthesis(part)},
         "tools": versions,
         "seconds": {step: round(value, 3) for step, value in seconds.items()},
+    }
+
+
+def _image(folder: Path, board: Board) -> dict[str, Any]:
+    """What is loaded at power-up: its file, and where in the flash it goes."""
+    flash = board.flash
+    return {
+        "file": IMAGE,
+        "sha256": sha256(folder / IMAGE),
+        "bytes": (folder / IMAGE).stat().st_size,
+        "flash_address": None if flash is None else flash.address,
     }
 
 
@@ -183,3 +195,22 @@ def built_bitstream(folder: Path) -> tuple[Board, Path]:
     if sha256(bitstream) != report.get("sha256"):
         raise InputError(f"{bitstream}: not the bitstream that {REPORT} describes: build again")
     return board, bitstream
+
+
+def built_image(folder: Path) -> Path | None:
+    """The image of memories that `build` made for the bitstream in `folder`; None where there are none to load.
+
+    Raises
+    ------
+    InputError
+        If it is missing, or not the one that was built.
+    """
+    weights = read_report(folder).get("weights")
+    if not isinstance(weights, dict):
+        return None
+    path = folder / IMAGE
+    if not path.is_file():
+        raise InputError(f"{path}: missing: build again")
+    if sha256(path) != weights.get("sha256"):
+        raise InputError(f"{path}: not the weights that {REPORT} describes: build again")
+    return path

@@ -63,6 +63,14 @@ class Unit(ABC):
         """Block RAMs that it takes of `part`."""
         return 0
 
+    def spram(self) -> int:
+        """Single-port RAMs that it takes, which are loaded: `load_words` of what they hold."""
+        return 0
+
+    def load_words(self, contents: Contents) -> list[int]:
+        """The words of `bnnhw.memory_image` that fill its single-port RAMs with `contents`, in their order."""
+        return []
+
     def multipliers(self, part: Part) -> int:
         """Hard multipliers that it takes of `part`."""
         return 0

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from bnnhw.arithmetic.formats import DataType
 from bnnhw.arithmetic.plane_products import SMALL_TABLE, Product
 from bnnhw.arithmetic.popcount_tree import popcount_latency
+from bnnhw.memory_image import WORD_BITS
 from bnnhw.parts import Part
 from bnnhw.units.base import Contents, Features, Unit, surroundings
 from bnnhw.units.cycle_model import CLOSING, ENDLESS, GOING, NOTHING, STALLED, TAKEN, Beat, CycleModel, Registered
@@ -41,7 +42,7 @@ class MatrixVectorUnit(Unit):
     groups
         Groups of rows that see `simd` columns of their own in each beat.
     weight_memory, bias_memory
-        ``block`` or ``lut``.
+        ``block`` or ``lut``; `weight_memory` also ``spram``, which is loaded.
     weight_latency
         Cycles from a row's address to its weights.
     registered
@@ -111,12 +112,27 @@ class MatrixVectorUnit(Unit):
                 features["table"] = self.pe * self.width * table_luts(self.nf)
         if self.weight_memory == "lut":
             features["weight_table"] = self.pe * self.simd * self.weight_dtype.bits * table_luts(self.nf * self.sf)
+        if self.weight_memory == "spram":
+            features["loaded_bank"] = 1.0
         return features
+
+    @property
+    def _word_bits(self) -> int:
+        """Of a row of weights."""
+        return self.pe * self.simd * self.weight_dtype.bits
+
+    def spram(self) -> int:
+        return -(-self._word_bits // WORD_BITS) if self.weight_memory == "spram" else 0
+
+    def load_words(self, contents: Contents) -> list[int]:
+        assert isinstance(contents, MatrixContents)
+        mask = (1 << WORD_BITS) - 1
+        return [row >> WORD_BITS * cell & mask for row in contents.weights for cell in range(self.spram())]
 
     def block_rams(self, part: Part) -> int:
         rows, count = self.nf * self.sf, 0
         if self.weight_memory == "block" and rows > 1:
-            count += block_rams(part, self.pe * self.simd * self.weight_dtype.bits, rows)
+            count += block_rams(part, self._word_bits, rows)
         if self.bias_memory == "block" and self.nf > 1:
             count += block_rams(part, self.pe * self.width, self.nf)
         return count

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from bnnhw import host, reference
 from bnnhw.design import Design
-from bnnhw.errors import LinkError
+from bnnhw.errors import LinkError, NotLoadedError
 from bnnhw.generate.ports import Ports
 from bnnhw.ir.graph import Graph
 from bnnhw.verify.simulated_board import SimulatedBoard
@@ -64,6 +64,7 @@ def infer_on_board(
     *,
     port: str | None = None,
     verilog: str | None = None,
+    flash: bytes | None = None,
     timeout: float | None = None,
     max_baud: int | None = None,
     count: Callable[[int, int], None] | None = None,
@@ -78,14 +79,16 @@ def infer_on_board(
         (N, ...) as the model takes them.
     port
         Serial port of the board. None: a simulated board is started for it.
-    verilog
-        What the simulated board is made of, see `SimulatedBoard`.
+    verilog, flash
+        What the simulated board is made of, and what its flash holds, see `SimulatedBoard`.
     timeout
         Seconds of silence after which an answer is taken for lost.
     max_baud
         The fastest rate that the line may have; None for the fastest of board and port.
     count
         Called with the samples done and N, after each answer.
+
+    A board that finds no weights in its flash gets them over the link.
 
     Raises
     ------
@@ -96,7 +99,7 @@ def infer_on_board(
     """
     codes = Ports.of(design.plan, design.network).input.codes(reference.encode_inputs(design.graph, inputs))
     simulated = SIMULATION_SECONDS if port is None else BOARD_SECONDS
-    with _opened(design, port, verilog) as opened:
+    with _opened(design, port, verilog, flash) as opened:
         driver = host.Driver(
             opened,
             timeout=simulated if timeout is None else timeout,
@@ -105,7 +108,14 @@ def infer_on_board(
         )
         driver.identify()
         started = time.monotonic()
-        results = driver.infer(codes, count)
+        try:
+            results = driver.infer(codes, count)
+        except NotLoadedError:
+            if design.image is None:
+                raise
+            driver.load(design.image)
+            started = time.monotonic()
+            results = driver.infer(codes, count)
         seconds = time.monotonic() - started
         cycles = opened.close() if isinstance(opened, SimulatedBoard) else 0
     if results.errors.any():
@@ -114,8 +124,8 @@ def infer_on_board(
 
 
 @contextlib.contextmanager
-def _opened(design: Design, name: str | None, verilog: str | None) -> Iterator[host.Port]:
-    port: host.Port = SimulatedBoard(design, verilog=verilog) if name is None else host.open_port(name)
+def _opened(design: Design, name: str | None, verilog: str | None, flash: bytes | None) -> Iterator[host.Port]:
+    port: host.Port = SimulatedBoard(design, verilog=verilog, flash=flash) if name is None else host.open_port(name)
     try:
         yield port
     finally:

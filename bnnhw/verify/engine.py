@@ -86,7 +86,7 @@ def run_session(
     from bnnhw.generate.engine import engine_rtlil  # Amaranth takes long to import
 
     text = verilog(engine_rtlil(shape, simulated=True))
-    program = executable(text, "engine", folder("sim") / "engine_harness.cpp", defines={"LANES": shape.lanes})
+    program = executable(text, "engine", folder("sim") / "engine_harness.cpp", defines=[f"LANES={shape.lanes}"])
     done = subprocess.run(
         [str(program), *(str(value) for value in (i_stall, o_stall, seed, hang_cycles))],
         input="\n".join(session.items) + "\n", capture_output=True, text=True, check=False,

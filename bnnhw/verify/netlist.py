@@ -48,8 +48,11 @@ def elaborate(plan: Plan, network: Network) -> str:
     from bnnhw.generate.accelerator import Accelerator  # Amaranth takes long to import
     from bnnhw.generate.rtlil import rtlil
 
-    family = plan.device.family
-    platform = next(board for board in all_boards() if board.device.family == family).platform()
+    part = plan.device
+    # Cells that parts of a family have alike, but for single-port RAM.
+    platform = next(
+        board for board in all_boards() if board.device.family == part.family and board.device.spram == part.spram
+    ).platform()
     return rtlil(Accelerator(plan, network), "accelerator", platform=platform)
 
 

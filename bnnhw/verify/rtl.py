@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from bnnhw.dataflow.cycles import measure
 from bnnhw.dataflow.network import Network
+from bnnhw.dataflow.pipeline import memory_image
 from bnnhw.dataflow.plan import Plan
 from bnnhw.errors import ToolError
 from bnnhw.generate.ports import Ports
@@ -48,6 +49,8 @@ class RtlResult:
         Of the run, compiling not counted.
     beat_cycles
         (N, beats) int64, when each beat of the answers was taken.
+    start_cycles
+        int64, when the first beat of each frame went in.
     record
         What was watched.
     """
@@ -60,6 +63,7 @@ class RtlResult:
     cycles: int
     seconds: float
     beat_cycles: NDArray[np.int64]
+    start_cycles: NDArray[np.int64]
     record: Record | None = None
 
 
@@ -110,6 +114,7 @@ class RtlSimulation:
         lengths: NDArray[np.integer] | None = None,
         reset_at: int = -1,
         waves: Path | None = None,
+        image: bytes | None = None,
     ) -> RtlResult:
         """Sends the integer activations `values` (N, ...), one frame each, without a gap.
 
@@ -123,7 +128,10 @@ class RtlSimulation:
             Number of beats after which the accelerator is reset, for one cycle; these beats' frames get no answer.
         waves
             Where to leave a waveform.
+        image
+            What is loaded after each reset, before the first beat; None for what the plan says, if anything.
         """
+        image = memory_image(self._plan, self._network) if image is None else image
         port = self._ports.input
         i_last = port.position("last")
         payloads: list[int] = []
@@ -133,11 +141,14 @@ class RtlSimulation:
         frames = len(values) if reset_at < 0 else _frames_after(payloads, reset_at, i_last)
         with tempfile.TemporaryDirectory(prefix="bnnhw-frames-") as name:
             scratch = Path(name)
+            if image is not None:
+                (scratch / "image").write_bytes(image)
             (scratch / "beats").write_text("\n".join(f"{payload:x}" for payload in payloads))
             job = {
                 "beats": str(scratch / "beats"),
                 "answers": str(scratch / "answers"),
                 "starts": str(scratch / "starts"),
+                "image": str(scratch / "image") if image is not None else "",
                 "i_last": i_last,
                 "o_last": self._ports.output.position("last"),
                 "frames": frames,
@@ -167,6 +178,8 @@ class RtlSimulation:
         beats = self._ports.output.beats
         if len(answers) != frames * beats:
             raise ToolError(f"the simulation gave {len(answers)} output beats for {frames} frames of {beats}")
+        if not starts:
+            raise ToolError(f"the simulation gave {len(answers)} output beats for no frame that it took")
         results = self._ports.output.unpack([int(answer[1], 16) for answer in answers])
         taken = [int(answer[0], 16) for answer in answers]
         cycles = taken[beats - 1 :: beats]
@@ -177,6 +190,7 @@ class RtlSimulation:
             cycles=cycles[-1] + 1,
             seconds=seconds,
             beat_cycles=np.array(taken, np.int64).reshape(frames, beats),
+            start_cycles=np.array(starts, np.int64),
         )
 
 

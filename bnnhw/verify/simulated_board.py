@@ -7,6 +7,7 @@ import os
 import select
 import struct
 import subprocess
+import tempfile
 from types import SimpleNamespace
 from typing import Any, Self
 
@@ -17,6 +18,9 @@ from bnnhw.resources import folder
 from bnnhw.toolchain import Board, carry_cells, find_board
 from bnnhw.verify.executable import executable
 from bnnhw.verify.netlist import models
+
+FLASH_PORTS = ("flash_cs", "flash_clk", "flash_copi", "flash_cipo")
+"""Ports of a board whose design reads a flash: its select (active low), clock, data to it and data from it."""
 
 HIGH, LOW, RATE = b"\1", b"\0", b"\2"
 REPORT = struct.Struct("=Q")
@@ -54,7 +58,10 @@ class SimulatedBoard:
     baud
         The rate that the line can go to, as `Board.fast_baud` takes it; None for the board's own.
     verilog
-        The module ``board``, with the ports ``clk``, ``rx`` and ``tx``; None to make it for the design.
+        The module ``board``, with the ports ``clk``, ``rx`` and ``tx``, and those of `FLASH_PORTS` where its design
+        reads a flash; None to make it for the design.
+    flash
+        What the board's flash holds where the design looks for the image of its memories; None for that image.
     settled
         Whether the board has left the reset after its configuration; before, it is deaf.
 
@@ -75,22 +82,40 @@ class SimulatedBoard:
     timeout: float | None = None
 
     def __init__(
-        self, design: Design, *, baud: int | None = None, verilog: str | None = None, settled: bool = True
+        self,
+        design: Design,
+        *,
+        baud: int | None = None,
+        verilog: str | None = None,
+        flash: bytes | None = None,
+        settled: bool = True,
     ) -> None:
         board = find_board(design.plan.board)
         clk_hz = round(board.link_mhz * 1e6)
         fast_baud = board.fast_baud(baud)
+        reads = reads_flash(design, board)
         program = executable(
-            verilog or board_verilog(design, board, fast_baud), "board", folder("sim") / "board_harness.cpp"
+            verilog or board_verilog(design, board, fast_baud),
+            "board",
+            folder("sim") / "board_harness.cpp",
+            beside=("flash.h",),
+            defines=("BOARD_FLASH",) if reads else (),
         )
         frame_bytes = -(-design.plan.input_elements * design.plan.input_dtype.bits // 8)
         # Twice what lies between a request's last bit and its answer's first, and more than the reset takes.
         quiet_cycles = 100 * clk_hz // BASE_BAUD + 2 * (10 * frame_bytes + design.estimate["latency_cycles"])
+        flash_file: list[str] = []
+        if reads:
+            assert board.flash is not None and design.image is not None
+            self._flash = tempfile.NamedTemporaryFile(prefix="bnnhw-flash-")  # noqa: SIM115
+            self._flash.write(design.image if flash is None else flash)
+            self._flash.flush()
+            flash_file = [self._flash.name, str(board.flash.address)]
         # In a session of its own, so that Ctrl-C reaches this program alone; it ends with its standard input.
         self._reports, reports = os.pipe()
         os.set_blocking(reports, False)
         self._process = subprocess.Popen(
-            [program, str(clk_hz), str(quiet_cycles), str(reports), str(BASE_BAUD)],
+            [program, str(clk_hz), str(quiet_cycles), str(reports), str(BASE_BAUD), *flash_file],
             pass_fds=[reports],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -194,6 +219,11 @@ class SimulatedBoard:
         return 0
 
 
+def reads_flash(design: Design, board: Board) -> bool:
+    """Whether the design reads the flash of its board."""
+    return design.plan.loads and board.flash is not None
+
+
 class _Pins:
     """Stands in for the board's Amaranth platform: every pin is a signal."""
 
@@ -204,7 +234,14 @@ class _Pins:
         self.uart = SimpleNamespace(
             rx=io.SimulationPort("i", 1, name="uart_rx"), tx=io.SimulationPort("o", 1, name="uart_tx")
         )
-        self._resources = {board.clock: self.clock, board.uart: self.uart}
+        self._resources: dict[tuple[str, int], Any] = {board.clock: self.clock, board.uart: self.uart}
+        if board.flash is not None:
+            self.flash = SimpleNamespace(
+                cs=io.SimulationPort("o", 1, name="flash_cs", invert=True),
+                clk=io.SimulationPort("o", 1, name="flash_clk"),
+                dq=io.SimulationPort("io", 2, name="flash_dq"),
+            )
+            self._resources[board.flash.pins] = self.flash
 
     def request(self, name: str, number: int, *, dir: str) -> Any:
         """What `BoardTop` asks a platform for."""
@@ -213,7 +250,8 @@ class _Pins:
 
 
 def board_verilog(design: Design, board: Board, fast_baud: int | None) -> str:
-    """The module ``board``, with the ports ``clk``, ``rx`` and ``tx``: what a bitstream holds, but for PLL and LEDs.
+    """The module ``board``, with the ports ``clk``, ``rx`` and ``tx``, and `FLASH_PORTS` where it reads a flash: what a
+    bitstream holds, but for PLL and LEDs.
 
     Raises
     ------
@@ -238,6 +276,7 @@ def board_verilog(design: Design, board: Board, fast_baud: int | None) -> str:
             clock=board.clock,
             uart=board.uart,
             leds={},
+            flash=None if board.flash is None else (board.flash.pins, board.flash.address),
         )
     except ValueError as error:
         raise PlanError(f"board {board.name} cannot run {design.plan.model}: {error}") from None
@@ -245,8 +284,14 @@ def board_verilog(design: Design, board: Board, fast_baud: int | None) -> str:
     m = Module()
     m.submodules.top = top
     m.d.comb += [pins.clock.i.eq(clk), pins.uart.rx.i.eq(rx), tx.eq(pins.uart.tx.o)]
-    text = verilog(rtlil(m, "board", platform=pins, ports=[clk, rx, tx]))
-    if board.device.family != "ecp5":
-        return text
-    # On a board, carry chains are vendor cells.
-    return "\n".join((text, carry_cells.ecp5_techmap(), models(board.device)))
+    ports = [clk, rx, tx]
+    if reads_flash(design, board):
+        select, flash_clk, copi, cipo = flash_ports = [Signal(name=name) for name in FLASH_PORTS]
+        m.d.comb += [select.eq(pins.flash.cs.o), flash_clk.eq(pins.flash.clk.o)]
+        m.d.comb += [copi.eq(pins.flash.dq.o[0]), pins.flash.dq.i[1].eq(cipo)]
+        ports += flash_ports
+    text = verilog(rtlil(m, "board", platform=pins, ports=ports))
+    # On a board, carry chains of ECP5 and memories that are loaded are vendor cells.
+    if board.device.family == "ecp5":
+        return "\n".join((text, carry_cells.ecp5_techmap(), models(board.device)))
+    return "\n".join((text, models(board.device))) if design.plan.loads else text

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from bnnhw.dataflow import Cycles, measure, pipeline
+from bnnhw.dataflow.cycles import Run
 from bnnhw.design import Design
 from bnnhw.errors import MissingCompilerError
 from bnnhw.files import write_text
@@ -71,6 +72,9 @@ def simulated_cycles(design: Design, progress: Progress) -> tuple[Cycles, bool]:
     """The cycles of a few frames, and whether they were simulated: where no C++ compiler is at hand they are those of
     the cycle model, which says the same to the cycle.
 
+    Frames that come in groups may follow each other in a pattern that is longer than what is simulated. So where all of
+    them end when the model says, its mean over the whole pattern is taken.
+
     Raises
     ------
     ToolError
@@ -79,8 +83,16 @@ def simulated_cycles(design: Design, progress: Progress) -> tuple[Cycles, bool]:
     # Enough frames to fill the pipeline, so that the last ones come at its steady pace.
     frames = design.plan.group * (2 * len(design.plan.layers) + 4)
     inputs = inputs_for(design.graph, None, frames)
+    known = measure(design.plan, design.network)
     try:
-        run = simulate(design, inputs, simulator="verilator", progress=progress)
+        with progress("compiling the simulation with verilator"):
+            simulation = RtlSimulation(design.plan, design.network, design.verilog)
     except MissingCompilerError:
-        return measure(design.plan, design.network), False
-    return Cycles(latency=run["latency_cycles"], interval=run["cycles_per_inference"]), True
+        return known, False
+    with progress(f"simulating {frames} samples"):
+        result = simulation.run(encode_inputs(design.graph, inputs.values))
+    ends = result.beat_cycles[:, -1]
+    ends = ends - ends[0] + result.latency_cycles
+    if ends.tolist() == Run(design.plan, design.network).ends(frames):
+        return known, True
+    return Cycles(latency=result.latency_cycles, interval=result.cycles_per_inference), True

@@ -140,7 +140,7 @@ class Bench:
             return
         with verilator.workshop(self._folder, waves=self._waves, optimisation=optimisation) as workshop:
             control = workshop.folder / "ports.vlt"
-            control.write_text(_control_file(self._top, self._visible))
+            control.write_text(_control_file(self._top, self._visible, loads="image__valid" in verilog))
             with patched(workshop.environment), _linked_cocotb(workshop.folder):
                 self._build(workshop.folder, verilog, verilator.OPTIONS + HIDE_SIGNALS, [control])
         verilator.keep_only(self._folder, self._top, BUILD_LOG)
@@ -210,9 +210,11 @@ def _libraries() -> dict[str, str]:
     return {"LD_LIBRARY_PATH": os.pathsep.join(filter(None, (str(config.libs_dir), given)))}
 
 
-def _control_file(top: str, visible: Sequence[str]) -> str:
+def _control_file(top: str, visible: Sequence[str], *, loads: bool) -> str:
     """What benches may read, for Verilator; Icarus hides nothing."""
     text = CONTROL_FILE.format(top=top)
+    for name in ("image__valid", "image__payload", "loaded", "failed") if loads else ():
+        text += f'public_flat_rw -module "{top}" -var "{name}"\n'
     for name in visible:
         instance, _, stream = name.rpartition(".")
         for part in ("valid", "ready", "payload"):

@@ -19,6 +19,7 @@ from bnnhw.ir.graph import Graph
 from bnnhw.ir.nodes import (
     Activation,
     Arithmetic,
+    Concat,
     Conv,
     Lookup,
     MatMul,
@@ -27,6 +28,7 @@ from bnnhw.ir.nodes import (
     Pad,
     Quant,
     Reshape,
+    Slice,
     Sum,
 )
 from bnnhw.passes import to_integers
@@ -115,6 +117,27 @@ def dense() -> Small:
     return Small("dense", f"{INPUTS}-9-7-5, binary and ternary", network, plan, many, f"all {1 << INPUTS:,} inputs")
 
 
+def loaded() -> Small:
+    """Two layers whose weights are loaded, one in words of two single-port RAMs, and one of block RAM behind them."""
+    rng = np.random.default_rng(13)
+    layers = [
+        random_layer(rng, "fc0", 10, 6, BIPOLAR, BIPOLAR, BIPOLAR, 0),
+        random_layer(rng, "fc1", 6, 6, TERNARY, BIPOLAR, BIPOLAR, 1),
+        random_layer(rng, "fc2", 6, 4, BIPOLAR, BIPOLAR, None, 2),
+    ]
+    network = stacked(layers)
+    choices = (((3, 5), "spram"), ((3, 3), "spram"), ((2, 3), "block"))
+    folded = [
+        replace(layer_plan(layer, *pair, 1, "block"), weight_memory=memory)
+        for layer, (pair, memory) in zip(layers, choices, strict=True)
+    ]
+    every = np.random.default_rng(9).permutation(1 << 10)
+    values = 2 * ((every[:, None] >> np.arange(10)) & 1) - 1
+    many = Frames(values, *forward(network, values))
+    plan = replace(plan_of(network, folded), part="ice40-up5k")
+    return Small("loaded", "10-6-6-4, weights loaded", network, plan, many, "all 1,024 inputs")
+
+
 def tables() -> Small:
     """A layer with a table of codes for each channel, in no order, and a matrix behind it."""
     rng = np.random.default_rng(11)
@@ -134,7 +157,7 @@ def tables() -> Small:
 
 def lookups() -> Small:
     """Two layers of tables, the ones of each class counted; five bits come at a time."""
-    rng = np.random.default_rng(3)
+    rng = np.random.default_rng(4)
     make = Maker(rng, (12,))
     name = make.add(
         MultiThreshold(**UNNAMED, thresholds=np.zeros((1, 1), np.float32), out_scale=1.0, out_bias=0.0), "x"
@@ -188,7 +211,7 @@ def convolutional() -> Small:
     name = make.add(Pad(**UNNAMED, pads=(0, 1, 0, 0), value=-np.inf), name)
     name = make.add(MaxPool(**UNNAMED, geometry=Geometry((2, 2), (2, 2)), minimum=np.zeros((), np.bool_)), name)
     name = make.add(Conv(**UNNAMED, **make.weights((3, 1, 1, 4)), geometry=Geometry((1, 1))), name)
-    name = make.quantiser(make.normalisation(name, 2.0), "bipolar")
+    name = make.quantiser(_even(make, name, 2.0), "bipolar")
     graph = to_integers(_classified(make, name))
     network = Network.of(graph)
     foldings: list[dict[str, Any]] = [
@@ -240,6 +263,35 @@ def grouped() -> Small:
     return _on_maps("grouped", graph, plan_of(network, folded))
 
 
+def branched() -> Small:
+    """Two convolutions of one map, one with dilations and one with strides; a part of what both give, a matrix."""
+    make = Maker(np.random.default_rng(287), (5, 4, 2))
+    source = make.quantiser("x", "int3")
+    parts = []
+    for geometry, pads in (
+        (Geometry((2, 2), dilations=(3, 1)), (0, 0, 0, 0)),
+        (Geometry((3, 2), (2, 1)), (1, 0, 0, 0)),
+    ):
+        name = make.add(Pad(**UNNAMED, pads=pads, value=0.0), source) if any(pads) else source
+        name = make.add(Conv(**UNNAMED, **make.weights((2, *geometry.kernel, 2)), geometry=geometry), name)
+        parts.append(make.quantiser(_even(make, name, 4.0), "ternary"))
+    name = make.add(Concat(**UNNAMED), *parts)
+    kept = np.ones(make.shape(name), np.bool_)
+    kept[:, 1], kept[..., 2] = False, False
+    graph = to_integers(_classified(make, make.add(Slice(**UNNAMED, kept=kept), name)))
+    network = Network.of(graph)
+
+    foldings: list[dict[str, Any]] = [
+        {"pe": 1, "simd": 4, "lanes": 2, "window_memory": "block"},
+        {"pe": 2, "simd": 3, "lanes": 1, "threshold_memory": "block"},
+        {"pe": 2},
+        {"pe": 1},
+        {"pe": 1, "simd": 4, "popcount_levels": 1},
+    ]
+    folded = [replace(layer.unfolded(), **fold) for layer, fold in zip(network.layers, foldings, strict=True)]
+    return _on_maps("branched", graph, plan_of(network, folded))
+
+
 def _on_maps(name: str, graph: Graph, plan: Plan) -> Small:
     shape = graph.tensors["x"].shape
     x = np.random.default_rng(1).normal(0, 2, (MANY, *shape))
@@ -259,9 +311,11 @@ def _of_graph(name: str, what: str, graph: Graph, plan: Plan, x: NDArray[Any], h
 
 DESIGNS: dict[str, Callable[[], Small]] = {
     "dense": dense,
+    "loaded": loaded,
     "tables": tables,
     "lookups": lookups,
     "scaled": scaled,
     "convolutional": convolutional,
     "grouped": grouped,
+    "branched": branched,
 }

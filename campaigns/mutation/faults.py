@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any
 from unittest import mock
 
@@ -63,28 +64,45 @@ class Plant:
 AROUND = (FrameGuard, FrameStatus, LabelSelect)
 
 
+def _members(unit: Any) -> dict[str, Any]:
+    """The members of a component, for one around it."""
+    return {
+        name: member if member.is_port else In(member.signature.flip()) if member.flow == In else Out(member.signature)
+        for name, member in unit.signature.members.items()
+    }
+
+
+def _pass(m: Module, member: Any, inner: Any, outer: Any) -> None:
+    """Connects a member of a component inside to that of the one around it."""
+    if member.is_port:
+        m.d.comb += inner.eq(outer) if member.flow == In else outer.eq(inner)
+    elif member.flow == In:
+        wiring.connect(m, wiring.flipped(outer), inner)
+    else:
+        wiring.connect(m, inner, wiring.flipped(outer))
+
+
 class FaultyAccelerator(wiring.Component):  # type: ignore[misc]
     """An accelerator with another input, which chooses its fault."""
 
     def __init__(self, plan: Plan, network: Network) -> None:
         self._inner: Any = Accelerator(plan, network)
         self.plant = Plant()
-        shapes = self._inner.i.signature, self._inner.o.signature
-        super().__init__({"mutant": In(BITS), "i": In(shapes[0].flip()), "o": Out(shapes[1])})
+        super().__init__({"mutant": In(BITS), **_members(self._inner)})
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         m.submodules.inner = self._inner
         m.d.comb += self.plant.select.eq(self.mutant)
-        wiring.connect(m, wiring.flipped(self.i), self._inner.i)
-        wiring.connect(m, self._inner.o, wiring.flipped(self.o))
+        for name, member in self._inner.signature.members.items():
+            _pass(m, member, getattr(self._inner, name), getattr(self, name))
         return m
 
 
 @contextmanager
 def planted(plant: Plant) -> Iterator[None]:
     """Elaborates with faults."""
-    build, names = accelerator.circuit, iter(range(1 << 30))
+    build, names, banks = accelerator.circuit, count(), count()
 
     def circuit(unit: Unit, contents: Contents | None = None) -> Any:
         built = build(unit, contents)
@@ -93,14 +111,14 @@ def planted(plant: Plant) -> Iterator[None]:
         return Saboteur(built, plant, f"{type(unit).__name__} {next(names)}")
 
     def bank(*arguments: Any, **options: Any) -> FaultyBank:
-        return FaultyBank(plant, *arguments, **options)
+        return FaultyBank(plant, next(banks), *arguments, **options)
 
     def logic(*arguments: Any) -> FaultyLogic:
         return FaultyLogic(plant, *arguments)
 
     with ExitStack() as stack:
         stack.enter_context(mock.patch.object(accelerator, "circuit", circuit))
-        for module in ("mvu", "threshold", "code_table"):
+        for module in ("mvu", "threshold", "code_table", "scale"):
             stack.enter_context(mock.patch(f"bnnhw.gateware.arithmetic.{module}.Bank", bank))
         stack.enter_context(mock.patch("bnnhw.gateware.arithmetic.constant_mvu.Logic", logic))
         yield
@@ -109,8 +127,9 @@ def planted(plant: Plant) -> Iterator[None]:
 class FaultyBank(wiring.Component):  # type: ignore[misc]
     """A bank whose words may be wrong: the same as other contents."""
 
-    def __init__(self, plant: Plant, width: int, init: list[int], *, kind: str) -> None:
+    def __init__(self, plant: Plant, number: int, width: int, init: list[int], *, kind: str) -> None:
         self._plant = plant
+        self._number = number
         self._inner: Any = Bank(width, init, kind=kind)
         self._words, self._width = len(init), width
         super().__init__(
@@ -123,7 +142,7 @@ class FaultyBank(wiring.Component):  # type: ignore[misc]
         shown = Signal.like(self.addr)
         with m.If(self.en):
             m.d.sync += shown.eq(self.addr)
-        place = f"bank of {self._words} words of {self._width} bits"
+        place = f"bank {self._number}, {self._words} words of {self._width} bits"
         value: Any = inner.data
         # Spread over the words and their bits.
         for word, bit in sorted({(k * 5 % self._words, k * 7 % self._width) for k in range(6)}):
@@ -169,20 +188,15 @@ class Saboteur(wiring.Component):  # type: ignore[misc]
 
     def __init__(self, unit: Any, plant: Plant, name: str) -> None:
         self._unit, self._plant, self._name = unit, plant, name
-        super().__init__(
-            {
-                key: In(member.signature.flip()) if member.flow == In else Out(member.signature)
-                for key, member in unit.signature.members.items()
-            }
-        )
+        super().__init__(_members(unit))
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         m.submodules.unit = self._unit
         for name, member in self._unit.signature.members.items():
             inner, outer = getattr(self._unit, name), getattr(self, name)
-            if member.flow == In:
-                wiring.connect(m, wiring.flipped(outer), inner)
+            if member.flow == In or name == "rest":  # which is no stream of frames, and never stalls
+                _pass(m, member, inner, outer)
             else:
                 self._spoil(m, inner, outer, {k: self._plant.add(k, f"{self._name}.{name}") for k in STREAM_FAULTS})
         return m
@@ -229,6 +243,5 @@ class Faulty(wiring.Component):  # type: ignore[misc]
         m = Module()
         m.submodules.inner = self._inner
         for name, member in self._inner.signature.members.items():
-            inner, outer = getattr(self._inner, name), wiring.flipped(getattr(self, name))
-            wiring.connect(m, *((outer, inner) if member.flow == In else (inner, outer)))
+            _pass(m, member, getattr(self._inner, name), getattr(self, name))
         return m

@@ -2,11 +2,12 @@
 // in a minute takes a second here. Both give the same answers in the same cycles, which a test asserts.
 //
 //     accelerator MUTANT BEATS ANSWERS STARTS I_STALLS O_STALLS I_LAST O_LAST FRAMES RESET_AT HANG_CYCLES MOST_BEATS
+//         [IMAGE]
 //
 // MUTANT goes to the port `mutant` and chooses a fault, 0 none. I_STALLS and O_STALLS are files of the characters 0 and 1,
 // taken from the start again after their end: whether to stall. MOST_BEATS is the number of output beats after which an
 // accelerator has no end. The other arguments are those of the bench's job. The exit status is 1, with the reason on
-// standard error, where the bench would fail.
+// standard error, where the bench would fail. Compiled with LOADS, the accelerator loads memories from the file IMAGE.
 
 #include <cstdint>
 #include <cstdio>
@@ -128,10 +129,34 @@ int failed(const std::string& why) {
     return 1;
 }
 
+#ifdef LOADS
+// Loads the memories; false if it is neither done nor refused for `hang_cycles`.
+bool load(const std::string& image, long hang_cycles) {
+    for (size_t k = 0; k < image.size(); ++k) {
+        dut->image___05Fvalid = 1;
+        dut->image___05Fpayload = uint8_t(image[k]) | (k == 0) << 8;
+        settle();
+        edge();
+    }
+    dut->image___05Fvalid = 0;
+    for (long k = 0; k < hang_cycles; ++k) {
+        settle();
+        if (dut->loaded || dut->failed) return true;
+        edge();
+    }
+    return false;
+}
+#endif
+
 }  // namespace
 
 int main(int argc, char** argv) {
+#ifdef LOADS
+    if (argc != 14) return 2;
+    const std::string image = contents(argv[13]);
+#else
     if (argc != 13) return 2;
+#endif
     VerilatedContext context;
     Vaccelerator instance{&context};
     dut = &instance;
@@ -149,6 +174,9 @@ int main(int argc, char** argv) {
     const long most_beats = std::atol(argv[12]);
 
     reset(4);
+#ifdef LOADS
+    if (!load(image, hang_cycles)) return failed("nothing moved: the image is neither loaded nor refused");
+#endif
     size_t sent = 0;
     if (reset_at >= 0) {
         bool offered = false;
@@ -167,6 +195,9 @@ int main(int argc, char** argv) {
             edge();
         }
         reset(1);
+#ifdef LOADS
+    if (!load(image, hang_cycles)) return failed("nothing moved: the image is neither loaded nor refused");
+#endif
     }
 
     bool offered = sent < beats.size() && (steady || !i_stalls.next());

@@ -40,6 +40,11 @@ def agrees_with_its_platform(board: Board) -> None:
     assert set(board.leds) <= {"busy", "activity", "error"}
     for resource in board.leds.values():
         platform.lookup(*resource)
+    if board.flash is not None:
+        flash = {io.name: io.ios[0] for io in platform.lookup(*board.flash.pins).ios if hasattr(io, "ios")}
+        assert flash["cs"].invert and len(flash["dq"].names) == 2
+        # Behind the largest bitstream of the part, where what is erased for one is not the other's.
+        assert board.part == "ice40-up5k" and board.flash.address > 104_156 and board.flash.address % 0x10000 == 0
     words = board.host_link
     assert board.bridge == ("adapter" if "adapter" in words else next((b for b in BRIDGES if b in words), "debugger"))
     assert rates_of(board.link_mhz * 1e6, board.fast_baud())

@@ -28,26 +28,30 @@ def test_cost_is_that_of_the_units(part: str) -> None:
     for network in networks():
         for layer in network.layers:
             # Those of one interval use again what those of another left.
-            candidates = Candidates(layer, device, {}, joins=(True, True), deep=True, share=device.dsp)
+            options = {"joins": (True, True), "deep": True, "share": device.dsp, "loads": device.spram > 0}
+            candidates = Candidates(layer, device, {}, **options)
             for interval in (2 * layer.work, max(1, layer.work // 3), max(1, layer.work // 7)):
                 for batch in layer.batches({}, (1, 2, 3), (1, 2)):
                     for found in candidates.within(interval, batch):
                         plan, opens, closes = found.plan, found.head.frames == 1, int(found.tail.frames == 1)
                         units = layer.units(plan, device.family, opens=opens, closes=closes)
-                        luts, used = cost(device, (unit for _, unit in units))
-                        assert (found.luts, found.block_ram) == (pytest.approx(luts), used)
+                        luts, used, single = cost(device, (unit for _, unit in units))
+                        assert (found.luts, found.block_ram, found.spram) == (pytest.approx(luts), used, single)
+                        assert single == plan.spram
                         assert (found.head.lanes, found.tail.pe) == (plan.i_lanes, plan.pe)
                         assert plan.cycles <= interval
                         kinds.add(type(layer))
     assert kinds == set(LAYERS)
 
 
-def test_none_beats_another() -> None:
-    """In both LUTs and block RAMs, where the neighbours see no difference."""
-    layer = networks()[0].layers[0]
-    found = Candidates(layer, PARTS["ice40-up5k"], {}, joins=(False, False), deep=True, share=0).within(40, 1)
-    costs = [(c.head, c.tail, c.luts, c.block_ram) for c in found]
+@pytest.mark.parametrize("loads", [False, True])
+def test_none_beats_another(loads: bool) -> None:
+    """In LUTs, block RAMs and single-port RAMs, where the neighbours see no difference."""
+    layer, part = networks()[0].layers[0], PARTS["ice40-up5k"]
+    found = Candidates(layer, part, {}, joins=(False, False), deep=True, share=0, loads=loads).within(40, 1)
+    costs = [(c.head, c.tail, c.luts, c.block_ram, c.spram) for c in found]
     assert len(costs) > 3
-    for head, tail, luts, used in costs:
-        rivals = [entry[2:] for entry in costs if entry[:2] == (head, tail) and entry[2:] != (luts, used)]
-        assert not any(other[0] <= luts and other[1] <= used for other in rivals)
+    assert {bool(cost[4]) for cost in costs} == {False, loads}
+    for head, tail, *own in costs:
+        rivals = [entry[2:] for entry in costs if entry[:2] == (head, tail) and list(entry[2:]) != own]
+        assert not any(all(a <= b for a, b in zip(other, own, strict=True)) for other in rivals)

@@ -101,7 +101,7 @@ def test_plan_file_feeds_back(tmp_path):
         ({"fc0": {"simd": 0}}, "layer fc0: simd must be 1 to 64, not 0"),
         ({"fc0": {"pe": True}}, "pe must be"),
         ({"fc0": {"pe": "4"}}, "pe must be"),
-        ({"fc0": {"weight_memory": "disk"}}, "weight_memory must be block, lut or logic, not 'disk'"),
+        ({"fc0": {"weight_memory": "disk"}}, "weight_memory must be block, lut, logic or spram, not 'disk'"),
         ({"fc0": {"buffer_memory": "logic"}}, "buffer_memory must be block or lut, not 'logic'"),
         (
             {"fc0": {"weight_memory": "logic", "pe": 3}},

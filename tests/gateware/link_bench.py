@@ -9,7 +9,9 @@ from amaranth.sim import Simulator
 
 from bnnhw.gateware.frame_layout import frame_layout
 from bnnhw.gateware.link.board_link import BoardLink
+from bnnhw.gateware.loading.image_loader import ImageLoader
 from bnnhw.line import BASE_BAUD
+from bnnhw.memory_image import head
 from tests.gateware.bench import add_clock
 
 CLOCK_MHZ = 4.0  # the slowest there is: short simulations
@@ -18,6 +20,7 @@ DIGEST = b"a digest"
 SHAPE = {"input_elements": 21, "input_bits": 1, "input_simd": 5, "output_elements": 3, "output_width": 9}
 # Room for four frames of this shape: four requests of one each.
 SINGLE = {"buffer_bytes": 16}
+LOADED_WORDS = 20
 
 
 class Summing(wiring.Component):
@@ -79,7 +82,8 @@ class SimulatedBoard:
     skew : float
         By how much the host's bits are longer than the board's.
     shape : int
-        Parameters of `BoardLink` other than those of SHAPE.
+        Parameters of `BoardLink` other than those of SHAPE. With `loads`, its images go to an `ImageLoader` of
+        `LOADED_WORDS` words.
     """
 
     def __init__(self, *, clk_mhz=CLOCK_MHZ, accel_mhz=None, skew=0.0, **shape):
@@ -106,11 +110,16 @@ class SimulatedBoard:
         wiring.connect(top, self.link.o, accelerator.i)
         wiring.connect(top, accelerator.o, self.link.i)
         top.d.comb += accelerator.hang.eq(self.hang)
+        self.loading = Signal()  # from a flash
+        if shape.get("loads"):
+            top.submodules.loader = self.loader = loader = ImageLoader(head(DIGEST), LOADED_WORDS, LOADED_WORDS)
+            wiring.connect(top, self.link.load, loader.i)
+            top.d.comb += [self.link.loaded.eq(loader.loaded), self.link.loading.eq(self.loading)]
         self.simulator = Simulator(top)
         add_clock(self.simulator, clk_mhz)
         if accel_mhz:
             add_clock(self.simulator, accel_mhz, "accel", phase=1e-9)
-        self._hang_next = 0
+        self._hang_next = self._loading_next = 0
         self.simulator.add_testbench(self._drive, background=True)
         self.simulator.add_testbench(self._listen, background=True)
 
@@ -122,6 +131,7 @@ class SimulatedBoard:
         while True:
             ctx.set(self.link.rx, self._sending.popleft() if self._sending else 1)
             ctx.set(self.hang, self._hang_next)
+            ctx.set(self.loading, self._loading_next)
             await ctx.delay(self._bit)
 
     async def _listen(self, ctx):
@@ -142,6 +152,9 @@ class SimulatedBoard:
 
     def set_hang(self, hang):
         self._hang_next = int(hang)
+
+    def set_loading(self, loading):
+        self._loading_next = int(loading)
 
     @property
     def in_waiting(self):

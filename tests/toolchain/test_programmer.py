@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from bnnhw.errors import InputError, ToolError
-from bnnhw.toolchain import program
+from bnnhw.toolchain import find_board, program
 
 
 def built(folder: Path, board: str = "icebreaker", schema: int = 3) -> Path:
@@ -19,9 +19,18 @@ def built(folder: Path, board: str = "icebreaker", schema: int = 3) -> Path:
     return folder
 
 
+def with_weights(folder: Path, board: str = "icebreaker") -> Path:
+    built(folder, board)
+    report = json.loads((folder / "report.json").read_text())
+    report["weights"] = {"file": "weights.bin", "sha256": hashlib.sha256(b"image").hexdigest()}
+    (folder / "report.json").write_text(json.dumps(report))
+    (folder / "weights.bin").write_bytes(b"image")
+    return folder
+
+
 def programmer(folder: Path, monkeypatch: pytest.MonkeyPatch, name: str, status: int = 0) -> Path:
     path = folder / name
-    path.write_text(f'#!/bin/sh\necho "$@" > {folder}/arguments\nexit {status}\n')
+    path.write_text(f'#!/bin/sh\necho "$@" >> {folder}/arguments\nexit {status}\n')
     path.chmod(0o755)
     monkeypatch.setenv("PATH", str(folder), prepend=":")
     return folder / "arguments"
@@ -61,3 +70,32 @@ def test_without_a_bitstream(tmp_path: Path) -> None:
     built(tmp_path, schema=99)
     with pytest.raises(InputError, match="not a report of this version"):
         program(tmp_path)
+
+
+def test_weights_go_into_the_flash_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    arguments = programmer(tmp_path, monkeypatch, "iceprog")
+    program(with_weights(tmp_path))
+    assert arguments.read_text().splitlines() == [
+        f"-o 128k {tmp_path / 'weights.bin'}",
+        str(tmp_path / "icebreaker.bin"),
+    ]
+    flash = find_board("icebreaker").flash
+    assert flash is not None and flash.address == 128 * 1024
+
+
+def test_weights_of_a_board_whose_flash_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    arguments = programmer(tmp_path, monkeypatch, "icesprog")
+    program(with_weights(tmp_path, "icesugar"))
+    assert arguments.read_text().splitlines() == [str(tmp_path / "icesugar.bin")]
+
+
+def test_weights_that_are_missing_or_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    arguments = programmer(tmp_path, monkeypatch, "iceprog")
+    path = with_weights(tmp_path) / "weights.bin"
+    path.write_bytes(b"other")
+    with pytest.raises(InputError, match="weights.bin: not the weights that report.json describes: build again"):
+        program(tmp_path)
+    path.unlink()
+    with pytest.raises(InputError, match="weights.bin: missing: build again"):
+        program(tmp_path)
+    assert not arguments.exists()

@@ -24,6 +24,8 @@ MULTIPLIERS = ("hard", "lut")
 MULTIPLIED = {"multiplier": "hard", "adders": "lut"}
 # Where weights lie that are not read from a memory, but folded into the logic that multiplies by them.
 LOGIC = "logic"
+# Where weights lie that are loaded after the configuration: single-port RAM, where a part has it.
+SPRAM = "spram"
 # Of a FIFO or a line buffer: more than fit any part.
 MAX_BEATS = 1 << 16
 
@@ -113,6 +115,16 @@ class LayerPlan:
         return frozenset()
 
     @property
+    def spram(self) -> int:
+        """Single-port RAMs that it takes."""
+        return 0
+
+    @property
+    def loadable(self) -> bool:
+        """Whether single-port RAMs are deep enough for what it keeps in them."""
+        return True
+
+    @property
     def weight_bits_read(self) -> float:
         """Bits of weights that block RAMs give per inference, see `bnnhw.dataflow.traffic`."""
         return 0.0
@@ -185,6 +197,8 @@ class Layer(ABC):
     plan_type: ClassVar[type[LayerPlan]]
     nodes: ClassVar[tuple[type[Node], ...]]
 
+    # Whether its weights can lie in memories that are loaded.
+    loads: ClassVar[bool] = False
     # Whether it takes windows of a map.
     windowed: ClassVar[bool] = False
 

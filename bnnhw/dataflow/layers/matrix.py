@@ -41,6 +41,7 @@ class MatrixLayer(WeightedLayer):
 
     plan_type = MatrixPlan
     nodes = (Dense,)
+    loads = True
 
     @property
     def mw(self) -> int:

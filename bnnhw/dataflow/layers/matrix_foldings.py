@@ -8,6 +8,7 @@ from typing import Any
 
 from bnnhw.dataflow.layers.base import divisors
 from bnnhw.ir.geometry import Geometry
+from bnnhw.parts import SPRAM_WORDS
 from bnnhw.units.memories import power_of_two
 
 # Where a vector may take no more cycles than this, its weights may as well be folded into logic, which takes one.
@@ -37,7 +38,10 @@ def matrix_foldings(
         Vectors of a frame, and how many share a fetched weight: of one frame, or of several where each has one.
     """
     if vectors == 1:
+        # Slow ones would not fit the depth of a single-port RAM.
         pairs = _pairs(mh, mw, shape, window, interval * batch, wanted)
+        if interval * batch > SPRAM_WORDS:
+            pairs |= _pairs(mh, mw, shape, window, SPRAM_WORDS, wanted)
     elif batch <= vectors:
         pairs = _pairs(mh, mw, shape, window, interval // -(-vectors // batch), wanted)
     else:

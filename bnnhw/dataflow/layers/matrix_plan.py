@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 from bnnhw.arithmetic.formats import DataType
 from bnnhw.dataflow.layers import bounds
-from bnnhw.dataflow.layers.base import LOGIC, MEMORIES
+from bnnhw.dataflow.layers.base import LOGIC, MEMORIES, SPRAM
 from bnnhw.dataflow.layers.weighted_plan import WEIGHTED_CHOICES, WeightedPlan
 from bnnhw.errors import PlanError
+from bnnhw.parts import SPRAM_WIDTH, SPRAM_WORDS
 
 # Frames that may share a fetched weight.
 MAX_FRAMES = 8
@@ -31,7 +32,8 @@ class MatrixPlan(WeightedPlan):
         Taps of a window that come at a time: 1, or all those of a column, one in each row.
     weight_memory, buffer_memory
         `weight_memory` may also be ``logic``, which takes a whole matrix at a time: each vector is multiplied in one
-        cycle by adders made for these weights, and `buffer_memory` is where results wait.
+        cycle by adders made for these weights, and `buffer_memory` is where results wait. Or ``spram``, the single-port
+        RAMs of iCE40 UltraPlus, which are loaded after the configuration.
     """
 
     batch: int
@@ -71,10 +73,23 @@ class MatrixPlan(WeightedPlan):
         return super().bounds | ({bounds.WINDOWS} if self.lanes else set())
 
     @property
+    def word_bits(self) -> int:
+        """Bits of the weights of a beat."""
+        return self.pe * self.simd * DataType.parse(self.weight).bits
+
+    @property
+    def spram(self) -> int:
+        return -(-self.word_bits // SPRAM_WIDTH) if self.weight_memory == SPRAM else 0
+
+    @property
+    def loadable(self) -> bool:
+        return self.weight_memory != SPRAM or self.nf * self.sf <= SPRAM_WORDS
+
+    @property
     def weight_bits_read(self) -> float:
         if self.weight_memory != "block":
             return 0.0
-        once = self.nf * self.sf * self.pe * self.simd * DataType.parse(self.weight).bits
+        once = self.nf * self.sf * self.word_bits
         return once * (-(-self.vectors // self.batch) if self.vectors > 1 else 1 / self.batch)
 
     def check(self, where: str) -> None:
@@ -87,6 +102,12 @@ class MatrixPlan(WeightedPlan):
                 f"{self.mw} and batch 1, or take another memory"
             )
 
+        if not self.loadable:
+            raise PlanError(
+                f"{where}: layer {self.name}: weight_memory spram has room for {SPRAM_WORDS:,} words, and pe {self.pe} "
+                f"with simd {self.simd} makes {self.nf * self.sf:,} of them: take more of either"
+            )
+
     def _ranges(self) -> dict[str, tuple[int, int]]:
         return {
             **super()._ranges(),
@@ -95,4 +116,4 @@ class MatrixPlan(WeightedPlan):
         }
 
     def _memories(self) -> dict[str, tuple[str, ...]]:
-        return {**super()._memories(), "weight_memory": (*MEMORIES, LOGIC)}
+        return {**super()._memories(), "weight_memory": (*MEMORIES, LOGIC, SPRAM)}

@@ -11,7 +11,14 @@ from bnnhw.ir.nodes import Scale, Threshold
 from bnnhw.units.scale import ScaleContents, ScaleUnit
 
 # Fewer thresholds are no more than a multiplication takes.
-MIN_THRESHOLDS = 15
+MIN_THRESHOLDS = 7
+# A table of more bits, half of what a block RAM of iCE40 has, lies in block RAM where nobody asks.
+MAX_LUT_TABLE = 2048
+
+
+def table_memory(bits: int) -> str:
+    """Where a table of `bits` bits lies."""
+    return "block" if bits > MAX_LUT_TABLE else "lut"
 
 
 def stand_in(

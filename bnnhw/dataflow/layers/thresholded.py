@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from bnnhw.arithmetic.formats import DataType
 from bnnhw.arithmetic.plane_products import SMALL_TABLE
 from bnnhw.arithmetic.thresholds import MAX_PARALLEL_THRESHOLDS, threshold_cycles
 from bnnhw.dataflow.layers.base import MEMORIES, MULTIPLIED, Layer, LayerPlan, NamedUnit
-from bnnhw.dataflow.layers.scaled import scale_contents, scale_unit
+from bnnhw.dataflow.layers.scaled import scale_contents, scale_unit, table_memory
 from bnnhw.errors import PlanError
 from bnnhw.ir.nodes import Scale, Threshold
 from bnnhw.units import CodeTable, Contents, ThresholdUnit
@@ -106,13 +107,11 @@ class ThresholdedLayer(Layer):
         given = self.given(final=final)
         if memory in MULTIPLIED:
             assert self.scaled is not None
-            yield (
-                "scale",
-                scale_unit(
-                    self.scaled, x, given, pe=plan.pe, nf=plan.nf, vectors=plan.side_by_side, memory="lut",
-                    multiplier=MULTIPLIED[memory],
-                ),
+            unit = scale_unit(
+                self.scaled, x, given, pe=plan.pe, nf=plan.nf, vectors=plan.side_by_side, memory="lut",
+                multiplier=MULTIPLIED[memory],
             )  # fmt: skip
+            yield "scale", replace(unit, memory=table_memory(plan.pe * unit.word * plan.nf))
             return
         yield from threshold_units(
             node, given, pe=plan.pe, nf=plan.nf, width=self.width, vectors=plan.side_by_side,

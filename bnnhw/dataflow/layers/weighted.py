@@ -14,7 +14,7 @@ from bnnhw.arithmetic.formats import DataType
 from bnnhw.arithmetic.plane_products import Product
 from bnnhw.arithmetic.thresholds import FoldedThresholds, fold_thresholds, total_width
 from bnnhw.dataflow.layers.base import MEMORIES, MULTIPLIED, LayerPlan, NamedUnit
-from bnnhw.dataflow.layers.scaled import stand_in
+from bnnhw.dataflow.layers.scaled import stand_in, table_memory
 from bnnhw.dataflow.layers.thresholded import ThresholdedLayer
 from bnnhw.dataflow.layers.weighted_plan import WeightedPlan
 from bnnhw.ir.bounds import reach
@@ -166,7 +166,11 @@ class WeightedLayer(ThresholdedLayer):
             weight_memory=plan.weight_memory,
             # A single row is a constant, read by nobody.
             weight_latency=plan.weight_latency if plan.nf * plan.sf > 1 else 1,
-            bias_memory="lut" if plan.threshold_memory in MULTIPLIED else plan.threshold_memory,
+            bias_memory=(
+                table_memory(plan.pe * self.width * plan.nf)
+                if plan.threshold_memory in MULTIPLIED
+                else plan.threshold_memory
+            ),
             # Not before thresholds or a skid buffer, which have registers; a single threshold has none.
             registered=self.thresholds <= 1 and not self._has_skid(plan),
             family=family,

@@ -10,7 +10,8 @@ from bnnhw.gateware.arithmetic.pe import PE
 from bnnhw.gateware.arithmetic.popcount import Popcount
 from bnnhw.gateware.data_register import data_register
 from bnnhw.gateware.frame_layout import frame_layout
-from bnnhw.gateware.memory import Bank
+from bnnhw.gateware.memory import Bank, LoadedBank
+from bnnhw.memory_image import WORD_BITS
 
 
 class MatrixVectorUnit(wiring.Component):
@@ -43,7 +44,8 @@ class MatrixVectorUnit(wiring.Component):
         Groups of rows that see columns of their own, `simd` of each group in a beat, side by side. With more than one,
         each group has ``pe / groups`` rows at a time; with one row in each it is a vector-vector unit (VVAU).
     weight_memory, bias_memory : str
-        Kinds of memory, see `Bank`.
+        Kinds of memory, see `Bank`. With `weight_memory` ``"spram"`` the weights are not part of the circuit: they are
+        loaded into a `LoadedBank`, and nothing may come at `i` before they are.
     weight_latency : int
         Cycles from a row's address to its weights at the PEs: 1 straight from the bank, 2 with registers behind it,
         which block RAM of ECP5 wants: its outputs come 5.6 ns after the clock (nextpnr's timing of DP16KD).
@@ -58,6 +60,9 @@ class MatrixVectorUnit(wiring.Component):
         `last` closes each vector pass; it is not needed here, because the frame was checked at the input.
     o : Out(stream), payload ``{data: (vectors * pe) x signed(width), last: 1}``
         The `pe` sums of the first vector come first. `last` closes each vector: the sums of its last `pe` rows.
+    begin : In(1), load : In(stream, always ready), rest : Out(stream, always ready), payload 16 bits
+        Where weights are loaded: after `begin`, the words of `bnnhw.units.matrix_vector.load_words`; those that follow
+        them are of other units, and leave through `rest`.
 
     Timing
     ------
@@ -121,10 +126,13 @@ class MatrixVectorUnit(wiring.Component):
             PE(simd, input_dtype, weight_dtype, width=width, divisor=divisor, levels=levels, family=family)
             for _ in range(vectors * pe)
         ]
+        word = stream.Signature(WORD_BITS, always_ready=True)
+        loading = {"begin": In(1), "load": In(word), "rest": Out(word)} if weight_memory == "spram" else {}
         super().__init__(
             {
                 "i": In(stream.Signature(frame_layout(self._sources * simd * input_dtype.bits))),
                 "o": Out(stream.Signature(frame_layout(data.ArrayLayout(signed(width), vectors * pe)))),
+                **loading,
             }
         )
 
@@ -136,7 +144,12 @@ class MatrixVectorUnit(wiring.Component):
         m = Module()
         weight_memory, _ = self._memories
         row_bits = self._simd * self._weight.bits
-        m.submodules.weights = bank = Bank(self._pe * row_bits, self._weights, kind=weight_memory)
+        is_loaded = weight_memory == "spram"
+        if is_loaded:
+            bank = LoadedBank(self._pe * row_bits, len(self._weights))
+        else:
+            bank = Bank(self._pe * row_bits, self._weights, kind=weight_memory)
+        m.submodules.weights = bank
 
         enable = Signal()
         accept = Signal()
@@ -148,12 +161,16 @@ class MatrixVectorUnit(wiring.Component):
         row = Signal(range(self._sf * self._nf))
         ends_pass = column == self._sf - 1
         ends_vector = ends_pass & (fold == self._nf - 1)
-        with m.If(accept):
+        written = self._load(m, bank, ends_vector) if is_loaded else Const(0, 1)
+        with m.If(accept | written):
             m.d.sync += [column.eq(column + 1), row.eq(row + 1)]
             with m.If(ends_pass):
                 m.d.sync += [column.eq(0), fold.eq(fold + 1)]
             with m.If(ends_vector):
                 m.d.sync += [fold.eq(0), row.eq(0)]
+        if is_loaded:
+            with m.If(self.begin):
+                m.d.sync += [column.eq(0), fold.eq(0), row.eq(0)]
         m.d.comb += [bank.addr.eq(row), bank.en.eq(enable)]
 
         # The beat with its weights, then its flags alongside the popcounts.
@@ -204,6 +221,27 @@ class MatrixVectorUnit(wiring.Component):
             if shared:
                 m.d.comb += pe.shared.eq(shared[source])
         return m
+
+    def _load(self, m, bank, ends_vector):
+        """Writes the bank's words as they come, row after row as a vector reads them, each in the words of its cells;
+        returns whether a row is whole with the present one."""
+        cells = len(bank.write)
+        cell, full, last = Signal(range(cells)), Signal(), Signal()
+        takes = self.load.valid & ~full
+        m.d.comb += [
+            last.eq(cell == cells - 1),
+            bank.write_data.eq(self.load.payload),
+            *(bank.write[k].eq(takes & (cell == k)) for k in range(cells)),
+            self.rest.payload.eq(self.load.payload),
+            self.rest.valid.eq(self.load.valid & full),
+        ]
+        with m.If(takes):
+            m.d.sync += [cell.eq(cell + 1), full.eq(last & ends_vector)]
+            with m.If(last):
+                m.d.sync += cell.eq(0)
+        with m.If(self.begin):
+            m.d.sync += [cell.eq(0), full.eq(0)]
+        return takes & last
 
     def _output(self, m, enable, done, last):
         """Gives the PEs' sums out when they are `done`."""

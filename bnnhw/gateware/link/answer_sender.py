@@ -6,7 +6,7 @@ from amaranth.lib.crc.catalog import CRC16_XMODEM
 from amaranth.lib.wiring import In, Out
 
 from bnnhw.gateware.frame_layout import result_layout
-from bnnhw.gateware.link.answer import ANSWER, short_status
+from bnnhw.gateware.link.answer import answer_layout, short_status
 from bnnhw.packets import ESCAPE, ESCAPE_MASK, RESULT_TRAILER, START, Status
 
 
@@ -34,10 +34,12 @@ class AnswerSender(wiring.Component):
         What an IDENTITY says, and the shape of a RESULT.
     output_width : int
         Bits of an element.
+    loads : bool
+        Whether there are the answers of memories that are loaded.
 
     Members
     -------
-    answer : In(stream), payload `ANSWER`
+    answer : In(stream), payload `answer_layout`
         Taken when the answer is sent.
     result : In(stream), payload `result_layout`
         One frame for each answer that is a RESULT, `identity.block` for a RESULT_BLOCK.
@@ -52,12 +54,12 @@ class AnswerSender(wiring.Component):
     last byte is taken, so that nothing is buffered here: a slow line stalls the accelerator.
     """
 
-    def __init__(self, identity, output_width):
+    def __init__(self, identity, output_width, *, loads=False):
         self._identity = identity
         self._element_bits = 8 * identity.output_bytes
         super().__init__(
             {
-                "answer": In(stream.Signature(ANSWER)),
+                "answer": In(stream.Signature(answer_layout(loads=loads))),
                 "result": In(stream.Signature(result_layout(output_width, identity.output_elements))),
                 "o": Out(stream.Signature(8)),
                 "goes_fast": Out(1),
@@ -127,7 +129,7 @@ class AnswerSender(wiring.Component):
             with m.Case(_State.START):
                 m.d.comb += byte.eq(START)
             with m.Case(_State.STATUS):
-                m.d.comb += byte.eq(Cat(status, Const(Status.IDENTITY >> 3, 5)))
+                m.d.comb += byte.eq(Cat(status, Const(Status.IDENTITY >> len(status), 8 - len(status))))
             with m.Case(_State.SEQUENCE):
                 m.d.comb += byte.eq(self.answer.payload.sequence)
             with m.Case(_State.LENGTH_LOW):

@@ -6,13 +6,14 @@ from amaranth.lib.wiring import In, Out
 from amaranth.utils import ceil_log2
 
 from bnnhw.gateware.frame_layout import frame_layout, result_layout
-from bnnhw.gateware.link.answer import ANSWER, short_status
+from bnnhw.gateware.link.answer import answer_layout, short_status
 from bnnhw.gateware.link.answer_sender import AnswerSender
 from bnnhw.gateware.link.crossing import Crossing
 from bnnhw.gateware.link.frame_buffer import FrameBuffer
 from bnnhw.gateware.link.line_rate import LineRate
 from bnnhw.gateware.link.request_receiver import RequestReceiver
 from bnnhw.gateware.link.uart import UARTReceiver, UARTTransmitter
+from bnnhw.gateware.loading.image_loader import IMAGE_BYTE
 from bnnhw.gateware.streams.shift_queue import ShiftQueue
 from bnnhw.gateware.streams.width_converter import WidthConverter
 from bnnhw.line import rates_of
@@ -49,6 +50,8 @@ class BoardLink(wiring.Component):
     buffer_bytes : int
         Block RAM to spend on frames that wait: room for a power of two of them if they fit, else for two, whatever that
         takes. Up to four are requests of one frame each; with room for more, requests come in blocks of frames.
+    loads : bool
+        Whether the accelerator has memories to load.
 
     Attributes
     ----------
@@ -71,6 +74,8 @@ class BoardLink(wiring.Component):
         Changes with every answer.
     error : Out(1)
         The last request was refused.
+    loaded, loading, load
+        Only with `loads`; see `RequestReceiver`.
 
     Timing
     ------
@@ -98,6 +103,7 @@ class BoardLink(wiring.Component):
         output_width,
         cross_domain=True,
         buffer_bytes=512,
+        loads=False,
     ):
         self._clk_hz = clk_hz
         self._divider = rates_of(clk_hz, fast_baud)
@@ -126,6 +132,9 @@ class BoardLink(wiring.Component):
         self.frames_per_second = self.identity.frames_per_second(baud)
         self._output_width = output_width
         self._cross_domain = cross_domain
+        self._loads = loads
+        image = stream.Signature(IMAGE_BYTE, always_ready=True)
+        loading = {"loaded": In(1), "loading": In(1), "load": Out(image)} if loads else {}
         super().__init__(
             {
                 "rx": In(1, init=1),
@@ -135,6 +144,7 @@ class BoardLink(wiring.Component):
                 "busy": Out(1),
                 "activity": Out(1),
                 "error": Out(1),
+                **loading,
             }
         )
 
@@ -144,10 +154,12 @@ class BoardLink(wiring.Component):
         has_fast = bool(identity.fast_baud)
         m.submodules.uart_rx = uart_rx = UARTReceiver(self._divider)
         m.submodules.uart_tx = uart_tx = UARTTransmitter(self._divider)
-        m.submodules.receiver = receiver = RequestReceiver(identity.frame_bytes, block=identity.block, fast=has_fast)
+        m.submodules.receiver = receiver = RequestReceiver(
+            identity.frame_bytes, block=identity.block, fast=has_fast, loads=self._loads
+        )
         m.submodules.buffer = buffer = FrameBuffer(identity.frame_bytes, self._slots)
-        m.submodules.queue = queue = ShiftQueue(ANSWER, identity.depth)
-        m.submodules.sender = sender = AnswerSender(identity, self._output_width)
+        m.submodules.queue = queue = ShiftQueue(answer_layout(loads=self._loads), identity.depth)
+        m.submodules.sender = sender = AnswerSender(identity, self._output_width, loads=self._loads)
         bits, beat = identity.input_elements * identity.input_bits, identity.input_lanes * identity.input_bits
         if bits == beat:  # a frame is a beat: as it has whole bytes, so do its beats until the end
             bits = beat = 8 * identity.frame_bytes
@@ -202,7 +214,11 @@ class BoardLink(wiring.Component):
         m.d.comb += self.busy.eq(receiver.receiving | queue.o.valid)
         with m.If(queue.o.valid & queue.o.ready):
             m.d.sync += self.activity.eq(~self.activity)
-        refusals = (Status.BAD_CHECKSUM, Status.BAD_LENGTH, Status.UNKNOWN_KIND)
+        refusals = [Status.BAD_CHECKSUM, Status.BAD_LENGTH, Status.UNKNOWN_KIND]
+        if self._loads:
+            refusals += [Status.LOADING, Status.NOT_LOADED]
+            m.d.comb += [receiver.loaded.eq(self.loaded), receiver.loading.eq(self.loading)]
+            wiring.connect(m, receiver.load, wiring.flipped(self.load))
         with m.If(receiver.finish):
             m.d.sync += self.error.eq(receiver.answer.status.matches(*map(short_status, refusals)))
         return m

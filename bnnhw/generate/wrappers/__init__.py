@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from bnnhw.dataflow import Network, Plan
-from bnnhw.errors import InputError
+from bnnhw.errors import InputError, PlanError
 from bnnhw.hints import did_you_mean
 
 # Names of the buses; the circuits, and Amaranth with them, are imported when one is wanted.
@@ -31,8 +31,16 @@ def wrapper(bus: str, plan: Plan, network: Network) -> Any:
     ------
     InputError
         As `check_bus`.
+    PlanError
+        If weights of the plan have to be loaded, which no bus does.
     """
     check_bus(bus)
+    if plan.loads:
+        names = ", ".join(layer.name for layer in plan.layers if layer.spram)
+        raise PlanError(
+            f"model {plan.model}: the weights of {names} are loaded (weight_memory spram), which only the link of a "
+            "board does: compile it for a part (--part), or give these layers another weight_memory (--folding)"
+        )
     from bnnhw.generate.wrappers.axi_stream import AxiStream, AxiStreamWrapper
     from bnnhw.generate.wrappers.spi import Spi, SpiWrapper
     from bnnhw.generate.wrappers.stream import Stream, StreamWrapper

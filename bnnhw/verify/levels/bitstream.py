@@ -17,13 +17,18 @@ def answer(task: Task) -> Answer:
     Raises
     ------
     InputError
-        If there is no bitstream, or it is not for iCE40.
+        If there is no bitstream, or it is not for iCE40, or has weights in single-port RAM.
     ToolError
         If icebox_vlog or another tool is missing or fails.
     """
     design = task.design
     if design.folder is None:
         raise InputError("level bitstream needs the folder of a build: give DIR instead of MODEL")
+    if design.plan.loads:
+        raise InputError(
+            "level bitstream: icebox_vlog leaves out single-port RAM, where weights are (weight_memory spram): "
+            "use the levels netlist and board"
+        )
     verilog = unpacked(find_board(design.plan.board), design.folder)
     answers = infer_on_board(design, task.inputs, verilog=verilog)
     outputs = reference.finish(design.graph, answers.results.integers)
