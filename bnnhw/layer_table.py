@@ -126,7 +126,7 @@ SHAPES: Mapping[str, EngineShape] = {
     "up5k": EngineShape("ice40", 16, 2, 4, 1 << 14, "spram", 256, 256, 22),
     "ecp5-85f": EngineShape("ecp5", 32, 4, 8, 1 << 13, "block", 512, 512, 24),
 }
-"""Shapes that are known to fit a part, by what they are made for."""
+"""Shapes by the parts that they are meant for; whether an engine fits, place and route has to show."""
 
 
 class Opcode(IntEnum):

@@ -8,9 +8,11 @@ from dataclasses import dataclass, field
 
 from bnnhw.errors import ToolError
 from bnnhw.layer_table import EngineShape
+from bnnhw.parts import Part
 from bnnhw.resources import folder
 from bnnhw.toolchain.verilog import verilog
 from bnnhw.verify.executable import executable
+from bnnhw.verify.netlist import models, synthesise
 
 # Cycles in which nothing goes over any stream, after which an engine hangs.
 HANG_CYCLES = 2_000_000
@@ -67,14 +69,29 @@ class Seen:
     broken: bool = False
 
 
+def engine_netlist(shape: EngineShape, part: Part) -> str:
+    """The module ``engine`` in cells of a part, with their models.
+
+    Raises
+    ------
+    ToolError
+        If yosys is missing or fails.
+    """
+    from bnnhw.generate.engine import engine_rtlil  # Amaranth takes long to import
+
+    return models(part) + synthesise(engine_rtlil(shape), part, "engine")
+
+
 def run_session(
-    shape: EngineShape, session: Session, *, i_stall: int = 0, o_stall: int = 0, seed: int = 0,
-    hang_cycles: int = HANG_CYCLES,
+    shape: EngineShape, session: Session, *, netlist: str | None = None, i_stall: int = 0, o_stall: int = 0,
+    seed: int = 0, hang_cycles: int = HANG_CYCLES,
 ) -> Seen:  # fmt: skip
     """Has the simulated engine of `shape` do all of a session.
 
     Parameters
     ----------
+    netlist
+        What is simulated; None for the engine before synthesis.
     i_stall, o_stall
         Percent of the cycles in which nothing is offered, or taken.
 
@@ -85,7 +102,7 @@ def run_session(
     """
     from bnnhw.generate.engine import engine_rtlil  # Amaranth takes long to import
 
-    text = verilog(engine_rtlil(shape, simulated=True))
+    text = verilog(engine_rtlil(shape, simulated=True)) if netlist is None else netlist
     program = executable(text, "engine", folder("sim") / "engine_harness.cpp", defines=[f"LANES={shape.lanes}"])
     done = subprocess.run(
         [str(program), *(str(value) for value in (i_stall, o_stall, seed, hang_cycles))],

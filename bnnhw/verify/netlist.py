@@ -56,8 +56,8 @@ def elaborate(plan: Plan, network: Network) -> str:
     return rtlil(Accelerator(plan, network), "accelerator", platform=platform)
 
 
-def synthesise(elaborated: str, part: Part) -> str:
-    """RTLIL -> the netlist as Verilog.
+def synthesise(elaborated: str, part: Part, top: str = "accelerator") -> str:
+    """RTLIL of the module `top` -> the netlist as Verilog.
 
     Raises
     ------
@@ -67,7 +67,7 @@ def synthesise(elaborated: str, part: Part) -> str:
     with tempfile.TemporaryDirectory(prefix="bnnhw-netlist-") as name:
         folder = Path(name)
         (folder / ELABORATED).write_text(elaborated)
-        steps = flow.synthesis_steps(part, "accelerator", folder)
+        steps = flow.synthesis_steps(part, top, folder)
         # The cells' own modules stay out: their models take their places.
         flow.run_yosys(folder, f"read_rtlil {ELABORATED}", *steps, f"write_verilog -noattr {SYNTHESISED}")
         # Where nothing reads the end of a carry chain, it is tied to X; Verilator wants such an output left open.

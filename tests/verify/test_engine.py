@@ -16,8 +16,9 @@ from bnnhw.layer_table import HEADER, MAGIC, SHAPES, VERSION, pack
 from bnnhw.overlay.compiler import make_program
 from bnnhw.overlay.cycles import program_cycles
 from bnnhw.overlay.program import checksum
+from bnnhw.parts import find_part
 from bnnhw.passes import to_integers
-from bnnhw.verify.engine import Session, run_session
+from bnnhw.verify.engine import Session, engine_netlist, run_session
 from campaigns.random_maps import random_map_network
 from tests.data import golden, shared
 from tests.overlay.networks import GRAPHS, SMALL, WIDE, right
@@ -26,7 +27,7 @@ pytestmark = pytest.mark.sim
 FRAMES = 3
 
 
-def check(cases, shape, **stalls):
+def check(cases, shape, netlist=None, **stalls):
     """One engine, one network after the other: every answer is right, in the predicted cycles where nothing stalls."""
     session = Session()
     for program, values, _, _ in cases:
@@ -34,7 +35,7 @@ def check(cases, shape, **stalls):
         for frame in program.frames(values):
             session.send(frame)
         session.await_answers(len(values))
-    seen = run_session(shape, session, **stalls)
+    seen = run_session(shape, session, netlist=netlist, **stalls)
     assert not seen.hung
     assert not seen.broken
     start = 0
@@ -63,10 +64,7 @@ def test_every_kind_of_layer(shape, stalls):
     check(cases_of(GRAPHS, shape), shape, **stalls)
 
 
-@pytest.mark.parametrize("name", ["", pytest.param("large", marks=pytest.mark.slow)])
-def test_shipped_networks(name):
-    names = ["digits-binary", "digits-ternary", "mnist-binary"]
-    names = ["mnist-ternary", "mnist-cnn", "cifar-cnv-small"] if name else names
+def shipped(names):
     cases = []
     for model in (import_model(name, None, None) for name in names):
         x = inputs_for(model.graph, None, FRAMES).values
@@ -74,7 +72,27 @@ def test_shipped_networks(name):
         program = make_program(model.network, SHAPES["up5k"])
         integers = found["integers"].reshape(len(x), -1)
         cases.append((program, reference.encode_inputs(model.graph, x), integers, found["prediction"]))
-    check(cases, SHAPES["up5k"])
+    return cases
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("digits-binary", "digits-ternary", "mnist-binary"),
+        pytest.param(("mnist-ternary", "mnist-cnn", "cifar-cnv-small"), marks=pytest.mark.slow),
+    ],
+)
+def test_shipped_networks(names):
+    check(shipped(names), SHAPES["up5k"])
+
+
+@pytest.mark.slow
+@pytest.mark.synth
+def test_the_netlist_of_up5k():
+    """With single-port RAM, which the simulation before synthesis does not have."""
+    netlist = engine_netlist(SHAPES["up5k"], find_part("ice40-up5k"))
+    assert netlist.count("SB_SPRAM256KA \\memory.bank_") == 4
+    check(shipped(("digits-binary", "digits-ternary", "mnist-binary", "mnist-cnn")), SHAPES["up5k"], netlist)
 
 
 @pytest.mark.parametrize("name", ["TFC_1W1A", "TFC_1W2A", "TFC_2W2A"])
