@@ -81,18 +81,22 @@ class Trial:
 
     def caught_by(self, mutant: int) -> str:
         """The first check that finds something wrong with this fault, or ""; 0 is none."""
-        simulation = FaultySimulation(self._small.plan, self._small.network, self._program, mutant)
+        simulation = self._simulation(mutant)
         try:
             return (
                 self._answers(simulation)
                 or self._damaged(simulation)
                 or self._reset(simulation)
                 or self._many(simulation)
+                or self._late(simulation)
             )
         except ToolError as error:
             found = [name for said, name in BENCH.items() if said in str(error)]
             assert found, error
             return found[0]
+
+    def _simulation(self, mutant: int) -> FaultySimulation:
+        return FaultySimulation(self._small.plan, self._small.network, self._program, mutant)
 
     def _answers(self, simulation: RtlSimulation) -> str:
         found = simulation.run(self._small.frames.values)
@@ -141,6 +145,15 @@ class Trial:
             if wrong:
                 return f"{wrong}{when}, of {self._small.how_many}"
         return ""
+
+    def _late(self, simulation: RtlSimulation) -> str:
+        """Whether something comes earlier or later under stalls than without a fault. The cycle models of the units,
+        which a test holds against them under stalls, say the same."""
+        found, right = (
+            some.run(self._small.frames.values, **self._stalls) for some in (simulation, self._simulation(0))
+        )
+        same = np.array_equal(found.beat_cycles, right.beat_cycles)
+        return "" if same and np.array_equal(found.start_cycles, right.start_cycles) else "cycles under stalls"
 
 
 def _differs(found: RtlResult, frames: Frames) -> str:

@@ -19,6 +19,7 @@ from bnnhw.ir.graph import Graph
 from bnnhw.ir.nodes import (
     Activation,
     Arithmetic,
+    Concat,
     Conv,
     Lookup,
     MatMul,
@@ -27,6 +28,7 @@ from bnnhw.ir.nodes import (
     Pad,
     Quant,
     Reshape,
+    Slice,
     Sum,
 )
 from bnnhw.passes import to_integers
@@ -155,7 +157,7 @@ def tables() -> Small:
 
 def lookups() -> Small:
     """Two layers of tables, the ones of each class counted; five bits come at a time."""
-    rng = np.random.default_rng(3)
+    rng = np.random.default_rng(4)
     make = Maker(rng, (12,))
     name = make.add(
         MultiThreshold(**UNNAMED, thresholds=np.zeros((1, 1), np.float32), out_scale=1.0, out_bias=0.0), "x"
@@ -209,7 +211,7 @@ def convolutional() -> Small:
     name = make.add(Pad(**UNNAMED, pads=(0, 1, 0, 0), value=-np.inf), name)
     name = make.add(MaxPool(**UNNAMED, geometry=Geometry((2, 2), (2, 2)), minimum=np.zeros((), np.bool_)), name)
     name = make.add(Conv(**UNNAMED, **make.weights((3, 1, 1, 4)), geometry=Geometry((1, 1))), name)
-    name = make.quantiser(make.normalisation(name, 2.0), "bipolar")
+    name = make.quantiser(_even(make, name, 2.0), "bipolar")
     graph = to_integers(_classified(make, name))
     network = Network.of(graph)
     foldings: list[dict[str, Any]] = [
@@ -261,6 +263,35 @@ def grouped() -> Small:
     return _on_maps("grouped", graph, plan_of(network, folded))
 
 
+def branched() -> Small:
+    """Two convolutions of one map, one with dilations and one with strides; a part of what both give, a matrix."""
+    make = Maker(np.random.default_rng(287), (5, 4, 2))
+    source = make.quantiser("x", "int3")
+    parts = []
+    for geometry, pads in (
+        (Geometry((2, 2), dilations=(3, 1)), (0, 0, 0, 0)),
+        (Geometry((3, 2), (2, 1)), (1, 0, 0, 0)),
+    ):
+        name = make.add(Pad(**UNNAMED, pads=pads, value=0.0), source) if any(pads) else source
+        name = make.add(Conv(**UNNAMED, **make.weights((2, *geometry.kernel, 2)), geometry=geometry), name)
+        parts.append(make.quantiser(_even(make, name, 4.0), "ternary"))
+    name = make.add(Concat(**UNNAMED), *parts)
+    kept = np.ones(make.shape(name), np.bool_)
+    kept[:, 1], kept[..., 2] = False, False
+    graph = to_integers(_classified(make, make.add(Slice(**UNNAMED, kept=kept), name)))
+    network = Network.of(graph)
+
+    foldings: list[dict[str, Any]] = [
+        {"pe": 1, "simd": 4, "lanes": 2, "window_memory": "block"},
+        {"pe": 2, "simd": 3, "lanes": 1, "threshold_memory": "block"},
+        {"pe": 2},
+        {"pe": 1},
+        {"pe": 1, "simd": 4, "popcount_levels": 1},
+    ]
+    folded = [replace(layer.unfolded(), **fold) for layer, fold in zip(network.layers, foldings, strict=True)]
+    return _on_maps("branched", graph, plan_of(network, folded))
+
+
 def _on_maps(name: str, graph: Graph, plan: Plan) -> Small:
     shape = graph.tensors["x"].shape
     x = np.random.default_rng(1).normal(0, 2, (MANY, *shape))
@@ -286,4 +317,5 @@ DESIGNS: dict[str, Callable[[], Small]] = {
     "scaled": scaled,
     "convolutional": convolutional,
     "grouped": grouped,
+    "branched": branched,
 }

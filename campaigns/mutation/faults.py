@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any
 from unittest import mock
 
@@ -101,7 +102,7 @@ class FaultyAccelerator(wiring.Component):  # type: ignore[misc]
 @contextmanager
 def planted(plant: Plant) -> Iterator[None]:
     """Elaborates with faults."""
-    build, names = accelerator.circuit, iter(range(1 << 30))
+    build, names, banks = accelerator.circuit, count(), count()
 
     def circuit(unit: Unit, contents: Contents | None = None) -> Any:
         built = build(unit, contents)
@@ -110,14 +111,14 @@ def planted(plant: Plant) -> Iterator[None]:
         return Saboteur(built, plant, f"{type(unit).__name__} {next(names)}")
 
     def bank(*arguments: Any, **options: Any) -> FaultyBank:
-        return FaultyBank(plant, *arguments, **options)
+        return FaultyBank(plant, next(banks), *arguments, **options)
 
     def logic(*arguments: Any) -> FaultyLogic:
         return FaultyLogic(plant, *arguments)
 
     with ExitStack() as stack:
         stack.enter_context(mock.patch.object(accelerator, "circuit", circuit))
-        for module in ("mvu", "threshold", "code_table"):
+        for module in ("mvu", "threshold", "code_table", "scale"):
             stack.enter_context(mock.patch(f"bnnhw.gateware.arithmetic.{module}.Bank", bank))
         stack.enter_context(mock.patch("bnnhw.gateware.arithmetic.constant_mvu.Logic", logic))
         yield
@@ -126,8 +127,9 @@ def planted(plant: Plant) -> Iterator[None]:
 class FaultyBank(wiring.Component):  # type: ignore[misc]
     """A bank whose words may be wrong: the same as other contents."""
 
-    def __init__(self, plant: Plant, width: int, init: list[int], *, kind: str) -> None:
+    def __init__(self, plant: Plant, number: int, width: int, init: list[int], *, kind: str) -> None:
         self._plant = plant
+        self._number = number
         self._inner: Any = Bank(width, init, kind=kind)
         self._words, self._width = len(init), width
         super().__init__(
@@ -140,7 +142,7 @@ class FaultyBank(wiring.Component):  # type: ignore[misc]
         shown = Signal.like(self.addr)
         with m.If(self.en):
             m.d.sync += shown.eq(self.addr)
-        place = f"bank of {self._words} words of {self._width} bits"
+        place = f"bank {self._number}, {self._words} words of {self._width} bits"
         value: Any = inner.data
         # Spread over the words and their bits.
         for word, bit in sorted({(k * 5 % self._words, k * 7 % self._width) for k in range(6)}):

@@ -18,6 +18,7 @@ from bnnhw.verify.executable import executable
 
 HARNESS = Path(__file__).with_name("harness.cpp")
 PATTERN = 100_003  # cycles after which stalls repeat
+HANG = 20_000  # cycles without a beat, of an accelerator that takes a few hundred for a frame
 BEATS = 2  # times the beats of all answers: an accelerator that gives more has no end
 
 
@@ -50,8 +51,7 @@ class FaultySimulation(RtlSimulation):
         most = BEATS * job["frames"] * self._ports.output.beats
         arguments = [
             self._mutant, job["beats"], job["answers"], job["starts"], stalls["i_stall"], stalls["o_stall"],
-            job["i_last"], job["o_last"], job["frames"], job["reset_at"], job["hang_cycles"], most,
-            *filter(None, [job["image"]]),
+            job["i_last"], job["o_last"], job["frames"], job["reset_at"], HANG, most, *filter(None, [job["image"]]),
         ]  # fmt: skip
         done = subprocess.run([str(self._program), *map(str, arguments)], capture_output=True, text=True, check=False)
         if done.returncode != 0:
