@@ -1,9 +1,9 @@
 """Lookup-table networks, each on the board that it was trained for.
 
 Compiled, simulated, compared and routed as all designs are (`python -m benchmarks designs`), whose results these are
-among; then the reference is held against onnxruntime on the whole test set, which goes to ``benchmarks/lookup.json``,
-and a network of random gates is routed for its size (``benchmarks/gates.json``). From all that come the tables of
-docs/lookup-tables.md.
+among; then the reference is held against onnxruntime on the whole test set, which goes to ``benchmarks/lookup.json``.
+From both come the tables of docs/lookup-tables.md. With ``--only difflogic``, a network of random gates is routed for
+its size (``benchmarks/gates.json``).
 """
 
 from __future__ import annotations
@@ -176,7 +176,6 @@ def written() -> dict[str, str]:
     return {
         "lookup": table(rows, {row["model"]: row for row in judgements().all}),
         "choice": choice(measured().values()),
-        "gates": gates_table(routes().all),
     }
 
 
@@ -197,12 +196,13 @@ def run(options: argparse.Namespace) -> int:
         if options.again or (entry.model,) not in judged:
             judged.add(judge(entry))
     failed = measure_all(chosen, 1, Results(again=options.again))
-    if options.only in gates.NAME and (options.again or (gates.NAME,) not in routed):
+    if options.only and options.only in gates.NAME and (options.again or (gates.NAME,) not in routed):
         routed.add(gates.measure())
     tables = written()
     put(PAGE, "lookup", tables["lookup"])
     put(PAGE, "choice", tables["choice"])
-    put(PAGE, "gates", tables["gates"])
+    if routed.all:
+        print(gates_table(routed.all))
     differ = [row["differ"] for row in (*judged.all, *routed.all)]
     mismatches = [result.get("mismatches") for result in load(known()).values()]
     return 1 if failed or any(differ) or any(mismatches) else 0

@@ -121,7 +121,7 @@ class _Arrange:
                 return self._chosen(node, views[0], chosen)
         if isinstance(node, (Gather, Lookup)):
             return self._places(node, views[0])
-        if isinstance(node, (Sum, Concat)) and (joined := self._flat_join(node, views)) is not None:
+        if isinstance(node, Concat) and (joined := self._flat_join(node, views)) is not None:
             return joined
         if (
             isinstance(node, (Pad, MaxPool, SumPool, Conv, Concat))
@@ -213,19 +213,14 @@ class _Arrange:
                         return view.index
         return None
 
-    def _flat_join(self, node: Sum | Concat, views: list[_View]) -> _View | None:
-        """Vectors in an order of elements that their readers follow: a sum of ones in one order, a concatenation of
-        ones in any; else None."""
+    def _flat_join(self, node: Concat, views: list[_View]) -> _View | None:
+        """A concatenation of vectors in an order of elements that its readers follow; else None."""
         ordered = all(view.in_order for view in views) or any(view.index.ndim > 1 for view in views)
         if ordered or self._software >= set(node.inputs) or not self._before_hardware[node.output]:
             return None
-        if isinstance(node, Sum) and not all(view.same(views[0]) for view in views):
-            return None
         tensors = [self._shaped(view.tensor, view.index.shape, node, f"{node.name}.flatten") for view in views]
-        index = views[0].index
-        if isinstance(node, Concat):
-            starts = np.cumsum([0, *(view.index.size for view in views)])
-            index = np.concatenate([view.index + start for view, start in zip(views, starts, strict=False)])
+        starts = np.cumsum([0, *(view.index.size for view in views)])
+        index = np.concatenate([view.index + start for view, start in zip(views, starts, strict=False)])
         return _View(self._new.add(node, *tensors), index, None)
 
     def _chosen(self, node: Slice | Gather, view: _View, chosen: Index) -> _View:

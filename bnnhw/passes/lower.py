@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from bnnhw.arithmetic.formats import BIT, DataType, Integers
 from bnnhw.errors import ModelError
-from bnnhw.ir.elementwise import ELEMENTWISE
+from bnnhw.ir.elementwise import ELEMENTWISE, parameters
 from bnnhw.ir.geometry import Geometry
 from bnnhw.ir.graph import Graph
 from bnnhw.ir.nodes import (
@@ -353,11 +353,14 @@ class _Lowering:
 
     def _gather(self, node: Gather) -> None:
         value = self._part(self._padded(node.inputs[0]))
-        function = affine(value.steps)
-        if function is None or function.scale.ndim or function.offset.ndim:
+        steps = value.steps
+        if node.places.ndim == 1:
+            channels = node.places % self._made.new.tensors[value.tensor].shape[-1]
+            steps = tuple(of_channels(step, channels) for step in steps)
+        elif any(array.ndim for step in steps for array in parameters(step)):
             raise ModelError("elements of different scales in another order; quantise them alike")
         tensor = self._made.add(node, value.tensor)
-        self._made.values[node.output] = replace(value, tensor=tensor, shape=node.places.shape)
+        self._made.values[node.output] = Value(tensor, node.places.shape, steps)
 
     def _lookup(self, node: Lookup) -> None:
         codes = self._made.codes(node.inputs[0])

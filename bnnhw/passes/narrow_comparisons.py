@@ -52,8 +52,20 @@ def _narrowed(builder: Builder, node: Lookup, compared: Threshold) -> Lookup:
 
 
 def _source(builder: Builder, name: str, places: NDArray[np.int64]) -> tuple[str, NDArray[np.int64]]:
-    """The tensor of which elements are chosen to make the one called `name`, and which of them are its `places`."""
-    while isinstance(node := builder.makers.get(name), (Gather, Reshape)):
+    """The vector of which elements are chosen to make the tensor `name`, and which of them are the `places` of that."""
+    found: tuple[str, NDArray[np.int64]] | None = None
+    first = name, places
+    while True:
+        if len(builder.tensors[name].shape) == 1:
+            found = name, places
+        node = builder.makers.get(name)
+        if not isinstance(node, (Gather, Reshape)):
+            break
         places = node.places.reshape(-1)[places] if isinstance(node, Gather) else places
         name = node.inputs[0]
-    return name, places
+    if found is not None:
+        return found
+    name, places = first
+    flat = builder.unique(f"{name}.vector")
+    shape = (int(np.prod(builder.tensors[name].shape)),)
+    return builder.add(Reshape(name=flat, inputs=(name,), output=flat, shape=shape)), places

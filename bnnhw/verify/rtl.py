@@ -49,6 +49,8 @@ class RtlResult:
         Of the run, compiling not counted.
     beat_cycles
         (N, beats) int64, when each beat of the answers was taken.
+    start_cycles
+        int64, when the first beat of each frame went in.
     record
         What was watched.
     """
@@ -61,6 +63,7 @@ class RtlResult:
     cycles: int
     seconds: float
     beat_cycles: NDArray[np.int64]
+    start_cycles: NDArray[np.int64]
     record: Record | None = None
 
 
@@ -187,6 +190,7 @@ class RtlSimulation:
             cycles=cycles[-1] + 1,
             seconds=seconds,
             beat_cycles=np.array(taken, np.int64).reshape(frames, beats),
+            start_cycles=np.array(starts, np.int64),
         )
 
 
