@@ -107,7 +107,10 @@ def build(arguments: Namespace) -> int:
         output_tensor=arguments.output_tensor,
         progress=shown,
     )
-    write(arguments.json, report, f"{report_text(report)}\n\nbitstream in {arguments.output / report['bitstream']}")
+    places = [f"bitstream in {arguments.output / report['bitstream']}"]
+    if report["weights"] is not None:
+        places.append(f"weights in {arguments.output / report['weights']['file']}")
+    write(arguments.json, report, "\n".join((f"{report_text(report)}\n", *places)))
     return 0
 
 

@@ -148,4 +148,6 @@ def estimate_text(estimate: dict[str, Any]) -> str:
         "LUT4 (estimated)": share(used["lut4"]),
         "block RAM": share(used["block_ram"]),
     }
+    if used["spram"]["used"]:
+        whole["single-port RAM"] = f"{share(used['spram'])}, loaded at power-up"
     return f"{layers}\n\n{facts(whole)}"

@@ -187,6 +187,7 @@ def check_capacity(board: Board, utilization: Mapping[str, Mapping[str, int]]) -
     names = {
         "ICESTORM_LC": "LUTs",
         "ICESTORM_RAM": "block RAMs",
+        "ICESTORM_SPRAM": "single-port RAMs",
         "TRELLIS_COMB": "LUTs",
         "TRELLIS_FF": "flip-flops",
         "DP16KD": "block RAMs",
