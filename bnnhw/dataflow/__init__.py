@@ -193,7 +193,8 @@ class _Planner:
             allowed = unasked(budget)
             if best is not None:
                 enough = int(best.interval / LOADING_GAIN)
-                best = search.fastest(allowed, enough) if search.solve(enough, allowed) is not None else best
+                if enough and search.solve(enough, allowed) is not None:
+                    best = search.fastest(allowed, enough)
                 continue
             try:
                 best = search.fastest(allowed)

@@ -71,7 +71,7 @@ def test_a_difference_behind_the_layers(folder: Path) -> None:
     """The lowest bit of every integer is wrong at the output: all layers agree, and the report says so."""
     whole = (folder / "accelerator.v").read_text()
     start = whole.index("module \\accelerator.label_select ")
-    at = whole.index("o__payload <= ", start) + len("o__payload <= ")
+    at = whole.index("held <= ", start) + len("held <= ")
     broken = f"{whole[:at]}14'h1 ^ {whole[at:]}"
     (folder / "accelerator.v").write_text(broken)
     try:
