@@ -152,7 +152,7 @@ class Executor:
         xs = np.arange(write["width"]) * read["step_x"] - read["left"]
         sums = np.zeros((len(self._memory), write["height"], write["width"], shape.rows), np.int64)
         row_bits = np.zeros(sums.shape, np.bool_)
-        changed, emitted = -DOUBLE_DISTANCE, -EMIT_DISTANCE
+        earlier, emitted = [sums] * DOUBLE_DISTANCE, -EMIT_DISTANCE
         given: list[tuple[int, Words]] = []
         for place, slot in enumerate(self._slots):
             weights = words[slot["word"]].astype(np.int64)
@@ -162,14 +162,13 @@ class Executor:
             elif slot["add"]:
                 added = (weights ^ (1 << (shape.lanes - 1))) - (1 << (shape.lanes - 1))
             elif slot["double"]:
-                if place - changed < DOUBLE_DISTANCE:
+                if place < DOUBLE_DISTANCE:
                     raise ProgramFault(f"slot {place} doubles a sum that is not there yet")
-                added = 2 * sums
+                added = earlier[0]
             else:
                 added = np.zeros((), np.int64)
             sums = self._wrapped(added + (0 if slot["first"] else sums))
-            if slot["count"] or slot["own"] or slot["add"] or slot["double"]:
-                changed = place
+            earlier = [*earlier[1:], sums]
             if slot["toggle"]:
                 row_bits = (row_bits & (not slot["fresh"])) ^ ((sums < 0) if slot["below"] else (sums >= 0))
             if slot["emit"]:

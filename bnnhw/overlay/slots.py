@@ -52,16 +52,19 @@ class PassBuilder:
         self._level = np.zeros((), np.int64)
         exponent = product.counts[0].exponent
         for k, count in enumerate(product.counts):
-            for _ in range(exponent - count.exponent):
+            for _ in range(exponent - count.exponent - 1):
                 self.double()
-            exponent = count.exponent
             self._slot(**self._read(count), word=self._word(self._weight(count)), first=int(k == 0))
+            if count.exponent < exponent:
+                # It doubles the sum without the count that came between.
+                self._slot(double=1)
+            exponent = count.exponent
 
     def double(self) -> None:
         """Twice the sum."""
         while len(self.slots) - self._changed < DOUBLE_DISTANCE:
             self.slots.append({})
-        self._slot(double=1, first=1)
+        self._slot(double=1)
 
     def add(self, numbers: Array, **flags: int) -> None:
         """Adds `numbers` (passes, rows) to the sums, in one slot or more; the last of them has the `flags`."""
@@ -95,7 +98,7 @@ class PassBuilder:
         other way round if it is `signed`."""
         for k, place in enumerate(places):
             self._await_emit()
-            doubled = {"double": 1, "first": 1} if k else {}
+            doubled = {"double": 1} if k else {}
             below = int(k > 0 or not signed)
             self._slot(**doubled, toggle=1, below=below, fresh=1, **self._emit(place))
 
