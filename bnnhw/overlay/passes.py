@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from bnnhw.errors import PlanError
 from bnnhw.layer_table import EngineShape
 from bnnhw.overlay.lowering import Job
-from bnnhw.overlay.products import Block, Count, Product, product_of
+from bnnhw.overlay.products import Block, Count, product_of
 from bnnhw.overlay.slots import PassBuilder, Slot
 
 
@@ -108,9 +108,7 @@ def _largest(builder: PassBuilder, job: Job, blocks: Sequence[Block], minimum: N
         # Those of the source's planes at which the output's bit changes; -1 where it is 1 to begin with.
         changes = [*([-1] if bits[0] else []), *np.flatnonzero(bits[1:] != bits[:-1]).tolist()]
         for k, change in enumerate(changes):
-            counts = tuple(Count(block, max(change, 0), 0, one) for block in blocks)
-            product = Product(counts, np.zeros(minimum.shape, np.int64))
-            builder.count(product)
+            builder.count([Count(block, max(change, 0), 0, one) for block in blocks])
             place = job.store.offset(plane, 0) if k == len(changes) - 1 else None
             levels = np.zeros_like(needed) if change < 0 else needed
             builder.toggle(-levels, fresh=k == 0, place=place)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from bnnhw.arithmetic.weight_coding import MatchCoding
 from bnnhw.layer_table import ADDRESS_BITS, DOUBLE_DISTANCE, EMIT_DISTANCE, MAX_RUN, EngineShape
-from bnnhw.overlay.products import Block, Count, Product
+from bnnhw.overlay.products import Block, Count
 
 Array = NDArray[np.int64]
 Slot = Mapping[str, int]
@@ -47,11 +47,11 @@ class PassBuilder:
         """The caches' words: (passes, words, rows)."""
         return np.stack(self._columns, axis=1)
 
-    def count(self, product: Product) -> None:
-        """A new sum: the counts of `product`, in its units."""
+    def count(self, counts: Sequence[Count]) -> None:
+        """A new sum: of `counts`, the highest exponents first, in units of the lowest."""
         self._level = np.zeros((), np.int64)
-        exponent = product.counts[0].exponent
-        for k, count in enumerate(product.counts):
+        exponent = counts[0].exponent
+        for k, count in enumerate(counts):
             for _ in range(exponent - count.exponent - 1):
                 self.double()
             self._slot(**self._read(count), word=self._word(self._weight(count)), first=int(k == 0))

@@ -67,7 +67,7 @@ def test_too_many_slots():
 def test_sums_too_wide():
     b, name = vector(DataType("int", 8), 20, DataType("int", 8), mw=80)
     assert refused(b.graph(b.dense(name, 4))).startswith(
-        "layer dense2: sums of 24 bits, and the engine's accumulators have 22"
+        "layer dense2: sums of 23 bits, and the engine's accumulators have 22"
     )
 
 
