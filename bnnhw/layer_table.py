@@ -110,6 +110,10 @@ class EngineShape:
         """Whether pixels that are `step` columns apart lie in one bank."""
         return len({pixel * step % self.banks for pixel in range(self.pixels)}) < self.pixels
 
+    def together(self, step: int) -> int:
+        """How many pixels that are `step` columns apart are read at once."""
+        return 1 if self.collides(step) else self.pixels
+
     @property
     def fingerprint(self) -> int:
         """16 bits that tell shapes apart, as a program's first line has them; of what banks are made, none does."""

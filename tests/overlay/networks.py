@@ -20,6 +20,9 @@ UINT2, INT3, INT8 = DataType("uint", 2), DataType("int", 3), DataType("int", 8)
 # Small enough for the simulator, of both families; all memories are barely large enough.
 SMALL = EngineShape("ice40", 16, 2, 4, 2048, "block", 128, 256, 22)
 WIDE = EngineShape("ecp5", 32, 4, 8, 2048, "block", 128, 256, 24)
+# Every pass of a network of vectors is split.
+TIGHT = replace(SMALL, slots=8, weights=2)
+VECTORS = ("bipolar", "ternary", "bits", "tables", "scored")
 
 
 def _flat(b: Builder, name: str) -> str:
@@ -105,6 +108,19 @@ def scored() -> Graph:
     return graph.with_nodes(nodes)
 
 
+def long() -> Graph:
+    """More words of weights than a cache has."""
+    b = Builder(10, (16 * 129 + 5,), BIPOLAR)
+    return b.graph(b.dense(b.threshold(b.dense(b.last, 20), TERNARY), 18))
+
+
+def deep() -> Graph:
+    """More slots than there are, for sums that are doubled on the way; integers come out of the last ones."""
+    b = Builder(11, (5, 4, 19), TERNARY)
+    name = b.threshold(b.dense(_flat(b, b.last), 9, INT3), DataType("uint", 4))
+    return b.graph(b.dense(name, 5, INT8))
+
+
 GRAPHS = {
     "bipolar": lambda: dense(BIPOLAR, BIPOLAR, BIPOLAR),
     "ternary": lambda: dense(TERNARY, TERNARY, TERNARY),
@@ -117,6 +133,8 @@ GRAPHS = {
     "pooled": pooled,
     "tables": tables,
     "scored": scored,
+    "long": long,
+    "deep": deep,
 }
 
 

@@ -17,7 +17,7 @@ from bnnhw.layer_table import Opcode
 from bnnhw.overlay.compiler import make_program
 from bnnhw.overlay.memory import Need, place
 from tests.integer_graphs import Builder
-from tests.overlay.networks import GRAPHS, SMALL, right
+from tests.overlay.networks import GRAPHS, SMALL, TIGHT, VECTORS, right
 
 
 def vector(x, mh, dtype=BIPOLAR, mw=40):
@@ -51,17 +51,29 @@ def test_too_little_memory_for_maps_names_the_layer():
 
 
 def test_too_many_words_of_weights():
-    b, name = vector(BIPOLAR, 20, mw=16 * 130)
-    assert refused(b.graph(b.dense(name, 4))) == (
-        "layer dense2: a pass takes 131 words of weights, and the engine has 128: use fewer bits for its input or its "
+    b = Builder(1, (4, 4, 16 * 15), BIPOLAR)
+    name = b.threshold(b.conv(b.last, 16, (3, 3)), BIPOLAR)
+    assert refused(b.graph(b.dense(b.add(Reshape, name, shape=(64,)), 4))) == (
+        "layer dense3: a pass takes 136 words of weights, and the engine has 128: use fewer bits for its input or its "
         "output, or an engine with more"
     )
 
 
 def test_too_many_slots():
-    b = Builder(1, (12, 12, 17), TERNARY)
-    graph = b.graph(b.dense(b.threshold(b.dense(b.add(Reshape, b.last, shape=(12 * 12 * 17,)), 5), BIPOLAR), 4))
-    assert "a pass takes 57" in refused(graph, replace(SMALL, weights=512))
+    b = Builder(1, (4, 5, 40), TERNARY)
+    name = b.threshold(b.conv(b.last, 16), BIPOLAR)
+    graph = b.graph(b.dense(b.add(Reshape, name, shape=(3 * 4 * 16,)), 4))
+    assert "layer dense3: a pass takes 25 slots, and the engine has 8" in refused(graph, replace(SMALL, slots=8))
+
+
+@pytest.mark.parametrize(("name", "shape"), [("long", SMALL), ("deep", SMALL), *((name, TIGHT) for name in VECTORS)])
+def test_passes_that_are_split(name, shape):
+    """Where there is one group of pixels, what is too much for a pass goes into several."""
+    program = make_program(Network.of(GRAPHS[name]()), shape)
+    of_kind = [[fields["count"] for kind, fields in program.entries if kind is k] for k in (Opcode.SLOTS, Opcode.PASS)]
+    assert max(of_kind[0]) <= shape.slots
+    assert max(of_kind[1]) <= shape.weights
+    assert len(of_kind[0]) > 2
 
 
 def test_sums_too_wide():

@@ -21,7 +21,7 @@ from bnnhw.overlay.program import line_value, line_words
 from bnnhw.passes import to_integers
 from campaigns.random_maps import random_map_network
 from tests.integer_graphs import Builder
-from tests.overlay.networks import GRAPHS, SMALL, WIDE, right
+from tests.overlay.networks import GRAPHS, SMALL, TIGHT, VECTORS, WIDE, right
 
 
 def answers(program, values):
@@ -29,8 +29,10 @@ def answers(program, values):
     return program.results(executor.run(program.frames(values)))
 
 
-@pytest.mark.parametrize("shape", [SMALL, WIDE], ids=["small", "wide"])
-@pytest.mark.parametrize("name", GRAPHS)
+@pytest.mark.parametrize(
+    ("name", "shape"),
+    [*((name, shape) for name in GRAPHS for shape in (SMALL, WIDE)), *((name, TIGHT) for name in VECTORS)],
+)
 def test_every_kind_of_layer(name, shape):
     graph = GRAPHS[name]()
     values, integers, labels = right(graph, 12)
@@ -125,6 +127,8 @@ def changed(opcode, **values):
         (Opcode.READ, {"base": 2000}, "reads what nothing wrote"),
         (None, {"emit": 1}, "gives a word too early"),
         (None, {"count": 0, "double": 1, "run": 1}, "doubles a sum that is not there yet"),
+        (None, {"word": 500}, "slot 0 takes word 500 of"),
+        (None, {"first": 0}, "slot 0 goes on with a sum that nothing began"),
     ],
 )
 def test_faults_of_programs_are_found(opcode, values, said):
