@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from bnnhw.arithmetic.formats import Float32, Integers
 from bnnhw.ir.graph import TensorType
-from bnnhw.ir.nodes import Dense, MaxPool, Node, Reshape, Slice
+from bnnhw.ir.nodes import Concat, Dense, MaxPool, Node, Reshape, Slice, Sum
 
 
 def reach(weight: NDArray[np.int16], format_: Integers) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -30,6 +30,16 @@ def reachable(
         return reach(node.weight, source)
     if isinstance(node, MaxPool):
         return reachable(node.inputs[0], tensors, makers)
+    if isinstance(node, Sum):
+        known = {name: reachable(name, tensors, makers) for name in {*node.inputs}}
+        parts = [
+            (low * factors, high * factors)
+            for factors, (low, high) in zip(node.coefficients, (known[name] for name in node.inputs), strict=True)
+        ]
+        return sum(np.minimum(*ends) for ends in parts), sum(np.maximum(*ends) for ends in parts)
+    if isinstance(node, Concat):
+        lows, highs = zip(*(reachable(name, tensors, makers) for name in node.inputs), strict=True)
+        return np.concatenate(lows), np.concatenate(highs)
     if isinstance(node, Slice):
         channels = node.kept.any(axis=tuple(range(node.kept.ndim - 1)))
         low, high = reachable(node.inputs[0], tensors, makers)

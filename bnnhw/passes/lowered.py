@@ -176,9 +176,13 @@ class Lowered:
         format_ = self.integers(tensor)
         return float(max(abs(format_.min), abs(format_.max)))
 
+    def largest_by_channel(self, tensor: str) -> NDArray[np.float64]:
+        """Of the magnitudes of each channel of an integer tensor, (C,)."""
+        return np.abs(np.stack(self.reachable(tensor))).max(axis=0).astype(np.float64)
+
     def rounded(self, value: Value) -> Rounded:
         """How far float32 may take a piecewise linear `value`."""
-        return rounded(value.steps, self.integers(value.tensor))
+        return rounded(value.steps, uniform(self.largest_by_channel(value.tensor)))
 
     def reachable(self, tensor: str) -> thresholds.Reach:
         """Lowest and highest integer of each channel of a tensor."""

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from bnnhw.arithmetic.formats import Integers
 from bnnhw.ir.nodes import Activation, Arithmetic, Clip, Dequant, Node
 
 Array = NDArray[np.float64]
@@ -53,14 +52,13 @@ class Rounded:
         return replace(self, grain=np.where(fits, self.grain, 0.0), error=error)
 
 
-def rounded(steps: tuple[Node, ...], format_: Integers) -> Rounded:
-    """Of what a piecewise linear chain makes of integers of a format."""
+def rounded(steps: tuple[Node, ...], largest: Array) -> Rounded:
+    """Of what a piecewise linear chain makes of integers of up to `largest`, scalar or (C,)."""
     first = steps[0]
     assert isinstance(first, Dequant)
     scale = np.abs(first.scale)
-    largest = scale * max(abs(format_.min), abs(format_.max))
     noise = first.noise + np.zeros_like(scale)
-    found = Rounded(largest, np.where(noise > 0, 0.0, lowest_bit(scale)), noise).once()
+    found = Rounded(scale * largest, np.where(noise > 0, 0.0, lowest_bit(scale)), noise).once()
     for step in steps[1:]:
         found = found.after(step)
     return found

@@ -232,6 +232,7 @@ REPORT = {
     "board": "icebreaker",
     "part": "ice40-up5k",
     "bitstream": "icebreaker.bin",
+    "weights": None,
     "clock_mhz": 20.0,
     "fmax_mhz": 21.5,
     "seed": 2,

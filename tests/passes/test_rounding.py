@@ -35,6 +35,10 @@ def exact(steps: tuple[Node, ...], integer: int) -> Fraction:
     return value
 
 
+def largest(dtype):
+    return np.array(float(max(-dtype.min, dtype.max)))
+
+
 CHAINS = {
     "powers of two": chain(("mul", 0.5), ("add", 3.25), scale=0.125),
     "any": chain(("add", 0.3), ("mul", 1.7), ("add", -2.9), ("div", 0.7), scale=0.1),
@@ -46,7 +50,7 @@ CHAINS = {
 @pytest.mark.parametrize("name", CHAINS)
 def test_a_chain_is_no_further_off(name: str) -> None:
     steps, format_ = CHAINS[name], DataType("int", 8)
-    bound = rounded(steps, format_)
+    bound = rounded(steps, largest(format_))
     integers = np.arange(format_.min, format_.max + 1)[:, None]
     found = evaluate(steps, integers)[:, 0]
     off = [abs(Fraction(float(value)) - exact(steps, int(k))) for value, k in zip(found, integers[:, 0], strict=True)]
@@ -56,9 +60,9 @@ def test_a_chain_is_no_further_off(name: str) -> None:
 
 
 def test_exact_where_24_bits_hold_the_sum() -> None:
-    part = rounded(chain(scale=0.75), DataType("int", 8))
+    part = rounded(chain(scale=0.75), largest(DataType("int", 8)))
     assert added([part, part]).error == 0 and repeated(part, 9).error == 0
-    wide = rounded(chain(scale=2.0**-20), DataType("int", 8))
+    wide = rounded(chain(scale=2.0**-20), largest(DataType("int", 8)))
     assert added([part, wide]).error > 0
 
 

@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 
 import bnnhw
 from bnnhw import reference
-from bnnhw.ir.nodes import Dense, GroupedDense
+from bnnhw.frontend import load_qonnx
+from bnnhw.ir.bounds import reachable
+from bnnhw.ir.nodes import Dense, GroupedDense, Sum
 from bnnhw.passes import to_integers
 from tests.frontend.compare import assert_as_executed
 from tests.onnx_models import Net, inputs_for, quantised_input
@@ -72,3 +74,19 @@ def test_in_verilog(tmp_path: Path) -> None:
     net, x = quantised_input()
     path = net.save(tmp_path, net.dense(steps(net, net.dense(x, scale=0.25), lowest=-0.41), 8, 4))
     assert bnnhw.compare(path, inputs=inputs_for(net, 8), board="ulx3s-85f", levels=["rtl"])["mismatches"] == 0
+
+
+def test_channels_of_sums_may_differ_in_size(tmp_path: Path) -> None:
+    """One channel needs a fine unit and takes all bits of the sum; what is added to the others stays exact as well."""
+    net, x = quantised_input(shape=(1, 2, 5, 4))
+    scales = net.constant(np.array([0.5, 0.28557467, 0.5, 0.25], np.float32)[:, None, None])
+    x = net.node("Add", net.node("Mul", net.conv(x, inputs=2), scales), net.quant(net.conv(x, inputs=2), scale=2.0))
+    branch = net.node("Mul", net.conv(net.bipolar(x), inputs=4, kernel=(1, 1)), net.constant(np.float32(0.5714286)))
+    x = net.quant(net.node("Add", branch, x), scale=0.7, bits=4.0)
+    path = net.save(tmp_path, net.dense(net.node("Flatten", x), 24, 4))
+    assert assert_same(path, inputs_for(net, 40)) == 4
+    made = to_integers(load_qonnx(path))
+    sums = [node.output for node in made.nodes if isinstance(node, Sum)]
+    makers = {node.output: node for node in made.nodes}
+    sizes = [np.abs(reachable(name, made.tensors, makers)).max(axis=0) for name in sums]
+    assert len(sums) == 2 and all(16 * size.min() > size.max() > 1 << 15 for size in sizes)
