@@ -12,7 +12,7 @@ from bnnhw.arithmetic.formats import BIPOLAR, TERNARY, DataType
 from bnnhw.dataflow import Network
 from bnnhw.ir.geometry import Geometry
 from bnnhw.ir.graph import Graph
-from bnnhw.ir.nodes import ArgMax, Concat, MaxPool, Reshape, Sum, SumPool, Threshold, Window
+from bnnhw.ir.nodes import ArgMax, Concat, MaxPool, Reshape, Slice, Sum, SumPool, Threshold, Window
 from bnnhw.layer_table import EngineShape
 from tests.integer_graphs import Builder
 
@@ -89,6 +89,20 @@ def pooled() -> Graph:
     return b.graph(b.dense(_flat(b, b.threshold(name, BIPOLAR)), 4))
 
 
+def sliced() -> Graph:
+    """Parts of maps and of vectors; some rows, columns and channels."""
+    b = Builder(12, (9, 11, 40), TERNARY)
+    rows, columns, channels = np.arange(9), np.arange(11), np.arange(40)
+    kept = ((rows % 3 == 1)[:, None, None] & (columns >= 5)[:, None]) & (channels % 3 > 0)
+    name = b.add(Slice, b.last, kept=kept)
+    name = b.threshold(_windows(b, name, 20, Geometry((2, 2))), UINT2)
+    name = b.add(
+        Slice, name, kept=np.broadcast_to(np.arange(5)[:, None] != 3, (2, 5, 20)) & (np.arange(5)[:, None] < 3)
+    )
+    name = b.threshold(b.dense(_flat(b, name), 37), TERNARY)
+    return b.graph(b.dense(b.add(Slice, name, kept=np.arange(37) > 18), 4))
+
+
 def tables() -> Graph:
     """Codes of each channel's own, which neither rise nor fall."""
     b = Builder(8, (33,), INT3)
@@ -133,6 +147,7 @@ GRAPHS = {
     "pooled": pooled,
     "tables": tables,
     "scored": scored,
+    "sliced": sliced,
     "long": long,
     "deep": deep,
 }

@@ -12,7 +12,7 @@ from bnnhw.arithmetic.formats import BIPOLAR, TERNARY, DataType
 from bnnhw.dataflow import Network
 from bnnhw.errors import PlanError
 from bnnhw.ir.geometry import Geometry
-from bnnhw.ir.nodes import MaxPool, Reshape, Slice, Sum
+from bnnhw.ir.nodes import Lookup, MaxPool, Reshape, Slice, Sum
 from bnnhw.layer_table import Opcode
 from bnnhw.overlay.compiler import make_program
 from bnnhw.overlay.memory import Need, place
@@ -111,9 +111,20 @@ def test_padding_of_maxima_and_minima():
 
 
 def test_kinds_that_an_engine_does_not_run():
-    b = Builder(1, (40,), BIPOLAR)
-    name = b.add(Slice, b.last, kept=np.arange(40) < 20)
-    assert "cannot run a slice layer" in refused(b.graph(b.dense(name, 4)))
+    b = Builder(1, (40,), DataType("uint", 1))
+    tables = b.rng.integers(0, 2, (20, 8)).astype(np.bool_)
+    name = b.add(Lookup, b.last, wiring=b.rng.integers(0, 40, (20, 3)), tables=tables)
+    assert "cannot run a lookup layer" in refused(b.graph(b.dense(name, 4)))
+
+
+def test_parts_that_an_engine_does_not_take():
+    b = Builder(1, (1, 5, 3), BIPOLAR)
+    name = b.add(Slice, b.last, kept=np.broadcast_to((np.arange(5) // 2 != 1)[:, None], (1, 5, 3)))
+    said = refused(b.graph(b.dense(b.add(Reshape, name, shape=(9,)), 4)))
+    assert "rows or columns 0, 1, 4 of a map: an engine takes those that are the same steps apart" in said
+    b = Builder(1, (2, 2, 3), BIPOLAR)
+    name = b.add(Slice, b.add(Reshape, b.last, shape=(12,)), kept=np.arange(12) > 3)
+    assert "a part of a flattened map" in refused(b.graph(b.dense(name, 4)))
 
 
 def test_the_input_joined_with_wider_maps():
