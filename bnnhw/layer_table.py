@@ -110,6 +110,10 @@ class EngineShape:
         """Whether pixels that are `step` columns apart lie in one bank."""
         return len({pixel * step % self.banks for pixel in range(self.pixels)}) < self.pixels
 
+    def together(self, step: int) -> int:
+        """How many pixels that are `step` columns apart are read at once."""
+        return 1 if self.collides(step) else self.pixels
+
     @property
     def fingerprint(self) -> int:
         """16 bits that tell shapes apart, as a program's first line has them; of what banks are made, none does."""
@@ -185,7 +189,8 @@ SLOT: Fields = {
     "down": TAP_BITS,
     "across": TAP_BITS,
     # Counts the lanes in which the word that is read and the weights are equal, or looks at each row's own lane alone;
-    # adds the weights' word as a number; doubles the sum. Nothing of these: adds nothing.
+    # adds the weights' word as a number; adds the sum as it was `DOUBLE_DISTANCE` slots before, which doubles it and
+    # leaves what came between as it is. Nothing of these: adds nothing.
     "count": 1,
     "own": 1,
     "add": 1,
@@ -208,9 +213,14 @@ SLOT: Fields = {
 }
 
 DOUBLE_DISTANCE = 2
-"""Slots from one that changes a sum to one that doubles it."""
+"""Slots from the last one of a sum to the one that doubles it."""
 EMIT_DISTANCE = 5
 """Slots from one that gives a word to the next one that does."""
+FRAME_STEP = 3
+"""Bits that a frame reader takes in a cycle where a pixel has as many left: the channels of a picture in colours; each
+further number to choose from would cost it wider multiplexers."""
+HANDOVER = 2
+"""Cycles before a pass's last word is written, in which the next entry is asked for and awaited."""
 
 
 def pack(layout: Fields, values: Mapping[str, int]) -> int:

@@ -249,14 +249,14 @@ def _put_output(image: _Image, store: Store, **flags: int) -> None:
 def _put_passes(image: _Image, job: Job, passes: Passes) -> None:
     shape, geometry = image.shape, job.geometry
     source, store = job.sources[0], job.store
-    slots = line_words(shape, [_packed(SLOT, dict(slot)) for slot in passes.slots])
-    image.add(Opcode.SLOTS, source=image.put(slots), count=len(slots))
+    slots = [line_words(shape, [_packed(SLOT, dict(slot)) for slot in part.slots]) for part in passes.parts]
+    sources = [image.put(lines) for lines in slots]
     top, left, _, _ = geometry.pads
     image.add(
         Opcode.WRITE, step_y=geometry.strides[0], tail=source.tail, height=store.height, width=store.width,
         row_step=store.row_lines, single=int(shape.collides(geometry.strides[1])),
     )  # fmt: skip
-    before = None
+    before, filled = None, None
     for k, group in enumerate(passes.groups):
         base = source.base + passes.shifts[k] * source.columns - top * source.row_lines
         if base != before:
@@ -265,9 +265,13 @@ def _put_passes(image: _Image, job: Job, passes: Passes) -> None:
                 row_step=geometry.strides[0] * source.row_lines, height=source.height, width=source.width,
             )  # fmt: skip
         before = base
-        # Word by word the rows, as many in a line as there are banks.
-        lines = passes.words[k].astype(np.uint32).reshape(-1, shape.banks)
-        image.add(
-            Opcode.PASS, source=image.put(lines), base=store.base + store.offset(0, group) - store.offset(0, 0),
-            count=passes.words.shape[1],
-        )  # fmt: skip
+        for number, part in enumerate(passes.parts):
+            if number != filled:
+                image.add(Opcode.SLOTS, source=sources[number], count=len(part.slots))
+            filled = number
+            # Word by word the rows, as many in a line as there are banks.
+            lines = part.words[k].astype(np.uint32).reshape(-1, shape.banks)
+            image.add(
+                Opcode.PASS, source=image.put(lines), base=store.base + store.offset(0, group) - store.offset(0, 0),
+                count=part.words.shape[1],
+            )  # fmt: skip

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bnnhw.layer_table import EMIT_DISTANCE, SLOT, EngineShape, Opcode, unpack
+from bnnhw.layer_table import EMIT_DISTANCE, FRAME_STEP, HANDOVER, SLOT, EngineShape, Opcode, unpack
 from bnnhw.overlay.program import Entry, Program, line_value
 
-# Asking for an entry, waiting for it, reading it.
-ENTRY_CYCLES = 3
+# Asking for an entry, waiting for it, reading it; a READ or WRITE asks for the next one as it is read.
+ENTRY_CYCLES, SHORT_ENTRY_CYCLES = 3, 2
 # Of what an entry starts: the start itself; and the last cycle of a frame, or of an answer.
 START, CLOSE = 1, 1
+# The last word of a pass is on its way while the next entry is.
+LAST_WORD = EMIT_DISTANCE - HANDOVER
 # Asking for a word of an answer, waiting for it, taking it.
 WORD_CYCLES = 3
 
@@ -62,21 +64,33 @@ def _step(shape: EngineShape, entry: Entry, write: dict[str, int], slots: int) -
         fetched = fields["count"] * shape.rows // shape.banks
         together = 1 if write["single"] else shape.pixels
         groups = write["height"] * -(-write["width"] // together)
-        return Step(opcode, fields, ENTRY_CYCLES + fetched + START + groups * slots + EMIT_DISTANCE, fetched)
+        return Step(opcode, fields, ENTRY_CYCLES + fetched + START + groups * slots + LAST_WORD, fetched)
     if opcode is Opcode.INPUT:
         return Step(opcode, fields, ENTRY_CYCLES + START + sum(_row_cycles(shape, fields)) + CLOSE)
     if opcode is Opcode.OUTPUT:
         words = fields["groups"] * fields["planes"]
         answered = words * (WORD_CYCLES + fields["send"]) + fields["groups"] + fields["final"]
         return Step(opcode, fields, ENTRY_CYCLES + START + answered + CLOSE)
-    return Step(opcode, fields, ENTRY_CYCLES)
+    short = opcode in (Opcode.READ, Opcode.WRITE)
+    return Step(opcode, fields, SHORT_ENTRY_CYCLES if short else ENTRY_CYCLES)
 
 
 def _row_cycles(shape: EngineShape, fields: dict[str, int]) -> Sequence[int]:
     """Cycles of each row of a frame."""
-    bits = fields["width"] * fields["tail"]
-    serial = bits + -(-bits // shape.lanes)
-    last = fields["width"] if fields["tail"] == shape.lanes else serial
+    last = fields["width"] if fields["tail"] == shape.lanes else _bit_cycles(shape, fields)
     return [
         last if row % fields["groups"] == fields["groups"] - 1 else fields["width"] for row in range(fields["rows"])
     ]
+
+
+def _bit_cycles(shape: EngineShape, fields: dict[str, int]) -> int:
+    """Cycles of a row whose bits come one behind the other: one until its first word is there, then some for each
+    pixel."""
+    cycles, left = 1, 0
+    for _ in range(fields["width"]):
+        need = fields["tail"]
+        while need:
+            left = left or shape.lanes
+            taken = FRAME_STEP if min(need, left) >= FRAME_STEP else 1
+            need, left, cycles = need - taken, left - taken, cycles + 1
+    return cycles

@@ -98,7 +98,7 @@ class Executor:
         self._memory = np.zeros((len(frames), shape.lines, shape.banks), np.uint32)
         self._written = np.zeros((shape.lines, shape.banks), np.bool_)
         self._label = np.zeros(len(frames), np.int64)
-        self._best: Array | None = None
+        self._kept: tuple[Array, NDArray[np.bool_]] | None = None
 
     def _fields(self, words: Words) -> int:
         line = sum(int(word) << (self._shape.lanes * k) for k, word in enumerate(words))
@@ -150,26 +150,39 @@ class Executor:
         words = self._program[entry["source"] : entry["source"] + lines].reshape(entry["count"], shape.rows)
         ys = np.arange(write["height"]) * write["step_y"] - read["top"]
         xs = np.arange(write["width"]) * read["step_x"] - read["left"]
-        sums = np.zeros((len(self._memory), write["height"], write["width"], shape.rows), np.int64)
-        row_bits = np.zeros(sums.shape, np.bool_)
-        changed, emitted = -DOUBLE_DISTANCE, -EMIT_DISTANCE
+        # The array keeps its sums, and bits of words, from pass to pass, which means something for one group of pixels.
+        alone = write["height"] == 1 and write["width"] <= (1 if write["single"] else shape.pixels)
+        size = len(self._memory), write["height"], write["width"], shape.rows
+        begun = alone and self._kept is not None and self._kept[0].shape == size
+        if begun and self._kept is not None:
+            sums, row_bits = self._kept
+        else:
+            sums, row_bits = np.zeros(size, np.int64), np.zeros(size, np.bool_)
+        going_on = begun
+        earlier, emitted = [sums] * DOUBLE_DISTANCE, -EMIT_DISTANCE
         given: list[tuple[int, Words]] = []
         for place, slot in enumerate(self._slots):
-            weights = words[slot["word"]].astype(np.int64)
+            weights = np.zeros(shape.rows, np.int64)
+            if slot["count"] or slot["own"] or slot["add"]:
+                if slot["word"] >= len(words):
+                    raise ProgramFault(f"slot {place} takes word {slot['word']} of {len(words)} words of weights")
+                weights = words[slot["word"]].astype(np.int64)
             if slot["count"] or slot["own"]:
                 found = self._gather(slot, ys, xs)
                 added = self._equal(found, weights, own=bool(slot["own"]))
             elif slot["add"]:
                 added = (weights ^ (1 << (shape.lanes - 1))) - (1 << (shape.lanes - 1))
             elif slot["double"]:
-                if place - changed < DOUBLE_DISTANCE:
+                if place < DOUBLE_DISTANCE and not going_on:
                     raise ProgramFault(f"slot {place} doubles a sum that is not there yet")
-                added = 2 * sums
+                added = earlier[0]
             else:
                 added = np.zeros((), np.int64)
+            if not (begun or slot["first"]):
+                raise ProgramFault(f"slot {place} goes on with a sum that nothing began")
+            begun = True
             sums = self._wrapped(added + (0 if slot["first"] else sums))
-            if slot["count"] or slot["own"] or slot["add"] or slot["double"]:
-                changed = place
+            earlier = [*earlier[1:], sums]
             if slot["toggle"]:
                 row_bits = (row_bits & (not slot["fresh"])) ^ ((sums < 0) if slot["below"] else (sums >= 0))
             if slot["emit"]:
@@ -178,7 +191,9 @@ class Executor:
                 emitted = place
                 power = np.uint32(1) << np.arange(shape.rows, dtype=np.uint32)
                 given.append((slot["offset"], (row_bits * power).sum(axis=-1).astype(np.uint32)))
-        self._check_spacing()
+        self._kept = (sums, row_bits) if alone else None
+        if not alone:
+            self._check_spacing()
         for offset, maps in given:
             for row in range(write["height"]):
                 base = (entry["base"] + offset + row * write["row_step"]) % (1 << ADDRESS_BITS)

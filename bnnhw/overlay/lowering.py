@@ -15,6 +15,7 @@ from bnnhw.dataflow.layers import (
     Layer,
     MatrixLayer,
     PoolLayer,
+    SliceLayer,
     ThresholdLayer,
 )
 from bnnhw.errors import PlanError
@@ -91,6 +92,8 @@ def lowered(layer: Layer, sources: Sequence[Store], store: Store) -> list[Job]:
     if isinstance(layer, ThresholdLayer):
         signs = layer.signs.astype(np.int64)
         return [_own(layer.name, [(sources[0], signs)], store, _codes(layer.node))]
+    if isinstance(layer, SliceLayer):
+        return [_slice(layer, sources[0], store)]
     if isinstance(layer, ConcatLayer):
         return _concat(layer, sources, store)
     raise PlanError(
@@ -240,13 +243,52 @@ def _concat(layer: ConcatLayer, sources: Sequence[Store], store: Store) -> list[
         for source, start in zip(sources, ends, strict=False):
             places = of_group - start
             mine = (of_group >= 0) & (places >= 0) & (places < source.channels)
-            for group in sorted(set((places[mine] // lanes).tolist())):
-                weight = np.zeros((lanes, lanes), np.int64)
-                here = mine & (places // lanes == group)
-                weight[np.flatnonzero(here), places[here] % lanes] = 1
-                found.append(Block(source, 0, 0, group, weight))
+            found += _copies(source, np.where(mine, places, -1))
         blocks.append(tuple(found))
     return [_job(layer.name, POINT, store, tuple(blocks), _same(store))]
+
+
+def _slice(layer: SliceLayer, source: Store, store: Store) -> Job:
+    """A copy of some channels, of rows and columns that are the same steps apart."""
+    if len(layer.i_shapes[0]) == 1 and source.pixels > 1:
+        raise PlanError(
+            f"layer {layer.name}: a part of a flattened map: an engine takes parts of maps and of vectors: use the "
+            "streaming architecture, --architecture streaming"
+        )
+    kept = layer.node.kept.reshape(source.height, source.width, source.channels)
+    rows, columns, channels = (np.flatnonzero(kept.any(axis=axes)) for axes in ((1, 2), (0, 2), (0, 1)))
+    starts, strides = [], []
+    for places in (rows, columns):
+        steps = set(np.diff(places).tolist()) or {1}
+        if len(steps) > 1:
+            raise PlanError(
+                f"layer {layer.name}: rows or columns {', '.join(map(str, places))} of a map: an engine takes those "
+                "that are the same steps apart: use the streaming architecture, --architecture streaming"
+            )
+        starts.append(int(places[0]))
+        strides.append(steps.pop())
+    if max(starts) + source.taps > 1 << TAP_BITS:
+        raise PlanError(
+            f"layer {layer.name}: a part of a map that begins at {max(starts)}; an engine goes to {(1 << TAP_BITS) - 1}"
+        )
+    of_rows = channels_of(store.shape.lanes, store.channels)
+    blocks = tuple(
+        tuple(_copies(source, np.where(of_group < 0, -1, channels[of_group]), *starts)) for of_group in of_rows
+    )
+    geometry = Geometry((1, 1), (strides[0], strides[1]))
+    return _job(layer.name, geometry, store, blocks, _same(store))
+
+
+def _copies(source: Store, channels: NDArray[np.intp], down: int = 0, across: int = 0) -> list[Block]:
+    """Products that give each row the value of one of the `channels`, -1 for none."""
+    lanes = source.shape.lanes
+    found = []
+    for group in sorted(set((channels[channels >= 0] // lanes).tolist())):
+        weight = np.zeros((lanes, lanes), np.int64)
+        here = (channels >= 0) & (channels // lanes == group)
+        weight[np.flatnonzero(here), channels[here] % lanes] = 1
+        found.append(Block(source, down, across, group, weight))
+    return found
 
 
 def _same(store: Store) -> Output:

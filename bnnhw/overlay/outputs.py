@@ -58,13 +58,14 @@ class Codes:
     ) -> None:
         """The slots; `channels` (passes, rows) are those of the rows, -1 for none."""
         width = builder.shape.width
-        if product.largest + 1 >= 1 << (width - 1):
-            needed = (product.largest + 1).bit_length() + 1
+        # Sums wrap: only what is compared must be right, which is the sum less a level that it can reach.
+        needed = int((product.high - product.low).max()).bit_length() + 1
+        if needed > width:
             raise PlanError(
                 f"layer {where}: sums of {needed} bits, and the engine's accumulators have {width}: use fewer bits for "
                 f"its input, or an engine with wider ones"
             )
-        builder.count(product)
+        builder.count(product.counts)
         for plane, levels in enumerate(self.levels(store.encoding)):
             of_rows = [np.where(channels < 0, NEVER, level[channels]) for level in levels]
             builder.toggles([product.reached(level) for level in of_rows], store.offset(plane, 0))
@@ -84,7 +85,7 @@ class Integers:
                 f"layer {where}: integers of {planes} bits, and the engine's accumulators hold {width - 1} of them: "
                 "use fewer bits for its input, or an engine with wider ones"
             )
-        builder.count(product)
+        builder.count(product.counts)
         # Sums are twice the integer: as the lowest bit of the constant allows, it is added before some doublings.
         low = int(np.bitwise_or.reduce(product.constant, axis=None))
         early = min(product.unit, (low & -low).bit_length() - 1 if low else product.unit)

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from bnnhw.errors import PlanError
 from bnnhw.layer_table import EngineShape
 from bnnhw.overlay.lowering import Job
-from bnnhw.overlay.products import Block, Count, Product, product_of
-from bnnhw.overlay.slots import PassBuilder, Slot
+from bnnhw.overlay.products import Block, Count, product_of
+from bnnhw.overlay.slots import Part, PassBuilder
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,16 +25,13 @@ class Passes:
         The groups of output channels.
     shifts
         How many words of a pixel further on each of them reads than the first one.
-    slots
-        What the array does for each group of pixels.
-    words
-        (passes, words, rows) of the weight caches.
+    parts
+        What the array does, in one pass or one after the other.
     """
 
     groups: tuple[int, ...]
     shifts: tuple[int, ...]
-    slots: tuple[Slot, ...]
-    words: NDArray[np.uint64]
+    parts: tuple[Part, ...]
 
 
 def passes_of(job: Job, shape: EngineShape) -> list[Passes]:
@@ -43,7 +40,7 @@ def passes_of(job: Job, shape: EngineShape) -> list[Passes]:
     Raises
     ------
     PlanError
-        If they have more slots, or words, than the engine has room for.
+        If they have more slots, or words, than the engine has room for, and there are several groups of pixels.
     """
     found: list[list[int]] = []
     for group, blocks in enumerate(job.groups):
@@ -81,18 +78,25 @@ def _together(job: Job, groups: Sequence[int], shape: EngineShape) -> Passes:
     else:
         assert job.minimum is not None
         _largest(builder, job, blocks, job.minimum[list(groups)])
-    slots = builder.finish()
+    shifts = tuple(job.groups[group][0].group - first[0].group for group in groups)
+    return Passes(tuple(groups), shifts, _fitting(job, builder))
+
+
+def _fitting(job: Job, builder: PassBuilder) -> tuple[Part, ...]:
+    """A builder's slots in as many passes as it takes."""
+    shape, store, whole = builder.shape, job.store, builder.finish()
     for what, needed, there in (
-        ("slots", len(slots), shape.slots),
-        ("words of weights", builder.words.shape[1], shape.weights),
+        ("slots", len(whole.slots), shape.slots),
+        ("words of weights", whole.words.shape[1], shape.weights),
     ):
         if needed > there:
+            if store.height == 1 and store.width <= shape.together(job.geometry.strides[1]):
+                return tuple(builder.split())
             raise PlanError(
                 f"layer {job.layer}: a pass takes {needed} {what}, and the engine has {there}: use fewer bits for its "
                 "input or its output, or an engine with more"
             )
-    shifts = tuple(job.groups[group][0].group - first[0].group for group in groups)
-    return Passes(tuple(groups), shifts, slots, builder.words)
+    return (whole,)
 
 
 def _largest(builder: PassBuilder, job: Job, blocks: Sequence[Block], minimum: NDArray[np.bool_]) -> None:
@@ -108,9 +112,7 @@ def _largest(builder: PassBuilder, job: Job, blocks: Sequence[Block], minimum: N
         # Those of the source's planes at which the output's bit changes; -1 where it is 1 to begin with.
         changes = [*([-1] if bits[0] else []), *np.flatnonzero(bits[1:] != bits[:-1]).tolist()]
         for k, change in enumerate(changes):
-            counts = tuple(Count(block, max(change, 0), 0, one) for block in blocks)
-            product = Product(counts, np.zeros(minimum.shape, np.int64))
-            builder.count(product)
+            builder.count([Count(block, max(change, 0), 0, one) for block in blocks])
             place = job.store.offset(plane, 0) if k == len(changes) - 1 else None
             levels = np.zeros_like(needed) if change < 0 else needed
             builder.toggle(-levels, fresh=k == 0, place=place)

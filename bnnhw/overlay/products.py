@@ -73,32 +73,38 @@ class Product:
     """Twice a sum of products: ``sum(2 ** exponent * count) + constant``, with (passes, rows) constants.
 
     Where all exponents have one in common, sums are counted in units of it.
+
+    Parameters
+    ----------
+    low, high
+        (passes, rows) the least and the largest sum of counts in units that values of the formats can give. The counts
+        of planes and signs depend on each other, so that most sums stay far from the sums of what each of them can
+        reach.
     """
 
     counts: tuple[Count, ...]
     constant: Array
+    low: Array
+    high: Array
 
     @property
     def unit(self) -> int:
         """The lowest exponent."""
-        return min(count.exponent for count in self.counts)
-
-    @property
-    def largest(self) -> int:
-        """What the counts can reach at most, in units."""
-        return sum(_most(count.block) << (count.exponent - self.unit) for count in self.counts)
+        return _unit(self.counts)
 
     def reached(self, threshold: Array) -> Array:
-        """The count, in units and from 0 to one more than there can be, from which on sums reach `threshold`, (passes,
-        rows)."""
+        """The sum of counts, in units and from the least one to one more than the largest, from which on sums reach
+        `threshold`, (passes, rows)."""
         counts = -((self.constant - 2 * threshold) >> self.unit)
-        return np.clip(counts, 0, self.largest + 1)
+        return np.clip(counts, self.low, self.high + 1)
 
 
 def product_of(blocks: Sequence[Block], extra: Array) -> Product:
     """The sum of all `blocks`, plus `extra` (passes, rows)."""
     counts: list[tuple[tuple[int, int, int], Count]] = []
     constant = 2 * extra.astype(np.int64)
+    # The least and the largest sum, from the least and the largest value of each input.
+    least, largest = extra.astype(np.int64), extra.astype(np.int64)
     for block in blocks:
         used = np.ones((), np.bool_) if block.own else _used(block)
         weight = np.where(used, block.weight, 0)
@@ -107,6 +113,9 @@ def product_of(blocks: Sequence[Block], extra: Array) -> Product:
         # Lanes that may hold anything must count for nothing.
         free = np.broadcast_to(~used & block.store.defined, weight.shape)
         constant += 2 * encoding.offset * weight.sum(axis=spread)
+        ends = np.stack([weight * encoding.dtype.min, weight * encoding.dtype.max])
+        least = least + ends.min(axis=0).sum(axis=spread)
+        largest = largest + ends.max(axis=0).sum(axis=spread)
         for part, (factor, signs) in enumerate(_signs(weight, free)):
             for plane, of_plane in enumerate(encoding.weights):
                 coefficient = factor * of_plane
@@ -120,14 +129,13 @@ def product_of(blocks: Sequence[Block], extra: Array) -> Product:
                     if abs(coefficient) >> exponent & 1
                 ]
     # The highest exponent first, and neighbouring words one behind the other.
-    return Product(tuple(count for _, count in sorted(counts, key=lambda count: count[0])), constant)
+    ordered = tuple(count for _, count in sorted(counts, key=lambda count: count[0]))
+    unit = _unit(ordered)
+    return Product(ordered, constant, (2 * least - constant) >> unit, (2 * largest - constant) >> unit)
 
 
-def _most(block: Block) -> int:
-    """Lanes that may be equal."""
-    if block.own:
-        return 1
-    return int(_used(block).sum()) if block.store.defined else len(_used(block))
+def _unit(counts: Sequence[Count]) -> int:
+    return min(count.exponent for count in counts)
 
 
 def _used(block: Block) -> NDArray[np.bool_]:

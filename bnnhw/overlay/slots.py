@@ -3,16 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bnnhw.arithmetic.weight_coding import MatchCoding
 from bnnhw.layer_table import ADDRESS_BITS, DOUBLE_DISTANCE, EMIT_DISTANCE, MAX_RUN, EngineShape
-from bnnhw.overlay.products import Block, Count, Product
+from bnnhw.overlay.products import Block, Count
 
 Array = NDArray[np.int64]
 Slot = Mapping[str, int]
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """What the array does in a pass.
+
+    Parameters
+    ----------
+    slots
+        For each group of pixels.
+    words
+        (passes, words, rows) of the weight caches.
+    """
+
+    slots: tuple[Slot, ...]
+    words: NDArray[np.uint64]
 
 
 class PassBuilder:
@@ -42,26 +59,24 @@ class PassBuilder:
         self._level: Array = np.zeros((), np.int64)  # what was taken from the sum
         self.slots: list[Slot] = []
 
-    @property
-    def words(self) -> NDArray[np.uint64]:
-        """The caches' words: (passes, words, rows)."""
-        return np.stack(self._columns, axis=1)
-
-    def count(self, product: Product) -> None:
-        """A new sum: the counts of `product`, in its units."""
+    def count(self, counts: Sequence[Count]) -> None:
+        """A new sum: of `counts`, the highest exponents first, in units of the lowest."""
         self._level = np.zeros((), np.int64)
-        exponent = product.counts[0].exponent
-        for k, count in enumerate(product.counts):
-            for _ in range(exponent - count.exponent):
+        exponent = counts[0].exponent
+        for k, count in enumerate(counts):
+            for _ in range(exponent - count.exponent - 1):
                 self.double()
-            exponent = count.exponent
             self._slot(**self._read(count), word=self._word(self._weight(count)), first=int(k == 0))
+            if count.exponent < exponent:
+                # It doubles the sum without the count that came between.
+                self._slot(double=1)
+            exponent = count.exponent
 
     def double(self) -> None:
         """Twice the sum."""
         while len(self.slots) - self._changed < DOUBLE_DISTANCE:
             self.slots.append({})
-        self._slot(double=1, first=1)
+        self._slot(double=1)
 
     def add(self, numbers: Array, **flags: int) -> None:
         """Adds `numbers` (passes, rows) to the sums, in one slot or more; the last of them has the `flags`."""
@@ -95,25 +110,46 @@ class PassBuilder:
         other way round if it is `signed`."""
         for k, place in enumerate(places):
             self._await_emit()
-            doubled = {"double": 1, "first": 1} if k else {}
+            doubled = {"double": 1} if k else {}
             below = int(k > 0 or not signed)
             self._slot(**doubled, toggle=1, below=below, fresh=1, **self._emit(place))
 
-    def finish(self) -> tuple[Slot, ...]:
-        """All slots, enough of them that the next group of pixels gives its first word late enough; those that read
-        line after line as one."""
+    def finish(self) -> Part:
+        """All slots, enough of them that the next group of pixels gives its first word late enough."""
         first = next(place for place, slot in enumerate(self.slots) if slot.get("emit"))
         while first + len(self.slots) - self._emitted < EMIT_DISTANCE:
             self.slots.append({})
+        return self._part(self.slots)
+
+    def split(self) -> list[Part]:
+        """All slots in parts that the engine has room for: where there is one group of pixels, sums stay from pass to
+        pass."""
+        parts: list[list[Slot]] = [[]]
+        words: set[int] = set()
         runs: list[dict[str, int]] = []
-        for slot in self.slots:
-            if not (runs and _continues(runs[-1], slot)):
-                runs.append({**slot, "run": 0})
-                continue
-            run = runs[-1]
-            run["same"] = int(slot.get("word") == run.get("word"))
-            run["run"] += 1
-        return tuple(runs)
+        for place, slot in enumerate(self.slots):
+            # A sum that is doubled without what came between must not have a pass's end there.
+            atom = self.slots[place : place + 2]
+            atom = atom if len(atom) == 2 and atom[1].get("double") else atom[:1]
+            new = words | {other["word"] for other in atom if "word" in other}
+            if not slot.get("double") and (len(new) > self.shape.weights or len(runs) + len(atom) > self.shape.slots):
+                parts.append([])
+                words, runs = set(), []
+            words |= {slot["word"]} if "word" in slot else set()
+            _join(runs, slot)
+            parts[-1].append(slot)
+        return [self._part(part) for part in parts]
+
+    def _part(self, slots: Sequence[Slot]) -> Part:
+        """Slots that read line after line as one, and their words alone, in the order of their use."""
+        places: dict[int, int] = {}
+        runs: list[dict[str, int]] = []
+        for slot in slots:
+            placed = {"word": places.setdefault(slot["word"], len(places))} if "word" in slot else {}
+            _join(runs, {**slot, **placed})
+        none = np.zeros((self._passes, 0, self.shape.rows), np.uint64)
+        words = np.stack([self._columns[word] for word in places], axis=1) if places else none
+        return Part(tuple(runs), words)
 
     # ---- the parts of a slot ---------------------------------------------------------------------
 
@@ -159,6 +195,16 @@ class PassBuilder:
             self._words[key] = len(self._columns)
             self._columns.append(column)
         return self._words[key]
+
+
+def _join(runs: list[dict[str, int]], slot: Slot) -> None:
+    """Puts `slot` behind `runs`, as one more of the last of them where it continues that."""
+    if not (runs and _continues(runs[-1], slot)):
+        runs.append({**slot, "run": 0})
+        return
+    run = runs[-1]
+    run["same"] = int(slot.get("word") == run.get("word"))
+    run["run"] += 1
 
 
 def _continues(run: Slot, slot: Slot) -> bool:

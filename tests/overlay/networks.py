@@ -12,7 +12,7 @@ from bnnhw.arithmetic.formats import BIPOLAR, TERNARY, DataType
 from bnnhw.dataflow import Network
 from bnnhw.ir.geometry import Geometry
 from bnnhw.ir.graph import Graph
-from bnnhw.ir.nodes import ArgMax, Concat, MaxPool, Reshape, Sum, SumPool, Threshold, Window
+from bnnhw.ir.nodes import ArgMax, Concat, MaxPool, Reshape, Slice, Sum, SumPool, Threshold, Window
 from bnnhw.layer_table import EngineShape
 from tests.integer_graphs import Builder
 
@@ -20,6 +20,9 @@ UINT2, INT3, INT8 = DataType("uint", 2), DataType("int", 3), DataType("int", 8)
 # Small enough for the simulator, of both families; all memories are barely large enough.
 SMALL = EngineShape("ice40", 16, 2, 4, 2048, "block", 128, 256, 22)
 WIDE = EngineShape("ecp5", 32, 4, 8, 2048, "block", 128, 256, 24)
+# Every pass of a network of vectors is split.
+TIGHT = replace(SMALL, slots=8, weights=2)
+VECTORS = ("bipolar", "ternary", "bits", "tables", "scored")
 
 
 def _flat(b: Builder, name: str) -> str:
@@ -86,6 +89,20 @@ def pooled() -> Graph:
     return b.graph(b.dense(_flat(b, b.threshold(name, BIPOLAR)), 4))
 
 
+def sliced() -> Graph:
+    """Parts of maps and of vectors; some rows, columns and channels."""
+    b = Builder(12, (9, 11, 40), TERNARY)
+    rows, columns, channels = np.arange(9), np.arange(11), np.arange(40)
+    kept = ((rows % 3 == 1)[:, None, None] & (columns >= 5)[:, None]) & (channels % 3 > 0)
+    name = b.add(Slice, b.last, kept=kept)
+    name = b.threshold(_windows(b, name, 20, Geometry((2, 2))), UINT2)
+    name = b.add(
+        Slice, name, kept=np.broadcast_to(np.arange(5)[:, None] != 3, (2, 5, 20)) & (np.arange(5)[:, None] < 3)
+    )
+    name = b.threshold(b.dense(_flat(b, name), 37), TERNARY)
+    return b.graph(b.dense(b.add(Slice, name, kept=np.arange(37) > 18), 4))
+
+
 def tables() -> Graph:
     """Codes of each channel's own, which neither rise nor fall."""
     b = Builder(8, (33,), INT3)
@@ -105,6 +122,19 @@ def scored() -> Graph:
     return graph.with_nodes(nodes)
 
 
+def long() -> Graph:
+    """More words of weights than a cache has."""
+    b = Builder(10, (16 * 129 + 5,), BIPOLAR)
+    return b.graph(b.dense(b.threshold(b.dense(b.last, 20), TERNARY), 18))
+
+
+def deep() -> Graph:
+    """More slots than there are, for sums that are doubled on the way; integers come out of the last ones."""
+    b = Builder(11, (5, 4, 19), TERNARY)
+    name = b.threshold(b.dense(_flat(b, b.last), 9, INT3), DataType("uint", 4))
+    return b.graph(b.dense(name, 5, INT8))
+
+
 GRAPHS = {
     "bipolar": lambda: dense(BIPOLAR, BIPOLAR, BIPOLAR),
     "ternary": lambda: dense(TERNARY, TERNARY, TERNARY),
@@ -117,6 +147,9 @@ GRAPHS = {
     "pooled": pooled,
     "tables": tables,
     "scored": scored,
+    "sliced": sliced,
+    "long": long,
+    "deep": deep,
 }
 
 

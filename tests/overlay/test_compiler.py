@@ -12,12 +12,12 @@ from bnnhw.arithmetic.formats import BIPOLAR, TERNARY, DataType
 from bnnhw.dataflow import Network
 from bnnhw.errors import PlanError
 from bnnhw.ir.geometry import Geometry
-from bnnhw.ir.nodes import MaxPool, Reshape, Slice, Sum
+from bnnhw.ir.nodes import Lookup, MaxPool, Reshape, Slice, Sum
 from bnnhw.layer_table import Opcode
 from bnnhw.overlay.compiler import make_program
 from bnnhw.overlay.memory import Need, place
 from tests.integer_graphs import Builder
-from tests.overlay.networks import GRAPHS, SMALL, right
+from tests.overlay.networks import GRAPHS, SMALL, TIGHT, VECTORS, right
 
 
 def vector(x, mh, dtype=BIPOLAR, mw=40):
@@ -51,23 +51,35 @@ def test_too_little_memory_for_maps_names_the_layer():
 
 
 def test_too_many_words_of_weights():
-    b, name = vector(BIPOLAR, 20, mw=16 * 130)
-    assert refused(b.graph(b.dense(name, 4))) == (
-        "layer dense2: a pass takes 131 words of weights, and the engine has 128: use fewer bits for its input or its "
+    b = Builder(1, (4, 4, 16 * 15), BIPOLAR)
+    name = b.threshold(b.conv(b.last, 16, (3, 3)), BIPOLAR)
+    assert refused(b.graph(b.dense(b.add(Reshape, name, shape=(64,)), 4))) == (
+        "layer dense3: a pass takes 136 words of weights, and the engine has 128: use fewer bits for its input or its "
         "output, or an engine with more"
     )
 
 
 def test_too_many_slots():
-    b = Builder(1, (12, 12, 17), TERNARY)
-    graph = b.graph(b.dense(b.threshold(b.dense(b.add(Reshape, b.last, shape=(12 * 12 * 17,)), 5), BIPOLAR), 4))
-    assert "a pass takes 57" in refused(graph, replace(SMALL, weights=512))
+    b = Builder(1, (4, 5, 40), TERNARY)
+    name = b.threshold(b.conv(b.last, 16), BIPOLAR)
+    graph = b.graph(b.dense(b.add(Reshape, name, shape=(3 * 4 * 16,)), 4))
+    assert "layer dense3: a pass takes 25 slots, and the engine has 8" in refused(graph, replace(SMALL, slots=8))
+
+
+@pytest.mark.parametrize(("name", "shape"), [("long", SMALL), ("deep", SMALL), *((name, TIGHT) for name in VECTORS)])
+def test_passes_that_are_split(name, shape):
+    """Where there is one group of pixels, what is too much for a pass goes into several."""
+    program = make_program(Network.of(GRAPHS[name]()), shape)
+    of_kind = [[fields["count"] for kind, fields in program.entries if kind is k] for k in (Opcode.SLOTS, Opcode.PASS)]
+    assert max(of_kind[0]) <= shape.slots
+    assert max(of_kind[1]) <= shape.weights
+    assert len(of_kind[0]) > 2
 
 
 def test_sums_too_wide():
     b, name = vector(DataType("int", 8), 20, DataType("int", 8), mw=80)
     assert refused(b.graph(b.dense(name, 4))).startswith(
-        "layer dense2: sums of 24 bits, and the engine's accumulators have 22"
+        "layer dense2: sums of 23 bits, and the engine's accumulators have 22"
     )
 
 
@@ -99,9 +111,20 @@ def test_padding_of_maxima_and_minima():
 
 
 def test_kinds_that_an_engine_does_not_run():
-    b = Builder(1, (40,), BIPOLAR)
-    name = b.add(Slice, b.last, kept=np.arange(40) < 20)
-    assert "cannot run a slice layer" in refused(b.graph(b.dense(name, 4)))
+    b = Builder(1, (40,), DataType("uint", 1))
+    tables = b.rng.integers(0, 2, (20, 8)).astype(np.bool_)
+    name = b.add(Lookup, b.last, wiring=b.rng.integers(0, 40, (20, 3)), tables=tables)
+    assert "cannot run a lookup layer" in refused(b.graph(b.dense(name, 4)))
+
+
+def test_parts_that_an_engine_does_not_take():
+    b = Builder(1, (1, 5, 3), BIPOLAR)
+    name = b.add(Slice, b.last, kept=np.broadcast_to((np.arange(5) // 2 != 1)[:, None], (1, 5, 3)))
+    said = refused(b.graph(b.dense(b.add(Reshape, name, shape=(9,)), 4)))
+    assert "rows or columns 0, 1, 4 of a map: an engine takes those that are the same steps apart" in said
+    b = Builder(1, (2, 2, 3), BIPOLAR)
+    name = b.add(Slice, b.add(Reshape, b.last, shape=(12,)), kept=np.arange(12) > 3)
+    assert "a part of a flattened map" in refused(b.graph(b.dense(name, 4)))
 
 
 def test_the_input_joined_with_wider_maps():

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from bnnhw import reference
+from bnnhw.arithmetic.formats import BIPOLAR, TERNARY, DataType
 from bnnhw.compiler import import_model
 from bnnhw.dataflow import Network
 from bnnhw.errors import PlanError
@@ -16,7 +20,8 @@ from bnnhw.overlay.executor import Executor, ProgramFault
 from bnnhw.overlay.program import line_value, line_words
 from bnnhw.passes import to_integers
 from campaigns.random_maps import random_map_network
-from tests.overlay.networks import GRAPHS, SMALL, WIDE, right
+from tests.integer_graphs import Builder
+from tests.overlay.networks import GRAPHS, SMALL, TIGHT, VECTORS, WIDE, right
 
 
 def answers(program, values):
@@ -24,8 +29,10 @@ def answers(program, values):
     return program.results(executor.run(program.frames(values)))
 
 
-@pytest.mark.parametrize("shape", [SMALL, WIDE], ids=["small", "wide"])
-@pytest.mark.parametrize("name", GRAPHS)
+@pytest.mark.parametrize(
+    ("name", "shape"),
+    [*((name, shape) for name in GRAPHS for shape in (SMALL, WIDE)), *((name, TIGHT) for name in VECTORS)],
+)
 def test_every_kind_of_layer(name, shape):
     graph = GRAPHS[name]()
     values, integers, labels = right(graph, 12)
@@ -33,6 +40,30 @@ def test_every_kind_of_layer(name, shape):
     assert (found == integers).all()
     assert (classes == labels).all()
     assert len(np.unique(integers)) > 3, "a network that always says the same shows nothing"
+
+
+@pytest.mark.parametrize("weight", [BIPOLAR, TERNARY, DataType("int", 5)], ids=str)
+def test_the_narrowest_accumulators(weight):
+    """At the ends of what sums can reach, with no bit more than the compiler asks for."""
+    b = Builder(3, (50,), DataType("int", 8))
+    hidden = b.dense(b.last, 16, weight)
+    node = b.nodes[-1]
+    weights = node.weight.astype(np.int64)
+    low, high = ((weights * np.where(weights * sign > 0, 127, -128)).sum(axis=1) for sign in (-1, 1))
+    hidden = b.threshold(hidden, DataType("uint", 2))
+    b.nodes[-1] = replace(b.nodes[-1], thresholds=np.stack([low + 1, (low + high) // 2, high], axis=1))
+    graph = b.graph(b.dense(hidden, 4))
+    with pytest.raises(PlanError, match="sums of") as caught:
+        make_program(Network.of(graph), replace(SMALL, width=12))
+    shape = replace(SMALL, width=int(re.search(r"sums of (\d+) bits", str(caught.value))[1]))
+    with pytest.raises(PlanError, match="sums of"):
+        make_program(Network.of(graph), replace(shape, width=shape.width - 1))
+    x = 1e6 * np.concatenate([node.weight, -node.weight]).astype(np.float32)
+    right = reference.run(graph, x)
+    values = reference.encode_inputs(graph, x)
+    assert {values.min(), values.max()} == {-128, 127}
+    found, _ = answers(make_program(Network.of(graph), shape), values)
+    assert (found == right["integers"].reshape(len(x), -1)).all()
 
 
 @pytest.mark.parametrize(
@@ -96,6 +127,8 @@ def changed(opcode, **values):
         (Opcode.READ, {"base": 2000}, "reads what nothing wrote"),
         (None, {"emit": 1}, "gives a word too early"),
         (None, {"count": 0, "double": 1, "run": 1}, "doubles a sum that is not there yet"),
+        (None, {"word": 500}, "slot 0 takes word 500 of"),
+        (None, {"first": 0}, "slot 0 goes on with a sum that nothing began"),
     ],
 )
 def test_faults_of_programs_are_found(opcode, values, said):

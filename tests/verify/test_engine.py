@@ -21,7 +21,7 @@ from bnnhw.passes import to_integers
 from bnnhw.verify.engine import Session, engine_netlist, run_session
 from campaigns.random_maps import random_map_network
 from tests.data import golden, shared
-from tests.overlay.networks import GRAPHS, SMALL, WIDE, right
+from tests.overlay.networks import GRAPHS, SMALL, TIGHT, VECTORS, WIDE, right
 
 pytestmark = pytest.mark.sim
 FRAMES = 3
@@ -62,6 +62,10 @@ def cases_of(names, shape):
 @pytest.mark.parametrize("stalls", [{}, {"i_stall": 40, "o_stall": 40, "seed": 3}], ids=["", "stalls"])
 def test_every_kind_of_layer(shape, stalls):
     check(cases_of(GRAPHS, shape), shape, **stalls)
+
+
+def test_passes_that_are_split():
+    check(cases_of(VECTORS, TIGHT), TIGHT)
 
 
 def shipped(names):

@@ -40,7 +40,8 @@ class EngineCore(wiring.Component):
 
     Timing
     ------
-    Three cycles for each entry of the layer table, and what it does: see `bnnhw.overlay.cycles`.
+    Three cycles for each entry of the layer table, and what it does, but two for a READ or WRITE: while it is read, the
+    next one is asked for. See `bnnhw.overlay.cycles`.
     """
 
     def __init__(self, lanes, pixels, banks, lines, weights, slots, width, *, family):
@@ -77,9 +78,9 @@ class EngineCore(wiring.Component):
         self._fills(m, filling)
         m.d.comb += [
             self.addr.eq(walk.addr),
-            self.write.eq(Mux(walk.busy, walk.writes, reader.write)),
+            self.write.eq(walk.writes | reader.write),
             self.word.eq(reader.word),
-            self.given.eq(walk.busy),
+            self.given.eq(~reader.busy),
             self.results.eq(array.o),
         ]
         # The words of the pixels, from whatever banks they are in.
@@ -118,6 +119,7 @@ class EngineCore(wiring.Component):
             with m.State("WAIT"):
                 m.next = "DECODE"
             with m.State("DECODE"):
+                m.d.comb += walk.line.eq(place)
                 # Where an entry has a place in the memory, it is always the same field.
                 m.d.sync += [kind.eq(found[Opcode.END].opcode), cursor.eq(found[Opcode.PASS].source)]
                 m.next = "FETCH"
@@ -125,9 +127,11 @@ class EngineCore(wiring.Component):
                     with m.Case(Opcode.END):
                         m.d.sync += place.eq(FIRST_ENTRY)
                     with m.Case(Opcode.READ):
-                        m.d.sync += entry.eq(self.read.as_value()[:LINE_BITS])
+                        m.d.sync += [entry.eq(self.read.as_value()[:LINE_BITS]), place.eq(place + 1)]
+                        m.next = "WAIT"
                     with m.Case(Opcode.WRITE):
-                        m.d.sync += walk.write.eq(found[Opcode.WRITE])
+                        m.d.sync += [walk.write.eq(found[Opcode.WRITE]), place.eq(place + 1)]
+                        m.next = "WAIT"
                     with m.Case(Opcode.SLOTS):
                         count = found[Opcode.SLOTS].count
                         m.d.sync += [walk.slots.eq(count), left.eq(count)]

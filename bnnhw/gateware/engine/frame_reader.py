@@ -1,21 +1,21 @@
 """Frame reader: the words of a frame into the engine's memory."""
 
-from amaranth.hdl import Module, Mux, Signal
+from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import ceil_log2
 
 from bnnhw.gateware.engine.fields import ENTRY, lanes_up_to
 from bnnhw.gateware.frame_layout import frame_layout
-from bnnhw.layer_table import Opcode
+from bnnhw.layer_table import FRAME_STEP, Opcode
 
 
 class FrameReader(wiring.Component):
     """Takes the frame that an INPUT entry describes, row by row of words of one plane and group of channels.
 
-    Where pixels fill a word, a row is as many words as it has pixels. Else their bits come one by one, without gaps
-    from pixel to pixel, the row filled up to whole words; each bit becomes the lowest lane and moves up those before,
-    those of the pixels on the left as well, and lanes from `keep` on are zero.
+    Where pixels fill a word, a row is as many words as it has pixels. Else their bits come one behind the other,
+    without gaps from pixel to pixel, the row filled up to whole words; each bit becomes the lowest lane and moves up
+    those before, those of the pixels on the left as well, and lanes from `keep` on are zero.
 
     Parameters
     ----------
@@ -39,8 +39,8 @@ class FrameReader(wiring.Component):
 
     Timing
     ------
-    A word per cycle; where bits come one by one, a bit per cycle, and another cycle for each word that they come in.
-    Then a cycle more, and one for each word that is dropped.
+    A word per cycle. Where bits come one behind the other: a cycle for each row, then `FRAME_STEP` bits per cycle where
+    the pixel and the word have as many left, else one. Then a cycle more, and one for each word that is dropped.
     """
 
     def __init__(self, lanes, banks):
@@ -68,8 +68,9 @@ class FrameReader(wiring.Component):
         rows = Signal(16)
         bits, left, held, need = Signal(lanes), Signal(range(lanes + 1)), Signal(lanes), Signal(range(lanes + 1))
 
-        serial, offered, taken, shifted, written = (
-            Signal(name=name) for name in ("serial", "offered", "taken", "shifted", "written")
+        serial, offered, taken, shifted, several, emptied, whole, written = (
+            Signal(name=name)
+            for name in ("serial", "offered", "taken", "shifted", "several", "emptied", "whole", "written")
         )
         given = Mux(ended, 0, self.i.payload.data)
         now = Signal(lanes)
@@ -78,10 +79,14 @@ class FrameReader(wiring.Component):
         m.d.comb += [
             serial.eq(last_group & (fields.tail != lanes - 1)),
             offered.eq(self.i.valid | ended),
-            taken.eq(reading & offered & (~serial | (left == 0))),
             shifted.eq(reading & serial & (left != 0)),
-            now.eq((held << 1) | bits[0]),
-            written.eq(Mux(serial, shifted & (need == 0), taken)),
+            several.eq((left >= FRAME_STEP) & (need >= FRAME_STEP - 1)),
+            # The next word comes with the last bits of the one before, unless these end the row.
+            emptied.eq(Mux(several, left == FRAME_STEP, left <= 1)),
+            taken.eq(reading & offered & (~serial | (emptied & ~(whole & last_column)))),
+            now.eq(Mux(several, Cat(*reversed(bits[:FRAME_STEP]), held), Cat(bits[0], held))),
+            whole.eq(shifted & (need == Mux(several, FRAME_STEP - 1, 0))),
+            written.eq(Mux(serial, whole, taken)),
             self.word.eq(Mux(serial, now & lanes_up_to(m, fields.keep, lanes), given)),
             self.following.eq(written & (last_column | last_bank)),
             *(
@@ -96,12 +101,16 @@ class FrameReader(wiring.Component):
             m.d.sync += ended.eq(1)
         with m.If((taken & ended) | (closing & ~ended)):
             m.d.sync += self.damaged.eq(1)
+        with m.If(shifted):
+            step = Mux(several, FRAME_STEP, 1)
+            m.d.sync += [
+                bits.eq(Mux(several, bits >> FRAME_STEP, bits >> 1)),
+                left.eq(left - step),
+                held.eq(now),
+                need.eq(Mux(whole, fields.tail, need - step)),
+            ]
         with m.If(taken & serial):
             m.d.sync += [bits.eq(given), left.eq(lanes)]
-        with m.If(shifted):
-            m.d.sync += [
-                bits.eq(bits >> 1), left.eq(left - 1), held.eq(now), need.eq(Mux(need == 0, fields.tail, need - 1))
-            ]  # fmt: skip
         with m.If(written):
             m.d.sync += column.eq(Mux(last_column, 0, column + 1))
             with m.If(last_column):

@@ -1,6 +1,6 @@
 """Processing element of the engine: one row and one pixel of the array."""
 
-from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed
+from amaranth.hdl import Module, Mux, Signal, signed
 from amaranth.lib.wiring import In, Out
 
 from bnnhw.gateware.arithmetic.adder_chain import MATCH
@@ -11,8 +11,8 @@ from bnnhw.gateware.repeated import Repeated
 class EnginePE(Repeated):
     """Counts in how many lanes a word of activations and one of weights are equal, sums up, and tells about the sum.
 
-    What it adds is the count, or whether its own lane is equal, or the weights' word as a number, or its own sum. Each
-    of its controls belongs to a stage.
+    What it adds is the count, or whether its own lane is equal, or the weights' word as a number, or its own sum as it
+    was before the word before. Each of its controls belongs to a stage.
 
     Parameters
     ----------
@@ -74,9 +74,7 @@ class EnginePE(Repeated):
         spread = Signal(signed(self._width))
         m.d.comb += spread.eq(number)
         m.d.sync += addend.eq(
-            (spread & self.add.replicate(self._width))
-            | (Cat(Const(0, 1), total[:-1]) & self.double.replicate(self._width))
-            | found
+            (spread & self.add.replicate(self._width)) | (total & self.double.replicate(self._width)) | found
         )
         m.d.sync += total.eq(Mux(self.first, addend, total + addend))
         bit = Signal()

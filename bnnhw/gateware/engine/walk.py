@@ -9,7 +9,7 @@ from amaranth.utils import ceil_log2
 from bnnhw.gateware.engine.array import CONTROLS
 from bnnhw.gateware.engine.fields import ENTRY, SLOT_LAYOUT, lanes_up_to
 from bnnhw.gateware.memory import ram_attributes
-from bnnhw.layer_table import EMIT_DISTANCE, Opcode
+from bnnhw.layer_table import EMIT_DISTANCE, HANDOVER, Opcode
 
 # Bits of places in a map: they may be left of it, or above, and past its end.
 PLACE = 11
@@ -41,7 +41,7 @@ class Walk(wiring.Component):
     fill, fill_slot, fill_data : In
         Writes a slot.
     line : In(address)
-        What all banks are asked for while there is no pass.
+        What all banks are asked for while no slot reads and no word is written.
     addr : Out, an address for each bank
     writes : Out(banks)
         Which of them are written, with what the array gives two cycles later.
@@ -51,12 +51,13 @@ class Walk(wiring.Component):
         Where in what was read its word is, and whether it is in the map; two cycles after the address.
     outside : Out(lanes)
         The word outside of the map, at the same time.
-    busy, done : Out(1)
-        Whether it uses the memory, and its last cycle.
+    done : Out(1)
+        Nothing more is read. Words are written until `HANDOVER` cycles later, the last of them then.
 
     Timing
     ------
-    A slot per cycle and group of pixels, then `EMIT_DISTANCE` cycles, with the last of which the last word is written.
+    A slot per cycle and group of pixels, then `EMIT_DISTANCE` cycles, with the last of which the last word is written;
+    `done` is `HANDOVER` cycles before.
     """
 
     def __init__(self, lanes, pixels, banks, *, address, slots, weights):
@@ -84,7 +85,6 @@ class Walk(wiring.Component):
                 "bank": Out(data.ArrayLayout(which, pixels)),
                 "inside": Out(pixels),
                 "outside": Out(lanes),
-                "busy": Out(1),
                 "done": Out(1),
             }
         )
@@ -107,8 +107,7 @@ class Walk(wiring.Component):
             row_done.eq(following > self.write.width),
             map_done.eq(row == self.write.height),
             index_next.eq(Mux(run_done & busy, Mux(slots_done, 0, index + 1), index)),
-            self.busy.eq(busy | (flush != 0)),
-            self.done.eq(flush == 1),
+            self.done.eq(flush == 1 + HANDOVER),
         ]
         with m.If(busy):
             m.d.sync += [index.eq(index_next), run.eq(Mux(run_done, 0, run + 1))]
@@ -201,16 +200,16 @@ class Walk(wiring.Component):
                 pixel = bank % self._pixels
                 together = (first == bank // self._pixels) & (column + pixel <= self.write.width)
                 m.d.sync += mask[bank].eq(Mux(single, to_bank == bank, together))
-        with m.If(self.start | self.done):
+        with m.If(self.start | (flush == 1)):
             m.d.sync += waiting.eq(0)
         alike = Signal(self._address)
-        m.d.comb += alike.eq(Mux(self.busy, place, self.line))
+        m.d.comb += alike.eq(Mux(writes, place, self.line))
         for bank in range(self._banks):
             found = Const(0, self._address)
             for which, addr, _ in selected:
                 found = found | (addr & (which == bank).replicate(self._address))
             m.d.comb += [
-                self.addr[bank].eq(Mux(writes | ~self.busy, alike, found)),
+                self.addr[bank].eq(Mux(writes | ~busy, alike, found)),
                 self.writes[bank].eq(writes & mask[bank]),
             ]
         self._choices(m, slot, selected)
