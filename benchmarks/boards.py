@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import tempfile
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import bnnhw
@@ -73,12 +74,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     rows = results()
-    for board in all_boards():
-        if options.only not in board.name or ((board.name,) in rows and not options.again):
-            continue
-        row = measure(board)
-        print(row, flush=True)
-        rows.add(row)
+    chosen = [board for board in all_boards() if options.only in board.name]
+    rows.fill((((board.name,), partial(measure, board)) for board in chosen), again=options.again)
     if rows.complete(PAGE):
         put(PAGE, "boards", table(rows.all))
     return 0

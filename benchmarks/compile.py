@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from benchmarks.commands import add_again, add_only
@@ -89,11 +90,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     rows = results()
-    for case in CASES:
-        known = (case.title, case.board) in rows and not options.again
-        if case.present and options.only in case.name and not known:
-            row = measure(case)
-            print(row, flush=True)
-            rows.add(row)
+    chosen = [case for case in CASES if case.present and options.only in case.name]
+    rows.fill((((case.title, case.board), partial(measure, case)) for case in chosen), again=options.again)
     put(PAGE, "compile", table(rows.all))
     return 0

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from functools import partial
 
 from benchmarks.commands import add_again, add_only
 from benchmarks.pages import ROOT, markdown, put
@@ -84,13 +85,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     rows = results()
-    for name in BOARDS:
-        for baud in (BASE_BAUD, find_board(name).fast_baud()):
-            if options.only not in name or ((name, baud) in rows and not options.again):
-                continue
-            row = measure(name, baud)
-            print(row, flush=True)
-            rows.add(row)
+    bauds = {name: (BASE_BAUD, find_board(name).fast_baud()) for name in BOARDS if options.only in name}
+    cases = [(name, baud) for name, both in bauds.items() for baud in both]
+    rows.fill(((case, partial(measure, *case)) for case in cases), again=options.again)
     if rows.complete(PAGE):
         put(PAGE, "rates", table(rows.all))
     return 1 if any(row["wrong"] for row in rows.all) else 0

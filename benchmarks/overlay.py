@@ -11,6 +11,7 @@ import argparse
 import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -131,16 +132,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     known = programs()
-    for name in MODELS:
-        for shape in SHAPES:
-            if options.only in name and (options.again or (name, shape) not in known):
-                known.add(row := measure_program(name, shape))
-                print(row, flush=True)
-    built = engines()
-    for pixels, width in SIZES:
-        if not options.only and (options.again or (pixels, width) not in built):
-            built.add(row := measure_engine(pixels, width))
-            print(row, flush=True)
+    pairs = [(name, shape) for name in MODELS for shape in SHAPES if options.only in name]
+    known.fill(((pair, partial(measure_program, *pair)) for pair in pairs), again=options.again)
+    built, sizes = engines(), () if options.only else SIZES
+    built.fill(((size, partial(measure_engine, *size)) for size in sizes), again=options.again)
     put(PAGE, "programs", programs_table(known.all))
     put(PAGE, "engines", engines_table(built.all))
     return 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +61,14 @@ class Rows:
         self._known[self.key(row)] = row
         self._path.parent.mkdir(exist_ok=True)
         write_text(self._path, json.dumps(self.all, indent=1) + "\n")
+
+    def fill(self, cases: Iterable[tuple[Key, Callable[[], Row]]], *, again: bool) -> None:
+        """Adds the row that each of `cases` measures where there is none of its key, or `again`; prints it."""
+        for key, measure in cases:
+            if again or key not in self:
+                row = measure()
+                print(row, flush=True)
+                self.add(row)
 
     def complete(self, page: str) -> bool:
         """Whether all rows are here; says so where `page` has to wait for some."""

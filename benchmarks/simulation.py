@@ -12,6 +12,7 @@ import resource
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import bnnhw
 from benchmarks.commands import add_again, add_only
@@ -120,13 +121,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     rows = results()
-    for entry in DESIGNS:
-        for variant in VARIANTS:
-            known = (entry.name, variant.name) in rows and not options.again
-            if known or options.only not in f"{entry.name}: {variant.name}" or not entry.present:
-                continue
-            row = measure(entry, variant)
-            print(row, flush=True)
-            rows.add(row)
+    cases = [
+        ((entry.name, variant.name), partial(measure, entry, variant))
+        for entry in DESIGNS
+        for variant in VARIANTS
+        if entry.present and options.only in f"{entry.name}: {variant.name}"
+    ]
+    rows.fill(cases, again=options.again)
     put(PAGE, "simulation", table(rows.all))
     return 0
