@@ -1,4 +1,4 @@
-"""What the benches of all buses share: names of their files, and how long they wait."""
+"""What the benches of all buses share: names of their files, how they are run, and how long they wait."""
 
 from __future__ import annotations
 
@@ -21,3 +21,17 @@ def masks_file(prefix: str) -> str:
 def hang_cycles(latency: int) -> int:
     """Cycles, or accesses, without a beat after which a bench gives up."""
     return 200_000 + latency
+
+
+def commands(prefix: str) -> tuple[str, str, str]:
+    """Lines of a shell that run a bench in Icarus Verilog, and in Verilator."""
+    return (
+        f"iverilog -g2001 -o {prefix}_tb.vvp {prefix}.v {prefix}_tb.v && vvp -N {prefix}_tb.vvp",
+        f"verilator --binary --timing -CFLAGS -std=c++20 {prefix}.v {prefix}_tb.v --top-module {prefix}_tb",
+        f"obj_dir/V{prefix}_tb",
+    )
+
+
+def run_comment(prefix: str) -> str:
+    """The same in a comment of Verilog."""
+    return "\n".join(f"//   $ {line}" for line in commands(prefix))

@@ -9,6 +9,7 @@ from bnnhw.dataflow.cycles import Cycles
 from bnnhw.design import Design
 from bnnhw.generate.wrappers.base import Bus
 from bnnhw.numbers import Encoding, Scores
+from bnnhw.packaging.memories import commands
 
 # Cuts that are shown on the page; the file has all of them.
 MAX_SHOWN = 16
@@ -178,15 +179,14 @@ def _use(prefix: str, tables: Sequence[str], drivers: Sequence[str], wrappers: S
         yield f"| `{name}` | see above |"
     for name in drivers:
         yield f"| `{name}` | driver in {'MicroPython' if name.endswith('.py') else 'C'} |"
+    run = "\n    ".join(commands(prefix))
     for name in wrappers:
         yield f"| `{name}` | for LiteX: `from {name.removesuffix('.py')} import Accelerator` |"
     yield f"""
 The bench runs in this folder, and ends with PASS and exit status 0 or with FAIL and another one (FuseSoC does not pass
 on that of Icarus):
 
-    iverilog -g2001 -o {prefix}_tb.vvp {prefix}.v {prefix}_tb.v && vvp -N {prefix}_tb.vvp
-    verilator --binary --timing -CFLAGS -std=c++20 {prefix}.v {prefix}_tb.v --top-module {prefix}_tb
-    obj_dir/V{prefix}_tb
+    {run}
 
 Two packages with different prefixes go into one design: they share no module. `{prefix}.v` tells Verilator which of its
 remarks on generated Verilog to leave out, with the reason beside each; the reader's own files are not concerned.

@@ -17,7 +17,7 @@ from bnnhw.generate.wrappers.registers import (
     WORD,
 )
 from bnnhw.generate.wrappers.spi import CLOCK_RATIO, Spi
-from bnnhw.packaging.memories import frames_file, hang_cycles, results_file
+from bnnhw.packaging.memories import frames_file, hang_cycles, results_file, run_comment
 from bnnhw.packaging.register_bench import vectors
 from bnnhw.packets import Results
 
@@ -43,9 +43,7 @@ def _bench(prefix: str, bus: Spi, frames: int, *, digest: str, latency: int) -> 
 // mode 3, as fast as the bus may be. It ends with PASS and exit status 0, or with FAIL and $stop, which is another one
 // with `vvp -N` and in Verilator. Run it here:
 //
-//   $ iverilog -g2001 -o {prefix}_tb.vvp {prefix}.v {prefix}_tb.v && vvp -N {prefix}_tb.vvp
-//   $ verilator --binary --timing -CFLAGS -std=c++20 {prefix}.v {prefix}_tb.v --top-module {prefix}_tb
-//   $ obj_dir/V{prefix}_tb
+{run_comment(prefix)}
 
 module {prefix}_tb;
   localparam WORDS = {frames * bus.frame_words};  // of all frames

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bnnhw.generate.wrappers.base import StreamBus
-from bnnhw.packaging.memories import frames_file, hang_cycles, masks_file, results_file
+from bnnhw.packaging.memories import frames_file, hang_cycles, masks_file, results_file, run_comment
 from bnnhw.packets import Results
 
 
@@ -112,9 +112,7 @@ def _bench(prefix: str, bus: StreamBus, content: _Vectors, *, latency: int) -> s
 // Self-checking bench of the module {prefix}: the reference's vectors, first without stalls, then with. It ends with
 // PASS and exit status 0, or with FAIL and $stop, which is another one with `vvp -N` and in Verilator. Run it here:
 //
-//   $ iverilog -g2001 -o {prefix}_tb.vvp {prefix}.v {prefix}_tb.v && vvp -N {prefix}_tb.vvp
-//   $ verilator --binary --timing -CFLAGS -std=c++20 {prefix}.v {prefix}_tb.v --top-module {prefix}_tb
-//   $ obj_dir/V{prefix}_tb
+{run_comment(prefix)}
 
 module {prefix}_tb;
   localparam WORDS = {len(content.words)};  // beats of all frames
