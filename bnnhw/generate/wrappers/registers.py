@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from amaranth.hdl import Cat, ClockDomain, ClockSignal, Const, DomainRenamer, Module, Mux, ResetSignal, signed
@@ -17,9 +17,11 @@ from bnnhw.gateware.streams.result_cut import ResultCut
 from bnnhw.generate.accelerator import Accelerator
 from bnnhw.generate.ports import Ports
 from bnnhw.generate.wrappers.base import Bus, counted, placed
+from bnnhw.generate.wrappers.stream import members
 
 WORD = 32
-# What a register can reset; a domain around the wrapper must not have the same name.
+# The whole wrapper, and what a register can reset; domains around the wrapper must not have the same names.
+BUS = "bnnhw_bus"
 CORE = "bnnhw_core"
 
 
@@ -211,3 +213,27 @@ class Registers(wiring.Component):
 def _after(count: Any, end: int) -> Any:
     """The number after that of a counter from 0 to below `end`."""
     return Mux(count == end - 1, 0, count + 1)
+
+
+class RegisterWrapper(wiring.Component):
+    """The accelerator with the registers of a bus, all in the domain `BUS` of its clock and reset."""
+
+    bus_type: ClassVar[type[RegisterBus]]
+
+    def __init__(self, plan: Plan, network: Network) -> None:
+        self.registers: Any = Registers(plan, network)
+        self.bus = self.bus_type(self.registers.ports)
+        super().__init__(members(self.bus.signals))
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        m.domains += (bus := ClockDomain(BUS, local=True))
+        m.submodules.registers = DomainRenamer(BUS)(self.registers)
+        clock, reset = (getattr(self, signal.name) for signal in (self.bus.clock, self.bus.reset))
+        m.d.comb += [bus.clk.eq(clock), bus.rst.eq(reset)]
+        self.connect(m)
+        return m
+
+    def connect(self, m: Module) -> None:
+        """Connects the bus with the registers."""
+        raise NotImplementedError

@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
-from amaranth.hdl import Cat, ClockDomain, Const, DomainRenamer, Module
+from amaranth.hdl import Cat, Const, Module
 from amaranth.hdl import Signal as Net
-from amaranth.lib import wiring
 from amaranth.lib.cdc import FFSynchronizer
 
-from bnnhw.dataflow import Network, Plan
 from bnnhw.generate.wrappers.base import Signal
 from bnnhw.generate.wrappers.registers import (
     ADDRESS_BITS,
+    BUS,
     INPUT,
     REGISTERS,
     RESULT,
     WORD,
     RegisterBus,
-    Registers,
+    RegisterWrapper,
 )
-from bnnhw.generate.wrappers.stream import members
 
-# A domain around the wrapper must not have the same name.
-BUS = "bnnhw_bus"
 BYTE = 8
 TRANSFER = BYTE + WORD
 WRITE = 0x80
@@ -72,7 +68,7 @@ class Spi(RegisterBus):
         )
 
 
-class SpiWrapper(wiring.Component):
+class SpiWrapper(RegisterWrapper):
     """The accelerator with the registers of `Spi`.
 
     Timing
@@ -81,17 +77,11 @@ class SpiWrapper(wiring.Component):
     is written in the cycle in which its last bit is seen.
     """
 
-    def __init__(self, plan: Plan, network: Network) -> None:
-        self._registers: Any = Registers(plan, network)
-        self.bus = Spi(self._registers.ports)
-        super().__init__(members(self.bus.signals))
+    bus_type = Spi
 
-    def elaborate(self, platform: Any) -> Module:
-        m = Module()
-        m.domains += (bus := ClockDomain(BUS, local=True))
-        registers = self._registers
-        m.submodules.registers = DomainRenamer(BUS)(registers)
-        m.d.comb += [bus.clk.eq(self.clk), bus.rst.eq(self.rst), self.miso_oe.eq(~self.cs_n)]
+    def connect(self, m: Module) -> None:
+        registers = self.registers
+        m.d.comb += self.miso_oe.eq(~self.cs_n)
         idle, sck, mosi = Net(init=1), Net(), Net()
         m.submodules.select = FFSynchronizer(self.cs_n, idle, init=1, o_domain=BUS)
         m.submodules.clock = FFSynchronizer(self.sck, sck, o_domain=BUS)
@@ -147,4 +137,3 @@ class SpiWrapper(wiring.Component):
                 begin()
             with m.Elif((count == BYTE) & commanded):
                 m.d[BUS] += gives.eq(Cat(Const(0, BYTE), registers.r_data))
-        return m

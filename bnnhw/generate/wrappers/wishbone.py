@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
-from amaranth.hdl import ClockDomain, DomainRenamer, Module
+from amaranth.hdl import Module
 from amaranth.hdl import Signal as Net
-from amaranth.lib import wiring
 
-from bnnhw.dataflow import Network, Plan
 from bnnhw.generate.wrappers.base import Signal
-from bnnhw.generate.wrappers.registers import ADDRESS_BITS, REGISTERS, WORD, RegisterBus, Registers
-from bnnhw.generate.wrappers.stream import members
-
-# A domain around the wrapper must not have the same name.
-BUS = "bnnhw_bus"
+from bnnhw.generate.wrappers.registers import ADDRESS_BITS, BUS, REGISTERS, WORD, RegisterBus, RegisterWrapper
 
 
 class Wishbone(RegisterBus):
@@ -52,7 +46,7 @@ class Wishbone(RegisterBus):
         )
 
 
-class WishboneWrapper(wiring.Component):
+class WishboneWrapper(RegisterWrapper):
     """The accelerator with the registers of `Wishbone`.
 
     Timing
@@ -60,20 +54,12 @@ class WishboneWrapper(wiring.Component):
     An access takes two cycles. A beat goes into the accelerator when its last word is written.
     """
 
-    def __init__(self, plan: Plan, network: Network) -> None:
-        self._registers: Any = Registers(plan, network)
-        self.bus = Wishbone(self._registers.ports)
-        super().__init__(members(self.bus.signals))
+    bus_type = Wishbone
 
-    def elaborate(self, platform: Any) -> Module:
-        m = Module()
-        m.domains += (bus := ClockDomain(BUS, local=True))
-        registers = self._registers
-        m.submodules.registers = DomainRenamer(BUS)(registers)
+    def connect(self, m: Module) -> None:
+        registers = self.registers
         access, whole = Net(), Net()
         m.d.comb += [
-            bus.clk.eq(self.clk_i),
-            bus.rst.eq(self.rst_i),
             access.eq(self.cyc_i & self.stb_i & ~self.ack_o),
             whole.eq(self.sel_i.all()),
             registers.address.eq(self.adr_i),
@@ -84,4 +70,3 @@ class WishboneWrapper(wiring.Component):
             self.dat_o.eq(registers.r_data),
         ]
         m.d[BUS] += self.ack_o.eq(access)
-        return m
