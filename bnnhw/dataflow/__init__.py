@@ -93,8 +93,6 @@ def make_plan(
         return planner.fast_enough(fps, clock_mhz)
     if all({"pe", "simd"} & {*layer.plan_type.choices} <= {*wanted.get(layer.name, {})} for layer in network.layers):
         layers = planner.within(1 << 40)
-    elif _tables_alone(network):
-        layers = _fastest_tables(network, part, wanted, budget_of(part, network, link=bool(board)), link=bool(board))
     else:
         layers = planner.fastest()
     clock = reckoned_mhz(part, layers) if clock_mhz is None else clock_mhz
@@ -126,30 +124,6 @@ def _tables_alone(network: Network) -> bool:
     return all(isinstance(layer, LookupLayer) for layer in network.layers)
 
 
-def _fastest_tables(
-    network: Network, part: Part, wanted: Folding, budget: Budget, *, link: bool
-) -> tuple[LayerPlan, ...]:
-    """The layers of tables in the fewest cycles, and with registers as close together as there is room for then.
-
-    Raises
-    ------
-    PlanError
-        If they fit in no way.
-    """
-    found: list[tuple[LayerPlan, ...]] = []
-    for levels in (POPCOUNT_LEVELS, *ROOMY_LEVELS):
-        asked = {layer.name: {"popcount_levels": levels, **wanted.get(layer.name, {})} for layer in network.layers}
-        try:
-            found.append(Search(network, part, asked, link=link).fastest(budget).layers)
-        except PlanError:
-            if levels == ROOMY_LEVELS[-1] and not found:
-                raise
-        else:
-            if all(layer.cycles == 1 for layer in found[-1]):
-                break
-    return min(found, key=lambda layers: max(layer.cycles for layer in layers))
-
-
 def unasked(budget: Budget) -> Budget:
     """What of `budget` a plan takes of which no speed is asked."""
     return replace(budget, luts=min(budget.luts, UNASKED_LUTS))
@@ -174,8 +148,9 @@ class _Planner:
         if asked or (part.spram and board):
             self._attempts.append((self._search(loads=True), loaded))
 
-    def _search(self, *, loads: bool) -> Search:
-        return Search(self._network, self._part, self._wanted, link=bool(self._board), loads=loads)
+    def _search(self, *, loads: bool, wanted: Folding | None = None) -> Search:
+        asked = self._wanted if wanted is None else wanted
+        return Search(self._network, self._part, asked, link=bool(self._board), loads=loads)
 
     def within(self, interval: int) -> tuple[LayerPlan, ...]:
         """The layers that take no more than `interval` cycles with the fewest LUTs."""
@@ -187,6 +162,8 @@ class _Planner:
 
     def fastest(self) -> tuple[LayerPlan, ...]:
         """The layers of the fastest plan."""
+        if _tables_alone(self._network):
+            return self._fastest_tables()
         refusal: PlanError | None = None
         best: Solution | None = None
         for search, budget in self._attempts:
@@ -204,6 +181,22 @@ class _Planner:
             assert refusal is not None
             raise refusal
         return best.layers
+
+    def _fastest_tables(self) -> tuple[LayerPlan, ...]:
+        """The layers of tables in the fewest cycles, and with registers as close together as there is room for then."""
+        found: list[tuple[LayerPlan, ...]] = []
+        for levels in (POPCOUNT_LEVELS, *ROOMY_LEVELS):
+            names = [layer.name for layer in self._network.layers]
+            asked = {name: {"popcount_levels": levels, **self._wanted.get(name, {})} for name in names}
+            try:
+                found.append(self._search(loads=False, wanted=asked).fastest(self._budget).layers)
+            except PlanError:
+                if levels == ROOMY_LEVELS[-1] and not found:
+                    raise
+            else:
+                if all(layer.cycles == 1 for layer in found[-1]):
+                    break
+        return min(found, key=lambda layers: max(layer.cycles for layer in layers))
 
     def fast_enough(self, fps: float, clock_mhz: float | None) -> Plan:
         """The plan that gives `fps` inferences per second with the fewest LUTs, at the clock that it reaches by the
