@@ -99,11 +99,11 @@ class ResultSender(wiring.Component):
                 with m.If(fields.send):
                     m.next = "SEND"
                 with m.Else():
-                    self._after(m, last_plane, last_group, plane)
+                    self._after(m, last_plane, plane)
             with m.State("SEND"):
                 m.d.comb += [self.busy.eq(1), self.o.valid.eq(1)]
                 with m.If(self.o.ready):
-                    self._after(m, last_plane, last_group, plane)
+                    self._after(m, last_plane, plane)
             with m.State("RANK"):
                 m.d.comb += self.busy.eq(1)
                 with m.If(~any_yet | (number > best)):
@@ -127,7 +127,7 @@ class ResultSender(wiring.Component):
                 m.next = "IDLE"
         return m
 
-    def _after(self, m, last_plane, last_group, plane):
+    def _after(self, m, last_plane, plane):
         """What follows a word."""
         m.d.sync += plane.eq(Mux(last_plane, 0, plane + 1))
         with m.If(~last_plane):
