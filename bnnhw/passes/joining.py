@@ -74,7 +74,8 @@ def _shifts(reach: NDArray[np.float64]) -> NDArray[np.int64]:
     A tensor is as wide as its widest channel, and what is added to it later takes that width for each channel's: one
     with far smaller integers would be rounded to a coarse unit.
     """
-    shifts = np.log2(reach.max() / np.where(reach > 0, reach, np.inf), where=reach > 0, out=np.zeros_like(reach))
+    top = max(reach.max(), 1.0)
+    shifts = np.log2(top / np.where(reach > 0, reach, top))
     return np.where(shifts >= UNEVEN_BITS, np.floor(shifts), 0).astype(np.int64)
 
 
